@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// Plain JavaScript that any Node.js can read, so that an old one gets a sentence and not a syntax error.
+const major = Number(process.versions.node.split('.')[0])
+if (major < 24) {
+  console.error(`mailmerge needs Node.js 24 or newer, and this is ${process.version}. Install a newer one from nodejs.org.`)
+  process.exitCode = 78
+} else {
+  const { main } = await import('../dist/cli/main.js')
+  await main(process.argv.slice(2))
+}

@@ -1,0 +1,55 @@
+/** What a run tells while it works: one object an event, plain data, ready for JSON. */
+import type { ResultRow, StatusCounts } from '../ledger/ledger.ts'
+
+/** A row's event carries the fields of the results file. */
+export interface RowEvent extends ResultRow {
+  readonly event: 'sent' | 'failed' | 'deferred' | 'skipped' | 'in_doubt'
+}
+
+export interface PlannedEvent {
+  readonly event: 'planned'
+  readonly run: string
+  readonly campaign: string
+  /** Rows of the source. */
+  readonly rows: number
+  /** Rows that are going to be sent now. */
+  readonly toSend: number
+  readonly counts: StatusCounts
+}
+
+export interface ProgressEvent {
+  readonly event: 'progress'
+  readonly run: string
+  readonly counts: StatusCounts
+  /** Messages a second over the last seconds. */
+  readonly rate: number
+  readonly lanes: number
+  /** Seconds to the end at this rate; absent when it cannot be told. */
+  readonly secondsLeft?: number
+}
+
+export interface PausedEvent {
+  readonly event: 'paused'
+  readonly run: string
+  readonly reason: string
+  readonly until?: Date
+}
+
+export interface SummaryEvent {
+  readonly event: 'summary'
+  readonly run: string
+  readonly campaign: string
+  readonly rows: number
+  readonly counts: StatusCounts
+  readonly seconds: number
+  /** Messages a second over the whole delivery. */
+  readonly rate: number
+  /** Exit code that this end deserves. */
+  readonly exitCode: number
+  /** Where the results were written. */
+  readonly reports: readonly string[]
+  /** Why the run ended before its end: `interrupted`, a quota, an unreachable server. */
+  readonly stopped?: string
+}
+
+export type MergeEvent = RowEvent | PlannedEvent | ProgressEvent | PausedEvent | SummaryEvent

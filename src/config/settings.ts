@@ -1,0 +1,132 @@
+/** What a project is set to, after flags, environment, `.env` and mailmerge.yaml are put together. Holds no behaviour. */
+
+/** How a list is to be read. */
+export interface SourceSettings {
+  /** Path as the user gave it, relative to the working directory, or `-` for standard input. */
+  readonly path?: string
+  readonly format?: 'csv' | 'xlsx' | 'ods' | 'json' | 'ndjson'
+  readonly encoding?: string
+  readonly delimiter?: string
+  readonly sheet?: string
+  readonly headerRow?: number
+  /** A query as source: `sql` text and the database it goes to. */
+  readonly sql?: { readonly query: string; readonly database: string }
+  /** Old name to new name. */
+  readonly rename?: Readonly<Record<string, string>>
+  /** New columns as Handlebars texts. */
+  readonly computed?: Readonly<Record<string, string>>
+  readonly types?: Readonly<Record<string, ColumnType>>
+}
+
+export interface ColumnType {
+  readonly type: 'text' | 'date' | 'number' | 'list'
+  readonly format?: string
+  readonly separator?: string
+}
+
+/** A value that must never be shown. It prints as `[secret]` wherever it ends up by mistake. */
+export class Secret {
+  readonly #value: string
+  constructor(value: string) {
+    this.#value = value
+  }
+  reveal(): string {
+    return this.#value
+  }
+  toString(): string {
+    return '[secret]'
+  }
+  toJSON(): string {
+    return '[secret]'
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '[secret]'
+  }
+}
+
+/** Milliseconds for each stage of RFC 5321 section 4.5.3.2. */
+export interface SmtpTimeouts {
+  readonly connect: number
+  readonly greeting: number
+  readonly command: number
+  readonly data: number
+  readonly endOfData: number
+}
+
+export interface SmtpSettings {
+  readonly host: string
+  readonly port: number
+  /** `tls` from the first octet; `starttls` required; `auto` takes STARTTLS when offered; `none` never. */
+  readonly security: 'tls' | 'starttls' | 'auto' | 'none'
+  readonly user?: string
+  /** Asked once, when a login is needed: from the environment, a command or a prompt. */
+  readonly password?: () => Promise<Secret>
+  /** OAuth2 access token, for XOAUTH2 and OAUTHBEARER; asked before each login so that it is fresh. */
+  readonly accessToken?: () => Promise<Secret>
+  /** Name given in EHLO. */
+  readonly name?: string
+  /** False only for tests and private servers: accept any certificate. */
+  readonly verifyCertificate: boolean
+  /** PEM file of a private authority. */
+  readonly ca?: string
+  /** Send a password without TLS. */
+  readonly allowPlainLogin: boolean
+  readonly lmtp: boolean
+  readonly pipelining: 'auto' | 0 | 1 | 2
+  readonly timeouts: SmtpTimeouts
+  readonly messagesPerConnection?: number
+  /** SOCKS or HTTP proxy. */
+  readonly proxy?: string
+}
+
+/** At most `count` in any `seconds`. */
+export interface RateLimit {
+  readonly count: number
+  readonly seconds: number
+}
+
+export interface DeliverySettings {
+  readonly concurrency: number
+  readonly rates: readonly RateLimit[]
+  /** How long a deferred row is tried again, in milliseconds from its first attempt. */
+  readonly retryFor: number
+  /** How long a stop waits for what is in flight, in milliseconds. */
+  readonly grace: number
+  readonly perDomain?: { readonly concurrency?: number; readonly rates?: readonly RateLimit[] }
+}
+
+export interface DkimKey {
+  readonly domain: string
+  readonly selector: string
+  /** Path of a PEM private key, RSA or Ed25519. */
+  readonly key: string
+}
+
+export interface Settings {
+  /** The project: folder of mailmerge.yaml, or the working directory. Paths of templates and attachments start here. */
+  readonly root: string
+  readonly configFile?: string
+  readonly source: SourceSettings
+  readonly template?: string
+  /** Message fields for templates that do not set them: `from`, `replyTo`, `headers` ... each a Handlebars text. */
+  readonly message: Readonly<Record<string, unknown>>
+  readonly smtp: SmtpSettings
+  /** Another way to send than SMTP: `maildir:PATH`, `mbox:PATH`, `sendmail`, `ses`, or a module of the user's own. */
+  readonly transport?: string | Readonly<Record<string, unknown>>
+  readonly delivery: DeliverySettings
+  readonly campaign?: string
+  readonly group?: string
+  readonly key?: string
+  /** Column that holds the address, where it is not found by itself. */
+  readonly emailColumn?: string
+  readonly duplicates: 'error' | 'skip' | 'all'
+  /** Path of the SQLite file, or a postgres:// address. */
+  readonly ledger: string
+  /** Folders beside the project that attachments may come from, absolute. */
+  readonly attachmentRoots: readonly string[]
+  readonly dkim: readonly DkimKey[]
+  readonly locale?: string
+  readonly timeZone?: string
+  /** Base address of the unsubscribe endpoint, and the mailbox for the mailto form. */
+  readonly unsubscribe?: { readonly url?: string; readonly mailto?: string; readonly secret?: () => Promise<Secret> }
+}

@@ -1,0 +1,104 @@
+/**
+ * Every way in which mailmerge says no. One class a kind, each with the exit code that the command line ends with.
+ * Expected outcomes of a delivery (a refused recipient) are values, not errors: see `campaign` and `transport`.
+ */
+
+/** How heavy a problem is: an `error` stops a run, a `warning` asks for a look, an `info` is only worth knowing. */
+export type Severity = 'error' | 'warning' | 'info'
+
+/** One thing that is wrong with the input, said so that a person can mend it. */
+export interface Problem {
+  readonly severity: Severity
+  /** Stable kebab-case word, for programs: `bad-address`, `ragged-row`, `missing-attachment`. */
+  readonly code: string
+  /** What is wrong, as one sentence without the place. */
+  readonly message: string
+  /** What to do about it. */
+  readonly hint?: string
+  /** File as the user named it. */
+  readonly file?: string
+  /** Row of the source, from 1; the header is not a row. */
+  readonly row?: number
+  /** Line in `file`, from 1. */
+  readonly line?: number
+  /** Column name of the source, or the number of a character in a template's line. */
+  readonly column?: string
+  /** The offending value, already cut to a length that can be shown. */
+  readonly value?: string
+}
+
+export interface ErrorDetails {
+  readonly hint?: string
+  readonly cause?: unknown
+  readonly problems?: readonly Problem[]
+}
+
+/** The base of all errors thrown on purpose. `exitCode` follows the table in the README; `hint` says what to do. */
+export abstract class MailmergeError extends Error {
+  abstract readonly code: string
+  abstract readonly exitCode: number
+  readonly hint: string | undefined
+  /** All that is wrong, when more than one thing is. */
+  readonly problems: readonly Problem[]
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = new.target.name
+    this.hint = details.hint
+    this.problems = details.problems ?? []
+  }
+}
+
+/** The command line makes no sense: unknown flag, missing argument. */
+export class UsageError extends MailmergeError {
+  readonly code = 'usage'
+  readonly exitCode = 64
+}
+
+/** Rows or a template are wrong; nothing was sent. `problems` lists each. */
+export class DataError extends MailmergeError {
+  readonly code = 'data'
+  readonly exitCode = 65
+}
+
+/** An input file is missing or unreadable. */
+export class InputError extends MailmergeError {
+  readonly code = 'input'
+  readonly exitCode = 66
+}
+
+/** The server cannot be reached, speaks no SMTP, or TLS failed. */
+export class UnreachableError extends MailmergeError {
+  readonly code = 'unreachable'
+  readonly exitCode = 69
+}
+
+/** A defect of this program. */
+export class DefectError extends MailmergeError {
+  readonly code = 'defect'
+  readonly exitCode = 70
+}
+
+/** An output (report, .eml file, ledger) cannot be written. */
+export class OutputError extends MailmergeError {
+  readonly code = 'output'
+  readonly exitCode = 73
+}
+
+/** The run is not finished and can be resumed: deferred or in-doubt rows, a quota, another run at work. */
+export class UnfinishedError extends MailmergeError {
+  readonly code = 'unfinished'
+  readonly exitCode = 75
+}
+
+/** The server refused the login. */
+export class LoginError extends MailmergeError {
+  readonly code = 'login'
+  readonly exitCode = 77
+}
+
+/** The configuration is wrong. */
+export class ConfigError extends MailmergeError {
+  readonly code = 'config'
+  readonly exitCode = 78
+}

@@ -1,0 +1,244 @@
+/**
+ * The seam to the durable record of campaigns, runs, rows, attempts and suppressions. Owns the words of what is kept;
+ * never decides whether a row is to be sent. SQLite stands behind it, and PostgreSQL can.
+ *
+ * Two things are kept apart. A run's plan (`PlannedRow`) is what the source said when it was planned: written once,
+ * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
+ */
+
+/** The one state that a row is in; the words of the results file. */
+export type RowStatus = 'sent' | 'failed' | 'skipped' | 'deferred' | 'in_doubt'
+
+export interface Campaign {
+  readonly id: number
+  readonly name: string
+  /** From 1; `--again` adds one and starts with no memory. */
+  readonly generation: number
+  /** Random, made with the campaign, kept secret: Message-IDs and boundaries are derived from it. */
+  readonly token: string
+}
+
+/** `planning` was never finished and holds nothing to send; `ready` may be delivered; the others are ended. */
+export type RunState = 'planning' | 'ready' | 'finished' | 'cancelled'
+
+export interface RunRecord {
+  /** Sorts by time: `20261124T102530-k3f9`. */
+  readonly id: string
+  readonly campaign: Campaign
+  readonly state: RunState
+  readonly startedAt: Date
+  readonly endedAt?: Date
+  /** Not before this moment (`--at`). */
+  readonly notBefore?: Date
+  readonly source: string
+  readonly template: string
+  /** The frozen plan: a template whose hash differs is not what was planned. */
+  readonly templateHash: string
+  readonly columns: readonly string[]
+  /** What the run was asked for, to go on in the same way later. Holds no secret. */
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+export interface NewRun {
+  readonly id: string
+  readonly campaign: Campaign
+  readonly startedAt: Date
+  readonly notBefore?: Date
+  readonly source: string
+  readonly template: string
+  readonly templateHash: string
+  readonly columns: readonly string[]
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** One row of the source as planned. */
+export interface PlannedRow {
+  readonly row: number
+  /** Recipient key, already normalised; empty for a row that has none (a bad row). */
+  readonly key: string
+  readonly address: string
+  /** The row's cells as JSON text. */
+  readonly data: string
+  /** Present when the row is not to be sent, and why: `bad row: ...`, `not selected`. */
+  readonly skip?: string
+  /** Not before this moment, for this row alone. */
+  readonly notBefore?: Date
+}
+
+/** Two rows of one plan with the same key. */
+export interface Duplicate {
+  readonly key: string
+  readonly row: number
+  readonly firstRow: number
+}
+
+/** What a settled plan found. The five counts add up to `rows`. */
+export interface PlanCounts extends StatusCounts {
+  readonly rows: number
+}
+
+export type StatusCounts = Readonly<Record<RowStatus, number>>
+
+/** A recipient whose turn has come. */
+export interface DueRow {
+  readonly recipient: number
+  readonly row: number
+  readonly key: string
+  /** 1 for the first row with this key; more only under `--duplicates all`. */
+  readonly occurrence: number
+  readonly address: string
+  readonly data: string
+  /** Attempts so far. */
+  readonly attempts: number
+  readonly firstAttemptAt?: Date
+}
+
+/** What one attempt came to, or what a row was found to be. */
+export interface Settled {
+  readonly recipient: number
+  readonly lane: number
+  readonly at: Date
+  readonly status: RowStatus
+  readonly reason?: string
+  readonly smtpCode?: number
+  readonly enhancedCode?: string
+  readonly response?: string
+  readonly messageId?: string
+  /** For `deferred`: when to try again. */
+  readonly dueAt?: Date
+  /** False when the message was never put to the server, so that it is no attempt: it keeps the row's count as it is. */
+  readonly attempted: boolean
+}
+
+/** News for the ledger, recorded in the order given and in one durable transaction. */
+export type News =
+  /** An attempt is about to hand over its end of data. Until a `settled` follows, a crash leaves the row in doubt. */
+  | { readonly kind: 'began'; readonly recipient: number; readonly lane: number; readonly at: Date; readonly messageId: string }
+  | ({ readonly kind: 'settled' } & Settled)
+
+/** One line of the results. `address` and `key` are empty for rows that have none. */
+export interface ResultRow {
+  readonly row: number
+  readonly key: string
+  readonly address: string
+  readonly status: RowStatus
+  readonly reason: string
+  readonly smtpCode?: number
+  readonly enhancedCode?: string
+  readonly response?: string
+  readonly messageId?: string
+  readonly attempts: number
+  readonly firstAttemptAt?: Date
+  readonly finishedAt?: Date
+}
+
+/** Who holds a campaign. */
+export interface Owner {
+  readonly pid: number
+  readonly host: string
+  /** Tells a pid from the same number after a reboot. */
+  readonly bootId: string
+  /** Tells a pid from the same number used again. */
+  readonly processStart: string
+}
+
+/** The right to plan and deliver one campaign; other processes wait or are told who holds it. */
+export interface Claim {
+  /** Attempts that an earlier owner left begun and unanswered: now in doubt. */
+  readonly orphans: number
+  release(): Promise<void>
+}
+
+export type SuppressionReason = 'unsubscribed' | 'hard_bounce' | 'soft_bounces' | 'complaint' | 'manual' | 'imported'
+
+export interface Suppression {
+  /** A whole address, lower-cased, or `@domain` for everyone there. Absent when only its hash is kept (`forget`). */
+  readonly address?: string
+  /** SHA-256 in hex of the normalised address or `@domain`. */
+  readonly hash: string
+  /** Campaign group it holds for; empty for all. */
+  readonly group: string
+  readonly reason: SuppressionReason
+  readonly note?: string
+  readonly addedAt: Date
+}
+
+/** A limit whose use is kept in the ledger: at most `count` in any `seconds`, for all runs and processes under `name`. */
+export interface Quota {
+  readonly name: string
+  readonly count: number
+  readonly seconds: number
+}
+
+/** What was learnt of a server, by its `host:port`. */
+export interface ServerMemory {
+  /** Highest pipelining level that is safe: 0 lock-step, 1 grouped envelope, 2 across messages. */
+  readonly pipelining?: 0 | 1 | 2
+  /** After this the level may be tried anew. */
+  readonly pipeliningUntil?: Date
+  readonly messagesPerConnection?: number
+}
+
+export interface Ledger {
+  /** File or address for people, without secrets. */
+  readonly location: string
+
+  /** Finds the newest generation of a campaign or makes it; `again` makes the next generation. */
+  campaign(name: string, options?: { readonly again?: boolean }): Promise<Campaign>
+  findCampaign(name: string): Promise<Campaign | undefined>
+  /** @throws UnfinishedError that names the holder, when another living process has it. */
+  claim(campaign: Campaign, owner: Owner): Promise<Claim>
+
+  createRun(run: NewRun): Promise<void>
+  /** Adds rows to a run in state `planning`, in source order. */
+  plan(runId: string, rows: readonly PlannedRow[]): Promise<void>
+  /** Pairs of rows with one key, in row order, rows that are skipped left out. */
+  duplicates(runId: string, limit: number): Promise<readonly Duplicate[]>
+  /**
+   * Ends planning: joins the plan with the campaign's memory and makes the run `ready`, in one transaction. Recipients
+   * that are sent or in doubt stay so; failed ones come back only when their row changed; later rows of one key are
+   * skipped (`skip`) or become further occurrences (`all`). An older unfinished run of the campaign ends as `cancelled`.
+   */
+  settlePlan(runId: string, options: { readonly duplicates: 'skip' | 'all' }): Promise<PlanCounts>
+  /** Forgets a run that was never ready. */
+  dropPlan(runId: string): Promise<void>
+
+  /** The run of that id, or the newest one; `campaign` narrows it. */
+  run(id?: string, campaign?: string): Promise<RunRecord | undefined>
+  /** Newest first. */
+  runs(): Promise<readonly RunRecord[]>
+  endRun(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
+
+  /** Recipients of the run to be sent now, in row order after row `after`; retries whose time has come among them. */
+  due(runId: string, query: { readonly now: Date; readonly after: number; readonly limit: number }): Promise<readonly DueRow[]>
+  /** When the next deferred recipient is due; undefined when none waits. */
+  nextDue(runId: string): Promise<Date | undefined>
+  /**
+   * Records in one transaction, durable against power loss when it resolves.
+   * @throws OutputError when the disk fails; the ledger then refuses every later call.
+   */
+  record(news: readonly News[]): Promise<void>
+  counts(runId: string): Promise<StatusCounts>
+  /** Every row of the run's source, in source order, with its state in the campaign. */
+  results(runId: string): AsyncIterable<readonly ResultRow[]>
+  /** Makes failed recipients of the run deferred again; gives their number. */
+  retryFailed(runId: string): Promise<number>
+  /** A person's word on recipients in doubt: send again, or take them as sent. */
+  settleInDoubt(runId: string, decision: 'resend' | 'keep'): Promise<number>
+
+  suppress(entries: readonly Suppression[]): Promise<number>
+  unsuppress(addresses: readonly string[], group: string): Promise<number>
+  suppressions(): AsyncIterable<readonly Suppression[]>
+  /** Which of these addresses (normalised) must not be written to in `group`. */
+  suppressed(addresses: readonly string[], group: string): Promise<ReadonlyMap<string, Suppression>>
+  /** A number that moves with every change of the suppressions, also those of other processes. Cheap to ask. */
+  suppressionMark(): Promise<number>
+
+  /** Takes `count` from every quota or from none. Gives how many may go now, and else when to ask again. */
+  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<{ readonly granted: number; readonly retryAt?: Date }>
+
+  serverMemory(server: string): Promise<ServerMemory>
+  rememberServer(server: string, memory: ServerMemory): Promise<void>
+
+  close(): Promise<void>
+}

@@ -1,0 +1,50 @@
+/** What a message is once composed: bytes and an envelope. Owns these shapes; never sends. */
+import type { Rendered } from '../template/template.ts'
+
+/** SMTP sender and recipients (RFC 5321 section 2.3.1); never taken from, nor shown in, the headers. */
+export interface Envelope {
+  /** Reverse-path without brackets; empty for the null sender. */
+  readonly from: string
+  /** Forward-paths without brackets: the row's own address first, then copies. Each is one checked addr-spec. */
+  readonly to: readonly string[]
+}
+
+/** An RFC 5322 message ready for the wire. */
+export interface Message {
+  /** Message-ID with its angle brackets. */
+  readonly id: string
+  readonly envelope: Envelope
+  /** The octets in order, only CRLF line ends, no line over 998 octets, ending in CRLF; not dot-stuffed. */
+  readonly chunks: readonly Uint8Array[]
+  /** Octets in `chunks`, for SIZE= (RFC 1870). */
+  readonly size: number
+  /** True when no line begins with a dot, so that the transport may skip the stuffing of RFC 5321 section 4.5.2. */
+  readonly dotFree: boolean
+  /** True when any octet is over 127 (needs 8BITMIME, RFC 6152). */
+  readonly eightBit: boolean
+  /** True when an address or header needs SMTPUTF8 (RFC 6531). */
+  readonly smtputf8: boolean
+}
+
+/** What the composer needs to know of one message beside its content. */
+export interface Identity {
+  /** Message-ID with brackets: stable over retries and resumes of the same row of the same campaign. */
+  readonly messageId: string
+  readonly date: Date
+  /** The row's own recipient, already checked: first of the envelope. */
+  readonly recipient: string
+}
+
+/**
+ * Makes messages of one campaign. Whatever does not depend on the row is done when it is created.
+ * Synchronous when nothing has to be read or signed, so that the hot path pays for no promise.
+ */
+export interface Composer {
+  /**
+   * @throws DataError when content cannot become a right message: a bad address, a line break in a header, a missing
+   *   attachment. It names the field.
+   */
+  compose(rendered: Rendered, identity: Identity): Message | Promise<Message>
+  /** Ends signing threads and forgets cached files. */
+  close(): Promise<void>
+}

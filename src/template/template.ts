@@ -1,0 +1,86 @@
+/** What a template gives for a row: texts only. Owns the shape of rendered content; never makes bytes of it. */
+import type { RowData } from '../source/source.ts'
+
+/** What a template may use beside the row's own columns, under the name `@merge` (`{{@merge.row}}`). */
+export interface RenderContext {
+  /** Row of the source, from 1. */
+  readonly row: number
+  readonly campaign: string
+  /** The moment that date helpers call now. */
+  readonly now: Date
+  /** BCP 47 tag for the helpers, unless a row or template says otherwise. */
+  readonly locale?: string
+  /** IANA zone for the helpers. */
+  readonly timeZone?: string
+  /** One-click unsubscribe address of this recipient (RFC 8058), where the project has one. */
+  readonly unsubscribeUrl?: string
+}
+
+/** A file to attach: a path of the project, or content made by a template. */
+export type RenderedAttachment =
+  | { readonly kind: 'file'; readonly path: string; readonly name?: string; readonly type?: string; readonly optional?: boolean }
+  | { readonly kind: 'content'; readonly name: string; readonly type?: string; readonly content: string | Uint8Array }
+  /** A PDF drawn from rendered HTML-free markup (see `message/pdf.ts`). */
+  | { readonly kind: 'pdf'; readonly name: string; readonly source: string }
+
+/** An image that the HTML shows by `cid:`. */
+export type RenderedInline =
+  | { readonly kind: 'file'; readonly cid: string; readonly path: string }
+  | { readonly kind: 'content'; readonly cid: string; readonly name: string; readonly type: string; readonly content: Uint8Array }
+
+/** A calendar invitation as the template's texts say it; `message/calendar.ts` checks and builds it (RFC 5545, 5546). */
+export interface RenderedCalendar {
+  readonly method: string
+  readonly uid?: string
+  readonly sequence?: string
+  readonly start: string
+  readonly end?: string
+  readonly duration?: string
+  readonly timeZone?: string
+  readonly summary: string
+  readonly location?: string
+  readonly description?: string
+  readonly url?: string
+  readonly organizer?: string
+  readonly attendee?: string
+  readonly alarm?: string
+}
+
+/** A row rendered: header values and bodies as plain Unicode text, nothing encoded yet. */
+export interface Rendered {
+  /** Header address lists, as typed: `Ada <ada@example.com>, bob@example.com`. Checked by `message/address.ts`. */
+  readonly from: string
+  readonly to?: string
+  readonly cc?: string
+  readonly bcc?: string
+  readonly replyTo?: string
+  /** Envelope sender, where it differs from `from`. `<>` is the null sender. */
+  readonly envelopeFrom?: string
+  readonly subject: string
+  /** Further headers in the order of the template. Never those that the composer owns. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly text?: string
+  readonly html?: string
+  readonly attachments: readonly RenderedAttachment[]
+  readonly inline: readonly RenderedInline[]
+  readonly calendar?: RenderedCalendar
+}
+
+/** A compiled template. `render` is pure and synchronous: same row and context, same result. */
+export interface Template {
+  /** `invite` for `templates/invite/` or `templates/invite.md`. */
+  readonly name: string
+  /** Every file that went in, for messages and for the hash. */
+  readonly files: readonly string[]
+  /** SHA-256 in hex over all that went in (own files, layouts, partials, helpers, embedded images). */
+  readonly hash: string
+  /** Column names that the template reads, where this can be told from its text. */
+  readonly columns: readonly string[]
+  /**
+   * Fails early on what no row can mend: a name that no column has.
+   * @throws DataError naming template, line, column and the nearest column name.
+   */
+  bind(columns: readonly string[]): void
+  /** @throws DataError with the template's file, line and column. */
+  render(row: RowData, context: RenderContext): Rendered
+}

@@ -1,0 +1,104 @@
+/**
+ * The seam between what is to be sent and how: SMTP, files, any other way. Owns the words of a delivery's outcome;
+ * never knows rows, ledgers or reports.
+ */
+import type { Message } from '../message/message.ts'
+
+/** Where in the conversation a reply came (RFC 5321 sections 3.3 and 4.1). */
+export type Stage = 'connect' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'end-of-data'
+
+/** A server's reply: code, enhanced code (RFC 3463) where it gave one of the right class, and its text in one line. */
+export interface Reply {
+  readonly code: number
+  readonly enhanced?: string
+  readonly text: string
+}
+
+/** A copy (cc, bcc) that the server refused while it took the message for others. */
+export interface RefusedCopy {
+  readonly address: string
+  readonly reply: Reply
+}
+
+/** How one attempt ended. */
+export type Outcome =
+  /** The server's own 2xx to this message's end of data. Nothing else is ever `accepted`. */
+  | { readonly kind: 'accepted'; readonly reply: Reply; readonly refused?: readonly RefusedCopy[] }
+  /** A 5xx, or a message that this server cannot take (too large, needs SMTPUTF8). */
+  | { readonly kind: 'rejected'; readonly stage: Stage; readonly reply: Reply }
+  /** A 4xx for this message: to be tried again later. */
+  | { readonly kind: 'deferred'; readonly stage: Stage; readonly reply: Reply }
+  /** The connection went before the end of data was handed over: nothing happened, may go again at once. */
+  | { readonly kind: 'unsent'; readonly reason: string }
+  /** The end of data was handed over and no reply that counts came back (RFC 1047). */
+  | { readonly kind: 'in_doubt'; readonly reason: string }
+
+/** A message on its way through a lane. The engine hangs what it needs on it. */
+export interface Job {
+  readonly message: Message
+}
+
+/**
+ * Where a lane gets work and tells news. The order of calls for one job is `next`, then `begin`, then `end`; a job
+ * that never began ends as `unsent`, or as rejected or deferred when the server said so first.
+ */
+export interface Feed<J extends Job = Job> {
+  /**
+   * The next job; `undefined` when there is none left for this lane. A promise means: none at the moment (rate, empty
+   * queue); a lane must not hold back an end of data while it waits.
+   */
+  next(): J | undefined | Promise<J | undefined>
+  /**
+   * Makes the attempt durable. Only when it resolves may the end of data be written; it resolves in the same commit as
+   * every `end` told before it, or a later one. When it rejects the ledger is broken: no end of data, ever.
+   */
+  begin(job: J): Promise<void>
+  /** Tells the outcome; called exactly once for each job taken. */
+  end(job: J, outcome: Outcome): void
+}
+
+/** Why a lane ended. */
+export type LaneEnd =
+  /** The feed had nothing more. */
+  | { readonly kind: 'drained' }
+  /** The server has a limit of messages a connection: open another at once. */
+  | { readonly kind: 'limit'; readonly reply: Reply }
+  /** The server asks for less: 421, 4.3.2, 4.7.x, throttling. Fewer lanes for a while. */
+  | { readonly kind: 'throttled'; readonly reply: Reply }
+  /** The connection broke, or a stage's time limit ran out. */
+  | { readonly kind: 'lost'; readonly reason: string }
+  /** The server answered what no server may; this lane trusts it no more and the next one pipelines less. */
+  | { readonly kind: 'protocol'; readonly reason: string }
+
+/** One connection working through messages. */
+export interface Lane {
+  /** Works until the feed is empty or the connection is no more. Never rejects for what a server does. */
+  run<J extends Job>(feed: Feed<J>): Promise<LaneEnd>
+  /** Cuts the connection at once. What was handed over and not answered becomes in doubt. */
+  abort(): void
+}
+
+/** What a server said of itself, for `mailmerge verify`. */
+export interface ServerReport {
+  readonly server: string
+  readonly greeting?: string
+  readonly secure: boolean
+  readonly tls?: string
+  readonly authenticated: boolean
+  readonly extensions: readonly string[]
+  readonly size?: number
+}
+
+export interface Transport {
+  /** For people: `smtp://mail.example.com:587`, `files in out/`. Holds no secret. */
+  readonly name: string
+  /** How many lanes make sense at most; undefined for no limit of its own. */
+  readonly maxLanes?: number
+  /**
+   * Opens a lane.
+   * @throws UnreachableError, LoginError; a temporary refusal (421, 454) is an UnreachableError too.
+   */
+  open(signal?: AbortSignal): Promise<Lane>
+  verify(): Promise<ServerReport>
+  close(): Promise<void>
+}
