@@ -33,6 +33,10 @@ export interface Identity {
   readonly date: Date
   /** The row's own recipient, already checked: first of the envelope. */
   readonly recipient: string
+  /** One-click address of this recipient: makes List-Unsubscribe and List-Unsubscribe-Post (RFC 8058). */
+  readonly unsubscribeUrl?: string
+  /** Address for the mailto form of List-Unsubscribe (RFC 2369), with its subject if any: `mailto:` without the scheme. */
+  readonly unsubscribeMailto?: string
 }
 
 /**

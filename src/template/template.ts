@@ -46,9 +46,17 @@ export interface RenderedCalendar {
   readonly alarm?: string
 }
 
+/**
+ * Marks around every value that a row put into an address field (`from`, `to`, `cc`, `bcc`, `replyTo`, `envelopeFrom`,
+ * calendar organizer and attendee), so that the address parser can tell the template's own `<`, `,` and `@` from the
+ * row's: a name that holds `<eve@example.net>,` stays a name. The marks never occur in the value itself.
+ */
+export const HOLE_OPEN = '\u{F0000}'
+export const HOLE_CLOSE = '\u{F0001}'
+
 /** A row rendered: header values and bodies as plain Unicode text, nothing encoded yet. */
 export interface Rendered {
-  /** Header address lists, as typed: `Ada <ada@example.com>, bob@example.com`. Checked by `message/address.ts`. */
+  /** Header address lists with marked holes: `Ada <ada@example.com>, bob@example.com`. Read by `message/address.ts`. */
   readonly from: string
   readonly to?: string
   readonly cc?: string
