@@ -1,0 +1,167 @@
+/**
+ * The rows whose turn it is, fetched from the ledger a few at a time. Owns what is buffered and what is on its way, so
+ * that no row is handed out twice; never sends and never records.
+ */
+import type { DueRow, Ledger } from '../ledger/ledger.ts'
+import type { Clock } from './clock.ts'
+import { DomainGate, type DomainLimits } from './domain-gate.ts'
+
+const FETCH_ROWS = 500
+const FETCH_BYTES = 4_000_000
+
+export interface RowQueueOptions {
+  readonly ledger: Ledger
+  readonly runId: string
+  readonly clock: Clock
+  readonly domains?: DomainLimits
+  /** Called with rows that must not be written to any more; the queue has dropped them. */
+  suppressed(rows: readonly { readonly row: DueRow; readonly why: string }[]): void
+  readonly group: string
+}
+
+export class RowQueue {
+  readonly #options: RowQueueOptions
+  readonly #gate: DomainGate
+  /** Rows that came back untouched go first. */
+  #again: DueRow[] = []
+  #rows: DueRow[] = []
+  #head = 0
+  readonly #out = new Set<number>()
+  #after = 0
+  #drained = false
+  #filling: Promise<void> | undefined
+  /** Rows recorded while a fetch was under way: the fetch may have seen them as they were before. */
+  readonly #stale = new Set<number>()
+  #limit = FETCH_ROWS
+  #mark: number | undefined
+
+  constructor(options: RowQueueOptions) {
+    this.#options = options
+    this.#gate = new DomainGate(options.domains ?? {}, options.clock)
+  }
+
+  /** Rows at hand. */
+  get buffered(): number {
+    return this.#again.length + this.#rows.length - this.#head + this.#gate.parked
+  }
+
+  /** True when the ledger had no more rows that are due. */
+  get drained(): boolean {
+    return this.#drained && this.buffered === 0
+  }
+
+  /** Rows handed out and neither settled nor given back. */
+  get outstanding(): number {
+    return this.#out.size
+  }
+
+  /** The next row that may go now. Undefined when none is at hand; a number when a domain's limit asks to wait so long. */
+  take(): DueRow | number | undefined {
+    const released = this.#gate.release()
+    if (typeof released === 'object') return this.#hand(released)
+    for (;;) {
+      const row = this.#again.pop() ?? this.#rows[this.#head++]
+      if (row === undefined) {
+        this.#rows = []
+        this.#head = 0
+        return released
+      }
+      if (this.#gate.admit(row)) return this.#hand(row)
+    }
+  }
+
+  /** The row's attempt is over; its domain is free for another. */
+  finished(row: DueRow): void {
+    this.#gate.done(row)
+  }
+
+  /** The row's new state is durable. Only from now on may the ledger's word on it be taken. */
+  recorded(row: DueRow): void {
+    this.#out.delete(row.recipient)
+    if (this.#filling !== undefined) this.#stale.add(row.recipient)
+  }
+
+  /** The row was not tried: it goes again, at once. */
+  giveBack(row: DueRow): void {
+    this.#gate.done(row)
+    this.#out.delete(row.recipient)
+    this.#again.push(row)
+  }
+
+  /** Starts over from the first row: retries may be due. */
+  rewind(): void {
+    this.#after = 0
+    this.#drained = false
+  }
+
+  /** Fetches more when little is left. Cheap to call often. */
+  fill(): Promise<void> | undefined {
+    if (this.#filling !== undefined) return this.#filling
+    if (this.#drained || this.buffered >= this.#limit / 2) return undefined
+    this.#filling = this.#fetch().finally(() => {
+      this.#filling = undefined
+      this.#stale.clear()
+    })
+    return this.#filling
+  }
+
+  /** Looks whether somebody was suppressed meanwhile, and drops the rows at hand that are; `changed` is called first. */
+  async recheck(changed: () => void): Promise<void> {
+    const { ledger } = this.#options
+    const mark = await ledger.suppressionMark()
+    if (mark === this.#mark) return
+    this.#mark = mark
+    changed()
+    const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...this.#gate.takeParked()]
+    this.#again = []
+    this.#rows = []
+    this.#head = 0
+    this.#rows = [...(await this.#withoutSuppressed(waiting)), ...this.#rows.slice(this.#head)]
+    this.#head = 0
+  }
+
+  #hand(row: DueRow): DueRow {
+    this.#out.add(row.recipient)
+    return row
+  }
+
+  async #fetch(): Promise<void> {
+    const { ledger, runId, clock } = this.#options
+    this.#mark ??= await ledger.suppressionMark()
+    const found = await ledger.due(runId, { now: clock.now(), after: this.#after, limit: this.#limit })
+    const last = found.at(-1)
+    if (last !== undefined) this.#after = last.row
+    if (found.length < this.#limit) this.#drained = true
+    const bytes = found.reduce((sum, row) => sum + row.data.length, 0)
+    if (found.length > 0) {
+      this.#limit = Math.max(8, Math.min(FETCH_ROWS, Math.floor(FETCH_BYTES / (bytes / found.length + 1))))
+    }
+    const known = new Set([...this.#again, ...this.#rows.slice(this.#head)].map((row) => row.recipient))
+    const fresh = found.filter(
+      ({ recipient }) =>
+        !this.#out.has(recipient) &&
+        !this.#stale.has(recipient) &&
+        !known.has(recipient) &&
+        !this.#gate.holds(recipient),
+    )
+    const allowed = await this.#withoutSuppressed(fresh)
+    this.#rows = [...this.#rows.slice(this.#head), ...allowed]
+    this.#head = 0
+  }
+
+  async #withoutSuppressed(rows: readonly DueRow[]): Promise<readonly DueRow[]> {
+    if (rows.length === 0) return rows
+    const { ledger, group } = this.#options
+    const hits = await ledger.suppressed(
+      rows.map((row) => row.address),
+      group,
+    )
+    if (hits.size === 0) return rows
+    const dropped = rows.flatMap((row) => {
+      const hit = hits.get(row.address)
+      return hit === undefined ? [] : [{ row, why: `suppressed: ${hit.reason.replaceAll('_', ' ')}` }]
+    })
+    this.#options.suppressed(dropped)
+    return rows.filter((row) => !hits.has(row.address))
+  }
+}
