@@ -161,6 +161,8 @@ export class RowQueue {
       const hit = hits.get(row.address)
       return hit === undefined ? [] : [{ row, why: `suppressed: ${hit.reason.replaceAll('_', ' ')}` }]
     })
+    // They are on their way to the ledger: a fetch before they arrive there must not see them as new.
+    for (const { row } of dropped) this.#out.add(row.recipient)
     this.#options.suppressed(dropped)
     return rows.filter((row) => !hits.has(row.address))
   }

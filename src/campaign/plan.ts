@@ -1,0 +1,191 @@
+/**
+ * Reads the source once, checks and renders every row, and records the plan. Owns the promise that nothing is sent until
+ * every row is known to be good; opens no connection.
+ */
+import type { Settings } from '../config/settings.ts'
+import { DataError, MailmergeError, type Problem } from '../errors.ts'
+import type { Ledger, PlanCounts, PlannedRow } from '../ledger/ledger.ts'
+import type { Row, Source } from '../source/source.ts'
+import type { Rendered } from '../template/template.ts'
+import type { Prepared, Preparer } from './preparer.ts'
+import type { Selector } from './select.ts'
+
+export interface PlanOptions {
+  readonly ledger: Ledger
+  readonly runId: string
+  readonly source: Source
+  readonly preparer: Preparer
+  readonly selector: Selector
+  readonly settings: Settings
+  /** Plan the good rows and skip the bad ones. */
+  readonly skipBad: boolean
+  readonly now: Date
+  /** Told after each batch, with the rows read so far. */
+  readonly onRows?: (rows: number) => void
+  readonly signal?: AbortSignal
+}
+
+/** The first row that is going to be sent, to show what the run is about. */
+export interface FirstMessage {
+  readonly address: string
+  readonly from: string
+  readonly subject: string
+}
+
+export interface Planned {
+  readonly counts: PlanCounts
+  /** Bad rows that `skipBad` let through as skipped. */
+  readonly problems: readonly Problem[]
+  readonly first?: FirstMessage
+}
+
+/** Problems listed in full; beyond it they are only counted. */
+const LISTED_PROBLEMS = 1000
+
+/** Problems of a plan: all counted, so many kept. */
+class ProblemList {
+  readonly kept: Problem[] = []
+  count = 0
+
+  add(problems: readonly Problem[]): void {
+    this.count += problems.length
+    for (const problem of problems) if (this.kept.length < LISTED_PROBLEMS) this.kept.push(problem)
+  }
+}
+
+/**
+ * Plans a run. The ledger holds the run as `planning` before, and as `ready` after; when this throws the run is gone.
+ * @throws DataError with every problem by row and column, when a row is bad and `skipBad` is not set.
+ */
+export async function planRows(options: PlanOptions): Promise<Planned> {
+  const { ledger, runId } = options
+  try {
+    return await readAndSettle(options)
+  } catch (error) {
+    await ledger.dropPlan(runId).catch(() => {})
+    throw error
+  }
+}
+
+async function readAndSettle(options: PlanOptions): Promise<Planned> {
+  const { ledger, runId, source, settings, skipBad } = options
+  const bad = new ProblemList()
+  let first: Rendered | undefined
+  let firstAddress = ''
+  let rows = 0
+  for await (const batch of source.rows()) {
+    options.signal?.throwIfAborted()
+    const planned: PlannedRow[] = []
+    for (const row of batch) {
+      const outcome = planRow(row, options, bad)
+      const settled = outcome instanceof Promise ? await outcome : outcome
+      planned.push(settled.planned)
+      if (settled.rendered !== undefined && first === undefined) {
+        first = settled.rendered
+        firstAddress = settled.planned.address
+      }
+    }
+    rows += batch.length
+    await ledger.plan(runId, planned)
+    options.onRows?.(rows)
+  }
+  if (rows === 0) {
+    throw new DataError(`${source.name} has no rows`, {
+      hint: 'A list needs a line of column names and at least one row below it.',
+    })
+  }
+  if (settings.duplicates === 'error') await listDuplicates(options, bad, skipBad)
+  if (bad.count > 0 && !skipBad) throw refused(source.name, bad)
+  const counts = await ledger.settlePlan(runId, { duplicates: settings.duplicates === 'all' ? 'all' : 'skip' })
+  return {
+    counts,
+    problems: bad.kept,
+    ...(first === undefined ? {} : { first: { address: firstAddress, from: first.from, subject: first.subject } }),
+  }
+}
+
+interface PlannedOutcome {
+  readonly planned: PlannedRow
+  readonly rendered?: Rendered
+}
+
+function planRow(row: Row, options: PlanOptions, bad: ProblemList): PlannedOutcome | Promise<PlannedOutcome> {
+  const unselected = options.selector(row)
+  if (unselected !== undefined) return { planned: skipped(row, unselected, options) }
+  if (row.problems !== undefined && row.problems.length > 0) return badRow(row, row.problems, options, bad)
+  try {
+    const checked = options.preparer.check(row, options.now)
+    if (!(checked instanceof Promise)) return goodRow(row, checked)
+    return checked.then(
+      (prepared) => goodRow(row, prepared),
+      (error: unknown) => badRow(row, problemsOf(error), options, bad),
+    )
+  } catch (error) {
+    return badRow(row, problemsOf(error), options, bad)
+  }
+}
+
+function goodRow(row: Row, { key, address, data, rendered }: Prepared): PlannedOutcome {
+  return { planned: { row: row.number, key, address, data }, rendered }
+}
+
+function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, bad: ProblemList): PlannedOutcome {
+  const placed = problems.map((problem) => ({
+    ...problem,
+    // A problem in a template's own text keeps that file and line; all else is in the list.
+    ...(problem.file === undefined && row.line !== undefined ? { line: row.line } : {}),
+    file: problem.file ?? options.source.name,
+    row: row.number,
+  }))
+  bad.add(placed)
+  const [problem] = problems
+  return { planned: skipped(row, `bad row: ${problem?.message ?? 'not readable'}`, options) }
+}
+
+/** A row that is not sent is planned too, with the key it would have, so that the report knows it. */
+function skipped(row: Row, why: string, { preparer }: PlanOptions): PlannedRow {
+  return { row: row.number, ...preparer.identify(row), data: '', skip: why }
+}
+
+/** What a broken row says for itself; anything that is not about the row stops the plan. */
+function problemsOf(error: unknown): readonly Problem[] {
+  if (!(error instanceof MailmergeError) || error.exitCode !== 65) throw error
+  if (error.problems.length > 0) return error.problems
+  return [
+    {
+      severity: 'error',
+      code: 'bad-row',
+      message: error.message,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    },
+  ]
+}
+
+async function listDuplicates(
+  { ledger, runId, source, settings }: PlanOptions,
+  bad: ProblemList,
+  skipBad: boolean,
+): Promise<void> {
+  const duplicates = await ledger.duplicates(runId, LISTED_PROBLEMS)
+  if (skipBad) return
+  bad.add(
+    duplicates.map(({ key, row, firstRow }) => ({
+      severity: 'error',
+      code: 'duplicate',
+      message: `the same ${settings.key ?? 'address'} as row ${firstRow}`,
+      hint: 'Remove one of them, or choose --duplicates skip (the first counts) or --duplicates all.',
+      file: source.name,
+      row,
+      value: key,
+      ...(settings.key === undefined ? {} : { column: settings.key }),
+    })),
+  )
+}
+
+function refused(name: string, bad: ProblemList): DataError {
+  const some = bad.count === 1 ? 'One problem' : `${bad.count} problems`
+  return new DataError(`${some} in ${name}; nothing was sent`, {
+    problems: bad.kept,
+    hint: 'Mend the list and give the command again, or send the good rows with --skip-bad.',
+  })
+}

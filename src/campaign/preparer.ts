@@ -1,0 +1,201 @@
+/**
+ * One row to one message, the same way wherever it is asked for: planning, preview, dry run, sandbox and sending. Owns
+ * the recipient of a row, its key and its Message-ID; reads no source and sends nothing.
+ */
+import { hash } from 'node:crypto'
+import type { Settings } from '../config/settings.ts'
+import { DataError, type Problem } from '../errors.ts'
+import type { DueRow } from '../ledger/ledger.ts'
+import { normalizeAddress, parseAddressList, parseRecipient } from '../message/address.ts'
+import { type AttachmentStore, createAttachmentStore, type FileFacts } from '../message/attachment.ts'
+import { createComposer } from '../message/compose.ts'
+import type { Identity, Message } from '../message/message.ts'
+import type { Row, RowData } from '../source/source.ts'
+import type { RenderContext, Rendered, Template } from '../template/template.ts'
+import { restoreRow, storeRow } from './row-data.ts'
+
+export interface PreparerOptions {
+  readonly settings: Settings
+  readonly template: Template
+  readonly campaign: { readonly name: string; readonly token: string }
+  /** Column that holds the address; needed where the template sets no `to`. */
+  readonly emailColumn?: string
+  /** Every message goes here instead (`--test-to`). */
+  readonly testTo?: string
+  readonly unsubscribeUrl?: (address: string) => string
+}
+
+/** A row that may be sent. */
+export interface Prepared {
+  readonly key: string
+  readonly address: string
+  readonly data: string
+  readonly rendered: Rendered
+}
+
+export interface Preparer {
+  /**
+   * Renders, composes and checks a row without reading what is attached.
+   * @throws DataError whose problems name row and column.
+   */
+  check(row: Row, now: Date): Prepared | Promise<Prepared>
+  /** Key and address of a row as far as they can be told, for one that is not sent. Never throws. */
+  identify(row: Row): { readonly key: string; readonly address: string }
+  /** The message of a planned row. `date` is its Date header. */
+  message(due: DueRow, date: Date): Message | Promise<Message>
+  close(): Promise<void>
+}
+
+const NO_ATTACHMENTS: AttachmentStore['load'] = () => []
+
+export function createPreparer(options: PreparerOptions): Preparer {
+  const { settings, template, campaign, emailColumn, testTo, unsubscribeUrl } = options
+  const attachments = createAttachmentStore({ root: settings.root, roots: settings.attachmentRoots })
+  const boundarySeed = hash('sha256', `boundary\n${campaign.token}`, 'hex')
+  const common = { boundarySeed, root: settings.root }
+  const composer = createComposer({ ...common, attachments, dkim: settings.dkim })
+  // Checks everything but the content of files, which planning must not read for a million rows.
+  const checker = createComposer({ ...common, attachments: { ...attachments, load: NO_ATTACHMENTS }, dkim: [] })
+  const test = testTo === undefined ? undefined : recipientOf(testTo, '--test-to')
+
+  function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
+    return {
+      row,
+      campaign: campaign.name,
+      now,
+      ...(settings.locale === undefined ? {} : { locale: settings.locale }),
+      ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
+      ...(unsubscribeUrl === undefined || address === undefined ? {} : { unsubscribeUrl: unsubscribeUrl(address) }),
+    }
+  }
+
+  function identityOf(rendered: Rendered, key: string, occurrence: number, address: string, date: Date): Identity {
+    const local = hash('sha256', `${campaign.token}\n${occurrence}\n${key}`, 'base64url').slice(0, 27)
+    return {
+      messageId: `<${local}@${domainOf(rendered.from)}>`,
+      date,
+      recipient: address,
+      ...(unsubscribeUrl === undefined ? {} : { unsubscribeUrl: unsubscribeUrl(address) }),
+      ...(settings.unsubscribe?.mailto === undefined ? {} : { unsubscribeMailto: settings.unsubscribe.mailto }),
+    }
+  }
+
+  /** The address in its column, for links that a template shows; judged later. */
+  function likelyAddress(cells: RowData): string | undefined {
+    if (unsubscribeUrl === undefined || emailColumn === undefined) return undefined
+    const judged = parseRecipient(cellText(cells[emailColumn]))
+    return 'mailbox' in judged ? judged.mailbox.wire : undefined
+  }
+
+  /** The template's `to` has the say; without one it is the address column. */
+  function addressOf(cells: RowData, rendered: Rendered): string {
+    if (rendered.to === undefined) {
+      if (emailColumn !== undefined) return recipientOf(cellText(cells[emailColumn]), emailColumn)
+      throw problem('no-address-column', "the list has no address column and the template sets no 'to'", undefined, {
+        hint: 'Name the column with emailColumn in mailmerge.yaml, or write to: in the template.',
+      })
+    }
+    const { mailboxes, faults } = parseAddressList(rendered.to)
+    const first = mailboxes[0]
+    if (first !== undefined && faults.length === 0) return first.wire
+    throw problem('bad-address', faults[0] ?? 'there is no address', emailColumn ?? 'to', { value: rendered.to })
+  }
+
+  function keyOf(cells: RowData, address: string): string {
+    if (settings.key === undefined) return normalizeAddress(address)
+    const key = cellText(cells[settings.key]).trim()
+    if (key === '') {
+      throw problem('empty-key', `the key column '${settings.key}' is empty`, settings.key, {
+        hint: 'Give every row a key, or leave --key out so that the address is the key.',
+      })
+    }
+    return key
+  }
+
+  /** What was checked is what is sent: a file that changed since planning stops the run. */
+  async function unchanged(rendered: Rendered, planned: readonly string[]): Promise<void> {
+    const files = await attachments.inspect(rendered.attachments, [])
+    for (const [index, file] of files.entries()) {
+      if (file.fingerprint === planned[index]) continue
+      throw new DataError(`the attachment ${file.path} changed after the run was planned`, {
+        hint: 'Give the run command again: it plans anew with the file as it is now, and sends what is not yet sent.',
+      })
+    }
+  }
+
+  return {
+    check(row, now) {
+      const rendered = template.render(row.data, contextOf(row.number, now, likelyAddress(row.data)))
+      const address = addressOf(row.data, rendered)
+      const key = keyOf(row.data, address)
+      checker.compose(rendered, identityOf(rendered, key, 1, address, now))
+      const finish = (files: readonly FileFacts[]): Prepared => ({
+        key,
+        address,
+        data: storeRow(row.data, files),
+        rendered,
+      })
+      if (rendered.attachments.length === 0) return finish([])
+      const files = attachments.inspect(rendered.attachments, [])
+      return files instanceof Promise ? files.then(finish) : finish(files)
+    },
+    identify({ data }) {
+      const judged = emailColumn === undefined ? undefined : parseRecipient(cellText(data[emailColumn]))
+      const address = judged !== undefined && 'mailbox' in judged ? judged.mailbox.wire : ''
+      if (settings.key !== undefined) return { key: cellText(data[settings.key]).trim(), address }
+      return { key: address === '' ? '' : normalizeAddress(address), address }
+    },
+    message(due, date) {
+      const { cells, files } = restoreRow(due.data)
+      const rendered = template.render(cells, contextOf(due.row, date, due.address))
+      const identity = identityOf(rendered, due.key, due.occurrence, due.address, date)
+      const compose = (): Message | Promise<Message> => composer.compose(rendered, identity)
+      const composed = files === undefined ? compose() : unchanged(rendered, files).then(compose)
+      if (test === undefined) return composed
+      return composed instanceof Promise ? composed.then((message) => sentTo(test, message)) : sentTo(test, composed)
+    },
+    async close() {
+      await composer.close()
+      await checker.close()
+    },
+  }
+}
+
+function cellText(cell: unknown): string {
+  return cell === null || cell === undefined ? '' : String(cell)
+}
+
+function sentTo(address: string, message: Message): Message {
+  return { ...message, envelope: { ...message.envelope, to: [address] } }
+}
+
+function recipientOf(cell: string, column: string): string {
+  const judged = parseRecipient(cell)
+  if ('mailbox' in judged) return judged.mailbox.wire
+  throw problem('bad-address', cell.trim() === '' ? 'the address is empty' : judged.fault, column, { value: cell })
+}
+
+function problem(
+  code: string,
+  message: string,
+  column: string | undefined,
+  more: Pick<Problem, 'hint' | 'value'> = {},
+): DataError {
+  return new DataError(message, {
+    problems: [{ severity: 'error', code, message, ...(column === undefined ? {} : { column }), ...more }],
+  })
+}
+
+const domains = new Map<string, string>()
+
+/** Domain of the first author, for the right side of the Message-ID (RFC 5322 section 3.6.4). */
+function domainOf(from: string): string {
+  let domain = domains.get(from)
+  if (domain === undefined) {
+    const wire = parseAddressList(from).mailboxes[0]?.wire ?? ''
+    domain = wire.slice(wire.lastIndexOf('@') + 1) || 'localhost'
+    if (domains.size > 1000) domains.clear()
+    domains.set(from, domain)
+  }
+  return domain
+}

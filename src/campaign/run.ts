@@ -1,0 +1,470 @@
+/**
+ * The whole of a merge, from settings to summary: what the command line, a schedule and a program call. Owns the order of
+ * the steps and what is opened and closed around them; the work is done by `plan` and `deliver`.
+ */
+import { hash } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import type { Settings } from '../config/settings.ts'
+import { ConfigError, DataError, InputError, MailmergeError, UsageError } from '../errors.ts'
+import { type Inbox, startInbox } from '../inbox/server.ts'
+import type { Campaign, Ledger, RunRecord, StatusCounts } from '../ledger/ledger.ts'
+import { ownerOfThisProcess } from '../ledger/owner.ts'
+import { newRunId } from '../ledger/run-id.ts'
+import { nearest } from '../nearest.ts'
+import { checkWritable, writeReport } from '../report/report.ts'
+import { findEmailColumn } from '../source/columns.ts'
+import { openSource } from '../source/open.ts'
+import type { Source } from '../source/source.ts'
+import { loadTemplate } from '../template/load.ts'
+import type { Template } from '../template/template.ts'
+import { createFilesTransport } from '../transport/files.ts'
+import { openTransport } from '../transport/open.ts'
+import { createSmtpTransport } from '../transport/smtp/smtp-transport.ts'
+import type { Transport } from '../transport/transport.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { type DeliveryEnd, deliver } from './deliver.ts'
+import type { MergeEvent, RowEvent, SummaryEvent } from './events.ts'
+import { openLedger, openScratchLedger } from './open-ledger.ts'
+import { type FirstMessage, planRows } from './plan.ts'
+import { createPreparer, type Preparer } from './preparer.ts'
+import { createSelector, type Selection } from './select.ts'
+
+/** `send` is the real thing; the other modes record nothing as sent. */
+export type MergeMode = 'send' | 'dry-run' | 'sandbox' | 'test'
+
+export interface MergeRequest extends Selection {
+  readonly mode: MergeMode
+  /** Folder for `.eml` files of a dry run. */
+  readonly out?: string
+  /** Address that gets every message instead, in mode `test`. */
+  readonly testTo?: string
+  readonly skipBad?: boolean
+  /** Start the campaign anew: who had it before gets it again. */
+  readonly again?: boolean
+  readonly campaign?: string
+  /** Result files; their endings say the format. */
+  readonly reports?: readonly string[]
+}
+
+/** What is going to happen, for the question before sending. */
+export interface PlanPreview {
+  readonly campaign: string
+  readonly run: string
+  readonly source: string
+  readonly template: string
+  readonly rows: number
+  readonly toSend: number
+  readonly counts: StatusCounts
+  readonly first?: FirstMessage
+  /** Where to, without secrets. */
+  readonly server: string
+}
+
+export interface MergeHooks {
+  onEvent?(event: MergeEvent): void
+  /** False ends the run with nothing sent. */
+  confirm?(plan: PlanPreview): Promise<boolean>
+  /** Things worth saying once: the encoding found, a fallback taken. */
+  note?(text: string): void
+  /** Rows read so far while planning. */
+  onRows?(rows: number): void
+  /** One line of the conversation with the server, secrets and bodies left out. */
+  dialogue?(line: string): void
+  /** First stop: finish what is in flight. */
+  readonly signal?: AbortSignal
+  /** Second stop: at once. */
+  readonly abort?: AbortSignal
+  readonly clock?: Clock
+}
+
+/** What a run needs beside its ledger, opened once and closed once. */
+interface Workshop {
+  readonly settings: Settings
+  readonly ledger: Ledger
+  readonly hooks: MergeHooks
+  readonly clock: Clock
+  readonly mode: MergeMode
+  /** Folder for this run's files, beside the ledger. */
+  readonly folder: (runId: string) => string
+}
+
+/**
+ * Plans and delivers one merge.
+ *
+ * @example
+ * const summary = await runMerge(await loadSettings({ cwd: process.cwd(), env: process.env, flags: {} }), { mode: 'sandbox' })
+ * console.log(summary.counts.sent)
+ *
+ * @returns the summary, also when rows failed or the run stopped early: `exitCode` says how it ended.
+ * @throws MailmergeError for everything that keeps a run from starting, and for what breaks it.
+ */
+export async function runMerge(
+  settings: Settings,
+  request: MergeRequest,
+  hooks: MergeHooks = {},
+): Promise<SummaryEvent> {
+  const clock = hooks.clock ?? systemClock
+  const templateName = settings.template ?? missing('template', '--template NAME')
+  if (settings.source.path === undefined && settings.source.sql === undefined) missing('list', '--csv FILE')
+  for (const report of request.reports ?? []) await checkWritable(report)
+  const source = await openSource(settings.source)
+  for (const text of source.notes) hooks.note?.(text)
+  const template = await openTemplate(templateName, settings)
+  template.bind(source.columns)
+  const emailColumn = addressColumn(settings, source)
+  const selector = createSelector(request, source.columns)
+  const name = request.campaign ?? settings.campaign ?? `${template.name}-${source.stem}`
+
+  const real = request.mode === 'send'
+  const ledger = real ? await openLedger(settings) : await openScratchLedger()
+  const folder = real ? join(dirname(resolveLedger(settings)), 'runs') : join(settings.root, '.mailmerge', request.mode)
+  const shop: Workshop = { settings, ledger, hooks, clock, mode: request.mode, folder: (id) => join(folder, id) }
+  let inbox: Inbox | undefined
+  try {
+    const campaign = await ledger.campaign(name, { again: request.again ?? false })
+    const claim = await ledger.claim(campaign, ownerOfThisProcess())
+    try {
+      const now = clock.now()
+      const runId = newRunId(now, clock.random)
+      const preparer = createPreparer({
+        settings,
+        template,
+        campaign: real ? campaign : await tokenOf(settings, campaign),
+        ...(emailColumn === undefined ? {} : { emailColumn }),
+        ...(request.testTo === undefined ? {} : { testTo: request.testTo }),
+      })
+      try {
+        await ledger.createRun({
+          id: runId,
+          campaign,
+          startedAt: now,
+          source: source.name,
+          template: template.name,
+          templateHash: planHash(template, settings),
+          columns: source.columns,
+          options: { template: templateName, ...(emailColumn === undefined ? {} : { emailColumn }) },
+        })
+        const planned = await planRows({
+          ledger,
+          runId,
+          source,
+          preparer,
+          selector,
+          settings,
+          skipBad: request.skipBad ?? false,
+          now,
+          ...(hooks.onRows === undefined ? {} : { onRows: hooks.onRows }),
+          ...(hooks.signal === undefined ? {} : { signal: hooks.signal }),
+        })
+        for (const problem of planned.problems) hooks.note?.(`row ${problem.row} is skipped: ${problem.message}`)
+        const { rows, ...counts } = planned.counts
+        hooks.onEvent?.({ event: 'planned', run: runId, campaign: name, rows, toSend: counts.deferred, counts })
+
+        if (request.mode === 'sandbox') inbox = await startInbox({ dir: shop.folder(runId) })
+        const transport = await transportFor(shop, request, inbox)
+        try {
+          const preview: PlanPreview = {
+            campaign: name,
+            run: runId,
+            source: source.name,
+            template: template.name,
+            rows,
+            toSend: counts.deferred,
+            counts,
+            ...(planned.first === undefined ? {} : { first: planned.first }),
+            server: transport.name,
+          }
+          if (real && counts.deferred > 0 && hooks.confirm !== undefined && !(await hooks.confirm(preview))) {
+            await ledger.endRun(runId, 'cancelled', clock.now())
+            return await summarize(
+              shop,
+              { id: runId, campaign: name, rows },
+              { counts, sent: 0, seconds: 0, stopped: 'not confirmed' },
+              [],
+            )
+          }
+          const end = await deliverRun(shop, runId, campaign, transport, preparer, counts)
+          await inbox?.close()
+          const reports =
+            request.reports ?? (request.mode === 'dry-run' ? [] : [join(shop.folder(runId), 'results.csv')])
+          return await summarize(shop, { id: runId, campaign: name, rows }, end, reports)
+        } finally {
+          await transport.close()
+        }
+      } finally {
+        await preparer.close()
+      }
+    } finally {
+      await claim.release()
+    }
+  } finally {
+    await inbox?.close()
+    await ledger.close()
+  }
+}
+
+/** Which run to go on with, and what to do with rows in doubt. */
+export interface ResumeRequest {
+  /** Run id; the newest unfinished run without it. */
+  readonly run?: string
+  readonly inDoubt?: 'resend' | 'keep'
+  readonly reports?: readonly string[]
+}
+
+/**
+ * Goes on with an unfinished run, from the plan in the ledger: the list is not read again.
+ * @throws DataError when the template changed since planning, UnfinishedError when another process is at it.
+ */
+export function resumeMerge(
+  settings: Settings,
+  request: ResumeRequest = {},
+  hooks: MergeHooks = {},
+): Promise<SummaryEvent> {
+  return goOn(settings, request, hooks, async (ledger, run) => {
+    if (request.inDoubt !== undefined) await ledger.settleInDoubt(run.id, request.inDoubt)
+  })
+}
+
+/** Tries again what failed for good in a run. */
+export function retryMerge(
+  settings: Settings,
+  request: ResumeRequest = {},
+  hooks: MergeHooks = {},
+): Promise<SummaryEvent> {
+  return goOn(settings, request, hooks, async (ledger, run) => {
+    await ledger.retryFailed(run.id)
+  })
+}
+
+/** Ends a run for good: what was not sent stays unsent. Gives the run's id. */
+export async function cancelMerge(settings: Settings, runId?: string): Promise<string> {
+  const ledger = await openLedger(settings)
+  try {
+    const run = await findRun(ledger, runId)
+    const claim = await ledger.claim(run.campaign, ownerOfThisProcess())
+    try {
+      await ledger.endRun(run.id, 'cancelled', new Date())
+      return run.id
+    } finally {
+      await claim.release()
+    }
+  } finally {
+    await ledger.close()
+  }
+}
+
+async function goOn(
+  settings: Settings,
+  request: ResumeRequest,
+  hooks: MergeHooks,
+  prepareLedger: (ledger: Ledger, run: RunRecord) => Promise<void>,
+): Promise<SummaryEvent> {
+  const clock = hooks.clock ?? systemClock
+  for (const report of request.reports ?? []) await checkWritable(report)
+  const ledger = await openLedger(settings)
+  try {
+    const run = await findRun(ledger, request.run)
+    if (run.state === 'cancelled') {
+      throw new UsageError(`the run ${run.id} was cancelled`, { hint: 'Give the run command again to plan a new run.' })
+    }
+    const claim = await ledger.claim(run.campaign, ownerOfThisProcess())
+    const folder = join(dirname(resolveLedger(settings)), 'runs')
+    const shop: Workshop = { settings, ledger, hooks, clock, mode: 'send', folder: (id) => join(folder, id) }
+    try {
+      await prepareLedger(ledger, run)
+      const templateName = String(run.options.template ?? run.template)
+      const template = await openTemplate(templateName, settings)
+      template.bind(run.columns)
+      if (planHash(template, settings) !== run.templateHash) {
+        throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {
+          hint: 'Give the run command again: it plans anew with the template as it is now, and sends what is not yet sent.',
+        })
+      }
+      const { emailColumn } = run.options
+      const preparer = createPreparer({
+        settings,
+        template,
+        campaign: run.campaign,
+        ...(typeof emailColumn === 'string' ? { emailColumn } : {}),
+      })
+      const transport = await openTransport(settings, transportOptions(shop))
+      try {
+        const counts = await ledger.counts(run.id)
+        const rows = Object.values(counts).reduce((sum, count) => sum + count, 0)
+        hooks.onEvent?.({
+          event: 'planned',
+          run: run.id,
+          campaign: run.campaign.name,
+          rows,
+          toSend: counts.deferred,
+          counts,
+        })
+        const end = await deliverRun(shop, run.id, run.campaign, transport, preparer, counts)
+        const reports = request.reports ?? [join(shop.folder(run.id), 'results.csv')]
+        return await summarize(shop, { id: run.id, campaign: run.campaign.name, rows }, end, reports)
+      } finally {
+        await transport.close()
+        await preparer.close()
+      }
+    } finally {
+      await claim.release()
+    }
+  } finally {
+    await ledger.close()
+  }
+}
+
+async function findRun(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
+  const run = await ledger.run(id)
+  if (run !== undefined) return run
+  if (id === undefined)
+    throw new InputError('there is no run in this ledger', { hint: 'Start one with mailmerge run.' })
+  const guess = nearest(
+    id,
+    (await ledger.runs()).map((known) => known.id),
+  )
+  throw new InputError(`there is no run '${id}' in ${ledger.location}`, {
+    hint:
+      guess === undefined
+        ? 'mailmerge status lists the runs.'
+        : `Did you mean ${guess}? mailmerge status lists the runs.`,
+  })
+}
+
+function openTemplate(name: string, settings: Settings): Promise<Template> {
+  return loadTemplate(name, {
+    root: settings.root,
+    message: settings.message,
+    ...(settings.locale === undefined ? {} : { locale: settings.locale }),
+    ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
+  })
+}
+
+/** Everything outside the rows that a message depends on, frozen when the run is planned. */
+function planHash(template: Template, settings: Settings): string {
+  const { message, locale, timeZone, unsubscribe } = settings
+  return hash(
+    'sha256',
+    JSON.stringify([template.hash, message, locale, timeZone, unsubscribe?.url, unsubscribe?.mailto]),
+    'hex',
+  )
+}
+
+function addressColumn(settings: Settings, source: Source): string | undefined {
+  for (const [flag, column] of [
+    ['emailColumn', settings.emailColumn],
+    ['--key', settings.key],
+  ] as const) {
+    if (column === undefined || source.columns.includes(column)) continue
+    const guess = nearest(column, source.columns)
+    throw new ConfigError(`${flag} names the column '${column}', which ${source.name} does not have`, {
+      hint: guess === undefined ? `Its columns are ${source.columns.join(', ')}.` : `Did you mean '${guess}'?`,
+    })
+  }
+  return settings.emailColumn ?? findEmailColumn(source.columns)
+}
+
+function missing(what: string, flag: string): never {
+  throw new UsageError(`there is no ${what}`, { hint: `Give one with ${flag}, or set it in mailmerge.yaml.` })
+}
+
+function resolveLedger(settings: Settings): string {
+  // A ledger on a server has no folder of its own: run files live in the project.
+  return /^postgres(ql)?:/.test(settings.ledger) ? join(settings.root, '.mailmerge', 'ledger') : settings.ledger
+}
+
+/** In modes that record nothing, messages are still what they would be: the campaign's own token, where there is one. */
+async function tokenOf(settings: Settings, scratch: Campaign): Promise<Campaign> {
+  const ledger = await openLedger(settings, { existing: true })
+  try {
+    return (await ledger?.findCampaign(scratch.name)) ?? scratch
+  } finally {
+    await ledger?.close()
+  }
+}
+
+function transportOptions({ ledger, hooks }: Workshop): Parameters<typeof openTransport>[1] {
+  return {
+    memory: {
+      get: (server) => ledger.serverMemory(server),
+      set: (server, memory) => ledger.rememberServer(server, memory),
+    },
+    ...(hooks.dialogue === undefined ? {} : { dialogue: hooks.dialogue }),
+  }
+}
+
+async function transportFor(shop: Workshop, request: MergeRequest, inbox: Inbox | undefined): Promise<Transport> {
+  const { settings } = shop
+  if (request.mode === 'dry-run')
+    return createFilesTransport({ dir: request.out ?? join(settings.root, '.mailmerge', 'dry-run') })
+  if (inbox === undefined) return openTransport(settings, transportOptions(shop))
+  const { user: _user, password: _password, accessToken: _token, proxy: _proxy, ...smtp } = settings.smtp
+  return createSmtpTransport({ ...smtp, host: inbox.host, port: inbox.port, security: 'none', lmtp: false })
+}
+
+function deliverRun(
+  shop: Workshop,
+  runId: string,
+  campaign: Campaign,
+  transport: Transport,
+  preparer: Preparer,
+  counts: StatusCounts,
+): Promise<DeliveryEnd> {
+  const { settings, ledger, hooks, clock, mode } = shop
+  const { onEvent } = hooks
+  // Limits are the real server's; a folder or the sandbox has none.
+  const local = mode === 'dry-run' || mode === 'sandbox'
+  const delivery = local ? { ...settings.delivery, rates: [] } : settings.delivery
+  const { perDomain: _, ...unlimited } = delivery
+  return deliver({
+    ledger,
+    runId,
+    transport,
+    prepare: (due, date) => preparer.message(due, date),
+    settings: local ? unlimited : delivery,
+    account: `${settings.smtp.user ?? ''}@${settings.smtp.host}`,
+    group: settings.group ?? campaign.name,
+    counts,
+    clock,
+    ...(hooks.signal === undefined ? {} : { stop: hooks.signal }),
+    ...(hooks.abort === undefined ? {} : { abort: hooks.abort }),
+    ...(onEvent === undefined
+      ? {}
+      : {
+          onSettled: (row) => onEvent({ event: row.status as RowEvent['event'], ...row }),
+          onPaused: (reason, until) =>
+            onEvent({ event: 'paused', run: runId, reason, ...(until === undefined ? {} : { until }) }),
+          onProgress: (state) => onEvent({ event: 'progress', run: runId, ...state }),
+        }),
+  })
+}
+
+async function summarize(
+  shop: Workshop,
+  run: { readonly id: string; readonly campaign: string; readonly rows: number },
+  end: DeliveryEnd,
+  reports: readonly string[],
+): Promise<SummaryEvent> {
+  const { ledger, hooks, clock } = shop
+  if (end.error?.code === 'output') throw end.error
+  const counts = await ledger.counts(run.id)
+  const finished = counts.deferred === 0 && counts.in_doubt === 0
+  if (finished && end.stopped !== 'not confirmed') await ledger.endRun(run.id, 'finished', clock.now())
+  for (const report of reports)
+    await writeReport(report, ledger.results(run.id), { run: run.id, campaign: run.campaign, counts })
+  const summary: SummaryEvent = {
+    event: 'summary',
+    run: run.id,
+    campaign: run.campaign,
+    rows: run.rows,
+    counts,
+    seconds: end.seconds,
+    rate: end.seconds > 0 ? end.sent / end.seconds : 0,
+    exitCode: end.error?.exitCode ?? (finished ? (counts.failed > 0 ? 1 : 0) : 75),
+    reports,
+    ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
+  }
+  hooks.onEvent?.(summary)
+  if (end.error instanceof MailmergeError) throw end.error
+  return summary
+}

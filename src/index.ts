@@ -1,0 +1,37 @@
+/**
+ * What a program may import from `mailmerge`. Everything here is documented where it is defined; everything else may
+ * change at any time.
+ *
+ * @example
+ * import { loadSettings, runMerge } from 'mailmerge'
+ *
+ * const settings = await loadSettings({
+ *   cwd: process.cwd(),
+ *   env: process.env,
+ *   flags: { csv: 'list.csv', template: 'invite' },
+ * })
+ * const summary = await runMerge(settings, { mode: 'sandbox' })
+ * console.log(`${summary.counts.sent} of ${summary.rows} sent`)
+ *
+ * @module
+ */
+export type { MergeEvent, PausedEvent, PlannedEvent, ProgressEvent, RowEvent, SummaryEvent } from './campaign/events.ts'
+export { openLedger } from './campaign/open-ledger.ts'
+export {
+  cancelMerge,
+  type MergeHooks,
+  type MergeMode,
+  type MergeRequest,
+  type PlanPreview,
+  type ResumeRequest,
+  resumeMerge,
+  retryMerge,
+  runMerge,
+} from './campaign/run.ts'
+export { loadSettings } from './config/load.ts'
+export type { Settings } from './config/settings.ts'
+export * from './errors.ts'
+export type { Ledger, ResultRow, RowStatus, RunRecord, StatusCounts } from './ledger/ledger.ts'
+export type { Envelope, Message } from './message/message.ts'
+export type { Row, RowData, Source } from './source/source.ts'
+export type { Feed, Job, Lane, LaneEnd, Outcome, Reply, ServerReport, Transport } from './transport/transport.ts'

@@ -1,0 +1,58 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { quotasOf, RateGate, SlidingWindow, shortLimits } from '../../src/campaign/rate.ts'
+
+/** Takes as fast as the gate allows and gives the moments. */
+function grants(limits: readonly { count: number; seconds: number }[], count: number): number[] {
+  const gate = new RateGate(limits)
+  const moments: number[] = []
+  let now = 0
+  while (moments.length < count) {
+    const wait = gate.wait(now)
+    if (wait > 0) {
+      now += wait
+      continue
+    }
+    gate.take(now)
+    moments.push(now)
+  }
+  return moments
+}
+
+test('no window ever holds more grants than its limit, however the limits are combined', () => {
+  const limit = fc.record({ count: fc.integer({ min: 1, max: 20 }), seconds: fc.integer({ min: 1, max: 30 }) })
+  fc.assert(
+    fc.property(fc.array(limit, { minLength: 1, maxLength: 3 }), (limits) => {
+      const moments = grants(limits, 80)
+      for (const { count, seconds } of limits) {
+        for (const [index, moment] of moments.entries()) {
+          const later = moments[index + count]
+          if (later !== undefined) expect(later - moment).toBeGreaterThan(seconds * 1000)
+        }
+      }
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('an unused window lets its whole count through at once', () => {
+  const window = new SlidingWindow({ count: 3, seconds: 10 })
+  for (let i = 0; i < 3; i++) {
+    expect(window.wait(5)).toBe(0)
+    window.take(5)
+  }
+  expect(window.wait(5)).toBeGreaterThanOrEqual(10_000)
+})
+
+test('limits of a minute and more are kept by the ledger, shorter ones by the process', () => {
+  const limits = [
+    { count: 10, seconds: 1 },
+    { count: 30, seconds: 60 },
+    { count: 500, seconds: 86_400 },
+  ]
+  expect(shortLimits(limits)).toEqual([{ count: 10, seconds: 1 }])
+  expect(quotasOf(limits, 'ada@mail.example.com')).toEqual([
+    { name: 'ada@mail.example.com', count: 30, seconds: 60 },
+    { name: 'ada@mail.example.com', count: 500, seconds: 86_400 },
+  ])
+})
