@@ -1,0 +1,54 @@
+/**
+ * The occurrences of a recurring run: a cron expression read by the clocks of one zone. Owns the promise that none falls
+ * out and none comes twice, also in the nights when the clocks change.
+ */
+import { Cron } from 'croner'
+import { Temporal } from 'temporal-polyfill'
+import { UsageError } from '../errors.ts'
+import { type Moment, momentOf, wallTimeOf } from './zone.ts'
+
+export interface Occurrence extends Moment {
+  /** The time on the wall, `2026-12-01T09:00`: names the occurrence, whatever the clocks do. */
+  readonly wall: string
+}
+
+export interface Recurrence {
+  /** Occurrences after a moment, in order; fewer than asked for only when there are no more. */
+  after(moment: Date, count: number): readonly Occurrence[]
+}
+
+/**
+ * Reads a cron expression of five fields (minute, hour, day, month, weekday; names, `L`, `#` and lists allowed).
+ * @throws UsageError for anything else.
+ */
+export function parseRecurrence(expression: string, zone: string): Recurrence {
+  let pattern: Cron
+  try {
+    // Times on the wall are enumerated as if there were no zones; each becomes a moment by our own rule.
+    pattern = new Cron(expression, { timezone: 'UTC', mode: '5-part', paused: true })
+  } catch (error) {
+    throw new UsageError(`'${expression}' is no cron expression: ${error instanceof Error ? error.message : ''}`, {
+      hint: "Five fields: minute, hour, day of month, month, day of week. '0 9 * * MON' is Mondays at 9:00.",
+    })
+  }
+  return {
+    after(moment, count) {
+      const found: Occurrence[] = []
+      // Where clocks go back, times on the wall before this moment may still be to come: a day earlier is early enough.
+      let cursor = new Date(wallTimeOf(moment, zone).toZonedDateTime('UTC').epochMilliseconds - 86_400_000)
+      let last = moment.getTime()
+      while (found.length < count) {
+        const next = pattern.nextRun(cursor)
+        if (next === null) break
+        cursor = next
+        const wall = Temporal.Instant.fromEpochMilliseconds(next.getTime()).toZonedDateTimeISO('UTC').toPlainDateTime()
+        const occurrence = momentOf(wall, zone)
+        // Two times of one gap are the same moment: it comes once.
+        if (occurrence.at.getTime() <= last) continue
+        last = occurrence.at.getTime()
+        found.push({ ...occurrence, wall: wall.toString({ smallestUnit: 'minute' }) })
+      }
+      return found
+    },
+  }
+}
