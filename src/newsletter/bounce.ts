@@ -61,7 +61,7 @@ export function readReports(octets: Uint8Array): readonly Report[] {
 }
 
 /** The transcript shows that the refusal answered the message, not the recipient. */
-const END_OF_DATA = /in reply to end of data|after end of data|>>> data\b(?![^]*>>> rcpt)/i
+const END_OF_DATA = /in reply to end of data|after end of data|>>> data\b(?![\s\S]*>>> rcpt)/i
 
 type Bare = Omit<Report, 'deliveredTo' | 'messageId'>
 

@@ -1,0 +1,61 @@
+/**
+ * Links that let one recipient leave one list. Owns the token: sealed, so that it shows no address and nobody can make or
+ * change one. It knows no server and no ledger.
+ */
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+
+/** Who leaves what. */
+export interface Leaving {
+  readonly address: string
+  /** Campaign group; empty for everything. */
+  readonly group: string
+}
+
+const VERSION = 1
+const TAG_OCTETS = 16
+const MAX_TOKEN = 600
+
+/** Seals and opens tokens under one secret; a token of another secret, or a changed one, opens as nothing. */
+export class UnsubscribeTokens {
+  readonly #key: Buffer
+
+  /** `secret` is any text of enough chance; the keys are derived from it (RFC 5869). */
+  constructor(secret: string) {
+    this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'mailmerge unsubscribe link', 32))
+  }
+
+  /** The same recipient has the same token every time, so that messages stay the same over retries. */
+  seal({ address, group }: Leaving): string {
+    const plain = Buffer.from(JSON.stringify([address, group]))
+    // A nonce made from what is sealed: equal tokens for equal content, and never one nonce for two contents.
+    const nonce = Buffer.from(hkdfSync('sha256', this.#key, plain, 'nonce', 12))
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce)
+    const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
+    return Buffer.concat([Buffer.of(VERSION), nonce, cipher.getAuthTag(), sealed]).toString('base64url')
+  }
+
+  open(token: string): Leaving | undefined {
+    if (token.length > MAX_TOKEN || !/^[\w-]+$/.test(token)) return undefined
+    const octets = Buffer.from(token, 'base64url')
+    if (octets[0] !== VERSION || octets.length <= 13 + TAG_OCTETS) return undefined
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', this.#key, octets.subarray(1, 13), { authTagLength: TAG_OCTETS })
+      decipher.setAuthTag(octets.subarray(13, 13 + TAG_OCTETS))
+      const plain = Buffer.concat([decipher.update(octets.subarray(13 + TAG_OCTETS)), decipher.final()])
+      const [address, group] = JSON.parse(plain.toString('utf8')) as unknown[]
+      return typeof address === 'string' && typeof group === 'string' ? { address, group } : undefined
+    } catch {
+      return undefined
+    }
+  }
+}
+
+/** A fresh secret for a project that has none yet. */
+export function newUnsubscribeSecret(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+/** The one-click address of a recipient: `https://news.example.com/u/TOKEN`. */
+export function unsubscribeLink(base: string, tokens: UnsubscribeTokens, leaving: Leaving): string {
+  return `${base.replace(/\/+$/, '')}/u/${tokens.seal(leaving)}`
+}
