@@ -1,0 +1,29 @@
+/** Opens lists from texts and octets for the tests, and reads them whole. */
+import { Readable } from 'node:stream'
+import type { SourceSettings } from '../../src/config/settings.ts'
+import { openSource } from '../../src/source/open.ts'
+import type { Row, Source } from '../../src/source/source.ts'
+
+export interface ReadList {
+  readonly source: Source
+  readonly rows: readonly Row[]
+  readonly data: readonly Record<string, unknown>[]
+}
+
+/** Reads `content` as standard input, in pieces of `size` octets. */
+export async function readText(
+  content: string | Uint8Array,
+  settings: Omit<SourceSettings, 'path'> = {},
+  size = 1 << 16,
+): Promise<ReadList> {
+  const octets = Buffer.from(content)
+  const pieces: Buffer[] = []
+  for (let at = 0; at < octets.length; at += size) pieces.push(octets.subarray(at, at + size))
+  return readAll(await openSource({ ...settings, path: '-' }, { stdin: Readable.from(pieces) }))
+}
+
+export async function readAll(source: Source): Promise<ReadList> {
+  const rows: Row[] = []
+  for await (const batch of source.rows()) rows.push(...batch)
+  return { source, rows, data: rows.map((row) => ({ ...row.data })) }
+}
