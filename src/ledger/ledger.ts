@@ -113,7 +113,14 @@ export interface Settled {
 /** News for the ledger, recorded in the order given and in one durable transaction. */
 export type News =
   /** An attempt is about to hand over its end of data. Until a `settled` follows, a crash leaves the row in doubt. */
-  | { readonly kind: 'began'; readonly recipient: number; readonly lane: number; readonly at: Date; readonly messageId: string }
+  | {
+      readonly kind: 'began'
+      readonly recipient: number
+      readonly lane: number
+      readonly at: Date
+      readonly messageId: string
+      readonly server?: string
+    }
   | ({ readonly kind: 'settled' } & Settled)
 
 /** One line of the results. `address` and `key` are empty for rows that have none. */
@@ -179,6 +186,22 @@ export interface ServerMemory {
   readonly messagesPerConnection?: number
 }
 
+/** What `forget` removed. */
+export interface Forgotten {
+  readonly rows: number
+  /** Ids of the runs that had the person in their rows. */
+  readonly runs: readonly string[]
+  /** Suppressions of the address that are kept as a hash. */
+  readonly suppressions: number
+}
+
+/** What `prune` removed. */
+export interface Pruned {
+  readonly campaigns: number
+  /** Ids of the runs removed. */
+  readonly runs: readonly string[]
+}
+
 export interface Ledger {
   /** File or address for people, without secrets. */
   readonly location: string
@@ -203,16 +226,22 @@ export interface Ledger {
   /** Forgets a run that was never ready. */
   dropPlan(runId: string): Promise<void>
 
-  /** The run of that id, or the newest one; `campaign` narrows it. */
+  /** The run of that id, or the newest one whose planning was finished; `campaign` narrows it. */
   run(id?: string, campaign?: string): Promise<RunRecord | undefined>
   /** Newest first. */
   runs(): Promise<readonly RunRecord[]>
   endRun(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
 
   /** Recipients of the run to be sent now, in row order after row `after`; retries whose time has come among them. */
-  due(runId: string, query: { readonly now: Date; readonly after: number; readonly limit: number }): Promise<readonly DueRow[]>
-  /** When the next deferred recipient is due; undefined when none waits. */
-  nextDue(runId: string): Promise<Date | undefined>
+  due(
+    runId: string,
+    query: { readonly now: Date; readonly after: number; readonly limit: number },
+  ): Promise<readonly DueRow[]>
+  /**
+   * The earliest time that a deferred recipient waits for, later than `after` if given; undefined when none waits.
+   * Recipients that may go at once (never tried, no `notBefore`) wait for no time and do not count.
+   */
+  nextDue(runId: string, after?: Date): Promise<Date | undefined>
   /**
    * Records in one transaction, durable against power loss when it resolves.
    * @throws OutputError when the disk fails; the ledger then refuses every later call.
@@ -234,8 +263,24 @@ export interface Ledger {
   /** A number that moves with every change of the suppressions, also those of other processes. Cheap to ask. */
   suppressionMark(): Promise<number>
 
-  /** Takes `count` from every quota or from none. Gives how many may go now, and else when to ask again. */
-  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<{ readonly granted: number; readonly retryAt?: Date }>
+  /**
+   * Takes the same number, at most `count`, from every quota. `granted` is how many may go now; when that is fewer than
+   * asked for, `retryAt` says when to ask again. What was granted and not used is not given back.
+   */
+  reserve(
+    quotas: readonly Quota[],
+    count: number,
+    now: Date,
+  ): Promise<{ readonly granted: number; readonly retryAt?: Date }>
+
+  /**
+   * Removes a person's data: rows, keys, addresses, replies. States and counts stay, suppressions stay as hashes.
+   * `address` is normalised. Gives the runs whose reports name the person.
+   * @throws UnfinishedError when a living process is about to write to the person.
+   */
+  forget(address: string): Promise<Forgotten>
+  /** Removes campaigns whose every run ended before `before`, with all their rows; their names stay refused (`--again`). */
+  prune(before: Date): Promise<Pruned>
 
   serverMemory(server: string): Promise<ServerMemory>
   rememberServer(server: string, memory: ServerMemory): Promise<void>

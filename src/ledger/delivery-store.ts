@@ -1,0 +1,135 @@
+/**
+ * The delivery's side of the ledger: whose turn it is, and what became of it. The hot path. Owns the rule that only a
+ * recipient who waits to be sent can be begun or settled.
+ */
+import { DefectError } from '../errors.ts'
+import type { DueRow, News, RowStatus, Settled } from './ledger.ts'
+import { headOf, planId, runNumberOf } from './run-store.ts'
+import * as sql from './sqlite-queries.ts'
+import type { SqliteStore } from './sqlite-store.ts'
+import { numberOf, optionalDate, type SqlRow, textOf, timeOf } from './sqlite-values.ts'
+
+/** What `began` and `settled` change in the counts of a run. */
+type Differences = Record<RowStatus, number>
+
+export class DeliveryStore {
+  readonly #store: SqliteStore
+
+  constructor(store: SqliteStore) {
+    this.#store = store
+  }
+
+  due(runId: string, query: { readonly now: Date; readonly after: number; readonly limit: number }) {
+    return this.#store.read((): readonly DueRow[] => {
+      const head = headOf(this.#store, runId)
+      const now = query.now.getTime()
+      if (head.state !== 'ready' || (head.notBefore !== null && head.notBefore > now)) return []
+      const after = planId(head.number, query.after)
+      return this.#store.all(sql.dueRows, after, head.last, now, query.limit, head.number).map(dueRowOf)
+    })
+  }
+
+  nextDue(runId: string, after: Date | undefined): Promise<Date | undefined> {
+    return this.#store.read(() => {
+      const head = headOf(this.#store, runId)
+      const later = after?.getTime() ?? Number.MIN_SAFE_INTEGER
+      if (head.state !== 'ready') return undefined
+      if (head.notBefore !== null && head.notBefore > later) return new Date(head.notBefore)
+      const row = this.#store.get(sql.nextDue, head.number, later)
+      return row === undefined ? undefined : new Date(numberOf(row['due_at']))
+    })
+  }
+
+  record(news: readonly News[]): Promise<void> {
+    return this.#store.write(() => {
+      const runs = new Map<number, Differences>()
+      for (const one of news) {
+        if (one.kind === 'began') this.#begin(one)
+        else this.#count(runs, this.#settle(one), one.status)
+      }
+      for (const [number, { sent, failed, skipped, deferred, in_doubt }] of runs) {
+        this.#store.run(sql.addToCounts, number, sent, failed, skipped, deferred, in_doubt)
+      }
+    })
+  }
+
+  #begin({ recipient, lane, at, messageId, server }: Extract<News, { kind: 'began' }>): void {
+    const added = this.#store.run(sql.beginAttempt, recipient, lane, at.getTime(), messageId, server ?? null)
+    if (added === 0) throw this.#refusal('begun', recipient)
+  }
+
+  /** Gives the plan id that the recipient stands at. */
+  #settle(settled: Settled): number {
+    const { recipient, status, attempted } = settled
+    const at = settled.at.getTime()
+    const reason = settled.reason === '' ? null : (settled.reason ?? null)
+    const code = settled.smtpCode ?? null
+    const enhanced = settled.enhancedCode ?? null
+    const response = settled.response ?? null
+    const open = this.#store.get(
+      sql.endAttempt,
+      recipient,
+      at,
+      attempted ? status : 'void',
+      reason,
+      code,
+      enhanced,
+      response,
+    )
+    const messageId = settled.messageId ?? (open === undefined ? null : textOf(open['message_id']))
+    if (attempted && open === undefined) {
+      const { lane } = settled
+      this.#store.run(sql.insertEndedAttempt, recipient, lane, at, messageId, status, reason, code, enhanced, response)
+    }
+    const row = this.#store.get(
+      sql.settleRecipient,
+      recipient,
+      status,
+      reason,
+      code,
+      enhanced,
+      response,
+      attempted ? messageId : null,
+      status === 'deferred' ? timeOf(settled.dueAt) : null,
+      status === 'deferred' ? null : at,
+      attempted ? 1 : 0,
+      attempted ? (open === undefined ? at : numberOf(open['began_at'])) : null,
+    )
+    if (row === undefined) throw this.#refusal('settled', recipient)
+    return numberOf(row['plan'])
+  }
+
+  #count(runs: Map<number, Differences>, plan: number, status: RowStatus): void {
+    if (status === 'deferred') return
+    const number = runNumberOf(plan)
+    let differences = runs.get(number)
+    if (differences === undefined) {
+      differences = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
+      runs.set(number, differences)
+    }
+    differences[status] += 1
+    differences.deferred -= 1
+  }
+
+  #refusal(what: string, recipient: number): DefectError {
+    const status = this.#store.get(sql.recipientStatus, recipient)?.['status']
+    return new DefectError(
+      status === undefined
+        ? `Recipient ${recipient} is not in the ledger`
+        : `Recipient ${recipient} is ${String(status)} already and cannot be ${what} again`,
+    )
+  }
+}
+
+function dueRowOf(row: SqlRow): DueRow {
+  return {
+    recipient: numberOf(row['recipient']),
+    row: numberOf(row['row']),
+    key: textOf(row['key']),
+    occurrence: numberOf(row['occurrence']),
+    address: textOf(row['address']),
+    data: textOf(row['data']),
+    attempts: numberOf(row['tries']),
+    ...optionalDate('firstAttemptAt', row['tries_since']),
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The plan of a run, and its meeting with what the campaign remembers. Owns who is to be written to by this run; never
+ * decides whether a row is good.
+ */
+import { DefectError } from '../errors.ts'
+import type { Duplicate, PlanCounts, PlannedRow } from './ledger.ts'
+import { headOf, planId, type RunHead } from './run-store.ts'
+import * as sql from './sqlite-queries.ts'
+import type { SqliteStore } from './sqlite-store.ts'
+import { numberOf, textOf, timeOf } from './sqlite-values.ts'
+import { rowCounts } from './state-store.ts'
+
+export class PlanStore {
+  readonly #store: SqliteStore
+  readonly #now: () => Date
+
+  constructor(store: SqliteStore, now: () => Date) {
+    this.#store = store
+    this.#now = now
+  }
+
+  add(runId: string, rows: readonly PlannedRow[]): Promise<void> {
+    const store = this.#store
+    return store.write(() => {
+      const { number } = this.#planning(runId)
+      for (const { row, key, address, data, skip, notBefore } of rows) {
+        store.run(
+          sql.insertPlanRow,
+          planId(number, row),
+          key,
+          key === '' || skip?.startsWith('bad row') ? 0 : 1,
+          address === key ? null : address,
+          data,
+          // A row without a key can be sent to nobody.
+          skip ?? (key === '' ? 'bad row: no address' : null),
+          timeOf(notBefore),
+        )
+      }
+    })
+  }
+
+  duplicates(runId: string, limit: number): Promise<readonly Duplicate[]> {
+    return this.#store.read(() => {
+      const { first, last } = headOf(this.#store, runId)
+      return this.#store.all(sql.duplicateRows, first, last, limit).map((row) => ({
+        key: textOf(row['key']),
+        row: numberOf(row['row']),
+        firstRow: numberOf(row['first_row']),
+      }))
+    })
+  }
+
+  async settle(runId: string, duplicates: 'skip' | 'all'): Promise<PlanCounts> {
+    const store = this.#store
+    const counts = await store.write(() => {
+      const head = this.#planning(runId)
+      this.#settleDuplicates(head, duplicates)
+      this.#joinRecipients(head)
+      store.run(sql.supersedeRuns, head.campaign, head.number, this.#now().getTime())
+      const counts = rowCounts(store, head)
+      const rows = counts.sent + counts.failed + counts.skipped + counts.deferred + counts.in_doubt
+      store.run(
+        sql.readyRun,
+        head.number,
+        rows,
+        counts.sent,
+        counts.failed,
+        counts.skipped,
+        counts.deferred,
+        counts.in_doubt,
+      )
+      return { rows, ...counts }
+    })
+    await store.truncateLog()
+    return counts
+  }
+
+  #settleDuplicates({ first, last }: RunHead, duplicates: 'skip' | 'all'): void {
+    const store = this.#store
+    if (store.get(sql.anySharedKey, first, last) === undefined) return
+    store.run(sql.clearTwins)
+    store.run(sql.findTwins, first, last, duplicates === 'all' ? 1 : 0)
+    store.run(duplicates === 'all' ? sql.numberTwins : sql.skipTwins)
+    store.run(sql.clearTwins)
+  }
+
+  #joinRecipients({ first, last, campaign }: RunHead): void {
+    const store = this.#store
+    const selected = numberOf(store.get(sql.planSize, first, last)?.['selected'])
+    const fresh = store.run(sql.insertIdentities, first, last, campaign)
+    store.run(sql.insertRecipients, first, last, campaign, fresh === selected ? 1 : 0)
+    if (fresh < selected) store.run(sql.moveRecipients, first, last, campaign)
+  }
+
+  #planning(runId: string): RunHead {
+    const head = headOf(this.#store, runId)
+    if (head.state !== 'planning') throw new DefectError(`Run ${runId} is ${head.state}, it takes no more rows`)
+    return head
+  }
+}

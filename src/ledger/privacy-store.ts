@@ -1,0 +1,90 @@
+/**
+ * Forgetting: a person, or a campaign that ended long ago. Owns what is removed and what must stay (states, counts,
+ * hashes of suppressions); the reports on disk are the caller's.
+ */
+import { hash, randomBytes } from 'node:crypto'
+import { UnfinishedError } from '../errors.ts'
+import type { Forgotten, Pruned } from './ledger.ts'
+import { planId } from './run-store.ts'
+import * as sql from './sqlite-queries.ts'
+import type { SqliteStore } from './sqlite-store.ts'
+import { numberOf, textOf } from './sqlite-values.ts'
+import { normaliseSuppressed } from './suppression-store.ts'
+
+export class PrivacyStore {
+  readonly #store: SqliteStore
+  readonly #now: () => Date
+
+  constructor(store: SqliteStore, now: () => Date) {
+    this.#store = store
+    this.#now = now
+  }
+
+  async forget(address: string): Promise<Forgotten> {
+    const store = this.#store
+    const normalised = normaliseSuppressed(address)
+    const forgotten = await store.write(() => {
+      store.exec('PRAGMA secure_delete = ON')
+      const rows = store.all(sql.rowsOfPerson, normalised)
+      const runs = new Set<string>()
+      for (const row of rows) {
+        const campaign = numberOf(row['campaign'])
+        const holder = store.get(sql.selectClaim, campaign)
+        if (holder !== undefined) throw atWork(textOf(row['run']))
+        runs.add(textOf(row['run']))
+        this.#blank(numberOf(row['id']), campaign, textOf(row['key']), numberOf(row['occurrence']))
+      }
+      const suppressions = store.run(sql.hideSuppression, hash('sha256', normalised, 'buffer'))
+      return { rows: rows.length, runs: [...runs], suppressions }
+    })
+    await store.truncateLog()
+    return forgotten
+  }
+
+  async prune(before: Date): Promise<Pruned> {
+    const store = this.#store
+    const runs: string[] = []
+    const old = await store.read(() => store.all(sql.oldCampaigns, before.getTime()))
+    for (const { id } of old) runs.push(...(await this.#pruneCampaign(numberOf(id))))
+    await store.truncateLog()
+    return { campaigns: old.length, runs }
+  }
+
+  #blank(plan: number, campaign: number, key: string, occurrence: number): void {
+    const store = this.#store
+    // Rows of one key must stay rows of one key, in this campaign alone and for nobody else to guess.
+    const identity = store.get(sql.findIdentity, campaign, key, occurrence)
+    const pseudonym = `forgotten-${randomBytes(8).toString('hex')}`
+    store.run(sql.blankRow, plan, pseudonym)
+    if (identity === undefined) return
+    const recipient = numberOf(identity['recipient'])
+    store.run(sql.blankIdentity, campaign, key, occurrence, pseudonym)
+    store.run(sql.blankAttempts, recipient)
+    store.get(sql.blankRecipient, recipient, this.#now().getTime())
+  }
+
+  #pruneCampaign(campaign: number): Promise<readonly string[]> {
+    const store = this.#store
+    return store.write(() => {
+      store.exec('PRAGMA secure_delete = ON')
+      const runs = store.all(sql.runsOfCampaign, campaign)
+      for (const run of runs) {
+        const number = numberOf(run['number'])
+        const [first, last] = [planId(number, 0), planId(number + 1, 0) - 1]
+        store.run(sql.deletePlanRows, first, last, -1)
+        store.run(sql.deleteRecipients, first, last)
+        store.run(sql.deleteAttempts, first, last)
+        store.run(sql.deleteRun, number)
+      }
+      store.run(sql.deleteIdentities, campaign)
+      store.run(sql.markPruned, campaign, this.#now().getTime())
+      return runs.map(({ id }) => textOf(id))
+    })
+  }
+}
+
+function atWork(run: string): UnfinishedError {
+  return new UnfinishedError(`Run ${run} has this person in its rows and is being worked on`, {
+    hint: 'Suppress the address now, and forget it when the run has ended.',
+  })
+}

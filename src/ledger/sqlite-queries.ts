@@ -1,0 +1,353 @@
+/**
+ * Every statement of the SQLite ledger, to be read as one document next to `sqlite-schema.ts`. Owns the SQL; never runs
+ * it. Numbered parameters are explained where a name does not say it; `?first` and `?last` are a run's range of plan ids.
+ */
+
+// ---- campaigns and runs ----------------------------------------------------------------------------------------------
+
+export const newestCampaign = `
+SELECT id, name, generation, token, pruned_at FROM campaign WHERE name = ?1 ORDER BY generation DESC LIMIT 1`
+
+export const insertCampaign = `
+INSERT INTO campaign (name, generation, token, created_at) VALUES (?1, ?2, ?3, ?4) RETURNING id`
+
+export const insertRun = `
+INSERT INTO run (id, campaign, state, started_at, not_before, source, template, template_hash, columns, options)
+VALUES (?1, ?2, 'planning', ?3, ?4, ?5, ?6, ?7, ?8, ?9)`
+
+const selectRun = `
+SELECT run.*, campaign.name AS campaign_name, campaign.generation, campaign.token
+FROM run JOIN campaign ON campaign.id = run.campaign`
+
+export const runById = `${selectRun} WHERE run.id = ?1`
+
+/** ?1 campaign name or null. */
+export const newestRun = `${selectRun}
+WHERE run.state <> 'planning' AND (?1 IS NULL OR campaign.name = ?1) ORDER BY run.number DESC LIMIT 1`
+
+export const allRuns = `${selectRun} ORDER BY run.number DESC`
+
+export const runHead = `SELECT number, campaign, state, not_before, counted FROM run WHERE id = ?1`
+
+export const endRun = `
+UPDATE run SET state = ?2, ended_at = ?3 WHERE id = ?1 AND state <> 'planning'`
+
+export const abandonedPlans = `SELECT number FROM run WHERE campaign = ?1 AND state = 'planning'`
+
+/** ?3 rows at most, so that no transaction grows with the source. */
+export const deletePlanRows = `
+DELETE FROM run_row WHERE id IN (SELECT id FROM run_row WHERE id BETWEEN ?1 AND ?2 LIMIT ?3)`
+
+export const deletePlan = `DELETE FROM run WHERE number = ?1 AND state = 'planning'`
+
+// ---- planning --------------------------------------------------------------------------------------------------------
+
+export const insertPlanRow = `
+INSERT INTO run_row (id, key, occurrence, address, data, skip, not_before) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
+
+/** Rows that are to be sent and share a key with an earlier one. ?1 first, ?2 last, ?3 limit. */
+export const duplicateRows = `
+WITH shared AS MATERIALIZED (
+  SELECT key, min(id) AS first_id FROM run_row
+  WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND key <> '' GROUP BY key HAVING count(*) > 1)
+SELECT n.key, n.id & 0xffffffff AS row, shared.first_id & 0xffffffff AS first_row
+FROM shared JOIN run_row AS n ON n.key = shared.key
+WHERE n.id BETWEEN ?1 AND ?2 AND n.skip IS NULL AND n.id <> shared.first_id
+ORDER BY n.id LIMIT ?3`
+
+/** Whether any key stands in two rows, selected or not. */
+export const anySharedKey = `
+SELECT 1 FROM run_row WHERE id BETWEEN ?1 AND ?2 AND key <> '' GROUP BY key HAVING count(*) > 1 LIMIT 1`
+
+export const createTwins = `
+CREATE TEMP TABLE IF NOT EXISTS twin (id INTEGER PRIMARY KEY, first_id INTEGER NOT NULL, rank INTEGER NOT NULL)`
+
+export const clearTwins = `DELETE FROM temp.twin`
+
+/**
+ * Rows that share a key, each with its rank. Under `skip` (?3 = 0) the first row that is to be sent comes first and bad
+ * rows do not take part; under `all` (?3 = 1) every row counts, so that the n-th row of a key stays the n-th whichever
+ * rows are selected or bad.
+ */
+export const findTwins = `
+INSERT INTO temp.twin
+WITH shared AS MATERIALIZED (
+  SELECT key FROM run_row WHERE id BETWEEN ?1 AND ?2 AND key <> '' GROUP BY key HAVING count(*) > 1)
+SELECT id, first_value(id) OVER nth, row_number() OVER nth
+FROM run_row WHERE id BETWEEN ?1 AND ?2 AND key IN (SELECT key FROM shared) AND (?3 OR occurrence > 0)
+WINDOW nth AS (PARTITION BY key ORDER BY CASE WHEN ?3 THEN 0 ELSE skip IS NOT NULL END, id)`
+
+/** Under `all`: the n-th row of a key is its n-th occurrence. */
+export const numberTwins = `
+UPDATE run_row SET occurrence = twin.rank FROM temp.twin
+WHERE run_row.id = twin.id AND twin.rank > 1 AND run_row.occurrence > 0`
+
+/** Under `skip`: later rows of a key stand for nobody. */
+export const skipTwins = `
+UPDATE run_row SET occurrence = 0, skip = coalesce(skip, 'duplicate of row ' || (twin.first_id & 0xffffffff))
+FROM temp.twin WHERE run_row.id = twin.id AND twin.rank > 1`
+
+/** Gives new keys their identity, in key order so that the index is written from left to right. ?3 campaign. */
+export const insertIdentities = `
+INSERT INTO identity (campaign, key, occurrence, recipient)
+SELECT ?3, key, occurrence, id FROM run_row
+WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND occurrence > 0 ORDER BY key, occurrence
+ON CONFLICT DO NOTHING`
+
+/** ?3 campaign, ?4 whether all rows to be sent are new. */
+export const insertRecipients = `
+INSERT INTO recipient (id, plan, status, due_at)
+SELECT id, id, 'deferred', not_before FROM run_row AS n
+WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND occurrence > 0 AND (?4 OR EXISTS (
+  SELECT 1 FROM identity AS i
+  WHERE i.campaign = ?3 AND i.key = n.key AND i.occurrence = n.occurrence AND i.recipient = n.id))
+ORDER BY id`
+
+/**
+ * Recipients known before now follow the new plan. Sent and in doubt stay so; failed ones come back when their row
+ * changed, skipped ones always; deferred ones keep their turn unless their row changed or asks for a later one.
+ */
+export const moveRecipients = `
+UPDATE recipient SET
+  plan = n.plan,
+  status = CASE WHEN n.anew THEN 'deferred' ELSE status END,
+  due_at = CASE WHEN status NOT IN ('deferred', 'failed', 'skipped') THEN NULL
+                WHEN status = 'deferred' AND n.same AND tries > 0 THEN max(coalesce(due_at, n.not_before), coalesce(n.not_before, due_at))
+                WHEN status = 'deferred' OR n.anew THEN n.not_before END,
+  tries = CASE WHEN n.anew OR (status = 'deferred' AND NOT n.same) THEN 0 ELSE tries END,
+  tries_since = CASE WHEN n.anew OR (status = 'deferred' AND NOT n.same) THEN NULL ELSE tries_since END,
+  finished_at = CASE WHEN n.anew THEN NULL ELSE finished_at END,
+  reason = CASE WHEN n.anew THEN NULL ELSE reason END,
+  smtp_code = CASE WHEN n.anew THEN NULL ELSE smtp_code END,
+  enhanced_code = CASE WHEN n.anew THEN NULL ELSE enhanced_code END,
+  response = CASE WHEN n.anew THEN NULL ELSE response END
+FROM (
+  SELECT i.recipient AS id, p.id AS plan, p.not_before,
+    (o.data IS p.data AND o.address IS p.address) AS same,
+    (r.status = 'skipped' OR (r.status = 'failed' AND (o.data IS NOT p.data OR o.address IS NOT p.address))) AS anew
+  FROM run_row AS p
+    JOIN identity AS i ON i.campaign = ?3 AND i.key = p.key AND i.occurrence = p.occurrence
+    JOIN recipient AS r ON r.id = i.recipient
+    LEFT JOIN run_row AS o ON o.id = r.plan
+  WHERE p.id BETWEEN ?1 AND ?2 AND p.skip IS NULL AND p.occurrence > 0 AND i.recipient <> p.id) AS n
+WHERE recipient.id = n.id`
+
+export const planSize = `
+SELECT count(*) AS rows, count(*) FILTER (WHERE skip IS NULL AND occurrence > 0) AS selected
+FROM run_row WHERE id BETWEEN ?1 AND ?2`
+
+/** ?1 campaign, ?2 the run that takes their place, ?3 time. */
+export const supersedeRuns = `
+UPDATE run SET counted = 0, state = CASE state WHEN 'ready' THEN 'cancelled' ELSE state END,
+  ended_at = CASE state WHEN 'ready' THEN ?3 ELSE ended_at END
+WHERE campaign = ?1 AND number <> ?2 AND state <> 'planning'`
+
+export const readyRun = `
+UPDATE run SET state = 'ready', counted = 1, rows = ?2, sent = ?3, failed = ?4, skipped = ?5, deferred = ?6, in_doubt = ?7
+WHERE number = ?1`
+
+// ---- states of a run's rows ------------------------------------------------------------------------------------------
+
+/**
+ * A row is what its recipient is in the campaign. A row that was not to be sent shows what became of the recipient only
+ * when that is final; a row that stands for nobody is skipped. ?1 first, ?2 last, ?3 campaign.
+ */
+const rowStates = `
+FROM run_row AS n
+  LEFT JOIN identity AS i ON i.campaign = ?3 AND i.key = n.key AND i.occurrence = n.occurrence
+  LEFT JOIN recipient AS r ON r.id = i.recipient AND (n.skip IS NULL OR r.status IN ('sent', 'failed', 'in_doubt'))
+WHERE n.id BETWEEN ?1 AND ?2`
+
+export const countRows = `
+SELECT coalesce(r.status, 'skipped') AS status, count(*) AS rows ${rowStates} GROUP BY 1`
+
+export const keptCounts = `SELECT sent, failed, skipped, deferred, in_doubt FROM run WHERE number = ?1`
+
+/** ?4 rows at most. */
+export const resultRows = `
+SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS address, coalesce(r.status, 'skipped') AS status,
+  CASE WHEN r.id IS NULL THEN coalesce(n.skip, 'the run was never planned to its end')
+       WHEN r.status = 'deferred' THEN coalesce(r.reason, 'not sent yet')
+       ELSE coalesce(r.reason, '') END AS reason,
+  r.smtp_code, r.enhanced_code, r.response, r.message_id, coalesce(r.attempts, 0) AS attempts, r.first_attempt_at, r.finished_at
+${rowStates} ORDER BY n.id LIMIT ?4`
+
+// ---- delivery --------------------------------------------------------------------------------------------------------
+
+/** ?1 plan id to go on after, ?2 last plan id, ?3 now, ?4 limit, ?5 run number. */
+export const dueRows = `
+SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
+  r.tries, r.tries_since
+FROM (
+  SELECT * FROM (
+    SELECT id, plan FROM recipient INDEXED BY recipient_ready
+    WHERE status = 'deferred' AND due_at IS NULL AND plan > ?1 AND plan <= ?2 ORDER BY plan LIMIT ?4)
+  UNION ALL
+  SELECT * FROM (
+    SELECT id, plan FROM recipient INDEXED BY recipient_waiting
+    WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?5 AND due_at <= ?3 AND plan > ?1 ORDER BY plan LIMIT ?4)
+  ORDER BY plan LIMIT ?4) AS due
+  JOIN recipient AS r ON r.id = due.id
+  JOIN run_row AS n ON n.id = due.plan
+ORDER BY n.id`
+
+/** ?1 run number, ?2 the time it must be later than. */
+export const nextDue = `
+SELECT due_at FROM recipient INDEXED BY recipient_waiting
+WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1`
+
+/** Writes an attempt ahead; adds no row when the recipient is not waiting to be sent. */
+export const beginAttempt = `
+INSERT INTO attempt (recipient, lane, began_at, message_id, server)
+SELECT id, ?2, ?3, ?4, ?5 FROM recipient WHERE id = ?1 AND status = 'deferred'`
+
+/** ?8 whether the message was put to the server. */
+export const endAttempt = `
+UPDATE attempt SET ended_at = ?2, outcome = ?3, reason = ?4, smtp_code = ?5, enhanced_code = ?6, response = ?7
+WHERE recipient = ?1 AND outcome IS NULL RETURNING message_id, began_at`
+
+/** An attempt that ended before it came to the end of data. */
+export const insertEndedAttempt = `
+INSERT INTO attempt (recipient, lane, began_at, message_id, ended_at, outcome, reason, smtp_code, enhanced_code, response)
+VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9)`
+
+/** ?11 1 for an attempt, else 0; ?12 when it began. */
+export const settleRecipient = `
+UPDATE recipient SET status = ?2, reason = ?3, smtp_code = ?4, enhanced_code = ?5, response = ?6,
+  message_id = coalesce(?7, message_id), due_at = ?8, finished_at = ?9,
+  attempts = attempts + ?10, tries = tries + ?10,
+  first_attempt_at = coalesce(first_attempt_at, ?11), tries_since = coalesce(tries_since, ?11)
+WHERE id = ?1 AND status = 'deferred' RETURNING plan`
+
+export const recipientStatus = `SELECT status FROM recipient WHERE id = ?1`
+
+/** Adds to the kept counts of a run. ?1 number, ?2-?6 differences. */
+export const addToCounts = `
+UPDATE run SET sent = sent + ?2, failed = failed + ?3, skipped = skipped + ?4, deferred = deferred + ?5, in_doubt = in_doubt + ?6
+WHERE number = ?1`
+
+/** ?1 first, ?2 last, ?3 the status they have. */
+export const reviveRecipients = `
+UPDATE recipient SET status = 'deferred', due_at = NULL, tries = 0, tries_since = NULL, finished_at = NULL, reason = ?4
+WHERE plan BETWEEN ?1 AND ?2 AND status IN ('failed', 'in_doubt') AND status = ?3`
+
+/** A person says that messages in doubt arrived. */
+export const keepInDoubt = `
+UPDATE recipient SET status = 'sent', reason = 'in doubt; taken as sent'
+WHERE plan BETWEEN ?1 AND ?2 AND status IN ('failed', 'in_doubt') AND status = 'in_doubt'`
+
+// ---- claims ----------------------------------------------------------------------------------------------------------
+
+export const selectClaim = `SELECT * FROM claim WHERE campaign = ?1`
+
+export const allClaims = `
+SELECT claim.*, campaign.name FROM claim JOIN campaign ON campaign.id = claim.campaign ORDER BY claimed_at`
+
+export const takeClaim = `
+INSERT INTO claim (campaign, token, pid, host, boot_id, process_start, claimed_at, heartbeat_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
+ON CONFLICT DO UPDATE SET token = excluded.token, pid = excluded.pid, host = excluded.host, boot_id = excluded.boot_id,
+  process_start = excluded.process_start, claimed_at = excluded.claimed_at, heartbeat_at = excluded.heartbeat_at`
+
+export const beatClaim = `UPDATE claim SET heartbeat_at = ?3 WHERE campaign = ?1 AND token = ?2`
+
+export const holdsClaim = `SELECT 1 FROM claim WHERE campaign = ?1 AND token = ?2`
+
+export const releaseClaim = `DELETE FROM claim WHERE campaign = ?1 AND token = ?2`
+
+/** Attempts begun and never answered, of one campaign. */
+export const openAttempts = `
+SELECT attempt.id, attempt.recipient, attempt.began_at, attempt.server, attempt.message_id
+FROM attempt INDEXED BY attempt_open JOIN run ON run.number = attempt.recipient >> 32
+WHERE attempt.outcome IS NULL AND run.campaign = ?1`
+
+// ---- quotas ----------------------------------------------------------------------------------------------------------
+
+/** ?3 oldest bucket that still counts. */
+export const usedQuota = `
+SELECT coalesce(sum(used), 0) AS used FROM quota_use WHERE name = ?1 AND seconds = ?2 AND bucket >= ?3`
+
+export const quotaBuckets = `
+SELECT bucket, used FROM quota_use WHERE name = ?1 AND seconds = ?2 AND bucket >= ?3 ORDER BY bucket`
+
+export const useQuota = `
+INSERT INTO quota_use (name, seconds, bucket, used) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT DO UPDATE SET used = used + excluded.used`
+
+export const forgetQuota = `DELETE FROM quota_use WHERE name = ?1 AND seconds = ?2 AND bucket < ?3`
+
+// ---- suppressions ----------------------------------------------------------------------------------------------------
+
+/** The first entry stays: its reason and date are those that count. */
+export const insertSuppression = `
+INSERT INTO suppression (hash, "group", address, reason, note, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`
+
+export const deleteSuppression = `DELETE FROM suppression WHERE hash = ?1 AND "group" = ?2`
+
+/** ?2 group; an entry for all groups counts too, after one of the group's own. */
+export const findSuppression = `
+SELECT hash, "group", address, reason, note, added_at FROM suppression
+WHERE hash = ?1 AND "group" IN ('', ?2) ORDER BY "group" DESC LIMIT 1`
+
+export const anySuppression = `SELECT 1 FROM suppression LIMIT 1`
+
+/** ?1 and ?2 the entry to go on after, ?3 limit. */
+export const listSuppressions = `
+SELECT hash, "group", address, reason, note, added_at FROM suppression
+WHERE (hash, "group") > (?1, ?2) ORDER BY hash, "group" LIMIT ?3`
+
+export const hideSuppression = `UPDATE suppression SET address = NULL, note = NULL WHERE hash = ?1`
+
+// ---- privacy ---------------------------------------------------------------------------------------------------------
+
+/** Plan rows of one person. ?1 normalised address. */
+export const rowsOfPerson = `
+SELECT n.id, n.key, n.occurrence, run.number AS run_number, run.id AS run, run.campaign
+FROM run_row AS n JOIN run ON run.number = n.id >> 32
+WHERE lower(coalesce(n.address, n.key)) = ?1 OR lower(n.key) = ?1`
+
+export const findIdentity = `SELECT recipient FROM identity WHERE campaign = ?1 AND key = ?2 AND occurrence = ?3`
+
+export const blankRow = `UPDATE run_row SET key = ?2, address = '', data = '{}' WHERE id = ?1`
+
+export const blankIdentity = `UPDATE identity SET key = ?4 WHERE campaign = ?1 AND key = ?2 AND occurrence = ?3`
+
+export const blankRecipient = `
+UPDATE recipient SET response = NULL, message_id = NULL, due_at = NULL,
+  reason = CASE status WHEN 'deferred' THEN 'forgotten' END,
+  finished_at = CASE status WHEN 'deferred' THEN ?2 ELSE finished_at END,
+  status = CASE status WHEN 'deferred' THEN 'skipped' ELSE status END
+WHERE id = ?1 RETURNING status`
+
+export const blankAttempts = `UPDATE attempt SET response = NULL, message_id = NULL, reason = NULL WHERE recipient = ?1`
+
+/** Campaigns with runs, all of them ended before ?1. */
+export const oldCampaigns = `
+SELECT campaign.id FROM campaign JOIN run ON run.campaign = campaign.id
+WHERE campaign.pruned_at IS NULL GROUP BY campaign.id
+HAVING sum(run.state NOT IN ('finished', 'cancelled')) = 0 AND max(run.ended_at) < ?1`
+
+export const runsOfCampaign = `SELECT number, id FROM run WHERE campaign = ?1 ORDER BY number`
+
+export const deleteRecipients = `DELETE FROM recipient WHERE id BETWEEN ?1 AND ?2`
+export const deleteAttempts = `DELETE FROM attempt WHERE recipient BETWEEN ?1 AND ?2`
+export const deleteIdentities = `DELETE FROM identity WHERE campaign = ?1`
+export const deleteRun = `DELETE FROM run WHERE number = ?1`
+export const markPruned = `UPDATE campaign SET pruned_at = ?2 WHERE id = ?1`
+
+// ---- servers, and what the ledger knows of itself ----------------------------------------------------------------------
+
+export const selectServer = `SELECT pipelining, pipelining_until, messages_per_connection FROM server WHERE name = ?1`
+
+export const upsertServer = `
+INSERT INTO server (name, pipelining, pipelining_until, messages_per_connection) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT DO UPDATE SET pipelining = coalesce(excluded.pipelining, pipelining),
+  pipelining_until = CASE WHEN excluded.pipelining IS NULL THEN coalesce(excluded.pipelining_until, pipelining_until)
+    ELSE excluded.pipelining_until END,
+  messages_per_connection = coalesce(excluded.messages_per_connection, messages_per_connection)`
+
+export const getMeta = `SELECT value FROM meta WHERE name = ?1`
+
+export const setMeta = `INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value`
+
+export const addToMeta = `UPDATE meta SET value = value + ?2 WHERE name = ?1`

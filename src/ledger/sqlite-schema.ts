@@ -1,0 +1,162 @@
+/**
+ * Every table and index of the SQLite ledger, as the migrations that made them. Owns the shape of the file; never reads
+ * or writes what is in it. A released migration is not edited: a change is a new entry at the end.
+ */
+
+/** Written into the file's header ("MmLg"), so that a ledger is told from any other SQLite file. */
+export const APPLICATION_ID = 0x4d6d4c67
+
+/** One step of the schema. It runs in one transaction together with the new version number. */
+export interface Migration {
+  readonly version: number
+  readonly sql: string
+}
+
+/*
+ * A plan row's id is `run.number * 2^32 + row`: rows of a run lie together on disk in source order, and a run is a range
+ * of ids. A recipient's id is that of the plan row that first named it. Times are milliseconds since 1970, UTC.
+ */
+const version1 = `
+CREATE TABLE meta (
+  name  TEXT PRIMARY KEY,
+  value ANY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE campaign (
+  id         INTEGER PRIMARY KEY,
+  name       TEXT NOT NULL,
+  generation INTEGER NOT NULL,
+  token      TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  pruned_at  INTEGER,
+  UNIQUE (name, generation)
+) STRICT;
+
+CREATE TABLE run (
+  number        INTEGER PRIMARY KEY AUTOINCREMENT,
+  id            TEXT NOT NULL UNIQUE,
+  campaign      INTEGER NOT NULL REFERENCES campaign (id),
+  state         TEXT NOT NULL CHECK (state IN ('planning', 'ready', 'finished', 'cancelled')),
+  started_at    INTEGER NOT NULL,
+  ended_at      INTEGER,
+  not_before    INTEGER,
+  source        TEXT NOT NULL,
+  template      TEXT NOT NULL,
+  template_hash TEXT NOT NULL,
+  columns       TEXT NOT NULL,
+  options       TEXT NOT NULL,
+  -- The counts below are kept up to date for the newest settled run of a campaign; those of others are computed.
+  counted       INTEGER NOT NULL DEFAULT 0,
+  rows          INTEGER NOT NULL DEFAULT 0,
+  sent          INTEGER NOT NULL DEFAULT 0,
+  failed        INTEGER NOT NULL DEFAULT 0,
+  skipped       INTEGER NOT NULL DEFAULT 0,
+  deferred      INTEGER NOT NULL DEFAULT 0,
+  in_doubt      INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX run_by_campaign ON run (campaign, number);
+
+-- The plan: what the source said. Written once; settling fills in the duplicates.
+CREATE TABLE run_row (
+  id         INTEGER PRIMARY KEY,
+  key        TEXT NOT NULL,
+  -- Which of the rows with this key; 0 for a row that stands for nobody (bad, or a duplicate that is skipped).
+  occurrence INTEGER NOT NULL,
+  -- Null when it equals the key.
+  address    TEXT,
+  data       TEXT NOT NULL,
+  skip       TEXT,
+  not_before INTEGER
+) STRICT;
+
+-- Which recipient a key is, for a whole campaign.
+CREATE TABLE identity (
+  campaign   INTEGER NOT NULL,
+  key        TEXT NOT NULL,
+  occurrence INTEGER NOT NULL,
+  recipient  INTEGER NOT NULL,
+  PRIMARY KEY (campaign, key, occurrence)
+) STRICT, WITHOUT ROWID;
+
+-- A campaign's memory of one recipient key.
+CREATE TABLE recipient (
+  id               INTEGER PRIMARY KEY,
+  -- The newest plan row that asks for it.
+  plan             INTEGER NOT NULL,
+  status           TEXT NOT NULL CHECK (status IN ('sent', 'failed', 'skipped', 'deferred', 'in_doubt')),
+  due_at           INTEGER,
+  -- Of the present series, begun anew when a person says retry or the row changed.
+  tries            INTEGER NOT NULL DEFAULT 0,
+  tries_since      INTEGER,
+  -- Of all time.
+  attempts         INTEGER NOT NULL DEFAULT 0,
+  first_attempt_at INTEGER,
+  finished_at      INTEGER,
+  reason           TEXT,
+  smtp_code        INTEGER,
+  enhanced_code    TEXT,
+  response         TEXT,
+  message_id       TEXT
+) STRICT;
+CREATE INDEX recipient_ready ON recipient (plan) WHERE status = 'deferred' AND due_at IS NULL;
+CREATE INDEX recipient_waiting ON recipient (plan >> 32, due_at, plan) WHERE status = 'deferred' AND due_at IS NOT NULL;
+CREATE INDEX recipient_trouble ON recipient (plan) WHERE status IN ('failed', 'in_doubt');
+
+-- One SMTP transaction. Without an outcome it was begun and never answered: at most one a recipient.
+CREATE TABLE attempt (
+  id            INTEGER PRIMARY KEY,
+  recipient     INTEGER NOT NULL,
+  lane          INTEGER NOT NULL,
+  server        TEXT,
+  began_at      INTEGER NOT NULL,
+  message_id    TEXT,
+  ended_at      INTEGER,
+  -- A row status; 'void' when the message turned out never to have been handed over.
+  outcome       TEXT,
+  reason        TEXT,
+  smtp_code     INTEGER,
+  enhanced_code TEXT,
+  response      TEXT
+) STRICT;
+CREATE UNIQUE INDEX attempt_open ON attempt (recipient) WHERE outcome IS NULL;
+
+CREATE TABLE claim (
+  campaign      INTEGER PRIMARY KEY REFERENCES campaign (id),
+  token         TEXT NOT NULL,
+  pid           INTEGER NOT NULL,
+  host          TEXT NOT NULL,
+  boot_id       TEXT NOT NULL,
+  process_start TEXT NOT NULL,
+  claimed_at    INTEGER NOT NULL,
+  heartbeat_at  INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE quota_use (
+  name    TEXT NOT NULL,
+  seconds REAL NOT NULL,
+  bucket  INTEGER NOT NULL,
+  used    INTEGER NOT NULL,
+  PRIMARY KEY (name, seconds, bucket)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE suppression (
+  hash       BLOB NOT NULL,
+  "group"    TEXT NOT NULL,
+  address    TEXT,
+  reason     TEXT NOT NULL,
+  note       TEXT,
+  added_at   INTEGER NOT NULL,
+  PRIMARY KEY (hash, "group")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE server (
+  name                    TEXT PRIMARY KEY,
+  pipelining              INTEGER,
+  pipelining_until        INTEGER,
+  messages_per_connection INTEGER
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO meta VALUES ('suppression_mark', 0);
+`
+
+export const migrations: readonly Migration[] = [{ version: 1, sql: version1 }]

@@ -1,0 +1,74 @@
+/** From what SQLite and the disk say to an error that a person can act on. Owns the words; never decides to go on. */
+import { DefectError, MailmergeError, OutputError, UnfinishedError } from '../errors.ts'
+
+/** SQLite's primary result codes that matter here (https://sqlite.org/rescode.html). */
+const BUSY = 5
+const LOCKED = 6
+const READONLY = 8
+const IOERR = 10
+const CORRUPT = 11
+const FULL = 13
+const CANTOPEN = 14
+const CONSTRAINT = 19
+const NOTADB = 26
+
+/** SQLite's primary result code of an error, if it has one. */
+function codeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined
+  return error.errcode & 0xff
+}
+
+/** Another connection has the lock that we need: to be waited for. */
+export function isBusy(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === BUSY || code === LOCKED
+}
+
+/** The disk or the file failed. Nothing said by this connection from now on can be trusted. */
+export function isStorageFailure(error: unknown): boolean {
+  const code = codeOf(error)
+  return code !== undefined && code !== BUSY && code !== LOCKED && code !== CONSTRAINT
+}
+
+/** The error to throw for `error`; ours pass through unchanged. */
+export function explain(error: unknown, location: string): MailmergeError {
+  if (error instanceof MailmergeError) return error
+  const said = error instanceof Error ? error.message : String(error)
+  const details = (hint: string) => ({ hint, cause: error })
+  switch (codeOf(error)) {
+    case FULL:
+      return new OutputError(
+        `The disk is full: the ledger ${location} cannot be written`,
+        details('Free some space, then go on with `mailmerge resume`.'),
+      )
+    case READONLY:
+    case CANTOPEN:
+      return new OutputError(
+        `The ledger ${location} cannot be written: ${said}`,
+        details('Make the file and its folder writable for you, or name another place with --ledger.'),
+      )
+    case CORRUPT:
+    case NOTADB:
+      return new OutputError(
+        `The ledger ${location} is damaged or is no ledger: ${said}`,
+        details(
+          'It was left as it is. Put a copy from a backup in its place, or move it away; without it nobody knows who was written to.',
+        ),
+      )
+    case IOERR:
+      return new OutputError(
+        `The disk failed under the ledger ${location}: ${said}`,
+        details('Look at the disk; when it is sound, go on with `mailmerge resume`.'),
+      )
+    case BUSY:
+    case LOCKED:
+      return new UnfinishedError(
+        `The ledger ${location} is locked by another process`,
+        details('Wait for it to end, then give the command again.'),
+      )
+    case undefined:
+      return new DefectError(`The ledger failed: ${said}`, { cause: error })
+    default:
+      return new DefectError(`The ledger refused a statement: ${said}`, { cause: error })
+  }
+}
