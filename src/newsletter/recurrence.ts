@@ -5,7 +5,7 @@
 import { Cron } from 'croner'
 import { Temporal } from 'temporal-polyfill'
 import { UsageError } from '../errors.ts'
-import { type Moment, momentOf, wallTimeOf } from './zone.ts'
+import { type Moment, momentOf, wallTimeOf } from '../zone.ts'
 
 export interface Occurrence extends Moment {
   /** The time on the wall, `2026-12-01T09:00`: names the occurrence, whatever the clocks do. */

@@ -2,7 +2,7 @@
 import * as chrono from 'chrono-node'
 import { Temporal } from 'temporal-polyfill'
 import { UsageError } from '../errors.ts'
-import { type Moment, momentOf, type WallTime, wallTimeOf } from './zone.ts'
+import { type Moment, momentOf, type WallTime, wallTimeOf } from '../zone.ts'
 
 const HINT = "Write --at '2026-12-01 09:00', an ISO time such as 2026-12-01T09:00:00Z, or 'tomorrow 9:00'."
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../src/errors.ts'
 import { parseRecurrence } from '../../src/newsletter/recurrence.ts'
 import { parseWhen } from '../../src/newsletter/when.ts'
-import { checkZone } from '../../src/newsletter/zone.ts'
+import { checkZone } from '../../src/zone.ts'
 
 function occurrences(expression: string, zone: string, from: string, count: number): string[] {
   return parseRecurrence(expression, zone)

@@ -3,8 +3,8 @@
  * time that does not exist means the first instant after the gap, a time that exists twice means its first.
  */
 import { Temporal } from 'temporal-polyfill'
-import { UsageError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+import { UsageError } from './errors.ts'
+import { nearest } from './nearest.ts'
 
 export type WallTime = Temporal.PlainDateTime
 
