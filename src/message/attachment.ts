@@ -301,7 +301,9 @@ async function readFile(file: FileFacts): Promise<Uint8Array> {
 function contentPart(attachment: Extract<RenderedAttachment, { kind: 'content' }>): LoadedPart {
   const content = typeof attachment.content === 'string' ? Buffer.from(attachment.content) : attachment.content
   const name = safeName(attachment.name)
-  return { disposition: 'attachment', name, type: attachment.type ?? typeOf(name, content), content, shared: false }
+  const type = attachment.type ?? typeOf(name, content)
+  const isText = typeof attachment.content === 'string' && type.startsWith('text/') && !type.includes('charset')
+  return { disposition: 'attachment', name, type: isText ? `${type}; charset=utf-8` : type, content, shared: false }
 }
 
 /** Why a path cannot be an attachment, whatever is there. */

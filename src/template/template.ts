@@ -18,7 +18,13 @@ export interface RenderContext {
 
 /** A file to attach: a path of the project, or content made by a template. */
 export type RenderedAttachment =
-  | { readonly kind: 'file'; readonly path: string; readonly name?: string; readonly type?: string; readonly optional?: boolean }
+  | {
+      readonly kind: 'file'
+      readonly path: string
+      readonly name?: string
+      readonly type?: string
+      readonly optional?: boolean
+    }
   | { readonly kind: 'content'; readonly name: string; readonly type?: string; readonly content: string | Uint8Array }
   /** A PDF drawn from rendered HTML-free markup (see `message/pdf.ts`). */
   | { readonly kind: 'pdf'; readonly name: string; readonly source: string }
@@ -26,7 +32,13 @@ export type RenderedAttachment =
 /** An image that the HTML shows by `cid:`. */
 export type RenderedInline =
   | { readonly kind: 'file'; readonly cid: string; readonly path: string }
-  | { readonly kind: 'content'; readonly cid: string; readonly name: string; readonly type: string; readonly content: Uint8Array }
+  | {
+      readonly kind: 'content'
+      readonly cid: string
+      readonly name: string
+      readonly type: string
+      readonly content: Uint8Array
+    }
 
 /** A calendar invitation as the template's texts say it; `message/calendar.ts` checks and builds it (RFC 5545, 5546). */
 export interface RenderedCalendar {

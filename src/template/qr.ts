@@ -1,0 +1,44 @@
+/** A QR code as a small PNG of two colours. Owns the drawing; the code itself is a library's. */
+import { crc32, deflateSync } from 'node:zlib'
+import QRCode from 'qrcode'
+
+const QUIET = 4
+
+/** PNG octets of a QR code for `text`, `scale` pixels a module, with the quiet zone that readers need. */
+export function qrPng(text: string, scale: number): Uint8Array {
+  const { modules } = QRCode.create(text, { errorCorrectionLevel: 'M' })
+  const side = (modules.size + 2 * QUIET) * scale
+  const stride = Math.ceil(side / 8)
+  const rows: Buffer[] = []
+  for (let y = 0; y < side; y++) {
+    // A row is a filter octet and one bit a pixel, 1 for white.
+    const row = Buffer.alloc(stride + 1, 0xff)
+    row[0] = 0
+    const line = Math.floor(y / scale) - QUIET
+    for (let x = 0; x < side; x++) {
+      const column = Math.floor(x / scale) - QUIET
+      const inside = line >= 0 && line < modules.size && column >= 0 && column < modules.size
+      if (inside && modules.get(line, column)) row[1 + (x >> 3)] = (row[1 + (x >> 3)] ?? 0) & ~(0x80 >> (x & 7))
+    }
+    rows.push(row)
+  }
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(side, 0)
+  header.writeUInt32BE(side, 4)
+  header[8] = 1
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.concat(rows))),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
+  const out = Buffer.alloc(body.length + 8)
+  out.writeUInt32BE(data.length, 0)
+  body.copy(out, 4)
+  out.writeUInt32BE(crc32(body), body.length + 4)
+  return out
+}
