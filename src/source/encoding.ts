@@ -2,9 +2,9 @@
  * Tells which encoding a list is written in, from its octets. Owns the judgement and its wording; converts nothing.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
-import { analyse } from 'chardet'
 import { encodingExists } from 'iconv-lite'
 import { ConfigError } from '../errors.ts'
+import { guessLegacy } from './legacy.ts'
 
 export interface Encoding {
   /** Name for iconv-lite; `utf-8` is read without conversion. */
@@ -138,9 +138,4 @@ function countSequences(octets: Uint8Array): { readonly right: number; readonly 
     }
   }
   return { right, wrong }
-}
-
-function guessLegacy(octets: Uint8Array): string {
-  const [best] = analyse(octets)
-  return best === undefined || best.name === 'ISO-8859-1' ? 'windows-1252' : best.name.toLowerCase()
 }

@@ -6,13 +6,17 @@ export const MAX_COLUMNS = 2000
 
 export interface Header {
   readonly columns: readonly string[]
+  /** Where each column's cells stand in a record, from 0. */
+  readonly positions: readonly number[]
   readonly notes: readonly string[]
 }
 
-/** Where the header stands, for messages. */
+/** Where the header stands, and what its format allows. */
 export interface HeaderPlace {
   readonly file: string
   readonly line?: number
+  /** Columns without a name may stand between others, as in a sheet; they are left out. */
+  readonly gaps?: boolean
 }
 
 const LOOKS_LIKE_ADDRESS = /^[^\s@<>"',;]+@[^\s@<>"',;]+\.[^\s@<>"',;]+$/
@@ -36,7 +40,8 @@ export function readHeader(cells: readonly string[], place: HeaderPlace): Header
       hint: 'Is this the right file, and is its delimiter the right one? --delimiter sets it.',
     })
   }
-  const columns = names.slice(0, width)
+  const positions = [...names.keys()].slice(0, width).filter((i) => place.gaps !== true || names[i] !== '')
+  const columns = positions.map((i) => names[i] ?? '')
   const address = columns.find((name) => LOOKS_LIKE_ADDRESS.test(name))
   if (address !== undefined) {
     throw new DataError(`${place.file} begins with a row, not with column names: '${short(address)}' is an address`, {
@@ -53,7 +58,7 @@ export function readHeader(cells: readonly string[], place: HeaderPlace): Header
       problems,
     })
   }
-  return { columns, notes: notesOn(cells, columns) }
+  return { columns, positions, notes: notesOn(cells, positions, columns) }
 }
 
 function nameProblems(columns: readonly string[], place: HeaderPlace): readonly Problem[] {
@@ -91,11 +96,15 @@ function problem(place: HeaderPlace, code: string, message: string, column?: str
   }
 }
 
-function notesOn(cells: readonly string[], columns: readonly string[]): readonly string[] {
+function notesOn(
+  cells: readonly string[],
+  positions: readonly number[],
+  columns: readonly string[],
+): readonly string[] {
   const notes: string[] = []
   const dropped = cells.length - columns.length
-  if (dropped > 0) notes.push(`left out ${dropped} column${dropped === 1 ? '' : 's'} without a name at the end`)
-  const padded = columns.filter((name, i) => name !== cells[i])
+  if (dropped > 0) notes.push(`left out ${dropped} column${dropped === 1 ? '' : 's'} without a name`)
+  const padded = columns.filter((name, i) => name !== cells[positions[i] ?? i])
   if (padded.length > 0) {
     const list = padded.map((name) => `'${short(name)}'`).join(', ')
     notes.push(`took off the spaces around the column name${padded.length === 1 ? '' : 's'} ${list}`)

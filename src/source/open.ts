@@ -2,16 +2,27 @@
 import type { Readable } from 'node:stream'
 import type { SourceSettings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
+import { type HandlebarsEnvironment, mapColumns } from './column-map.ts'
 import { openCsv } from './csv.ts'
 import { decodeInput } from './decode.ts'
-import { openInput } from './input.ts'
+import { type Input, openInput } from './input.ts'
+import { openJson } from './json.ts'
+import { kindOf, refuseBinary } from './kind.ts'
 import type { Source } from './source.ts'
+import { openSql } from './sql.ts'
+import { openWorkbook } from './workbook.ts'
 
 export interface OpenOptions {
   /** Where relative paths start; the working directory without it. */
   readonly cwd?: string
   /** What `-` reads. */
   readonly stdin?: Readable
+  /** BCP 47 tag that a workbook's numbers and dates are written in, and months are named in; `en` without it. */
+  readonly locale?: string
+  /** IANA zone of dates without one; the computer's without it. */
+  readonly timeZone?: string
+  /** Handlebars for computed columns, with the helpers that they may use. */
+  readonly handlebars?: HandlebarsEnvironment
 }
 
 /**
@@ -24,13 +35,38 @@ export interface OpenOptions {
  * @throws InputError when it is missing or unreadable, DataError when it is no list, ConfigError for wrong settings.
  */
 export async function openSource(settings: SourceSettings, options: OpenOptions = {}): Promise<Source> {
+  const { locale = 'en', timeZone, handlebars } = options
+  const source = await openPlain(settings, options, locale)
+  return mapColumns(source, settings, {
+    locale,
+    ...(timeZone === undefined ? {} : { timeZone }),
+    ...(handlebars === undefined ? {} : { handlebars }),
+  })
+}
+
+async function openPlain(settings: SourceSettings, options: OpenOptions, locale: string): Promise<Source> {
+  const cwd = options.cwd ?? process.cwd()
   if (settings.path === undefined) {
+    if (settings.sql !== undefined) return openSql(settings.sql, cwd)
     throw new UsageError('there is no list', { hint: 'Give one with --csv FILE, or set it in mailmerge.yaml.' })
   }
-  const input = await openInput(settings.path, options.cwd ?? process.cwd(), options.stdin ?? process.stdin)
+  const input = await openInput(settings.path, cwd, options.stdin ?? process.stdin)
+  const kind = kindOf(input, settings.format)
+  if (kind === 'workbook') return openWorkbook(input, { ...sheetOptions(settings), locale })
+  return openText(input, kind, settings)
+}
+
+async function openText(input: Input, kind: 'csv' | 'json' | 'ndjson', settings: SourceSettings): Promise<Source> {
   const text = await decodeInput(input, settings.encoding)
+  refuseBinary(input.name, text.head)
+  if (kind !== 'csv') return openJson(input, text, kind)
+  const { delimiter, headerRow } = settings
   return openCsv(input, text, {
-    ...(settings.delimiter === undefined ? {} : { delimiter: settings.delimiter }),
-    ...(settings.headerRow === undefined ? {} : { headerRow: settings.headerRow }),
+    ...(delimiter === undefined ? {} : { delimiter }),
+    ...(headerRow === undefined ? {} : { headerRow }),
   })
+}
+
+function sheetOptions({ sheet, headerRow }: SourceSettings): { readonly sheet?: string; readonly headerRow?: number } {
+  return { ...(sheet === undefined ? {} : { sheet }), ...(headerRow === undefined ? {} : { headerRow }) }
 }

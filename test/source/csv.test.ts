@@ -62,7 +62,7 @@ describe('dialects', () => {
   test('columns without a name at the end are left out with a note, and a value in one is a problem', async () => {
     const { source, rows } = await readText('email,name,,\na@b.example,Ann,,\nb@b.example,Bob,x,\n')
     expect(source.columns).toEqual(['email', 'name'])
-    expect(source.notes).toContain('left out 2 columns without a name at the end')
+    expect(source.notes).toContain('left out 2 columns without a name')
     expect(rows[0]?.problems).toBeUndefined()
     expect(rows[1]?.problems).toMatchObject([{ code: 'ragged-row', row: 2, line: 3, column: '3', value: 'x' }])
   })

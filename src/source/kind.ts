@@ -1,0 +1,96 @@
+/** Tells what a list is from its name and its first octets. Owns the words for files that are no list at all. */
+import type { SourceSettings } from '../config/settings.ts'
+import { DataError } from '../errors.ts'
+import type { Input } from './input.ts'
+
+export type Kind = 'csv' | 'json' | 'ndjson' | 'workbook'
+
+const BY_EXTENSION: Readonly<Record<string, Kind>> = {
+  '.json': 'json',
+  '.ndjson': 'ndjson',
+  '.jsonl': 'ndjson',
+}
+
+/** Files that people give by mistake: how they begin, what they are, what to do. */
+const OTHERS: readonly (readonly [start: string, what: string, hint?: string])[] = [
+  [
+    '\xd0\xcf\x11\xe0',
+    'an old Excel workbook (.xls), or one with a password',
+    'Save it as .xlsx or CSV, without a password.',
+  ],
+  ['\x89PNG', 'a PNG image'],
+  ['\xff\xd8\xff', 'a JPEG image'],
+  ['GIF8', 'a GIF image'],
+  ['%PDF', 'a PDF document'],
+  [
+    'SQLite format 3\0',
+    'an SQLite database',
+    'Read it with a query: data: { sql: { query: ..., database: ... } } in mailmerge.yaml.',
+  ],
+  ['BZh', 'packed with bzip2', 'Unpack it first, or pack it with gzip.'],
+  ['\xfd7zXZ', 'packed with xz', 'Unpack it first, or pack it with gzip.'],
+  ['\x28\xb5\x2f\xfd', 'packed with zstd', 'Unpack it first, or pack it with gzip.'],
+  ['7z\xbc\xaf', 'a 7z archive', 'Unpack it first.'],
+  ['Rar!', 'a RAR archive', 'Unpack it first.'],
+  ['PAR1', 'a Parquet file', 'Save it as CSV.'],
+  ['\x7fELF', 'a program'],
+  ['{\\rtf', 'a text document (RTF)'],
+  ['<!doctype html', 'a web page', 'The download may have ended at a login page: get the file again in a browser.'],
+  ['<html', 'a web page', 'The download may have ended at a login page: get the file again in a browser.'],
+  ['<?xml', 'an XML document', 'Open it in a spreadsheet program and save it as .xlsx or CSV.'],
+  ['begin:vcard', 'an address book (vCard)', 'Export the contacts as CSV.'],
+]
+
+/** @throws DataError when the octets are no list. */
+export function kindOf(input: Input, wanted: SourceSettings['format']): Kind {
+  const isZip = startsWith(input.head, 'PK\x03\x04') || startsWith(input.head, 'PK\x05\x06')
+  if (isZip) {
+    if (wanted === undefined || wanted === 'xlsx' || wanted === 'ods') return 'workbook'
+    throw new DataError(`${input.name} is a workbook or zip archive, not ${wanted}`, {
+      hint: 'Leave the format out, or save the list as CSV.',
+    })
+  }
+  refuseOthers(input)
+  if (wanted === 'xlsx' || wanted === 'ods') {
+    throw new DataError(`${input.name} is no ${wanted} workbook`, { hint: 'Leave the format out to have it found.' })
+  }
+  return wanted ?? BY_EXTENSION[input.extension] ?? byContent(input)
+}
+
+function refuseOthers(input: Input): void {
+  const other = OTHERS.find(([start]) => startsWith(input.head, start))
+  if (other !== undefined) {
+    const [, what, hint = 'Give a list: CSV, XLSX, ODS, JSON or NDJSON.'] = other
+    throw new DataError(`${input.name} is ${what}, not a list`, { hint })
+  }
+}
+
+function startsWith(head: Uint8Array, start: string): boolean {
+  const begin = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 64)).toString('latin1')
+  const text = begin.replace(/^\xef\xbb\xbf/, '')
+  return start[0] === '<' || /^[a-z]/.test(start)
+    ? text.trimStart().toLowerCase().startsWith(start)
+    : text.startsWith(start)
+}
+
+function byContent({ head }: Input): Kind {
+  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 4096)).toString('latin1')
+  const start = text.replace(/^\xef\xbb\xbf/, '').trimStart()
+  if (/^\[\s*(?:\{|\]\s*$)/.test(start)) return 'json'
+  return /^\{\s*"/.test(start) ? 'ndjson' : 'csv'
+}
+
+/** Control characters of this share, and at least so many, are no text. */
+const BINARY_SHARE = 0.05
+const BINARY_COUNT = 8
+
+/** @throws DataError when the beginning, decoded, is not text. */
+export function refuseBinary(name: string, head: Buffer): void {
+  const sample = head.subarray(0, 8192)
+  let controls = 0
+  for (const octet of sample) if (octet < 9 || (octet > 13 && octet < 32 && octet !== 27)) controls++
+  if (controls < BINARY_COUNT || controls < sample.length * BINARY_SHARE) return
+  throw new DataError(`${name} is not text`, {
+    hint: 'Give a list: CSV, XLSX, ODS, JSON or NDJSON. If it is text, say with encoding: how it is written.',
+  })
+}
