@@ -20,8 +20,8 @@ export interface SourceSettings {
 
 export interface ColumnType {
   readonly type: 'text' | 'date' | 'number' | 'list'
-  readonly format?: string
-  readonly separator?: string
+  readonly format?: string | undefined
+  readonly separator?: string | undefined
 }
 
 /** A value that must never be shown. It prints as `[secret]` wherever it ends up by mistake. */

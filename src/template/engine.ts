@@ -88,8 +88,8 @@ export class Engine {
     }
   }
 
-  #options({ escape }: CompileOptions): CompileOptions_ {
-    return { strict: true, noEscape: !escape, knownHelpersOnly: false, preventIndent: true }
+  #options(how: CompileOptions): CompileOptions_ {
+    return { strict: true, noEscape: !how.escape, knownHelpersOnly: false, preventIndent: true }
   }
 
   #parse(snippet: Snippet, { through }: CompileOptions): hbs.AST.Program {
