@@ -124,7 +124,7 @@ function compileComputed(
       })
     }
     for (const name of namesIn(handlebars, column, text)) {
-      if (handlebars.helpers[name] === undefined)
+      if (!Object.hasOwn(handlebars.helpers, name))
         mustHave(known, name, `the computed column '${column}' uses '${name}'`, file)
     }
     known.push(column)

@@ -5,14 +5,14 @@ const NAMES: readonly string[] = [
   'email emailaddress emailadresse adresseemail mailaddress mailadresse mail adressemail eposta epost epostadress',
   'epostadresse epostaadresi courriel adressecourriel correo correoelectronico direcciondecorreo indirizzoemail',
   'direccionemail direcciondeemail direcciondecorreoelectronico postaelettronica indirizzodipostaelettronica',
-  'enderecodeemail endereco_email correioeletronico correioeletronico elmejl elpost emailadres mailadres epasts',
+  'enderecodeemail enderecoeletronico correioeletronico correioeletronico elmejl elpost emailadres mailadres epasts',
   'adresemail adresaemail adrespocztyelektronicznej emailovaadresa sahkoposti sahkopostiosoite emailcim elpastas',
   'adresaelectronica postaelectronica eposti epostiaadress epostaadres netfang tolvupostur elektronickaposta',
   'почта электроннаяпочта емейл имейл емаил эпочта адресэлектроннойпочты електроннапошта пошта имеил',
   '電子メール 電子メールアドレス メール メールアドレス eメール 電子郵件 電郵 电子邮件 电子邮箱 邮箱 邮件 邮箱地址 电子邮件地址',
   '이메일 이메일주소 전자우편 메일 ηλεκτρονικοταχυδρομειο ημεηλ ιμειλ διευθυνσηemail דואל מייל אימייל',
   'البريدالالكتروني البريدالإلكتروني بريد ايميل إيميل ईमेल อีเมล ایمیل پستالکترونیکی email1 primaryemail workemail',
-  'contactemail emailprimary emailwork e to recipient recipientemail useremail address adresse adresa direccion indirizzo endereco',
+  'adresseelectronique courrierelectronique adressedecourriel email1value contactemail emailprimary emailwork e to recipient recipientemail useremail address adresse adresa direccion indirizzo endereco',
 ]
   .join(' ')
   .split(' ')
@@ -26,6 +26,8 @@ function fold(name: string): string {
 }
 
 const RANK = new Map(NAMES.map((name, rank) => [fold(name), rank]))
+/** `Guest e-mail`, `Billing email address`. */
+const ENDS_AS_ONE = /[\s_.-]e-?mail(?:[\s_-]?address)?$/i
 const ADDRESS = /^[^\s@]+@[^\s@]+$/
 
 /**
@@ -39,8 +41,8 @@ export function findEmailColumn(
   let best: string | undefined
   let bestRank = Number.POSITIVE_INFINITY
   for (const column of columns) {
-    const rank = RANK.get(fold(column))
-    if (rank !== undefined && rank < bestRank) {
+    const rank = RANK.get(fold(column)) ?? (ENDS_AS_ONE.test(column.trim()) ? RANK.size : Number.POSITIVE_INFINITY)
+    if (rank < bestRank) {
       best = column
       bestRank = rank
     }

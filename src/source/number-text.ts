@@ -18,9 +18,12 @@ export interface NumberStyle {
 
 export function createNumberText({ id, pattern, from1904, locale }: NumberStyle): NumberText {
   const known = knownLocale(locale)
-  const code = pattern ?? builtIn(id, known)
-  if (code === 'General' || isText(code)) return (value) => general(value, known)
-  const shift = from1904 && isDate(code) ? DAYS_1904 : 0
+  const given = pattern ?? builtIn(id, known)
+  if (given === 'General' || isTextFormat(given)) return (value) => general(value, known)
+  const isDate = isDateFormat(given)
+  const shift = from1904 && isDate ? DAYS_1904 : 0
+  // A currency's language says which sign it is, not how the reader writes numbers.
+  const code = isDate ? given : given.replace(/\[\$([^\]-]+)-[0-9a-f]+\]/gi, '[$$$1]')
   return (value) => {
     try {
       // Patterns pad with spaces so that numbers stand in line; in a sentence they stand in the way.
@@ -55,12 +58,4 @@ function builtIn(id: number, locale: string): string {
   } catch {
     return 'General'
   }
-}
-
-function isDate(code: string): boolean {
-  return isDateFormat(code)
-}
-
-function isText(code: string): boolean {
-  return isTextFormat(code)
 }

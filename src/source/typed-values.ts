@@ -202,7 +202,7 @@ function fold(name: string): string {
 
 /** Long and short names of the months in English and the list's language. */
 function monthNames(locale: string): ReadonlyMap<string, number> {
-  const names = new Map<string, number>()
+  const names = new Map([['sept', 9]])
   for (const language of ['en', locale]) {
     for (const month of ['long', 'short'] as const) {
       for (const day of ['numeric', undefined] as const) {
