@@ -1,0 +1,72 @@
+/** Where the sandbox keeps what it took: one `.eml` file a message and one index of all. Owns names and bounds. */
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { OutputError } from '../errors.ts'
+
+export interface InboxMessage {
+  readonly from: string
+  readonly to: readonly string[]
+  readonly octets: Buffer
+}
+
+export interface InboxStore {
+  readonly count: number
+  /** Keeps a message and gives its name; a promise when the disk has to be waited for. */
+  add(message: InboxMessage): string | Promise<string>
+  close(): Promise<void>
+}
+
+/** Files being written at once; beyond it senders wait. */
+const WRITING = 16
+
+/** @throws OutputError when the folder cannot be made. */
+export async function openInboxStore(dir: string): Promise<InboxStore> {
+  let index: WriteStream
+  try {
+    await mkdir(dir, { recursive: true })
+    index = createWriteStream(join(dir, 'index.ndjson'), { flags: 'a' })
+  } catch (cause) {
+    throw new OutputError(`the folder ${dir} cannot be written`, {
+      cause,
+      hint: 'Choose another ledger folder, or mend its permissions.',
+    })
+  }
+  let count = 0
+  let failure: unknown
+  const writing = new Set<Promise<void>>()
+  index.on('error', (error) => {
+    failure = error
+  })
+
+  function write(name: string, { from, to, octets }: InboxMessage): Promise<void> {
+    const subject =
+      /^subject:((?:.*)(?:\r\n[ \t].*)*)/im.exec(octets.toString('utf8', 0, 16_384).split('\r\n\r\n')[0] ?? '')?.[1] ??
+      ''
+    index.write(
+      `${JSON.stringify({ file: name, from, to, subject: subject.replace(/\r\n/g, '').trim(), size: octets.length, at: new Date().toISOString() })}\n`,
+    )
+    return writeFile(join(dir, name), octets)
+  }
+
+  return {
+    get count() {
+      return count
+    },
+    add(message) {
+      if (failure !== undefined) return Promise.reject(failure)
+      const name = `${String(++count).padStart(6, '0')}.eml`
+      const written = write(name, message).catch((error: unknown) => {
+        failure = error
+      })
+      writing.add(written)
+      written.finally(() => writing.delete(written))
+      if (writing.size < WRITING) return name
+      return Promise.race(writing).then(() => name)
+    },
+    async close() {
+      await Promise.all(writing)
+      await new Promise<void>((resolve) => index.end(resolve))
+    },
+  }
+}

@@ -1,0 +1,59 @@
+/** Results as one page that needs nothing else. Owns its look; every value in it is text, whatever a server answered. */
+import type { ResultRow, RowStatus } from '../ledger/ledger.ts'
+import type { ReportHead } from './report.ts'
+
+const WORDS: Readonly<Record<RowStatus, string>> = {
+  sent: 'sent',
+  failed: 'failed',
+  skipped: 'skipped',
+  deferred: 'still to come',
+  in_doubt: 'in doubt',
+}
+
+function text(value: string): string {
+  return value
+    .replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g, ' ')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+}
+
+export function htmlHead({ run, campaign, counts }: ReportHead): string {
+  const tiles = Object.entries(WORDS)
+    .map(([status, words]) => `<li class="${status}"><b>${counts[status as RowStatus]}</b> ${words}</li>`)
+    .join('')
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${text(campaign)}: ${text(run)}</title>
+<style>
+:root { color-scheme: light dark; --line: #d7dbe0; --soft: #667; }
+@media (prefers-color-scheme: dark) { :root { --line: #3b4046; --soft: #9aa3ad; } }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0; } p { color: var(--soft); margin: 0 0 1.2rem; }
+ul { display: flex; flex-wrap: wrap; gap: .6rem; list-style: none; margin: 0 0 1.6rem; padding: 0; }
+li { border: 1px solid var(--line); border-radius: .5rem; padding: .4rem .9rem; } li b { font-size: 1.2rem; }
+.sent b { color: #1a7f45; } .failed b { color: #c2352b; } .in_doubt b { color: #a35a00; }
+.wrap { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+th, td { border-bottom: 1px solid var(--line); padding: .35rem .7rem .35rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th { color: var(--soft); font-weight: 500; white-space: nowrap; } td.n { white-space: nowrap; }
+tr.failed td.s { color: #c2352b; } tr.in_doubt td.s { color: #a35a00; } tr.sent td.s { color: #1a7f45; }
+</style></head><body>
+<h1>${text(campaign)}</h1><p>Run ${text(run)}</p><ul>${tiles}</ul>
+<div class="wrap"><table><thead><tr><th>Row</th><th>Address</th><th>State</th><th>Reason</th><th>Code</th><th>Answer of the server</th><th>Attempts</th><th>Finished</th></tr></thead><tbody>
+`
+}
+
+export function htmlRow(row: ResultRow): string {
+  const code = [row.smtpCode, row.enhancedCode].filter((part) => part !== undefined).join(' ')
+  return (
+    `<tr class="${row.status}"><td class="n">${row.row}</td><td>${text(row.address || row.key)}</td><td class="s n">${WORDS[row.status]}</td>` +
+    `<td>${text(row.reason)}</td><td class="n">${text(code)}</td><td>${text(row.response ?? '')}</td><td>${row.attempts}</td>` +
+    `<td class="n">${row.finishedAt?.toISOString() ?? ''}</td></tr>\n`
+  )
+}
+
+export function htmlFoot(): string {
+  return '</tbody></table></div></body></html>\n'
+}

@@ -1,0 +1,24 @@
+/** Results as JSON lines: one object a row, with the names of the CSV's columns. */
+import type { ResultRow } from '../ledger/ledger.ts'
+
+/** The fields of a row as programs read them; what is not known is null. */
+export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
+  return {
+    row: row.row,
+    key: row.key,
+    address: row.address,
+    status: row.status,
+    reason: row.reason,
+    smtp_code: row.smtpCode ?? null,
+    enhanced_code: row.enhancedCode ?? null,
+    response: row.response ?? null,
+    message_id: row.messageId ?? null,
+    attempts: row.attempts,
+    first_attempt_at: row.firstAttemptAt?.toISOString() ?? null,
+    finished_at: row.finishedAt?.toISOString() ?? null,
+  }
+}
+
+export function jsonLine(row: ResultRow): string {
+  return `${JSON.stringify(rowFields(row))}\n`
+}

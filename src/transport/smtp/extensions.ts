@@ -1,0 +1,39 @@
+/** What a server offers, as its EHLO says it. Owns reading the keywords; case does not matter in them. */
+
+export interface Extensions {
+  /** As the server wrote them, for people. */
+  readonly lines: readonly string[]
+  readonly pipelining: boolean
+  readonly eightBitMime: boolean
+  readonly smtputf8: boolean
+  readonly size: boolean
+  /** Largest message in octets; 0 when it names none (RFC 1870 section 4). */
+  readonly maxSize: number
+  /** Messages and recipients a connection or transaction (RFC 9422). */
+  readonly maxMessages?: number
+  readonly maxRecipients?: number
+}
+
+export function readExtensions(lines: readonly string[]): Extensions {
+  const words = lines.map((line) => line.trim().split(/\s+/))
+  const find = (keyword: string): readonly string[] | undefined =>
+    words.find(([word]) => word?.toUpperCase() === keyword)
+  const limit = (name: string): number | undefined => {
+    const text = find('LIMITS')?.find((word) => word.toUpperCase().startsWith(`${name}=`))
+    const value = Number(text?.slice(name.length + 1))
+    return Number.isInteger(value) && value > 0 ? value : undefined
+  }
+  const size = find('SIZE')
+  const maxMessages = limit('MAILMAX')
+  const maxRecipients = limit('RCPTMAX')
+  return {
+    lines: lines.map((line) => line.replace(/[^\u0020-\u007E]/g, ' ').slice(0, 200)),
+    pipelining: find('PIPELINING') !== undefined,
+    eightBitMime: find('8BITMIME') !== undefined,
+    smtputf8: find('SMTPUTF8') !== undefined,
+    size: size !== undefined,
+    maxSize: Number(size?.[1]) > 0 ? Number(size?.[1]) : 0,
+    ...(maxMessages === undefined ? {} : { maxMessages }),
+    ...(maxRecipients === undefined ? {} : { maxRecipients }),
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * How far commands may run ahead of their replies: 0 one at a time, 1 the envelope of one message in a group, 2 the end of
+ * a message together with the envelope of the next. Owns the choice, and what is remembered of a server.
+ */
+import type { ServerMemory } from '../../ledger/ledger.ts'
+
+export type Pipelining = 0 | 1 | 2
+
+/** A server that went wrong may have been mended after a week. */
+const REMEMBERED_MS = 7 * 86_400_000
+
+export function pickLevel(allowed: Pipelining, offered: boolean, lmtp: boolean): Pipelining {
+  if (!offered) return 0
+  // LMTP answers once a recipient: one message at a time keeps that simple.
+  return lmtp && allowed > 1 ? 1 : allowed
+}
+
+/** The level that settings and memory allow together. */
+export function allowedLevel(setting: 'auto' | Pipelining, memory: ServerMemory, now: Date): Pipelining {
+  if (setting !== 'auto') return setting
+  const { pipelining, pipeliningUntil } = memory
+  return pipelining === undefined || (pipeliningUntil !== undefined && pipeliningUntil <= now) ? 2 : pipelining
+}
+
+export function fallenBack(memory: ServerMemory, level: Pipelining, now: Date): ServerMemory {
+  return { ...memory, pipelining: level, pipeliningUntil: new Date(now.getTime() + REMEMBERED_MS) }
+}
