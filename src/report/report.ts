@@ -46,8 +46,8 @@ export async function* reportText(
  * Says before a run whether its report can be written after it.
  * @throws OutputError naming the path.
  */
-export async function checkWritable(path: string): Promise<void> {
-  formatOf(path)
+export async function checkWritable(path: string, format?: ReportFormat): Promise<void> {
+  if (format === undefined) formatOf(path)
   const info = await stat(path).catch(() => undefined)
   if (info?.isDirectory()) throw unwritable(path, 'it is a folder')
   try {
@@ -66,8 +66,8 @@ export async function writeReport(
   path: string,
   rows: AsyncIterable<readonly ResultRow[]>,
   head: ReportHead,
+  format: ReportFormat = formatOf(path),
 ): Promise<void> {
-  const format = formatOf(path)
   const info = await stat(path).catch(() => undefined)
   const direct = info !== undefined && !info.isFile()
   const target = direct ? path : join(dirname(path), `.${basename(path)}.${process.pid}.part`)

@@ -1,0 +1,12 @@
+/** All commands, in the order of the help. A new command is a new file and a line here. */
+import { cancel } from './cancel.ts'
+import type { Command } from './command.ts'
+import { init } from './init.ts'
+import { report } from './report.ts'
+import { resume } from './resume.ts'
+import { retry } from './retry.ts'
+import { run } from './run.ts'
+import { status } from './status.ts'
+import { verify } from './verify.ts'
+
+export const COMMANDS: readonly Command[] = [init, run, resume, retry, cancel, status, report, verify]

@@ -1,0 +1,64 @@
+/** Errors as people read them: what is wrong, where, what to do. Owns their form on stderr; never shows a stack unasked. */
+import { MailmergeError, type Problem } from '../errors.ts'
+import type { Output } from './output.ts'
+import { cut, printable, printableLines } from './printable.ts'
+import { plural } from './words.ts'
+
+/** Problems listed without --verbose. */
+const LISTED = 20
+
+/** Prints an error and gives the exit code that it ends the program with. */
+export function complain(error: unknown, out: Output): number {
+  if (error instanceof MailmergeError) {
+    out.complain(`${out.style('red', 'mailmerge:')} ${printableLines(error.message)}`)
+    listProblems(error.problems, out)
+    if (error.hint !== undefined) out.complain(out.style('dim', `hint: ${printableLines(error.hint)}`))
+    if (out.verbose) showStack(error, out)
+    return error.exitCode
+  }
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  out.complain(
+    `${out.style('red', 'mailmerge:')} this should not have happened: ${printable(what.split('\n')[0] ?? '')}`,
+  )
+  out.complain(
+    out.style(
+      'dim',
+      'hint: It is a defect of mailmerge. What was sent is recorded. --verbose shows where it happened.',
+    ),
+  )
+  if (out.verbose) showStack(error, out)
+  return 70
+}
+
+/** Each problem on a line, indented, at most twenty of them unless --verbose asks for all. */
+export function listProblems(problems: readonly Problem[], out: Output): void {
+  const listed = out.verbose ? problems : problems.slice(0, LISTED)
+  let hintBefore: string | undefined
+  for (const problem of listed) {
+    out.complain(`  ${problemLine(problem)}`)
+    // The same advice under each of a hundred rows is noise.
+    if (problem.hint !== undefined && problem.hint !== hintBefore)
+      out.complain(out.style('dim', `      ${printableLines(problem.hint)}`))
+    hintBefore = problem.hint
+  }
+  const rest = problems.length - listed.length
+  if (rest > 0) out.complain(`  and ${plural(rest, 'more problem')}; --verbose lists all`)
+}
+
+function problemLine({ severity, file, line, row, column, message, value }: Problem): string {
+  const place = [
+    file === undefined ? undefined : `${printable(file)}${line === undefined ? '' : `:${line}`}`,
+    row === undefined ? undefined : `row ${row}`,
+    column === undefined ? undefined : `column ${printable(column)}`,
+  ].filter((part) => part !== undefined)
+  const weight = severity === 'error' ? '' : `${severity}: `
+  const shown = value === undefined || value === '' ? '' : ` (${cut(printable(value), 80)})`
+  return `${place.length === 0 ? '' : `${place.join(', ')}: `}${weight}${printableLines(message)}${shown}`
+}
+
+function showStack(error: unknown, out: Output): void {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    out.complain(out.style('dim', (cause.stack ?? '').split('\n').map(printable).join('\n')))
+    if (cause.cause !== undefined) out.complain(out.style('dim', 'caused by'))
+  }
+}

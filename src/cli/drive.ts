@@ -1,0 +1,130 @@
+/**
+ * A merge with a person in front of it: progress, questions, signals, summary. Shared by run, resume and retry; the merge
+ * itself is the function handed in.
+ */
+import type { MergeEvent, RowEvent, SummaryEvent } from '../campaign/events.ts'
+import type { MergeHooks, MergeMode, PlanPreview } from '../campaign/run.ts'
+import type { Context } from './command.ts'
+import { confirmLines } from './confirm.ts'
+import { eventFields } from './json-events.ts'
+import { cut, printable } from './printable.ts'
+import { Progress } from './progress.ts'
+import { askYesNo, canAsk } from './prompt.ts'
+import { watchSignals } from './signals.ts'
+import { nextSteps, summaryLines } from './summary.ts'
+import { count } from './words.ts'
+
+export interface DriveOptions {
+  readonly mode: MergeMode
+  /** No question before sending. */
+  readonly yes: boolean
+}
+
+/** Rows that went wrong and are told as they happen, without --verbose. */
+const TOLD_ROWS = 10
+
+/** Runs `merge` and gives the exit code of its end. */
+export async function driveMerge(
+  { io, out }: Context,
+  options: DriveOptions,
+  merge: (hooks: MergeHooks) => Promise<SummaryEvent>,
+): Promise<number> {
+  const progress = new Progress(out)
+  const teller = new RowTeller(out)
+  const signals = watchSignals(io.signals, {
+    onFirst: () => out.say('stopping: finishing what is in flight. Once more to stop at once.'),
+    onSecond: () => out.say('stopping at once'),
+  })
+  const onEvent = (event: MergeEvent): void => {
+    if (out.json) out.result(JSON.stringify(eventFields(event)))
+    switch (event.event) {
+      case 'planned':
+        progress.planned(event)
+        break
+      case 'progress':
+        progress.update(event)
+        break
+      case 'paused':
+        progress.paused(printable(event.reason), event.until)
+        break
+      case 'summary':
+        progress.end()
+        break
+      default:
+        teller.row(event)
+    }
+  }
+  const asks = !options.yes && options.mode === 'send' && canAsk(io)
+  const confirm = async (plan: PlanPreview): Promise<boolean> => {
+    for (const line of confirmLines(plan, out)) out.complain(line)
+    const agreed = await askYesNo(
+      io,
+      `Send ${plan.toSend === 1 ? 'this message' : `these ${count(plan.toSend)} messages`}?`,
+      {
+        onInterrupt: () => signals.raise('SIGINT'),
+        signal: signals.signal,
+      },
+    )
+    return agreed && !signals.signal.aborted
+  }
+  try {
+    const summary = await merge({
+      onEvent,
+      onRows: (rows) => progress.reading(rows),
+      note: (text) => out.say(printable(text)),
+      signal: signals.signal,
+      abort: signals.abort,
+      ...(asks ? { confirm } : {}),
+      ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', printable(line))) } : {}),
+    })
+    progress.end()
+    teller.end()
+    if (!out.json && !(out.quiet && summary.exitCode === 0)) {
+      const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
+      for (const line of summaryLines(summary, options.mode, out)) print(line)
+    }
+    for (const line of nextSteps(summary, options.mode)) out.say(line)
+    return summary.exitCode === 75 ? (signals.exitCode ?? 75) : summary.exitCode
+  } catch (error) {
+    progress.end()
+    // Stopped while the rows were still being checked: the plan is dropped, nothing was sent.
+    if (signals.exitCode !== undefined && error instanceof Error && error.name === 'AbortError') {
+      out.say('stopped before anything was sent')
+      return signals.exitCode
+    }
+    throw error
+  } finally {
+    signals.dispose()
+  }
+}
+
+/** Tells rows that went wrong as they happen; under --verbose every row. */
+class RowTeller {
+  readonly #out: Context['out']
+  #told = 0
+  #untold = 0
+
+  constructor(out: Context['out']) {
+    this.#out = out
+  }
+
+  row(event: RowEvent): void {
+    const wrong = event.event === 'failed' || event.event === 'in_doubt'
+    if (!this.#out.verbose && !wrong) return
+    if (!this.#out.verbose && this.#told >= TOLD_ROWS) {
+      this.#untold++
+      return
+    }
+    if (wrong) this.#told++
+    const who = event.address === '' ? event.key : event.address
+    const words = event.event.replace('_', ' ')
+    const answer = [event.smtpCode, event.enhancedCode, event.response].filter((part) => part !== undefined).join(' ')
+    const why = [event.reason, answer].filter((part) => part !== '').join(': ')
+    const line = `row ${event.row} ${printable(who)} ${words}${why === '' ? '' : `: ${cut(printable(why), 300)}`}`
+    this.#out.say(wrong ? this.#out.style(event.event === 'failed' ? 'red' : 'yellow', line) : line)
+  }
+
+  end(): void {
+    if (this.#untold > 0) this.#out.say(`and ${count(this.#untold)} more; the results list each`)
+  }
+}

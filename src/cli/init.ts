@@ -1,0 +1,61 @@
+/** `mailmerge init`: a project that runs at once in the sandbox. Never overwrites a file. */
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
+import { OutputError } from '../errors.ts'
+import type { Command } from './command.ts'
+import { printable } from './printable.ts'
+
+export const init: Command = {
+  usage: 'init [dir]',
+  describe: 'Make a project that runs: config, template, list',
+  positionals: { dir: { describe: 'Folder to make it in; default this one' } },
+  options: {},
+  async run(args, { io, out }) {
+    const { starterFiles } = await import('./starter.ts')
+    const folder = resolve(io.cwd, args.text('dir') ?? '.')
+    const shown = relative(io.cwd, folder) || '.'
+    const files = await starterFiles()
+    const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
+    if (there.length > 0) {
+      throw new OutputError(`${printable(shown)} has ${there.join(', ')} already`, {
+        hint: 'Nothing was written. Name another folder: mailmerge init newsletter',
+      })
+    }
+    for (const [name, text] of Object.entries(files)) await writeNew(join(folder, name), text)
+    if (out.json) {
+      out.result(JSON.stringify({ folder, files: Object.keys(files) }))
+      return 0
+    }
+    out.say(`made a project in ${printable(shown)}:`)
+    for (const name of Object.keys(files)) out.say(`  ${name}`)
+    out.say('')
+    out.say('next:')
+    const steps: readonly (readonly [string, string])[] = [
+      ...(shown === '.' ? [] : ([[`cd ${quoted(shown)}`, '']] as const)),
+      ['mailmerge run --sandbox', 'deliver to an inbox built in'],
+      ['mailmerge run --dry-run', 'the same as .eml files'],
+      ['mailmerge run --test-to YOUR-ADDRESS', 'all of it to yourself, through your own server'],
+      ['mailmerge run', 'asks, then sends'],
+    ]
+    for (const [command, what] of steps) out.say(`  ${what === '' ? command : `${command.padEnd(37)} # ${what}`}`)
+    return 0
+  },
+}
+
+/** A path as a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${printable(path).replaceAll("'", `'\\''`)}'`
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, text, { flag: 'wx' })
+  } catch (cause) {
+    throw new OutputError(`${path} cannot be written: ${cause instanceof Error ? cause.message : 'unknown'}`, {
+      cause,
+      hint: 'Check that the folder is yours to write to.',
+    })
+  }
+}

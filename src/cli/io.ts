@@ -1,0 +1,24 @@
+/** Where a command reads from and writes to. Owns the shape, so that tests can stand in for a terminal or a pipe. */
+
+export interface TextSink {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly writableNeedDrain?: boolean
+}
+
+export interface Io {
+  readonly cwd: string
+  readonly env: NodeJS.Dict<string>
+  readonly stdout: TextSink
+  readonly stderr: TextSink
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown }
+  /** Where signals are heard; undefined where none are to be. */
+  readonly signals?: Pick<NodeJS.Process, 'on' | 'off' | 'exit'>
+}
+
+/** The process's own. */
+export function processIo(): Io {
+  const { stdin, stdout, stderr, env } = process
+  return { cwd: process.cwd(), env, stdin, stdout, stderr, signals: process }
+}

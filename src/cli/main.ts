@@ -1,0 +1,73 @@
+/** The program `mailmerge`: reads the command line, runs the command, turns errors into exit codes. Knows no merge. */
+import { readFile } from 'node:fs/promises'
+import type { Arguments, Context } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { complain } from './complain.ts'
+import { type Io, processIo } from './io.ts'
+import { Output } from './output.ts'
+import { parseCommandLine } from './parse.ts'
+
+/**
+ * Runs one command.
+ * @returns the exit code, which is also set on the process when `io` is its own.
+ */
+export async function main(argv: readonly string[], io?: Io): Promise<number> {
+  if (io !== undefined) return runCommand(argv, io)
+  silenceSqliteWarning()
+  const own = processIo()
+  const fatal = (error: unknown): void => {
+    const out = new Output(own, { verbose: argv.includes('--verbose') })
+    process.exit(complain(error, out))
+  }
+  process.on('uncaughtException', fatal)
+  process.on('unhandledRejection', fatal)
+  process.exitCode = await runCommand(argv, own)
+  return process.exitCode
+}
+
+async function runCommand(argv: readonly string[], io: Io): Promise<number> {
+  // Until the command line is understood, only its plain words can say how to speak.
+  let out = new Output(io, { color: !argv.includes('--no-color'), verbose: argv.includes('--verbose') })
+  try {
+    const version = await ownVersion()
+    const parsed = await parseCommandLine(argv, COMMANDS, version, io.stdout.columns ?? 80)
+    if (parsed.kind === 'text') {
+      out.result(parsed.text)
+      return 0
+    }
+    const { command, args } = parsed
+    out = new Output(io, outputOptions(args))
+    const context: Context = { io, out, version }
+    const code = await command.run(args, context)
+    out.checkStdout()
+    return code
+  } catch (error) {
+    out.endLive()
+    return complain(error, out)
+  }
+}
+
+function outputOptions(args: Arguments): ConstructorParameters<typeof Output>[1] {
+  return {
+    color: !args.flag('noColor'),
+    quiet: args.flag('quiet'),
+    verbose: args.flag('verbose'),
+    json: args.flag('json'),
+  }
+}
+
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+/** Node.js calls its own SQLite experimental; that is nothing a user of this program can act on. */
+function silenceSqliteWarning(): void {
+  const { emitWarning } = process
+  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+    if (String(warning).includes('SQLite is an experimental feature')) return
+    Reflect.apply(emitWarning, process, [warning, ...rest])
+  }) as typeof process.emitWarning
+}
+
+if (import.meta.main) await main(process.argv.slice(2))

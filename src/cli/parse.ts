@@ -1,0 +1,194 @@
+/**
+ * The command line read: which command, with which options. Owns yargs and the sentences for wrong usage; runs nothing.
+ */
+import yargs, { type Argv, type Options } from 'yargs'
+import { UsageError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
+import { Arguments, type Command } from './command.ts'
+
+export type Parsed =
+  | { readonly kind: 'command'; readonly command: Command; readonly args: Arguments }
+  /** Help, version or completion: to be printed. */
+  | { readonly kind: 'text'; readonly text: string }
+
+/** Options that every command takes. */
+const GLOBAL: Readonly<Record<string, Options>> = {
+  config: { type: 'string', describe: 'mailmerge.yaml to use; else the nearest in this folder or above' },
+  json: { type: 'boolean', describe: 'One object a line on stdout, for programs' },
+  quiet: { type: 'boolean', describe: 'Say nothing but errors' },
+  verbose: {
+    type: 'boolean',
+    describe: 'Say everything, with the dialogue with the server and whole lists of problems',
+  },
+  'no-color': { type: 'boolean', describe: 'No colours; NO_COLOR does the same' },
+}
+
+/** @throws UsageError naming the option or command that is wrong and the nearest right one. */
+export async function parseCommandLine(
+  argv: readonly string[],
+  commands: readonly Command[],
+  version: string,
+  columns: number,
+): Promise<Parsed> {
+  let chosen: { command: Command; values: Record<string, unknown> } | undefined
+  let text = ''
+  const parser = yargs()
+    .scriptName('mailmerge')
+    .locale('en')
+    .exitProcess(false)
+    .parserConfiguration({
+      'boolean-negation': false,
+      'dot-notation': false,
+      'greedy-arrays': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'short-option-groups': false,
+      'strip-aliased': true,
+      'strip-dashed': true,
+    })
+    .usage('mailmerge: a mail that must reach every person on a list once\n\nUsage: $0 <command> [options]')
+    .epilogue('`mailmerge <command> --help` tells the options of a command.')
+    .wrap(Math.min(Math.max(columns, 60), 110))
+    .help()
+    .alias('help', 'h')
+    .version(version)
+    .fail((message, error) => {
+      throw error ?? new UsageError(message)
+    })
+    .completion('completion', 'Print a completion script for your shell')
+  for (const command of commands) {
+    parser.command({
+      command: command.usage,
+      describe: command.describe,
+      builder: (builder) => declare(builder, command),
+      handler: (values) => {
+        chosen = { command, values }
+      },
+    })
+  }
+  try {
+    await parser.parse([...argv], {}, (_error, _values, output) => {
+      text = output
+    })
+  } catch (error) {
+    throw usageError(error, commands)
+  }
+  if (chosen !== undefined) {
+    check(chosen.command, chosen.values, argv)
+    return { kind: 'command', command: chosen.command, args: new Arguments(chosen.values) }
+  }
+  if (text !== '') return { kind: 'text', text }
+  const word = argv.find((part) => !part.startsWith('-'))
+  if (word !== undefined) throw unknownCommand(word, commands)
+  throw new UsageError(argv.length === 0 ? 'there is no command' : `there is no command before ${argv[0]}`, {
+    hint: 'mailmerge --help lists the commands. mailmerge init makes a project to try.',
+  })
+}
+
+function declare(builder: Argv, command: Command): Argv {
+  for (const [name, { describe }] of Object.entries(command.positionals ?? {}))
+    builder.positional(name, { describe, type: 'string' })
+  for (const [name, option] of Object.entries(command.options)) builder.option(name, withArgument(option))
+  for (const [name, option] of Object.entries(GLOBAL))
+    builder.option(name, { ...withArgument(option), group: 'Everywhere:' })
+  builder.group(['help', 'version'], 'Everywhere:')
+  return command.epilogue === undefined ? builder : builder.epilogue(command.epilogue)
+}
+
+function withArgument(option: Options): Options {
+  return option.type === 'boolean' ? option : { ...option, requiresArg: true }
+}
+
+/** What yargs lets pass: unknown options, options given twice, texts for numbers, words too many. */
+function check(command: Command, values: Record<string, unknown>, argv: readonly string[]): void {
+  const options: Readonly<Record<string, Options>> = { ...GLOBAL, ...command.options }
+  const names = new Map<string, string>(
+    [...Object.keys(options), ...Object.keys(command.positionals ?? {})].map((name) => [camel(name), name]),
+  )
+  const commandWord = wordOf(command)
+  for (const key of Object.keys(values)) {
+    if (key === '_' || key === '$0' || key === 'help' || key === 'version' || names.has(key)) continue
+    throw unknownOption(typed(key, argv), Object.keys(options), options, commandWord)
+  }
+  const extra = (values['_'] as readonly string[]).slice(1)
+  if (extra.length > 0) {
+    throw new UsageError(`'${extra[0]}' is one word too many for mailmerge ${commandWord}`, {
+      hint: `Its form is: mailmerge ${command.usage} [options]. Put quotes around values with spaces.`,
+    })
+  }
+  for (const [key, name] of names) {
+    const option = options[name]
+    const value = values[key]
+    if (option === undefined || value === undefined) continue
+    const flag = `--${name}`
+    if (Array.isArray(value) && option.type !== 'array') {
+      throw new UsageError(`${flag} is given ${value.length} times`, { hint: 'Give it once.' })
+    }
+    if (option.type === 'number' && !Number.isFinite(value)) {
+      throw new UsageError(`${flag} needs a number`, { hint: `For example: ${flag} 10` })
+    }
+    const texts = Array.isArray(value) ? value : [value]
+    if (texts.includes('')) throw new UsageError(`${flag} is empty`, { hint: `Give it a value, or leave ${flag} out.` })
+  }
+}
+
+function camel(name: string): string {
+  return name.replace(/-+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+/** The option as it was typed. */
+function typed(key: string, argv: readonly string[]): string {
+  const flag = argv.find((part) => part.startsWith('-') && camel(part.replace(/^-+/, '').split('=')[0] ?? '') === key)
+  return flag?.split('=')[0] ?? (key.length === 1 ? `-${key}` : `--${key}`)
+}
+
+function unknownOption(
+  flag: string,
+  names: readonly string[],
+  options: Readonly<Record<string, Options>>,
+  command: string,
+): UsageError {
+  const letters = Object.values(options).flatMap(({ alias }) => alias ?? [])
+  const word = flag.replace(/^-+/, '')
+  const glued = /^-[a-z]./.test(flag) ? letters.find((letter) => letter === word[0]) : undefined
+  const guess = nearest(word, names)
+  return new UsageError(`mailmerge ${command} knows no option ${flag}`, {
+    hint:
+      glued !== undefined
+        ? `Did you mean -${glued} ${word.slice(1)}?`
+        : guess === undefined
+          ? `mailmerge ${command} --help lists the options.`
+          : `Did you mean --${guess}?`,
+  })
+}
+
+function unknownCommand(word: string, commands: readonly Command[]): UsageError {
+  const guess = nearest(word, [...commands.map(wordOf), 'completion'])
+  return new UsageError(`there is no command '${word}'`, {
+    hint: guess === undefined ? 'mailmerge --help lists the commands.' : `Did you mean mailmerge ${guess}?`,
+  })
+}
+
+function wordOf(command: Command): string {
+  return command.usage.split(' ')[0] ?? ''
+}
+
+/** The sentences of yargs in our voice. */
+function usageError(error: unknown, commands: readonly Command[]): UsageError {
+  const message = error instanceof Error ? error.message : String(error)
+  const missing = /Not enough arguments following: (\S+)/.exec(message)
+  if (missing !== null) {
+    const flag = missing[1]?.length === 1 ? `-${missing[1]}` : `--${missing[1]}`
+    return new UsageError(`${flag} needs a value`, { hint: `Write ${flag} VALUE.` })
+  }
+  const choice = /Argument: (\S+), Given: "?(.*?)"?, Choices: (.*)/.exec(message)
+  if (choice !== null) {
+    const words = [...(choice[3] ?? '').matchAll(/"([^"]*)"/g)].map((match) => match[1])
+    return new UsageError(`--${choice[1]} cannot be '${choice[2]}'`, { hint: `It can be ${words.join(', ')}.` })
+  }
+  const needed = /Not enough non-option arguments/.test(message)
+  if (needed) return new UsageError('something is missing after the command', { hint: 'Add --help to see its form.' })
+  const unknown = /Unknown commands?: ([^,]*)/.exec(message)
+  if (unknown !== null) return unknownCommand(unknown[1] ?? '', commands)
+  return new UsageError(message.split('\n')[0] ?? 'wrong usage', { hint: 'mailmerge --help lists the commands.' })
+}

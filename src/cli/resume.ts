@@ -1,0 +1,29 @@
+/** `mailmerge resume`: goes on with an unfinished run from its plan; the list is not read again. */
+import { type Command, given } from './command.ts'
+import { driveMerge } from './drive.ts'
+import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from './settings-options.ts'
+
+export const resume: Command = {
+  usage: 'resume [run]',
+  describe: 'Go on with an unfinished run',
+  positionals: { run: { describe: 'Id of the run; default the newest' } },
+  options: {
+    'in-doubt': {
+      choices: ['resend', 'keep'],
+      describe: 'Rows in doubt: send them again, or take them as sent; without it they stay as they are',
+    },
+    ...DELIVERY_OPTIONS,
+    ...LEDGER_OPTION,
+    report: { type: 'array', string: true, describe: 'Results file: .csv, .json or .html; repeatable' },
+  },
+  async run(args, context) {
+    const settings = await settingsFor(args, context)
+    const { resumeMerge } = await import('../campaign/run.ts')
+    const request = {
+      ...given('run', args.text('run')),
+      ...given('inDoubt', args.choice('inDoubt', ['resend', 'keep'])),
+      ...given('reports', args.texts('report')),
+    }
+    return driveMerge(context, { mode: 'send', yes: true }, (hooks) => resumeMerge(settings, request, hooks))
+  },
+}

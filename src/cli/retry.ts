@@ -1,0 +1,21 @@
+/** `mailmerge retry`: tries again what failed for good in a run. */
+import { type Command, given } from './command.ts'
+import { driveMerge } from './drive.ts'
+import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from './settings-options.ts'
+
+export const retry: Command = {
+  usage: 'retry [run]',
+  describe: 'Try again what failed for good',
+  positionals: { run: { describe: 'Id of the run; default the newest' } },
+  options: {
+    ...DELIVERY_OPTIONS,
+    ...LEDGER_OPTION,
+    report: { type: 'array', string: true, describe: 'Results file: .csv, .json or .html; repeatable' },
+  },
+  async run(args, context) {
+    const settings = await settingsFor(args, context)
+    const { retryMerge } = await import('../campaign/run.ts')
+    const request = { ...given('run', args.text('run')), ...given('reports', args.texts('report')) }
+    return driveMerge(context, { mode: 'send', yes: true }, (hooks) => retryMerge(settings, request, hooks))
+  },
+}

@@ -1,0 +1,100 @@
+/** `mailmerge run`: plan, then deliver. Parses and prints; the merge is `runMerge`. */
+import type { MergeMode, MergeRequest } from '../campaign/run.ts'
+import { UsageError } from '../errors.ts'
+import { type Arguments, type Command, given } from './command.ts'
+import { driveMerge } from './drive.ts'
+import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from './settings-options.ts'
+
+const WHAT = 'What to send:'
+const WHERE = 'Where it goes:'
+const HOW = 'How it goes:'
+const REPORT = 'What is kept:'
+
+export const run: Command = {
+  usage: 'run',
+  describe: 'Check every row, then send; given again, go on with what is not yet sent',
+  epilogue: [
+    'Examples:',
+    '  mailmerge run --csv list.csv --template invite --sandbox',
+    '  mailmerge run --csv list.csv --template invite --dry-run --out mails',
+    '  mailmerge run --smtp smtp://ada@mail.example.com:587 --rate 10/s --rate 500/day',
+  ].join('\n'),
+  options: {
+    csv: { type: 'string', group: WHAT, describe: 'The list; --data is the same' },
+    data: { type: 'string', group: WHAT, describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON, or - for standard input' },
+    encoding: { type: 'string', group: WHAT, describe: 'Encoding of the list; else found by itself' },
+    delimiter: { type: 'string', group: WHAT, describe: 'Delimiter of the list; else found by itself' },
+    sheet: { type: 'string', group: WHAT, describe: 'Sheet of a workbook; default the first' },
+    template: { alias: 't', type: 'string', group: WHAT, describe: 'Name under templates/, or a path' },
+    rows: { type: 'string', group: WHAT, describe: 'Only these rows: 1-20,33' },
+    limit: { type: 'number', group: WHAT, describe: 'Only the first N of them' },
+    where: { type: 'array', string: true, group: WHAT, describe: 'Only rows that match column=value; repeatable' },
+    'skip-bad': { type: 'boolean', group: WHAT, describe: 'Send the good rows and skip the bad ones' },
+    campaign: { type: 'string', group: WHAT, describe: 'Name of what a person gets once; default template and list' },
+    again: { type: 'boolean', group: WHAT, describe: 'Start the campaign anew: everybody gets it again' },
+    key: { type: 'string', group: WHAT, describe: 'Column that makes two rows the same; default the address' },
+    duplicates: {
+      choices: ['error', 'skip', 'all'],
+      group: WHAT,
+      describe: 'What to do with two rows of one key; default error',
+    },
+    'dry-run': { type: 'boolean', group: WHERE, describe: 'Write .eml files; connect to nothing, record nothing' },
+    out: { type: 'string', group: WHERE, describe: 'Folder of the .eml files of --dry-run' },
+    sandbox: { type: 'boolean', group: WHERE, describe: 'Deliver to an inbox built in; record nothing as sent' },
+    'test-to': { type: 'string', group: WHERE, describe: 'Every message goes to this address; record nothing as sent' },
+    ...grouped(WHERE, DELIVERY_OPTIONS, ['smtp']),
+    ...grouped(HOW, DELIVERY_OPTIONS, ['concurrency', 'rate', 'retry-for', 'grace']),
+    yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'No question before sending' },
+    report: { type: 'array', string: true, group: REPORT, describe: 'Results file: .csv, .json or .html; repeatable' },
+    ledger: { ...LEDGER_OPTION['ledger'], group: REPORT },
+  },
+  async run(args, context) {
+    const request = requestOf(args)
+    const settings = await settingsFor(args, context)
+    const { runMerge } = await import('../campaign/run.ts')
+    return driveMerge(context, { mode: request.mode, yes: args.flag('yes') }, (hooks) =>
+      runMerge(settings, request, hooks),
+    )
+  },
+}
+
+/** @throws UsageError for options that contradict each other. */
+function requestOf(args: Arguments): MergeRequest {
+  const chosen: readonly (readonly [string, MergeMode, boolean])[] = [
+    ['--dry-run', 'dry-run', args.flag('dryRun')],
+    ['--sandbox', 'sandbox', args.flag('sandbox')],
+    ['--test-to', 'test', args.text('testTo') !== undefined],
+  ]
+  const [one, another] = chosen.filter(([, , given]) => given)
+  if (one !== undefined && another !== undefined) {
+    throw new UsageError(`${one[0]} and ${another[0]} cannot both be given`, { hint: 'Each says where messages go.' })
+  }
+  const mode = one?.[1] ?? 'send'
+  if (args.text('out') !== undefined && mode !== 'dry-run') {
+    throw new UsageError('--out is the folder of --dry-run', { hint: 'Add --dry-run, or leave --out out.' })
+  }
+  const limit = args.number('limit')
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 0)) {
+    throw new UsageError(`--limit ${limit} is no number of rows`, { hint: 'Give a whole number: --limit 10' })
+  }
+  return {
+    mode,
+    ...given('out', args.text('out')),
+    ...given('testTo', args.text('testTo')),
+    ...given('limit', limit),
+    ...given('rows', args.text('rows')),
+    ...given('where', args.texts('where')),
+    ...given('campaign', args.text('campaign')),
+    ...given('reports', args.texts('report')),
+    skipBad: args.flag('skipBad'),
+    again: args.flag('again'),
+  }
+}
+
+function grouped(
+  group: string,
+  options: Command['options'],
+  names: readonly string[],
+): Record<string, Command['options'][string]> {
+  return Object.fromEntries(names.map((name) => [name, { ...options[name], group }]))
+}

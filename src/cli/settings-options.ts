@@ -1,0 +1,60 @@
+/** Options that settings can hold too, and how they become settings. Shared by every command that needs settings. */
+import type { Options } from 'yargs'
+import type { Flags } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
+import { type Arguments, type Context, given } from './command.ts'
+import { printable } from './printable.ts'
+import { askSecret, canAsk } from './prompt.ts'
+
+export const LEDGER_OPTION: Readonly<Record<string, Options>> = {
+  ledger: { type: 'string', describe: 'Where runs are recorded; default .mailmerge/ledger.db beside the config' },
+}
+
+export const SMTP_OPTION: Readonly<Record<string, Options>> = {
+  smtp: { type: 'string', describe: 'smtp://user@host:587, smtps://host; default from config, else localhost:25' },
+}
+
+/** Options of how messages go out: also those of resume and retry. */
+export const DELIVERY_OPTIONS: Readonly<Record<string, Options>> = {
+  ...SMTP_OPTION,
+  concurrency: { type: 'number', describe: 'SMTP connections at most; default 5' },
+  rate: { type: 'array', string: true, describe: 'Limit such as 10/s or 500/day; every one given holds' },
+  'retry-for': { type: 'string', describe: 'How long deferred rows are tried again; default 4h' },
+  grace: { type: 'string', describe: 'How long a stop waits for what is in flight; default 30s' },
+}
+
+/** Settings of the project that the command was given in. @throws ConfigError, InputError, UsageError */
+export async function settingsFor(args: Arguments, { io, out }: Context): Promise<Settings> {
+  const { loadSettings } = await import('../config/load.ts')
+  const flags: Flags = {
+    ...given('config', args.text('config')),
+    ...given('csv', args.text('csv')),
+    ...given('data', args.text('data')),
+    ...given('template', args.text('template')),
+    ...given('smtp', args.text('smtp')),
+    ...given('concurrency', args.number('concurrency')),
+    ...given('rate', args.texts('rate')),
+    ...given('campaign', args.text('campaign')),
+    ...given('key', args.text('key')),
+    ...given('duplicates', args.choice('duplicates', ['error', 'skip', 'all'])),
+    ...given('ledger', args.text('ledger')),
+    ...given('retryFor', args.text('retryFor')),
+    ...given('grace', args.text('grace')),
+    ...given('encoding', args.text('encoding')),
+    ...given('delimiter', args.text('delimiter')),
+    ...given('sheet', args.text('sheet')),
+  }
+  return loadSettings({
+    cwd: io.cwd,
+    env: io.env,
+    flags,
+    ...(canAsk(io)
+      ? {
+          askPassword: (account: string) => {
+            out.endLive()
+            return askSecret(io, `Password for ${printable(account)}: `)
+          },
+        }
+      : {}),
+  })
+}

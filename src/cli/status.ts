@@ -1,0 +1,123 @@
+/** `mailmerge status`: where runs stand. Reads the ledger, changes nothing. */
+import type { Ledger, RunRecord, StatusCounts } from '../ledger/ledger.ts'
+import type { Command, Context } from './command.ts'
+import { findRun, withLedger } from './find-run.ts'
+import { cut, printable } from './printable.ts'
+import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
+import { tableLines } from './table.ts'
+import { count, moment } from './words.ts'
+
+/** Runs listed without --verbose. */
+const LISTED = 20
+
+interface Standing {
+  readonly run: RunRecord
+  readonly counts: StatusCounts
+}
+
+export const status: Command = {
+  usage: 'status [run]',
+  describe: 'Show where runs stand',
+  positionals: { run: { describe: 'Id of a run, to see it alone' } },
+  options: LEDGER_OPTION,
+  async run(args, context) {
+    const settings = await settingsFor(args, context)
+    const id = args.text('run')
+    await withLedger(settings, async (ledger) => {
+      if (id !== undefined) await showOne(await standingOf(ledger, await findRun(ledger, id)), context)
+      else if (ledger === undefined) context.out.say('nothing was sent in this project yet')
+      else await showAll(ledger, context)
+    })
+    return 0
+  },
+}
+
+async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
+  const runs = await ledger.runs()
+  const listed = out.json || out.verbose ? runs : runs.slice(0, LISTED)
+  if (runs.length === 0) out.say('nothing was sent in this project yet')
+  const standings: Standing[] = []
+  for (const run of listed) standings.push(await standingOf(ledger, run))
+  if (out.json) {
+    for (const standing of standings) out.result(JSON.stringify(fields(standing)))
+    return
+  }
+  if (standings.length === 0) return
+  const head = ['RUN', 'STARTED', 'CAMPAIGN', 'STATE', 'ROWS', 'SENT', 'FAILED', 'SKIPPED', 'TO COME', 'IN DOUBT']
+  const rows = standings.map((standing) => {
+    const { run, counts } = standing
+    return [
+      run.id,
+      moment(run.startedAt),
+      cut(campaignName(run), 32),
+      stateWords(standing),
+      count(total(counts)),
+      ...[counts.sent, counts.failed, counts.skipped, counts.deferred, counts.in_doubt].map(count),
+    ]
+  })
+  for (const line of tableLines(head, rows, new Set([4, 5, 6, 7, 8, 9]))) out.result(line)
+  if (listed.length < runs.length) out.say(`and ${count(runs.length - listed.length)} older; --verbose lists all`)
+}
+
+async function showOne(standing: Standing, { out }: Context): Promise<void> {
+  const { run, counts } = standing
+  if (out.json) {
+    out.result(JSON.stringify(fields(standing)))
+    return
+  }
+  const facts: readonly (readonly [string, string])[] = [
+    ['run', run.id],
+    ['campaign', campaignName(run)],
+    ['state', stateWords(standing)],
+    ['template', printable(run.template)],
+    ['list', printable(run.source)],
+    ['started', moment(run.startedAt)],
+    ...(run.endedAt === undefined ? [] : ([['ended', moment(run.endedAt)]] as const)),
+    ['rows', count(total(counts))],
+    ['sent', count(counts.sent)],
+    ['failed', count(counts.failed)],
+    ['skipped', count(counts.skipped)],
+    ['to come', count(counts.deferred)],
+    ['in doubt', count(counts.in_doubt)],
+  ]
+  for (const [name, value] of facts) out.result(`${name.padEnd(9)} ${value}`)
+  const open = run.state === 'ready'
+  if (open && counts.deferred > 0) out.say(`go on with: mailmerge resume ${run.id}`)
+  if (counts.in_doubt > 0) out.say(`decide what is in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
+  if (counts.failed > 0) out.say(`try again what failed: mailmerge retry ${run.id}`)
+}
+
+async function standingOf(ledger: Ledger | undefined, run: RunRecord): Promise<Standing> {
+  const none: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
+  return { run, counts: (await ledger?.counts(run.id)) ?? none }
+}
+
+function stateWords({ run, counts }: Standing): string {
+  if (run.state === 'cancelled') return 'cancelled'
+  if (run.state === 'planning') return 'never planned to the end'
+  if (counts.deferred > 0) return 'unfinished'
+  return counts.in_doubt > 0 ? 'in doubt' : 'finished'
+}
+
+function campaignName({ campaign }: RunRecord): string {
+  return printable(campaign.generation === 1 ? campaign.name : `${campaign.name} (${campaign.generation})`)
+}
+
+function total(counts: StatusCounts): number {
+  return counts.sent + counts.failed + counts.skipped + counts.deferred + counts.in_doubt
+}
+
+function fields({ run, counts }: Standing): Readonly<Record<string, unknown>> {
+  return {
+    run: run.id,
+    campaign: run.campaign.name,
+    generation: run.campaign.generation,
+    state: run.state,
+    started_at: run.startedAt.toISOString(),
+    ended_at: run.endedAt?.toISOString() ?? null,
+    source: run.source,
+    template: run.template,
+    rows: total(counts),
+    ...counts,
+  }
+}

@@ -1,0 +1,34 @@
+/** Numbers and times as people read them. Owns the wording, nothing else. */
+
+/** `1,234,567` */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+/** `1 row`, `2 rows` */
+export function plural(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`
+}
+
+/** `45 s`, `2 min 05 s`, `3 h 10 min`, from seconds. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds))
+  if (whole < 60) return `${whole} s`
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0')
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ${two((whole % 3600) / 60)} min`
+  return `${Math.floor(whole / 86_400)} d ${two((whole % 86_400) / 3600)} h`
+}
+
+/** `1,234/s`, `3.4/s`, `20/min` */
+export function rate(perSecond: number): string {
+  if (perSecond >= 10) return `${count(perSecond)}/s`
+  if (perSecond >= 1) return `${perSecond.toFixed(1)}/s`
+  return `${(perSecond * 60).toFixed(perSecond * 60 >= 10 ? 0 : 1)}/min`
+}
+
+/** A moment in the reader's own zone: `2026-11-24 10:25`. */
+export function moment(date: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
+}
