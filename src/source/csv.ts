@@ -134,7 +134,7 @@ class CsvRows {
   remember(chunk: Buffer): void {
     this.#window.push(chunk)
     // Looking a chunk over once is much cheaper than every cell: most lists have nothing odd in any chunk.
-    this.#odd ||= chunk.includes(0) || chunk.includes(LOST)
+    this.#odd ||= isOdd(chunk)
     this.#quoted ||= chunk.includes(0x22)
   }
 
@@ -142,12 +142,13 @@ class CsvRows {
   forget(records: Records): void {
     const end = records.ends.at(-1)
     if (end === undefined) return
-    const rest = Buffer.concat(this.#window).subarray(end - this.#start)
-    this.#window = [rest]
+    let done = end - this.#start
+    while (this.#window[0] !== undefined && this.#window[0].length <= done) done -= this.#window.shift()?.length ?? 0
+    if (this.#window[0] !== undefined) this.#window[0] = this.#window[0].subarray(done)
     this.#start = end
     this.#lastEnd = end
-    this.#odd = rest.includes(0) || rest.includes(LOST)
-    this.#quoted = rest.includes(0x22)
+    this.#odd = this.#window.some(isOdd)
+    this.#quoted = this.#window.some((rest) => rest.includes(0x22))
   }
 
   take(records: Records, from: number, to: number): readonly Row[] {
@@ -268,6 +269,10 @@ const NUL_HINT = 'Remove it, or export the list again as text.'
 const LOST_HINT = 'Export the list again as UTF-8, or say with encoding: how it is written.'
 const LONG_HINT = 'Is a quotation mark missing? Put long texts into the template or an attachment.'
 const QUOTE_HINT = 'Put quotes around the whole cell and write each quote in it twice: "Ada ""Countess"" Lovelace"'
+
+function isOdd(text: Buffer): boolean {
+  return text.includes(0) || text.includes(LOST)
+}
 
 function isBlank(cells: readonly string[]): boolean {
   return cells.every((cell) => cell.trim() === '')

@@ -4,7 +4,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { encodingExists } from 'iconv-lite'
 import { ConfigError } from '../errors.ts'
-import { guessLegacy } from './legacy.ts'
+import { guessLegacy, isLikelyWritten } from './legacy.ts'
 
 export interface Encoding {
   /** Name for iconv-lite; `utf-8` is read without conversion. */
@@ -114,28 +114,39 @@ export function unfinishedTail(chunk: Uint8Array): number {
 export function detectNarrow(body: Uint8Array, complete: boolean, mark: number): Encoding {
   const whole = complete ? body : body.subarray(0, body.length - unfinishedTail(body))
   if (isUtf8(whole)) return { name: 'utf-8', mark, open: isAscii(whole) }
-  const { right, wrong } = countSequences(whole)
+  const { right, written, wrong } = countSequences(whole)
   // Text that is mostly right UTF-8 has been damaged; its rows are named one by one.
-  if (right * 2 >= wrong) return { name: 'utf-8', mark, open: false }
+  if ((written > 0 && written * 2 >= wrong) || right >= wrong * 10) return { name: 'utf-8', mark, open: false }
   const name = guessLegacy(whole)
   return { name, mark, open: false, note: `read as ${label(name)}` }
 }
 
-/** How many characters beyond ASCII are right UTF-8, and how many octets are not. */
-function countSequences(octets: Uint8Array): { readonly right: number; readonly wrong: number } {
+interface Sequences {
+  /** Characters beyond ASCII that are right UTF-8. */
+  readonly right: number
+  /** Those of them that people write. */
+  readonly written: number
+  /** Octets that are not UTF-8. */
+  readonly wrong: number
+}
+
+function countSequences(octets: Uint8Array): Sequences {
   let right = 0
+  let written = 0
   let wrong = 0
   for (let i = 0; i < octets.length; ) {
     const lead = octets[i] ?? 0
-    const size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
+    const size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
+    const sequence = octets.subarray(i, i + size)
     if (size === 1) i++
-    else if (lead >= 0xc2 && size > 0 && isUtf8(octets.subarray(i, i + size))) {
+    else if (size > 0 && isUtf8(sequence)) {
       right++
+      if (isLikelyWritten(Buffer.from(sequence).toString('utf8'))) written++
       i += size
     } else {
       wrong++
       i++
     }
   }
-  return { right, wrong }
+  return { right, written, wrong }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
 import { readText } from './read.ts'
@@ -187,4 +188,42 @@ test('batches are bounded, and give every row once and in order', async () => {
     numbers.push(...batch.map((row) => row.number))
   }
   expect(numbers).toEqual(Array.from({ length: 5000 }, (_, i) => i + 1))
+})
+
+test('any table, written in any dialect and cut anywhere, is read as it was', async () => {
+  const cell = fc.string({
+    unit: fc.constantFrom('a', 'é', '山', '😀', '"', ',', ';', '\t', '|', '\n', '\r\n', ' '),
+    maxLength: 6,
+  })
+  const width = 3
+  const table = fc.array(fc.array(cell, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 6 })
+  const ends = fc.constantFrom('\n', '\r\n')
+  const delimiters = fc.constantFrom(',', ';', '\t', '|')
+  await fc.assert(
+    fc.asyncProperty(
+      table,
+      delimiters,
+      ends,
+      fc.boolean(),
+      fc.integer({ min: 1, max: 40 }),
+      async (cells, delimiter, end, all, size) => {
+        const write = (text: string) =>
+          all || /["\r\n]/.test(text) || text.includes(delimiter) ? `"${text.replaceAll('"', '""')}"` : text
+        let text = ['one', 'two', 'three'].join(delimiter) + end
+        let line = 2
+        const expected: unknown[] = []
+        for (const row of cells) {
+          const record = row.map(write).join(delimiter) + end
+          // A row that holds nothing is no row.
+          if (row.some((value) => value.trim() !== '')) expected.push([line, ...row])
+          text += record
+          line += record.split('\n').length - 1
+        }
+        const { rows } = await readText(text, { delimiter }, size)
+        expect(rows.map((row) => [row.line, row.data['one'], row.data['two'], row.data['three']])).toEqual(expected)
+        expect(rows.flatMap((row) => row.problems ?? [])).toEqual([])
+      },
+    ),
+    { numRuns: 300 },
+  )
 })

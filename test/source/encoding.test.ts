@@ -83,6 +83,49 @@ describe('a legacy encoding is found, and said', () => {
   })
 })
 
+describe('one name is enough', () => {
+  test.each([
+    ['windows-1252', 'Käthe Strauß'],
+    ['windows-1252', 'Renée'],
+    ['windows-1252', 'Zoë'],
+    ['windows-1252', '5 € – “bon”'],
+    ['windows-1252', 'ÅSA BJÖRK'],
+    ['windows-1252', 'O’Brien'],
+    ['windows-1252', 'Þórður Sæmundsson'],
+    ['windows-1252', 'Daniël Coëlho'],
+    ['windows-1252', 'Nicolò Città'],
+    ['windows-1252', 'José, Jürgen, Søren, François'],
+    ['iso-8859-15', 'Œuvre Lætitia 5€'],
+    ['windows-1250', 'Małgorzata Ząbek'],
+    ['windows-1250', 'Přemysl Kučera'],
+    ['windows-1250', 'Đorđe Čavić Šimić'],
+    ['windows-1250', 'Brâncuşi Ţăran'],
+    ['windows-1254', 'İbrahim Çelik, Gülşen Yıldırım'],
+    ['windows-1251', 'Ольга'],
+    ['windows-1251', 'ИВАНОВ ПЁТР'],
+    ['koi8-r', 'Ольга'],
+    ['windows-1253', 'Νίκος'],
+    ['windows-1257', 'Jānis Bērziņš'],
+    ['windows-1255', 'משה לוי'],
+    ['windows-1256', 'أحمد حسن'],
+    ['windows-874', 'สมหญิง'],
+    ['shift_jis', '高橋健'],
+    ['euc-jp', '高橋健'],
+    ['gb18030', '刘洋'],
+    ['gb18030', '欧阳娜'],
+    ['big5', '黃志明'],
+    ['euc-kr', '홍길동'],
+    ['euc-kr', '최민호'],
+    ['macintosh', 'Jörg Müller'],
+    ['macintosh', 'Hélène'],
+    ['cp850', 'Jörg Groß'],
+    ['cp852', 'Żółć Łódź'],
+  ])('%s: %s', async (encoding, name) => {
+    const { data } = await readText(encode(`email,name\na@example.com,"${name}"\n`, encoding))
+    expect(data).toEqual([{ email: 'a@example.com', name }])
+  })
+})
+
 describe('UTF-16 and UTF-32', () => {
   test.each([
     ['utf-16le', true],
