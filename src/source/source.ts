@@ -8,7 +8,7 @@ export type RowData = Readonly<Record<string, unknown>>
 export interface Row {
   /** From 1; the header is not a row. */
   readonly number: number
-  /** First line of the record in the file, from 1; absent where the format has no lines. */
+  /** First line of the record in the file, from 1, or the row's number in its sheet; absent where there are neither. */
   readonly line?: number
   readonly data: RowData
   /** What is wrong with the record itself (ragged, a NUL, a cell over the cap). A row with problems is never sent. */
@@ -23,7 +23,10 @@ export interface Source {
   readonly stem: string
   /** Column names in the order of the file. For formats without a header: those of the first record. */
   readonly columns: readonly string[]
-  /** What was found out and not told: encoding, delimiter, sheet. Said aloud once, e.g. `read as Windows-1252`. */
+  /**
+   * What was found out and not told: encoding, delimiter, sheet. Said aloud once, e.g. `read as Windows-1252`. A stream that
+   * begins with much ASCII can add one while its rows are read: look again at the end.
+   */
   readonly notes: readonly string[]
   /** Rows in batches of a bounded size, in source order. Throws InputError or DataError where reading cannot go on. */
   rows(): AsyncIterable<readonly Row[]>
