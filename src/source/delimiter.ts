@@ -24,7 +24,7 @@ export interface FoundDialect extends CsvDialect {
 }
 
 /** The delimiter that a person asked for: a character, or its name. @throws ConfigError when it is neither. */
-export function namedDelimiter(wanted: string): string {
+function namedDelimiter(wanted: string): string {
   const delimiter = WORDS[wanted.toLowerCase()] ?? wanted
   if (delimiter !== '' && !/["\r\n]/.test(delimiter)) return delimiter
   throw new ConfigError(`'${wanted}' cannot be a delimiter`, {

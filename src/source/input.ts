@@ -11,7 +11,7 @@ import { DataError, InputError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 
 /** Octets that are read ahead to judge format, encoding and delimiter. */
-export const HEAD_SIZE = 1 << 20
+const HEAD_SIZE = 1 << 20
 const CHUNK_SIZE = 1 << 17
 
 /** A list as octets, its beginning already read. */

@@ -172,7 +172,7 @@ function problemsOf(
 }
 
 /** `A` for 0, `AA` for 26. */
-export function columnLetters(position: number): string {
+function columnLetters(position: number): string {
   let letters = ''
   for (let rest = position + 1; rest > 0; rest = Math.floor((rest - 1) / 26)) {
     letters = String.fromCharCode(65 + ((rest - 1) % 26)) + letters

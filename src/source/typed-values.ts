@@ -3,7 +3,7 @@ import type { ColumnType } from '../config/settings.ts'
 import { ConfigError } from '../errors.ts'
 
 /** A value, or what is wrong with the text as the end of a sentence. */
-export type Reading = { readonly value: unknown } | { readonly fault: string }
+type Reading = { readonly value: unknown } | { readonly fault: string }
 export type ValueReader = (text: string) => Reading
 
 export interface Region {
