@@ -520,6 +520,8 @@ class Delivery {
     if (this.#lostTries.size > 10_000) this.#lostTries.clear()
     if (!job.began) {
       this.#queue.giveBack(due)
+      // It may come back when its lane is long gone.
+      setImmediate(() => this.#balance())
       return
     }
     // The start was recorded, so its end must be too: else a crash would leave doubt where there is none.

@@ -3,6 +3,7 @@
  * that no row is handed out twice; never sends and never records.
  */
 import type { DueRow, Ledger } from '../ledger/ledger.ts'
+import { normalizeAddress } from '../message/address.ts'
 import type { Clock } from './clock.ts'
 import { DomainGate, type DomainLimits } from './domain-gate.ts'
 
@@ -153,17 +154,17 @@ export class RowQueue {
     if (rows.length === 0) return rows
     const { ledger, group } = this.#options
     const hits = await ledger.suppressed(
-      rows.map((row) => row.address),
+      rows.map((row) => normalizeAddress(row.address)),
       group,
     )
     if (hits.size === 0) return rows
     const dropped = rows.flatMap((row) => {
-      const hit = hits.get(row.address)
+      const hit = hits.get(normalizeAddress(row.address))
       return hit === undefined ? [] : [{ row, why: `suppressed: ${hit.reason.replaceAll('_', ' ')}` }]
     })
     // They are on their way to the ledger: a fetch before they arrive there must not see them as new.
     for (const { row } of dropped) this.#out.add(row.recipient)
     this.#options.suppressed(dropped)
-    return rows.filter((row) => !hits.has(row.address))
+    return rows.filter((row) => !hits.has(normalizeAddress(row.address)))
   }
 }

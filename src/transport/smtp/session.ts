@@ -44,6 +44,12 @@ interface Transaction<J extends Job> {
   readonly ends: Reply[]
 }
 
+/** A message that was answered, and whose answer still has to prove that it was its own. */
+interface Answered<J extends Job> {
+  readonly job: J
+  readonly outcome: Outcome
+}
+
 type Expected<J extends Job> =
   | { readonly kind: 'mail' | 'rcpt' | 'data' | 'end'; readonly transaction: Transaction<J> }
   | { readonly kind: 'reset' | 'quit' }
@@ -97,6 +103,10 @@ class Session<J extends Job> {
   #taken = 0
   #accepted = 0
   #end: LaneEnd | undefined
+  /** Told when the 354 of the next message shows that no reply was missing; see `#confirm`. */
+  #answered: Answered<J> | undefined
+  #poisoned = false
+  #over = false
   #deadline = Number.POSITIVE_INFINITY
   #stage = 'command'
   #closeReason = 'the server closed the connection'
@@ -194,7 +204,7 @@ class Session<J extends Job> {
   /** A job that was waited for. */
   #arrived(job: J | undefined): void {
     this.#waiting = false
-    if (this.#end !== undefined) {
+    if (this.#over || this.#end !== undefined) {
       if (job !== undefined) this.#feed.end(job, { kind: 'unsent', reason: this.#closeReason })
       return
     }
@@ -288,9 +298,21 @@ class Session<J extends Job> {
   #reply(reply: Reply): void {
     const { dialogue } = this.#options
     dialogue?.(`S: ${reply.code}${reply.enhanced === undefined ? '' : ` ${reply.enhanced}`} ${reply.text}`)
-    if (this.#end !== undefined && this.#end.kind !== 'drained' && this.#end.kind !== 'limit') return
+    if (this.#over) return
     const expected = this.#expected.shift()
     if (expected === undefined) {
+      const [writing] = this.#open
+      if (writing?.state === 'content' && reply.code >= 400 && reply.code !== 421) {
+        // The server has heard enough of a message that is still being written.
+        writing.state = 'done'
+        this.#remove(writing)
+        this.#tell(writing, refused('end-of-data', reply))
+        this.#finish({
+          kind: 'lost',
+          reason: `the server refused in the middle of a message: ${reply.code} ${reply.text}`,
+        })
+        return
+      }
       // A server may say 421 at any time (RFC 5321 section 3.8); anything else out of the blue is wrong.
       if (reply.code === 421) this.#finish({ kind: 'lost', reason: `the server hung up: 421 ${reply.text}` })
       else this.#poison(`the server said '${reply.code} ${reply.text}' without being asked`)
@@ -353,6 +375,7 @@ class Session<J extends Job> {
       return this.#poison(`RCPT was answered ${reply.code}`)
     transaction.recipients.push(reply)
     const all = transaction.recipients.length === transaction.job.message.envelope.to.length
+    if (all && !transaction.dataPipelined) this.#confirm()
     if (!all) {
       if (!this.#isGrouped(transaction)) this.#nextRecipient(transaction)
       return
@@ -369,6 +392,7 @@ class Session<J extends Job> {
 
   #dataReply(transaction: Transaction<J>, reply: Reply): void {
     if (reply.code === 421) return this.#throttled(reply)
+    if (reply.code === 354 || reply.code >= 400) this.#confirm()
     const refusal = this.#refusalOf(transaction)
     if (reply.code >= 300 && reply.code < 400) {
       if (refusal !== undefined) {
@@ -421,6 +445,7 @@ class Session<J extends Job> {
 
   /** A message that was refused before its content: the connection goes on with the next. */
   #refuse(transaction: Transaction<J>, stage: 'mail' | 'rcpt' | 'data', reply: Reply): void {
+    this.#confirm()
     transaction.state = 'done'
     this.#remove(transaction)
     // After a MAIL that was taken, the next one would be 'nested' for many servers.
@@ -521,12 +546,16 @@ class Session<J extends Job> {
     transaction.state = 'done'
     this.#remove(transaction)
     const [own = reply] = transaction.ends
+    let outcome = refused('end-of-data', own)
     if (own.code < 300) {
       this.#accepted++
       this.#proven = true
       const copies = this.#refusedCopies(transaction)
-      this.#tell(transaction, { kind: 'accepted', reply: own, ...(copies.length === 0 ? {} : { refused: copies }) })
-    } else this.#tell(transaction, refused('end-of-data', own))
+      outcome = { kind: 'accepted', reply: own, ...(copies.length === 0 ? {} : { refused: copies }) }
+    }
+    this.#answered = { job: transaction.job, outcome }
+    // Nothing went out behind it, so that its answer can be nobody else's.
+    if (this.#open.length === 0) this.#confirm()
     if (reply.code === 421) return this.#throttled(reply)
     const held = this.#held
     if (held !== undefined && this.#open.length === 0) {
@@ -536,6 +565,22 @@ class Session<J extends Job> {
     }
     this.#advance()
     if (this.#drained && this.#open.length === 0) this.#quit({ kind: 'drained' })
+  }
+
+  /**
+   * 354 is the only reply that cannot be mistaken: when it comes where DATA is expected, no reply before it was missing.
+   * Until then the answer to the message before might have been meant for the MAIL behind it.
+   */
+  #confirm(): void {
+    const answered = this.#answered
+    if (answered === undefined) return
+    this.#answered = undefined
+    this.#feed.end(
+      answered.job,
+      this.#poisoned
+        ? { kind: 'in_doubt', reason: `handed over, but the answers of the server do not fit: ${this.#closeReason}` }
+        : answered.outcome,
+    )
   }
 
   #refusedCopies(transaction: Transaction<J>): readonly RefusedCopy[] {
@@ -576,6 +621,8 @@ class Session<J extends Job> {
   /** Nothing that this server says can be matched with what we asked any more. */
   #poison(reason: string): void {
     if (this.#end !== undefined && this.#end.kind === 'drained') return this.#finish(this.#end)
+    this.#poisoned = true
+    this.#closeReason = reason
     if (this.#level > 0) this.#fallBack(0, reason)
     this.#finish({ kind: 'protocol', reason })
   }
@@ -595,7 +642,10 @@ class Session<J extends Job> {
   }
 
   #closed(): void {
+    if (this.#over) return
+    this.#over = true
     clearInterval(this.#timer)
+    this.#confirm()
     const reason = this.#closeReason
     this.#end ??= { kind: 'lost', reason }
     for (const transaction of this.#open.splice(0)) {
