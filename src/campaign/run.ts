@@ -107,7 +107,10 @@ export async function runMerge(
   const templateName = settings.template ?? missing('template', '--template NAME')
   if (settings.source.path === undefined && settings.source.sql === undefined) missing('list', '--csv FILE')
   for (const report of request.reports ?? []) await checkWritable(report)
-  const source = await openSource(settings.source)
+  const source = await openSource(settings.source, {
+    ...(settings.locale === undefined ? {} : { locale: settings.locale }),
+    ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
+  })
   for (const text of source.notes) hooks.note?.(text)
   const template = await openTemplate(templateName, settings)
   template.bind(source.columns)

@@ -100,6 +100,9 @@ export async function startScriptedServer(options: ScriptedServerOptions = {}): 
     first.on('error', () => {})
     first.setNoDelay(true)
     let rest = Buffer.alloc(0)
+    /** Content taken so far; what could be the start of its end stays in `rest`. */
+    let held: Buffer[] = []
+    let heldSize = 0
     let from: string | undefined
     let to: string[] = []
     let message = 0
@@ -181,9 +184,13 @@ export async function startScriptedServer(options: ScriptedServerOptions = {}): 
     }
     function takeContent(): boolean {
       const end = rest.indexOf('\r\n.\r\n')
-      const atOnce = octets === 0 && rest.subarray(0, 3).toString() === '.\r\n'
+      const atOnce = heldSize === 0 && rest.subarray(0, 3).toString() === '.\r\n'
       if (end < 0 && !atOnce) {
-        octets = rest.length
+        const keep = Math.min(4, rest.length)
+        held.push(rest.subarray(0, rest.length - keep))
+        heldSize += rest.length - keep
+        rest = rest.subarray(rest.length - keep)
+        octets = heldSize
         if (!answered && options.content !== undefined && octets > 0) {
           const action = options.content(step())
           if (action !== undefined) {
@@ -193,11 +200,11 @@ export async function startScriptedServer(options: ScriptedServerOptions = {}): 
         }
         return false
       }
-      const size = atOnce ? 0 : end + 2
-      const body = rest
-        .subarray(0, size)
-        .toString('latin1')
-        .replace(/(^|\r\n)\./g, '$1')
+      const whole = Buffer.concat([...held, rest.subarray(0, atOnce ? 0 : end + 2)])
+      held = []
+      heldSize = 0
+      const size = whole.length
+      const body = whole.toString('latin1').replace(/(^|\r\n)\./g, '$1')
       rest = rest.subarray(atOnce ? 3 : end + 5)
       content = false
       octets = size

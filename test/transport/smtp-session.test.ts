@@ -94,7 +94,7 @@ describe.each(LEVELS)('pipelining level %i', (level) => {
       })
       const { outcomes, final } = await deliverAll(port, 2, {
         settings: { pipelining: level },
-        messages: [letter(1), letter(2, { size: 40_000_000 })],
+        messages: [letter(1), letter(2, { size: 16_000_000 })],
       })
       expect(outcomes.get(2)?.map(({ kind }) => kind)).toEqual(['unsent', 'accepted'])
       expect(final).toEqual({ 1: 'accepted', 2: 'accepted' })
