@@ -1,6 +1,4 @@
-/** Durations and rates as people write them: `90s`, `4h`, `3d`; `10/s`, `500/day`. Owns their grammar. */
-import { ConfigError } from '../errors.ts'
-import type { RateLimit } from './settings.ts'
+/** Durations as people write them: `90s`, `15min`, `4h`, `3d`. Owns their grammar. */
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -18,31 +16,19 @@ const UNITS: Readonly<Record<string, number>> = {
   week: 604_800_000,
 }
 
-/** Milliseconds. `where` names the setting in the error. @throws ConfigError */
-export function parseDuration(text: string, where: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([a-z]+?)s?$/i.exec(text.trim())
-  const unit =
-    match === null ? undefined : (UNITS[(match[2] ?? '').toLowerCase()] ?? UNITS[`${(match[2] ?? '').toLowerCase()}s`])
-  if (text.trim() === '0') return 0
-  if (match === null || unit === undefined) {
-    throw new ConfigError(`${where}: '${text}' is no duration`, {
-      hint: 'Write a number and a unit: 90s, 15min, 4h, 3d.',
-    })
-  }
-  return Math.round(Number(match[1]) * unit)
+/** Milliseconds of one unit, in the singular or plural; undefined for a word that is none. */
+export function unitOf(word: string): number | undefined {
+  const unit = word.toLowerCase()
+  const known = (name: string): number | undefined => (Object.hasOwn(UNITS, name) ? UNITS[name] : undefined)
+  return known(unit) ?? (unit.length > 2 && unit.endsWith('s') ? known(unit.slice(0, -1)) : undefined)
 }
 
-/** `10/s`, `500/day`, `1000/2h`. @throws ConfigError */
-export function parseRate(text: string, where: string): RateLimit {
-  const match = /^(\d+)\s*(?:\/|per)\s*(\d+)?\s*([a-z]+)$/i.exec(text.trim())
-  const word = (match?.[3] ?? '').toLowerCase()
-  const unit = UNITS[word] ?? UNITS[word.replace(/s$/, '')]
-  const count = Number(match?.[1])
-  const seconds = (Number(match?.[2] ?? 1) * (unit ?? Number.NaN)) / 1000
-  if (!(count > 0) || !(seconds > 0)) {
-    throw new ConfigError(`${where}: '${text}' is no rate`, {
-      hint: 'Write how many in which time: 10/s, 30/min, 500/day.',
-    })
-  }
-  return { count, seconds }
+/** Milliseconds, or undefined where the text is no duration. `0` needs no unit. */
+export function readDuration(text: string): number | undefined {
+  if (/^\s*0+\s*$/.test(text)) return 0
+  const match = /^\s*(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]+)\s*$/i.exec(text)
+  const unit = unitOf(match?.[2] ?? '')
+  return match === null || unit === undefined ? undefined : Math.round(Number(match[1]) * unit)
 }
+
+export const DURATION_HINT = 'Write a number and a unit: 90s, 15min, 4h, 3d.'

@@ -1,19 +1,15 @@
 /** Finds and reads mailmerge.yaml and the `.env` beside it. Owns the errors that name file, line and key. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import { LineCounter, parseDocument } from 'yaml'
-import type { z } from 'zod'
-import { ConfigError, InputError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { ConfigError, InputError, type Problem } from '../errors.ts'
 import { type Config, configSchema } from './schema.ts'
-
-export interface ConfigFile {
-  readonly path: string
-  readonly config: Config
-}
+import { type WrongSetting, wrongSettings } from './wrong.ts'
 
 const NAMES = ['mailmerge.yaml', 'mailmerge.yml']
+/** More than any config needs, and little enough to be read at once. */
+const MOST_OCTETS = 1_000_000
 
 /** The config of a project: `explicit`, or the first found in `cwd` and the folders above it. */
 export function findConfig(cwd: string, explicit?: string): string | undefined {
@@ -30,78 +26,124 @@ export function findConfig(cwd: string, explicit?: string): string | undefined {
   }
 }
 
-/** @throws ConfigError with file, line, key and what it may hold. */
+/** @throws ConfigError with file, line, key and what it may hold; InputError when the file cannot be read. */
 export function readConfig(path: string, cwd: string): Config {
-  const shown = relative(cwd, path) || path
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new InputError(`the config ${shown} cannot be read`, { cause, hint: 'Check its permissions.' })
-  }
+  const shown = shortest(path, cwd)
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
-  const [problem] = document.errors
-  if (problem !== undefined) {
-    const { line, col } = lines.linePos(problem.pos[0])
-    throw new ConfigError(`${shown}:${line}:${col}: ${problem.message}`, {
+  const document = parseDocument(readText(path, shown), { lineCounter: lines, prettyErrors: false })
+  const [mistake] = [...document.errors, ...document.warnings]
+  if (mistake !== undefined) {
+    const { line, col } = lines.linePos(mistake.pos[0])
+    throw new ConfigError(`${shown}:${line}:${col}: ${mistake.message}`, {
       hint: 'Check the indentation, and put quotes around values with a colon or braces.',
     })
   }
-  let data: unknown
-  try {
-    data = document.toJS({ maxAliasCount: 50 }) ?? {}
-  } catch (cause) {
-    throw new ConfigError(`${shown}: ${cause instanceof Error ? cause.message : 'wrong YAML'}`, {
-      cause,
-      hint: 'Too many aliases of one another: write the values out.',
-    })
+  const lineOf = (keys: readonly PropertyKey[]): number | undefined => {
+    const offset = offsetOf(document, keys)
+    return offset === undefined ? undefined : lines.linePos(offset).line
   }
+  refuseBraces(document, shown, lines)
+  const data = plainData(document, shown)
   const result = configSchema.safeParse(data)
   if (result.success) return result.data
-  throw wrongConfig(result.error, shown, (keys) => {
-    const pair = document.getIn(keys, true) as { range?: readonly number[] } | undefined
-    return pair?.range?.[0] === undefined ? undefined : lines.linePos(pair.range[0]).line
+  throw configError(wrongSettings(result.error, data), shown, lineOf)
+}
+
+/** A path as it reads best: relative where that leads downwards. */
+function shortest(path: string, cwd: string): string {
+  const short = relative(cwd, path)
+  return short === '' || short.startsWith('..') ? path : short
+}
+
+function readText(path: string, shown: string): string {
+  try {
+    const { size } = statSync(path)
+    if (size > MOST_OCTETS)
+      throw new ConfigError(`${shown} is no config: it has ${size} octets`, {
+        hint: 'Check the path given with --config.',
+      })
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause
+    throw new InputError(`the config ${shown} cannot be read: ${cause instanceof Error ? cause.message : ''}`, {
+      cause,
+      hint: 'Check that it is a file, and its permissions.',
+    })
+  }
+}
+
+function plainData(document: Document.Parsed, shown: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 50 }) ?? {}
+  } catch (cause) {
+    throw new ConfigError(`${shown}: its aliases (*name) multiply beyond measure`, {
+      cause,
+      hint: 'Write the values out instead.',
+    })
+  }
+}
+
+/** `subject: {{name}}` without quotes is a map in YAML, which nobody means. */
+function refuseBraces(document: Document.Parsed, shown: string, lines: LineCounter): void {
+  visit(document, {
+    Pair(_, pair) {
+      if (!isMap(pair.key)) return
+      const { line } = lines.linePos(pair.key.range?.[0] ?? 0)
+      throw new ConfigError(`${shown}:${line}: a value that begins with {{ needs quotes around it`, {
+        hint: 'Write subject: "{{name}}".',
+      })
+    },
   })
 }
 
-function wrongConfig(
-  error: z.ZodError,
-  shown: string,
-  lineOf: (keys: readonly (string | number)[]) => number | undefined,
-): ConfigError {
-  const [issue] = error.issues
-  const path = (issue?.path ?? []).filter((step) => typeof step !== 'symbol')
-  if (issue?.code === 'unrecognized_keys') {
-    const key = issue.keys[0] ?? ''
-    const guess = nearest(key, keysAt(path))
-    const line = lineOf([...path, key])
-    return new ConfigError(
-      `${shown}${line === undefined ? '' : `:${line}`}: there is no setting '${[...path, key].join('.')}'`,
-      {
-        hint: guess === undefined ? `There are ${keysAt(path).join(', ')}.` : `Did you mean '${guess}'?`,
-      },
-    )
+/** Where a key stands in the text, or the nearest key around it that does. */
+function offsetOf(document: Document.Parsed, keys: readonly PropertyKey[]): number | undefined {
+  let node: unknown = document.contents
+  let offset: number | undefined
+  for (const key of keys) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key))
+      if (pair === undefined) return offset
+      if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset
+      node = pair.value
+    } else {
+      const items = (node as { items?: readonly unknown[] } | null | undefined)?.items
+      node = items?.[Number(key)]
+      offset = (node as { range?: readonly number[] } | null | undefined)?.range?.[0] ?? offset
+    }
   }
-  const line = path.length === 0 ? undefined : lineOf(path)
-  const inner =
-    issue?.code === 'invalid_union' ? issue.errors.flat().map(({ message }) => message) : [issue?.message ?? 'wrong']
-  return new ConfigError(
-    `${shown}${line === undefined ? '' : `:${line}`}: ${path.join('.') || 'the config'}: ${[...new Set(inner)].join(', or ')}`,
-    {
-      hint: 'docs/configuration.md lists every setting.',
-    },
-  )
+  return offset
 }
 
-function keysAt(path: readonly (string | number)[]): readonly string[] {
-  let shape: unknown = configSchema
-  for (const step of path)
-    shape = (shape as { shape?: Record<string, { unwrap?: () => unknown }> }).shape?.[step]?.unwrap?.()
-  return Object.keys((shape as { shape?: object } | undefined)?.shape ?? {})
+function configError(
+  wrong: readonly WrongSetting[],
+  shown: string,
+  lineOf: (keys: readonly PropertyKey[]) => number | undefined,
+): ConfigError {
+  const problems = wrong.map(({ path, message, hint }): Problem => {
+    const line = lineOf(path)
+    return {
+      severity: 'error',
+      code: 'bad-setting',
+      message,
+      file: shown,
+      ...(line === undefined ? {} : { line }),
+      ...(hint === undefined ? {} : { hint }),
+    }
+  })
+  const [first] = problems
+  if (problems.length === 1 && first !== undefined) {
+    return new ConfigError(`${shown}${first.line === undefined ? '' : `:${first.line}`}: ${first.message}`, {
+      hint: first.hint ?? 'docs/configuration.md lists every setting.',
+    })
+  }
+  return new ConfigError(`${shown} has ${problems.length} wrong settings`, {
+    problems,
+    hint: 'docs/configuration.md lists every setting.',
+  })
 }
 
-/** Variables of the `.env` beside the config. */
+/** Variables of the `.env` beside the config. @throws InputError when it is there and cannot be read. */
 export function readDotEnv(folder: string): NodeJS.Dict<string> {
   const path = join(folder, '.env')
   if (!existsSync(path)) return {}

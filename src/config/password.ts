@@ -3,6 +3,9 @@ import { exec } from 'node:child_process'
 import { ConfigError } from '../errors.ts'
 import { Secret } from './settings.ts'
 
+/** Time for a person to answer what the command asks. */
+const PATIENCE_MS = 120_000
+
 /** A source that is asked at most once, and only when a login needs it. */
 export function once(ask: () => Promise<Secret>): () => Promise<Secret> {
   let asked: Promise<Secret> | undefined
@@ -18,9 +21,9 @@ export function once(ask: () => Promise<Secret>): () => Promise<Secret> {
  */
 export function passwordFromCommand(command: string, cwd: string): Promise<Secret> {
   return new Promise((resolve, reject) => {
-    exec(command, { cwd, timeout: 60_000, maxBuffer: 1_000_000, encoding: 'utf8' }, (error, stdout) => {
+    exec(command, { cwd, timeout: PATIENCE_MS, maxBuffer: 1_000_000, encoding: 'utf8' }, (error, stdout) => {
       if (error !== null) {
-        const why = error.killed ? 'took longer than a minute' : `ended with code ${error.code ?? 'unknown'}`
+        const why = error.killed ? 'took longer than two minutes' : `ended with code ${error.code ?? 'unknown'}`
         reject(
           new ConfigError(`the passwordCommand ${why}`, {
             hint: 'Run it by hand in the project folder and see what it prints.',

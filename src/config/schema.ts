@@ -1,16 +1,26 @@
-/** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it. */
+/** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `wrong.ts`. */
 import { z } from 'zod'
+import { DURATION_HINT, readDuration } from './duration.ts'
+import { RATE_HINT, readRate } from './rate.ts'
 
-const path = z.string().min(1)
-const duration = z.union([z.string(), z.number()]).transform(String).describe('A duration: 90s, 15min, 4h, 3d')
-const rate = z.string().describe('A rate: 10/s, 30/min, 500/day')
+const text = z.string().min(1)
+const path = text
+const duration = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .refine((value) => readDuration(value) !== undefined, `must be a duration. ${DURATION_HINT}`)
+const rate = z.string().refine((value) => readRate(value) !== undefined, `must be a rate. ${RATE_HINT}`)
 const rates = z.union([rate.transform((one) => [one]), z.array(rate)])
+/** Goes into a line of the SMTP dialogue, so nothing in it may end the line or the word. */
+const word = z.string().regex(/^[^\s\p{Cc}]+$/u, 'must be one word without spaces')
 
 const smtp = z
   .strictObject({
-    url: z.string().describe('smtp://user:password@host:587, smtps://host').optional(),
-    service: z.string().describe('A provider: gmail, microsoft365, ses, fastmail ...').optional(),
-    host: z.string().describe('Default localhost').optional(),
+    url: text
+      .describe('smtp://user@host:587, or smtps://host: all in one, instead of host, port, security and user')
+      .optional(),
+    service: text.describe('A provider with its server and limits: gmail, microsoft365, ses, fastmail ...').optional(),
+    host: word.describe('Server that takes the mail; default localhost').optional(),
     port: z
       .number()
       .int()
@@ -20,106 +30,142 @@ const smtp = z
       .optional(),
     security: z
       .enum(['tls', 'starttls', 'auto', 'none'])
-      .describe('tls from the first octet, starttls required, auto when offered')
+      .describe('tls from the first octet, starttls required, auto: STARTTLS when offered, none')
       .optional(),
-    user: z.string().optional(),
-    password: z
+    user: z
       .string()
-      .describe('Better kept out of this file: MAILMERGE_SMTP_PASSWORD, .env, or passwordCommand')
+      .regex(/^\P{Cc}+$/u, 'must be one line')
+      .describe('Name to log in with')
       .optional(),
-    passwordCommand: z.string().describe('A command whose first line of output is the password').optional(),
-    name: z.string().describe('Name given in EHLO').optional(),
-    verifyCertificate: z.boolean().describe('Default true').optional(),
+    password: text
+      .describe('Better kept out of this file: MAILMERGE_SMTP_PASSWORD in the environment or .env, or passwordCommand')
+      .optional(),
+    passwordCommand: text
+      .describe('A command line for the shell, run in the project folder; the first line of its output is the password')
+      .optional(),
+    name: word.describe('Name given in EHLO; default the name of this machine').optional(),
+    verifyCertificate: z.boolean().describe('Refuse certificates that cannot be trusted; default true').optional(),
     ca: path.describe('PEM file of a private certificate authority').optional(),
-    allowPlainLogin: z.boolean().describe('Send a password without TLS; default false').optional(),
-    lmtp: z.boolean().optional(),
-    pipelining: z.union([z.literal('auto'), z.literal(0), z.literal(1), z.literal(2)]).optional(),
-    messagesPerConnection: z.number().int().min(1).optional(),
-    proxy: z.string().describe('socks5://host:port or http://host:port').optional(),
+    allowPlainLogin: z.boolean().describe('Send the password without TLS; default false').optional(),
+    lmtp: z.boolean().describe('Speak LMTP (RFC 2033) instead of SMTP; default false').optional(),
+    pipelining: z
+      .union([z.literal('auto'), z.literal(0), z.literal(1), z.literal(2)])
+      .describe('How commands are grouped: auto learns it; 0 one by one, 1 within a message, 2 across messages')
+      .optional(),
+    messagesPerConnection: z.number().int().min(1).describe('Open a new connection after so many messages').optional(),
+    proxy: text.describe('socks5://host:port or http://host:port').optional(),
     timeouts: z
       .strictObject({
-        connect: duration.optional(),
-        greeting: duration.optional(),
-        command: duration.optional(),
-        data: duration.optional(),
-        endOfData: duration.optional(),
+        connect: duration.describe('Default 30s').optional(),
+        greeting: duration.describe('Default 30s').optional(),
+        command: duration.describe('Default 60s').optional(),
+        data: duration.describe('Default 3min').optional(),
+        endOfData: duration
+          .describe('Default 10min; a server that is slower than this leaves a row in doubt')
+          .optional(),
       })
+      .describe('How long to wait for the server, stage by stage (RFC 5321 section 4.5.3.2)')
       .optional(),
   })
   .describe('The server that takes the mail')
 
+const columnType = z.enum(['text', 'date', 'number', 'list'])
 const column = z.strictObject({
-  type: z.enum(['text', 'date', 'number', 'list']),
-  format: z.string().optional(),
-  separator: z.string().optional(),
+  type: columnType,
+  format: text.describe('How dates or numbers are written').optional(),
+  separator: text.describe('What parts the items of a list').optional(),
 })
 
 const source = z.strictObject({
-  path: path.optional(),
-  format: z.enum(['csv', 'xlsx', 'ods', 'json', 'ndjson']).optional(),
-  encoding: z.string().optional(),
-  delimiter: z.string().optional(),
-  sheet: z.union([z.string(), z.number()]).transform(String).optional(),
-  headerRow: z.number().int().min(1).optional(),
-  sql: z.strictObject({ query: z.string(), database: z.string() }).optional(),
+  path: path.describe('File, relative to this config').optional(),
+  format: z.enum(['csv', 'xlsx', 'ods', 'json', 'ndjson']).describe('Default by ending and content').optional(),
+  encoding: text.describe('Default: found by itself').optional(),
+  delimiter: text.describe('Default: found by itself').optional(),
+  sheet: z
+    .union([z.string(), z.number()])
+    .transform(String)
+    .describe('Sheet of a workbook; default the first')
+    .optional(),
+  headerRow: z.number().int().min(1).describe('Row that holds the column names; default 1').optional(),
+  sql: z
+    .strictObject({ query: text, database: text.describe('SQLite file or postgres:// address') })
+    .describe('A query as the list')
+    .optional(),
+})
+
+const dkimKey = z.strictObject({
+  domain: word,
+  selector: word,
+  key: path.describe('PEM file of a private key, RSA or Ed25519'),
 })
 
 /** Every key of mailmerge.yaml. */
 export const configSchema = z
   .strictObject({
-    $schema: z.string().optional(),
-    list: z.union([path, source]).describe('The list: a file, or its file with options').optional(),
-    csv: path.describe('The list, by its usual name').optional(),
-    data: z.union([path, source]).describe('The list, as --data').optional(),
-    template: z.string().optional(),
+    $schema: z.string().describe('Address of this schema, for editors').optional(),
+    csv: path.describe('The list, by its usual name; data is the same').optional(),
+    data: z.union([path, source]).describe('The list: a file, or a file with how to read it, or a query').optional(),
+    template: text.describe('Name under templates/, or a path').optional(),
     message: z
       .record(z.string(), z.unknown())
-      .describe('Fields for templates that do not set them: from, replyTo, headers ...')
+      .describe('Fields for templates that do not set them: from, replyTo, headers ...; each a Handlebars text')
       .optional(),
     smtp: smtp.optional(),
     transport: z
-      .union([z.string(), z.record(z.string(), z.unknown())])
-      .describe('maildir:PATH, mbox:PATH, sendmail, or a module of your own')
+      .union([text, z.record(z.string(), z.unknown())])
+      .describe('Another way to send than SMTP: maildir:PATH, mbox:PATH, sendmail, or a module of your own')
       .optional(),
-    campaign: z.string().optional(),
-    group: z.string().describe('Campaigns of one group share their unsubscribes').optional(),
-    key: z.string().describe('Column that makes two rows the same; default the address').optional(),
-    emailColumn: z.string().optional(),
-    duplicates: z.enum(['error', 'skip', 'all']).optional(),
+    campaign: text.describe('What a person gets once; default template and list').optional(),
+    group: text.describe('Campaigns of one group share their unsubscribes; default the campaign').optional(),
+    key: text.describe('Column that makes two rows the same; default the address').optional(),
+    emailColumn: text.describe('Column that holds the address; default: found by its name').optional(),
+    duplicates: z
+      .enum(['error', 'skip', 'all'])
+      .describe('What to do with two rows of one key; default error')
+      .optional(),
     columns: z
       .strictObject({
-        rename: z.record(z.string(), z.string()).optional(),
-        computed: z.record(z.string(), z.string()).optional(),
+        rename: z.record(z.string(), z.string()).describe('Old name to new name').optional(),
+        computed: z.record(z.string(), z.string()).describe('New columns as Handlebars texts').optional(),
         types: z
-          .record(
-            z.string(),
-            z.union([column, z.enum(['text', 'date', 'number', 'list']).transform((type) => ({ type }))]),
-          )
+          .record(z.string(), z.union([columnType.transform((type) => ({ type })), column]))
+          .describe('Columns that are dates, numbers or lists')
           .optional(),
       })
+      .describe('Changes to the columns of the list')
       .optional(),
-    concurrency: z.number().int().min(1).max(200).describe('SMTP connections at most; default 5').optional(),
-    rate: rates.describe('Limits that all hold: 10/s, 500/day').optional(),
-    perDomain: z.strictObject({ concurrency: z.number().int().min(1).optional(), rate: rates.optional() }).optional(),
+    concurrency: z.number().int().min(1).max(200).describe('Connections at most; default 5').optional(),
+    rate: rates.describe('Limits that all hold, across runs: 10/s, 500/day').optional(),
+    perDomain: z
+      .strictObject({
+        concurrency: z.number().int().min(1).describe('Messages in flight to one domain at most').optional(),
+        rate: rates.describe('Limits for each domain').optional(),
+      })
+      .describe('Limits for each domain of the recipients')
+      .optional(),
     retryFor: duration.describe('How long deferred rows are tried again; default 4h').optional(),
     grace: duration.describe('How long a stop waits for what is in flight; default 30s').optional(),
-    ledger: z.string().optional(),
+    ledger: text.describe('Where runs are recorded: a SQLite file; default .mailmerge/ledger.db').optional(),
     attachments: z
-      .strictObject({ roots: z.array(path) })
-      .describe('Further folders that attachments may come from')
+      .strictObject({ roots: z.array(path).describe('Folders beside the project that attachments may come from') })
+      .describe('Where attachments may come from')
       .optional(),
     dkim: z
-      .union([
-        z.strictObject({ domain: z.string(), selector: z.string(), key: path }).transform((one) => [one]),
-        z.array(z.strictObject({ domain: z.string(), selector: z.string(), key: path })),
-      ])
+      .union([dkimKey.transform((one) => [one]), z.array(dkimKey)])
+      .describe('Keys that sign each message (RFC 6376)')
       .optional(),
-    locale: z.string().optional(),
-    timeZone: z.string().optional(),
+    locale: text.describe('Language of dates and numbers: en-GB, fr ...').optional(),
+    timeZone: text.describe('Zone of dates: Europe/Paris ...').optional(),
     unsubscribe: z
-      .strictObject({ url: z.string().optional(), mailto: z.string().optional(), secret: z.string().optional() })
+      .strictObject({
+        url: text.describe('Address of the unsubscribe page (RFC 8058)').optional(),
+        mailto: text.describe('Mailbox that takes unsubscribe mails (RFC 2369)').optional(),
+        secret: text.describe('Seals the links; better as MAILMERGE_UNSUBSCRIBE_SECRET').optional(),
+      })
+      .describe('How people leave the list')
       .optional(),
   })
   .describe('Settings of a mailmerge project')
 
 export type Config = z.output<typeof configSchema>
+export type SmtpConfig = NonNullable<Config['smtp']>

@@ -61,6 +61,8 @@ export interface SmtpSettings {
   readonly user?: string
   /** Asked once, when a login is needed: from the environment, a command or a prompt. */
   readonly password?: () => Promise<Secret>
+  /** What this provider wants for a login, said when it refuses one: `Gmail takes an app password`. */
+  readonly loginHint?: string
   /** OAuth2 access token, for XOAUTH2 and OAUTHBEARER; asked before each login so that it is fresh. */
   readonly accessToken?: () => Promise<Secret>
   /** Name given in EHLO. */

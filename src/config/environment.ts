@@ -1,0 +1,67 @@
+/** Settings from the environment: every key of the config as `MAILMERGE_<KEY>`. Owns the names and how texts become values. */
+import { parse } from 'yaml'
+import { ConfigError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
+import { allKeys, type KeyPath } from './keys.ts'
+import { type Config, configSchema } from './schema.ts'
+import { wrongSettings } from './wrong.ts'
+
+/** `smtp.passwordCommand` is `MAILMERGE_SMTP_PASSWORD_COMMAND`. */
+export function variableOf(path: readonly string[]): string {
+  return `MAILMERGE_${path.map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter}`)).join('_')}`.toUpperCase()
+}
+
+/**
+ * What the environment sets; an empty variable sets nothing. Lists and groups are written as in YAML: `[10/s, 500/day]`.
+ * @throws ConfigError naming the variable.
+ */
+export function configFromEnvironment(env: NodeJS.Dict<string>, note?: (text: string) => void): Config {
+  const keys = allKeys()
+  const found: Record<string, unknown> = {}
+  for (const key of keys) {
+    const text = env[variableOf(key.path)]
+    if (text === undefined || text === '') continue
+    put(found, key.path, fromText(key, text))
+  }
+  noteTypos(env, keys, note)
+  const result = configSchema.safeParse(found)
+  if (result.success) return result.data
+  const [wrong] = wrongSettings(result.error, found)
+  const path = (wrong?.path ?? []).map(String)
+  throw new ConfigError(`the environment variable ${variableOf(path)}: ${wrong?.message ?? 'wrong'}`, {
+    hint: wrong?.hint ?? 'docs/configuration.md lists every setting.',
+  })
+}
+
+/** The text itself where the setting takes a text, so that a password of digits stays one; else what YAML makes of it. */
+function fromText({ schema }: KeyPath, text: string): unknown {
+  if (schema.safeParse(text).success) return text
+  try {
+    return parse(text, { maxAliasCount: 0 })
+  } catch {
+    return text
+  }
+}
+
+function put(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path
+  if (key === undefined) return
+  if (rest.length === 0) {
+    target[key] = value
+    return
+  }
+  const inner = typeof target[key] === 'object' && target[key] !== null ? target[key] : {}
+  target[key] = inner
+  put(inner as Record<string, unknown>, rest, value)
+}
+
+/** A variable that is nearly a setting is worth a word; others are somebody else's. */
+function noteTypos(env: NodeJS.Dict<string>, keys: readonly KeyPath[], note?: (text: string) => void): void {
+  if (note === undefined) return
+  const known = new Set(keys.map(({ path }) => variableOf(path)))
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('MAILMERGE_') || known.has(name)) continue
+    const guess = nearest(name, known)
+    if (guess !== undefined) note(`the environment variable ${name} is no setting: did you mean ${guess}?`)
+  }
+}

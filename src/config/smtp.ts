@@ -1,0 +1,154 @@
+/**
+ * The server to send through, put together from flags, environment and config. Owns which of them wins, and that a
+ * password and a relaxed check made for one server are not carried to another one.
+ */
+import { resolve } from 'node:path'
+import { ConfigError } from '../errors.ts'
+import { readDuration } from './duration.ts'
+import { once, passwordFromCommand } from './password.ts'
+import { type Provider, providerOf, providerOfHost } from './providers.ts'
+import type { SmtpConfig } from './schema.ts'
+import { Secret, type SmtpSettings, type SmtpTimeouts } from './settings.ts'
+import { readSmtpUrl, type SmtpUrl } from './smtp-url.ts'
+
+export interface SmtpSources {
+  /** `--smtp`. */
+  readonly flag?: string
+  readonly environment: SmtpConfig
+  readonly file: SmtpConfig
+  /** Folder of the config, where its paths and commands start. */
+  readonly root: string
+  /** Asks a person, where there is one. */
+  readonly askPassword?: (account: string) => Promise<string>
+}
+
+/**
+ * RFC 5321 section 4.5.3.2 for the stages in which a message can be lost; shorter where nothing is at stake, so that a
+ * server that does not answer is noticed.
+ */
+const TIMEOUTS: SmtpTimeouts = { connect: 30_000, greeting: 30_000, command: 60_000, data: 180_000, endOfData: 600_000 }
+
+/** @throws ConfigError, which never shows a secret. */
+export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSettings; readonly provider?: Provider } {
+  const { flag, environment, file, root } = sources
+  const configured = serverOf({ ...withoutServer(file, environment), ...environment })
+  const url = flag === undefined ? undefined : readSmtpUrl(flag)
+  const elsewhere = url !== undefined && configured.named && url.host !== configured.host
+  // What was set for another server: only the environment, which was set for this very command, still counts.
+  const trusted: SmtpConfig = elsewhere ? environment : { ...file, ...environment }
+  const host = url?.host ?? configured.host
+  const provider = url === undefined ? configured.provider : providerOfHost(host)
+  const port = url === undefined ? configured.port : url.port
+  const lmtp = url?.lmtp ?? configured.lmtp
+  const security = url?.security ?? configured.security
+  const user = url?.user ?? (elsewhere ? environment.user : configured.user)
+  const password = user === undefined ? undefined : passwordSource(sources, trusted, url ?? configured.url, user)
+  const timeouts = { ...file.timeouts, ...environment.timeouts }
+  const general = { ...file, ...environment }
+  const { name, proxy } = general
+  const messagesPerConnection = general.messagesPerConnection ?? provider?.messagesPerConnection
+  const smtp: SmtpSettings = {
+    host,
+    port: port ?? usualPort(security, lmtp),
+    security,
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(provider?.login === undefined ? {} : { loginHint: provider.login }),
+    ...(name === undefined ? {} : { name }),
+    verifyCertificate: trusted.verifyCertificate ?? true,
+    ...(trusted.ca === undefined ? {} : { ca: resolve(root, trusted.ca) }),
+    allowPlainLogin: trusted.allowPlainLogin ?? false,
+    lmtp,
+    pipelining: general.pipelining ?? 'auto',
+    timeouts: {
+      connect: milliseconds(timeouts.connect) ?? TIMEOUTS.connect,
+      greeting: milliseconds(timeouts.greeting) ?? TIMEOUTS.greeting,
+      command: milliseconds(timeouts.command) ?? TIMEOUTS.command,
+      data: milliseconds(timeouts.data) ?? TIMEOUTS.data,
+      endOfData: milliseconds(timeouts.endOfData) ?? TIMEOUTS.endOfData,
+    },
+    ...(messagesPerConnection === undefined ? {} : { messagesPerConnection }),
+    ...(proxy === undefined ? {} : { proxy }),
+  }
+  return provider === undefined ? { smtp } : { smtp, provider }
+}
+
+interface Server {
+  readonly host: string
+  readonly port: number | undefined
+  readonly security: SmtpSettings['security']
+  readonly lmtp: boolean
+  readonly user: string | undefined
+  readonly url: SmtpUrl | undefined
+  readonly provider: Provider | undefined
+  /** False where only the default says which server it is. */
+  readonly named: boolean
+}
+
+/** A URL or service in the environment takes the place of whatever server the config names. */
+function withoutServer(file: SmtpConfig, environment: SmtpConfig): SmtpConfig {
+  const { url: _url, service: _service, ...rest } = file
+  if (environment.host !== undefined) return rest
+  if (environment.url === undefined && environment.service === undefined) return file
+  const { host: _host, port: _port, security: _security, lmtp: _lmtp, ...general } = rest
+  return general
+}
+
+function serverOf(config: SmtpConfig): Server {
+  if (config.url !== undefined && (config.host !== undefined || config.service !== undefined)) {
+    throw new ConfigError(`smtp.url and smtp.${config.host === undefined ? 'service' : 'host'} are both set`, {
+      hint: 'Each names a server: keep one of them.',
+    })
+  }
+  const url = config.url === undefined ? undefined : readSmtpUrl(config.url)
+  const provider = config.service === undefined ? undefined : providerOf(config.service)
+  const host = url?.host ?? config.host ?? provider?.host ?? 'localhost'
+  const port = config.port ?? url?.port ?? provider?.port
+  return {
+    host,
+    port,
+    security: config.security ?? url?.security ?? usualSecurity(provider, port),
+    lmtp: config.lmtp ?? url?.lmtp ?? false,
+    user: config.user ?? url?.user,
+    url,
+    provider: provider ?? providerOfHost(host),
+    named: url !== undefined || provider !== undefined || config.host !== undefined,
+  }
+}
+
+/** A provider offers TLS, and a login goes over nothing else; port 465 is TLS from the first octet (RFC 8314). */
+function usualSecurity(provider: Provider | undefined, port: number | undefined): SmtpSettings['security'] {
+  if (port === 465) return 'tls'
+  return provider === undefined ? 'auto' : provider.secure && port === provider.port ? 'tls' : 'starttls'
+}
+
+function usualPort(security: SmtpSettings['security'], lmtp: boolean): number {
+  if (lmtp) return 24
+  return security === 'tls' ? 465 : security === 'starttls' ? 587 : 25
+}
+
+function milliseconds(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : readDuration(text)
+}
+
+function passwordSource(
+  { environment, root, askPassword }: SmtpSources,
+  config: SmtpConfig,
+  url: SmtpUrl | undefined,
+  user: string,
+): () => Promise<Secret> {
+  const known = environment.password ?? url?.password ?? config.password
+  if (known !== undefined) {
+    const secret = new Secret(known)
+    return () => Promise.resolve(secret)
+  }
+  const { passwordCommand } = config
+  if (passwordCommand !== undefined) return once(() => passwordFromCommand(passwordCommand, root))
+  if (askPassword !== undefined) return once(async () => new Secret(await askPassword(user)))
+  return () =>
+    Promise.reject(
+      new ConfigError(`there is no password for ${user}`, {
+        hint: 'Set MAILMERGE_SMTP_PASSWORD in the environment or in .env, or smtp.passwordCommand in mailmerge.yaml.',
+      }),
+    )
+}

@@ -1,0 +1,202 @@
+/** Which server, which login: addresses, presets, passwords, and that none of them is carried to another server. */
+import { inspect } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { providerOf, providerOfHost } from '../../src/config/providers.ts'
+import { type SmtpSources, smtpSettings } from '../../src/config/smtp.ts'
+import { readSmtpUrl } from '../../src/config/smtp-url.ts'
+import { ConfigError } from '../../src/errors.ts'
+
+function from(sources: Partial<SmtpSources>): ReturnType<typeof smtpSettings>['smtp'] {
+  return smtpSettings({ environment: {}, file: {}, root: '/nowhere', ...sources }).smtp
+}
+
+describe('an SMTP address', () => {
+  test.each([
+    ['smtp://h', { host: 'h', security: 'auto', lmtp: false }],
+    ['smtp://u:p%40ss%3A@h:587', { host: 'h', port: 587, user: 'u', password: 'p@ss:', security: 'auto' }],
+    ['smtps://u%40example.org@h', { host: 'h', user: 'u@example.org', security: 'tls' }],
+    ['smtp://h:465', { port: 465, security: 'tls' }],
+    ['smtp+starttls://h', { security: 'starttls' }],
+    ['smtp://[::1]:2525', { host: '::1', port: 2525 }],
+    ['smtp://bücher.example', { host: 'xn--bcher-kva.example' }],
+    ['lmtp://h:24', { lmtp: true, port: 24 }],
+  ])('%s', (text, expected) => expect(readSmtpUrl(text)).toMatchObject(expected))
+
+  test.each([
+    ['localhost:2525', 'smtp://'],
+    ['http://h', "'http://'"],
+    ['smtp://', 'no URL'],
+    ['smtp://h:99999', 'no URL'],
+    ['smtp://h/path', 'goes on'],
+    ['smtp://u:canary%zz@h', '%'],
+    ['smtp://u:canary%0d%0aRCPT@h', 'control character'],
+    ['smtp://u:canary with/slash@h', 'address'],
+  ])('%s is refused without showing what may be a password', (text, says) => {
+    const error = (() => {
+      try {
+        readSmtpUrl(text)
+        return undefined
+      } catch (reason) {
+        return reason
+      }
+    })()
+    expect(error).toBeInstanceOf(ConfigError)
+    expect(String(error)).toContain(says)
+    expect(inspect(error)).not.toContain('canary')
+  })
+})
+
+describe('a server named on the command line', () => {
+  const file = {
+    host: 'mail.example.com',
+    port: 2525,
+    user: 'ada',
+    password: 'canary',
+    verifyCertificate: false,
+    allowPlainLogin: true,
+    name: 'client.example.com',
+  }
+
+  test('gets neither login nor relaxed checks that were set for another one', async () => {
+    const smtp = from({ file, flag: 'smtp://other.example.com' })
+    expect(smtp).toMatchObject({ host: 'other.example.com', port: 25, verifyCertificate: true, allowPlainLogin: false })
+    expect(smtp.user).toBeUndefined()
+    expect(smtp.name).toBe('client.example.com')
+    const withUser = from({ file, flag: 'smtp://bob@other.example.com' })
+    await expect(withUser.password?.()).rejects.toBeInstanceOf(ConfigError)
+  })
+
+  test('keeps them when it is the same server', async () => {
+    const smtp = from({ file, flag: 'smtp://mail.example.com:587' })
+    expect(smtp).toMatchObject({ user: 'ada', verifyCertificate: false, port: 587 })
+    expect((await smtp.password?.())?.reveal()).toBe('canary')
+  })
+
+  test('takes the password of the environment', async () => {
+    const smtp = from({ file, flag: 'smtp://bob@other.example.com', environment: { password: 'secret' } })
+    expect((await smtp.password?.())?.reveal()).toBe('secret')
+  })
+
+  test('has the checks of a config that names no server', () => {
+    expect(from({ file: { verifyCertificate: false }, flag: 'smtps://h' }).verifyCertificate).toBe(false)
+  })
+})
+
+describe('the environment over the config', () => {
+  test('an address takes the place of the whole server', () => {
+    const smtp = from({ file: { host: 'a', port: 99, security: 'tls' }, environment: { url: 'smtp://b' } })
+    expect(smtp).toMatchObject({ host: 'b', port: 25, security: 'auto' })
+  })
+  test('a host takes the place of the address', () => {
+    expect(from({ file: { url: 'smtp://u@a:99' }, environment: { host: 'b' } })).toMatchObject({ host: 'b', port: 25 })
+  })
+  test('a port alone changes the port alone', () => {
+    expect(from({ file: { host: 'a', security: 'tls' }, environment: { port: 99 } })).toMatchObject({
+      host: 'a',
+      port: 99,
+    })
+  })
+})
+
+describe('passwords', () => {
+  const file = { host: 'h', user: 'ada' }
+
+  test('come from the first line of a command', async () => {
+    const smtp = from({ file: { ...file, passwordCommand: "printf 'canary\\nsecond\\n'" }, root: '/' })
+    expect((await smtp.password?.())?.reveal()).toBe('canary')
+  })
+
+  test('a command is run once, however many connections log in', async () => {
+    const smtp = from({ file: { ...file, passwordCommand: 'echo $$-$(date +%N)' }, root: '/' })
+    const [one, two] = await Promise.all([smtp.password?.(), smtp.password?.()])
+    expect(one?.reveal()).toBe(two?.reveal())
+  })
+
+  test.each([
+    ['echo canary; echo canary >&2; exit 3', 'ended with code 3'],
+    ['true', 'printed nothing'],
+    ['no-such-command-canary', 'ended with code 127'],
+  ])('a command that fails is told without what it printed: %s', async (passwordCommand, says) => {
+    const smtp = from({ file: { ...file, passwordCommand }, root: '/' })
+    const error = await smtp.password?.().catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(ConfigError)
+    expect(String(error)).toContain(says)
+    expect(inspect(error)).not.toContain('canary')
+  })
+
+  test('are asked for where a person can answer, once', async () => {
+    let asked = 0
+    const smtp = from({
+      file,
+      askPassword: async (account) => {
+        asked++
+        return `for ${account}`
+      },
+    })
+    expect((await smtp.password?.())?.reveal()).toBe('for ada')
+    await smtp.password?.()
+    expect(asked).toBe(1)
+  })
+
+  test('that are nowhere are told with where to put them', async () => {
+    const error = await from({ file })
+      .password?.()
+      .catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ exitCode: 78, hint: expect.stringContaining('MAILMERGE_SMTP_PASSWORD') })
+  })
+
+  test('never show in settings that are printed', () => {
+    const smtp = from({ file: { ...file, password: 'canary' } })
+    expect(`${inspect(smtp, { depth: 9, showHidden: true })}${JSON.stringify(smtp)}`).not.toContain('canary')
+  })
+})
+
+describe('providers', () => {
+  test.each([
+    'gmail',
+    'Google Workspace',
+    'google-relay',
+    'microsoft365',
+    'Office 365',
+    'outlook.com',
+    'ses',
+    'SES-EU-WEST-1',
+    'mailgun',
+    'postmark',
+    'sendgrid',
+    'brevo',
+    'resend',
+    'fastmail',
+    'zoho',
+    'yahoo',
+    'icloud',
+    'yandex',
+    'mailtrap',
+    'proton',
+    'smtp2go',
+  ])('%s has a server that takes TLS', (name) => {
+    const provider = providerOf(name)
+    expect(provider.host).toMatch(/^[a-z0-9.-]+\.[a-z]+$/)
+    const { security, port } = from({ file: { service: name } })
+    expect([security, port === 465]).toEqual(provider.secure ? ['tls', true] : ['starttls', false])
+  })
+
+  test('the limits are those that Microsoft and Google publish', () => {
+    expect(providerOf('microsoft365')).toMatchObject({
+      connections: 3,
+      rates: [
+        { count: 30, seconds: 60 },
+        { count: 10_000, seconds: 86_400 },
+      ],
+    })
+    expect(providerOf('gmail').rates).toEqual([{ count: 500, seconds: 86_400 }])
+    expect(providerOf('googleworkspace').host).toBe('smtp.gmail.com')
+    expect(providerOf('googlerelay')).toMatchObject({ host: 'smtp-relay.gmail.com', rates: [{ count: 10_000 }] })
+  })
+
+  test('a server keeps its limits when it is named by its host', () => {
+    expect(providerOfHost('SMTP.office365.com')?.connections).toBe(3)
+    expect(providerOfHost('email-smtp.eu-west-1.amazonaws.com')?.host).toBe('email-smtp.eu-west-1.amazonaws.com')
+    expect(providerOfHost('localhost')).toBeUndefined()
+  })
+})
