@@ -48,6 +48,8 @@ export interface SummaryEvent {
   readonly exitCode: number
   /** Where the results were written. */
   readonly reports: readonly string[]
+  /** Folder of the `.eml` files of a dry run or the sandbox. */
+  readonly mails?: string
   /** Why the run ended before its end: `interrupted`, a quota, an unreachable server. */
   readonly stopped?: string
 }

@@ -190,7 +190,8 @@ export async function runMerge(
           await inbox?.close()
           const reports =
             request.reports ?? (request.mode === 'dry-run' ? [] : [join(shop.folder(runId), 'results.csv')])
-          return await summarize(shop, { id: runId, campaign: name, rows }, end, reports)
+          const mails = inbox === undefined ? dryRunFolder(settings, request) : shop.folder(runId)
+          return await summarize(shop, { id: runId, campaign: name, rows, mails }, end, reports)
         } finally {
           await transport.close()
         }
@@ -396,10 +397,15 @@ function transportOptions({ ledger, hooks }: Workshop): Parameters<typeof openTr
   }
 }
 
+/** Where a dry run writes; undefined in the other modes. */
+function dryRunFolder(settings: Settings, { mode, out }: MergeRequest): string | undefined {
+  return mode === 'dry-run' ? (out ?? join(settings.root, '.mailmerge', 'dry-run')) : undefined
+}
+
 async function transportFor(shop: Workshop, request: MergeRequest, inbox: Inbox | undefined): Promise<Transport> {
   const { settings } = shop
-  if (request.mode === 'dry-run')
-    return createFilesTransport({ dir: request.out ?? join(settings.root, '.mailmerge', 'dry-run') })
+  const dir = dryRunFolder(settings, request)
+  if (dir !== undefined) return createFilesTransport({ dir })
   if (inbox === undefined) return openTransport(settings, transportOptions(shop))
   const { user: _user, password: _password, accessToken: _token, proxy: _proxy, ...smtp } = settings.smtp
   return createSmtpTransport({ ...smtp, host: inbox.host, port: inbox.port, security: 'none', lmtp: false })
@@ -444,7 +450,7 @@ function deliverRun(
 
 async function summarize(
   shop: Workshop,
-  run: { readonly id: string; readonly campaign: string; readonly rows: number },
+  run: { readonly id: string; readonly campaign: string; readonly rows: number; readonly mails?: string | undefined },
   end: DeliveryEnd,
   reports: readonly string[],
 ): Promise<SummaryEvent> {
@@ -465,6 +471,7 @@ async function summarize(
     rate: end.seconds > 0 ? end.sent / end.seconds : 0,
     exitCode: end.error?.exitCode ?? (finished ? (counts.failed > 0 ? 1 : 0) : 75),
     reports,
+    ...(run.mails === undefined ? {} : { mails: run.mails }),
     ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
   }
   hooks.onEvent?.(summary)

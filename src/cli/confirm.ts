@@ -1,5 +1,6 @@
 /** What a person sees before saying yes: who gets what, from whom, through which server. Owns those lines. */
 import type { PlanPreview } from '../campaign/run.ts'
+import { HOLE_CLOSE, HOLE_OPEN } from '../template/template.ts'
 import type { Output } from './output.ts'
 import { cut, printable } from './printable.ts'
 import { count, plural } from './words.ts'
@@ -18,7 +19,7 @@ export function confirmLines(plan: PlanPreview, out: Output): readonly string[] 
     ['template', plan.template],
     ['list', `${plan.source}, ${plural(plan.rows, 'row')}`],
     ['to send', `${plural(plan.toSend, 'message')}${others.length === 0 ? '' : `; ${others.join(', ')}`}`],
-    ['from', first?.from],
+    ['from', first?.from.replaceAll(HOLE_OPEN, '').replaceAll(HOLE_CLOSE, '')],
     ['first', first?.address],
     ['subject', first?.subject],
     ['through', plan.server],

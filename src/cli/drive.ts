@@ -35,6 +35,16 @@ export async function driveMerge(
     onFirst: () => out.say('stopping: finishing what is in flight. Once more to stop at once.'),
     onSecond: () => out.say('stopping at once'),
   })
+  let last: SummaryEvent | undefined
+  const conclude = (summary: SummaryEvent): void => {
+    progress.end()
+    teller.end()
+    if (!out.json && !(out.quiet && summary.exitCode === 0)) {
+      const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
+      for (const line of summaryLines(summary, options.mode, out, io.cwd)) print(line)
+    }
+    for (const line of nextSteps(summary, options.mode)) out.say(line)
+  }
   const onEvent = (event: MergeEvent): void => {
     if (out.json) out.result(JSON.stringify(eventFields(event)))
     switch (event.event) {
@@ -48,7 +58,7 @@ export async function driveMerge(
         progress.paused(printable(event.reason), event.until)
         break
       case 'summary':
-        progress.end()
+        last = event
         break
       default:
         teller.row(event)
@@ -77,16 +87,12 @@ export async function driveMerge(
       ...(asks ? { confirm } : {}),
       ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', printable(line))) } : {}),
     })
-    progress.end()
-    teller.end()
-    if (!out.json && !(out.quiet && summary.exitCode === 0)) {
-      const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
-      for (const line of summaryLines(summary, options.mode, out)) print(line)
-    }
-    for (const line of nextSteps(summary, options.mode)) out.say(line)
+    conclude(summary)
     return summary.exitCode === 75 ? (signals.exitCode ?? 75) : summary.exitCode
   } catch (error) {
     progress.end()
+    // What broke may have broken after much was sent.
+    if (last !== undefined) conclude(last)
     // Stopped while the rows were still being checked: the plan is dropped, nothing was sent.
     if (signals.exitCode !== undefined && error instanceof Error && error.name === 'AbortError') {
       out.say('stopped before anything was sent')

@@ -39,6 +39,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         messages_per_second: rounded(event.rate),
         exit_code: event.exitCode,
         reports: event.reports,
+        mails: event.mails ?? null,
         stopped: event.stopped ?? null,
       }
     default:

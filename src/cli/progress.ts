@@ -21,13 +21,14 @@ export class Progress {
   #failedBefore = 0
   #skippedBefore = 0
   #inDoubtBefore = 0
-  #lastShown = Number.NEGATIVE_INFINITY
+  #lastShown: number
   #lastTenth = 0
   #pause: string | undefined
 
   constructor(out: Output, now: () => number = () => performance.now()) {
     this.#out = out
     this.#now = now
+    this.#lastShown = now()
   }
 
   /** Rows read so far while planning. */

@@ -3,11 +3,11 @@
 import type { SummaryEvent } from '../campaign/events.ts'
 import type { MergeMode } from '../campaign/run.ts'
 import type { Output } from './output.ts'
-import { printable } from './printable.ts'
+import { printable, shortPath } from './printable.ts'
 import { count, duration, plural, rate } from './words.ts'
 
 /** The lines of the summary: results, so they go to stdout. */
-export function summaryLines(summary: SummaryEvent, mode: MergeMode, out: Output): readonly string[] {
+export function summaryLines(summary: SummaryEvent, mode: MergeMode, out: Output, cwd: string): readonly string[] {
   const { counts } = summary
   const did = {
     send: 'sent',
@@ -24,7 +24,8 @@ export function summaryLines(summary: SummaryEvent, mode: MergeMode, out: Output
   ].filter((part) => part !== undefined)
   const pace = summary.rate > 0 ? `, ${rate(summary.rate)}` : ''
   const lines = [`${parts.join(', ')} of ${plural(summary.rows, 'row')} in ${duration(summary.seconds)}${pace}`]
-  for (const report of summary.reports) lines.push(`results: ${printable(report)}`)
+  if (summary.mails !== undefined) lines.push(`mails: ${shortPath(summary.mails, cwd)}`)
+  for (const report of summary.reports) lines.push(`results: ${shortPath(report, cwd)}`)
   return lines
 }
 

@@ -110,7 +110,7 @@ function group<G extends object>(file: G | undefined, environment: G | undefined
   return file === undefined ? environment : { ...file, ...environment }
 }
 
-/** Where the ledger is: the address of a database, or a file. */
+/** A database: its address, or a file of the project. */
 function place(text: string, folder: string): string {
   return /^postgres(ql)?:/.test(text) ? text : resolve(folder, text)
 }
@@ -138,8 +138,14 @@ function sourceSettings(
   // How the configured list is to be read says nothing of another file.
   if (flag !== undefined) return { ...columns, ...how, path: asTyped(flag, cwd) }
   const set = environment.data ?? environment.csv ?? file.data ?? file.csv
-  const { path, ...rest } = (typeof set === 'string' ? { path: set } : (set ?? {})) as SourceSettings
-  return { ...columns, ...rest, ...how, ...(path === undefined ? {} : { path: asTyped(path, root) }) }
+  const { path, sql, ...rest } = (typeof set === 'string' ? { path: set } : (set ?? {})) as SourceSettings
+  return {
+    ...columns,
+    ...rest,
+    ...how,
+    ...(path === undefined ? {} : { path: asTyped(path, root) }),
+    ...(sql === undefined ? {} : { sql: { ...sql, database: place(sql.database, root) } }),
+  }
 }
 
 /** A path that works from here, and still reads as it was typed where that is the same. */
