@@ -11,13 +11,15 @@ import { cut, printable } from './printable.ts'
 import { Progress } from './progress.ts'
 import { askYesNo, canAsk } from './prompt.ts'
 import { watchSignals } from './signals.ts'
-import { nextSteps, summaryLines } from './summary.ts'
+import { DECLINED, nextSteps, summaryLines } from './summary.ts'
 import { count } from './words.ts'
 
 export interface DriveOptions {
   readonly mode: MergeMode
   /** No question before sending. */
   readonly yes: boolean
+  /** The rows were checked before and are not read again. */
+  readonly planned?: boolean
 }
 
 /** Rows that went wrong and are told as they happen, without --verbose. */
@@ -31,25 +33,35 @@ export async function driveMerge(
 ): Promise<number> {
   const progress = new Progress(out)
   const teller = new RowTeller(out)
+  let asking = false
   const signals = watchSignals(io.signals, {
-    onFirst: () => out.say('stopping: finishing what is in flight. Once more to stop at once.'),
+    onFirst: () => {
+      if (!asking) out.say('stopping: finishing what is in flight. Once more to stop at once.')
+    },
     onSecond: () => out.say('stopping at once'),
   })
+  /** A run that a signal stopped before its end says by which. */
+  const exitCode = (summary: SummaryEvent): number =>
+    summary.exitCode === 75 ? (signals.exitCode ?? 75) : summary.exitCode
   let last: SummaryEvent | undefined
-  const conclude = (summary: SummaryEvent): void => {
+  const conclude = (summary: SummaryEvent, why?: string): void => {
     progress.end()
     teller.end()
-    if (!out.json && !(out.quiet && summary.exitCode === 0)) {
+    if (!out.json && summary.stopped !== DECLINED && !(out.quiet && summary.exitCode === 0)) {
       const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
       for (const line of summaryLines(summary, options.mode, out, io.cwd)) print(line)
     }
+    if (why !== undefined) out.say(`stopped: ${printable(why)}`)
     for (const line of nextSteps(summary, options.mode)) out.say(line)
   }
   const onEvent = (event: MergeEvent): void => {
-    if (out.json) out.result(JSON.stringify(eventFields(event)))
+    if (out.json)
+      out.result(
+        JSON.stringify(eventFields(event.event === 'summary' ? { ...event, exitCode: exitCode(event) } : event)),
+      )
     switch (event.event) {
       case 'planned':
-        progress.planned(event)
+        progress.planned(event, options.planned ? 'planned' : 'checked')
         break
       case 'progress':
         progress.update(event)
@@ -67,6 +79,7 @@ export async function driveMerge(
   const asks = !options.yes && options.mode === 'send' && canAsk(io)
   const confirm = async (plan: PlanPreview): Promise<boolean> => {
     for (const line of confirmLines(plan, out)) out.complain(line)
+    asking = true
     const agreed = await askYesNo(
       io,
       `Send ${plan.toSend === 1 ? 'this message' : `these ${count(plan.toSend)} messages`}?`,
@@ -75,6 +88,7 @@ export async function driveMerge(
         signal: signals.signal,
       },
     )
+    asking = false
     return agreed && !signals.signal.aborted
   }
   try {
@@ -87,8 +101,9 @@ export async function driveMerge(
       ...(asks ? { confirm } : {}),
       ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', printable(line))) } : {}),
     })
-    conclude(summary)
-    return summary.exitCode === 75 ? (signals.exitCode ?? 75) : summary.exitCode
+    const { stopped } = summary
+    conclude(summary, stopped === DECLINED ? undefined : stopped)
+    return exitCode(summary)
   } catch (error) {
     progress.end()
     // What broke may have broken after much was sent.

@@ -6,6 +6,9 @@ import { OutputError } from '../errors.ts'
 import type { Command } from './command.ts'
 import { printable } from './printable.ts'
 
+/** Files whose being there already keeps nobody from a new project. */
+const YIELDING: readonly string[] = ['.gitignore', '.mailmerge/mailmerge.schema.json']
+
 export const init: Command = {
   usage: 'init [dir]',
   describe: 'Make a project that runs: config, template, list',
@@ -17,18 +20,21 @@ export const init: Command = {
     const shown = relative(io.cwd, folder) || '.'
     const files = await starterFiles()
     const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
-    if (there.length > 0) {
-      throw new OutputError(`${printable(shown)} has ${there.join(', ')} already`, {
+    const clashing = there.filter((name) => !YIELDING.includes(name))
+    if (clashing.length > 0) {
+      throw new OutputError(`${printable(shown)} has ${clashing.join(', ')} already`, {
         hint: 'Nothing was written. Name another folder: mailmerge init newsletter',
       })
     }
-    for (const [name, text] of Object.entries(files)) await writeNew(join(folder, name), text)
+    const made = Object.entries(files).filter(([name]) => !there.includes(name))
+    for (const [name, text] of made) await writeNew(join(folder, name), text)
     if (out.json) {
-      out.result(JSON.stringify({ folder, files: Object.keys(files) }))
+      out.result(JSON.stringify({ folder, files: made.map(([name]) => name) }))
       return 0
     }
     out.say(`made a project in ${printable(shown)}:`)
-    for (const name of Object.keys(files)) out.say(`  ${name}`)
+    for (const [name] of made) out.say(`  ${name}`)
+    if (there.includes('.gitignore')) out.say('your .gitignore stays as it is: .mailmerge/ and .env belong into it')
     out.say('')
     out.say('next:')
     const steps: readonly (readonly [string, string])[] = [

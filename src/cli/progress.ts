@@ -11,6 +11,9 @@ import { count, duration, plural, rate } from './words.ts'
 /** Redraws no oftener than this on a terminal, and says a plain line no oftener than that in a pipe. */
 const REDRAW_MS = 100
 const PLAIN_MS = 10_000
+/** After so long, a plain line a minute is enough. */
+const LONG_RUN_MS = 120_000
+const LONG_PLAIN_MS = 60_000
 /** In a pipe, a line each time another tenth of the rows is done, but no oftener than this. */
 const TENTH_MS = 1000
 
@@ -22,13 +25,15 @@ export class Progress {
   #skippedBefore = 0
   #inDoubtBefore = 0
   #lastShown: number
+  #startedAt: number
   #lastTenth = 0
   #pause: string | undefined
 
   constructor(out: Output, now: () => number = () => performance.now()) {
     this.#out = out
     this.#now = now
-    this.#lastShown = now()
+    this.#startedAt = now()
+    this.#lastShown = this.#startedAt
   }
 
   /** Rows read so far while planning. */
@@ -37,13 +42,16 @@ export class Progress {
     this.#show(`checking  ${plural(rows, 'row')} so far`)
   }
 
-  planned({ rows, toSend, counts }: PlannedEvent): void {
+  /** `what` was done to the rows: `checked` where they were read now. */
+  planned({ rows, toSend, counts }: PlannedEvent, what: string): void {
     this.#out.endLive()
     this.#toSend = toSend
     this.#failedBefore = counts.failed
     this.#skippedBefore = counts.skipped
     this.#inDoubtBefore = counts.in_doubt
-    this.#lastShown = Number.NEGATIVE_INFINITY
+    this.#startedAt = this.#now()
+    // The line of a run that is over at once would only flash.
+    this.#lastShown = this.#startedAt
     const already = [
       counts.sent > 0 ? `${count(counts.sent)} sent before` : undefined,
       counts.failed > 0 ? `${count(counts.failed)} failed before` : undefined,
@@ -51,7 +59,7 @@ export class Progress {
       counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
     ].filter((part) => part !== undefined)
     this.#out.say(
-      `${plural(rows, 'row')} checked, ${count(toSend)} to send${already.length === 0 ? '' : ` (${already.join(', ')})`}`,
+      `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${already.length === 0 ? '' : ` (${already.join(', ')})`}`,
     )
   }
 
@@ -60,7 +68,7 @@ export class Progress {
     const tenth = this.#toSend === 0 ? 0 : Math.floor((done * 10) / this.#toSend)
     const due = this.#out.live
       ? this.#due(REDRAW_MS, REDRAW_MS)
-      : this.#due(0, tenth > this.#lastTenth ? TENTH_MS : PLAIN_MS)
+      : this.#due(0, tenth > this.#lastTenth ? TENTH_MS : this.#plainGap())
     if (!due) return
     this.#lastTenth = tenth
     this.#pause = undefined
@@ -78,6 +86,10 @@ export class Progress {
 
   end(): void {
     this.#out.endLive()
+  }
+
+  #plainGap(): number {
+    return this.#now() - this.#startedAt > LONG_RUN_MS ? LONG_PLAIN_MS : PLAIN_MS
   }
 
   #due(live: number, plain: number): boolean {

@@ -34,6 +34,7 @@ export async function askSecret(io: Io, question: string, options: AskOptions = 
 function ask(io: Io, question: string, options: AskOptions, hidden = false): Promise<string | undefined> {
   return new Promise((resolve) => {
     let shown = true
+    let ended = false
     const output = new Writable({
       write(chunk: Buffer | string, _encoding, done) {
         if (shown) io.stderr.write(String(chunk))
@@ -42,6 +43,8 @@ function ask(io: Io, question: string, options: AskOptions, hidden = false): Pro
     })
     const lines = createInterface({ input: io.stdin, output, terminal: true, historySize: 0 })
     const end = (answer: string | undefined): void => {
+      if (ended) return
+      ended = true
       options.signal?.removeEventListener('abort', cancel)
       if (hidden || answer === undefined) io.stderr.write('\n')
       resolve(answer)

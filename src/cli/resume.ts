@@ -24,6 +24,8 @@ export const resume: Command = {
       ...given('inDoubt', args.choice('inDoubt', ['resend', 'keep'])),
       ...given('reports', args.texts('report')),
     }
-    return driveMerge(context, { mode: 'send', yes: true }, (hooks) => resumeMerge(settings, request, hooks))
+    return driveMerge(context, { mode: 'send', yes: true, planned: true }, (hooks) =>
+      resumeMerge(settings, request, hooks),
+    )
   },
 }

@@ -16,6 +16,8 @@ export const retry: Command = {
     const settings = await settingsFor(args, context)
     const { retryMerge } = await import('../campaign/run.ts')
     const request = { ...given('run', args.text('run')), ...given('reports', args.texts('report')) }
-    return driveMerge(context, { mode: 'send', yes: true }, (hooks) => retryMerge(settings, request, hooks))
+    return driveMerge(context, { mode: 'send', yes: true, planned: true }, (hooks) =>
+      retryMerge(settings, request, hooks),
+    )
   },
 }

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 const CONFIG = `# yaml-language-server: $schema=.mailmerge/mailmerge.schema.json
 # Settings of this mail merge. Everything here can be given on the command line too, and that wins.
 
-list: list.csv
+csv: list.csv
 template: hello
 
 # The server that takes your mail. Until it is set, 'mailmerge run' talks to localhost, port 25.

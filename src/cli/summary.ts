@@ -3,8 +3,11 @@
 import type { SummaryEvent } from '../campaign/events.ts'
 import type { MergeMode } from '../campaign/run.ts'
 import type { Output } from './output.ts'
-import { printable, shortPath } from './printable.ts'
+import { shortPath } from './printable.ts'
 import { count, duration, plural, rate } from './words.ts'
+
+/** Why a run stopped when a person said no to it. */
+export const DECLINED = 'not confirmed'
 
 /** The lines of the summary: results, so they go to stdout. */
 export function summaryLines(summary: SummaryEvent, mode: MergeMode, out: Output, cwd: string): readonly string[] {
@@ -31,11 +34,10 @@ export function summaryLines(summary: SummaryEvent, mode: MergeMode, out: Output
 
 /** What to do now, for people: on stderr. */
 export function nextSteps(summary: SummaryEvent, mode: MergeMode): readonly string[] {
-  const { counts, run, stopped } = summary
-  if (mode !== 'send') return stopped === undefined ? [] : [`stopped: ${printable(stopped)}`]
-  if (stopped === 'not confirmed') return ['Nothing was sent. The same command asks again.']
+  const { counts, run } = summary
+  if (mode !== 'send') return []
+  if (summary.stopped === DECLINED) return ['nothing was sent; the same command asks again']
   const lines: string[] = []
-  if (stopped !== undefined) lines.push(`stopped: ${printable(stopped)}`)
   if (counts.deferred > 0) lines.push(`go on with: mailmerge resume ${run}`)
   if (counts.in_doubt > 0)
     lines.push(

@@ -37,13 +37,23 @@ export function csvLine(row: ResultRow): string {
   ].join(',')}\r\n`
 }
 
-/** What a spreadsheet takes for a formula, also after spaces, quotes or invisible characters, and in full width. */
-const FORMULA = /^[\s'"\u0000\uFEFF\u200B-\u200F]*[=+\-@\t\r\n|%\uFF1D\uFF0B\uFF0D\uFF20]/
-const CONTROL = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]/g
+/** What a spreadsheet takes for a formula: these signs, in full width too, behind blanks, quotes or invisible characters. */
+const FORMULA = /^[\s'"\p{Cc}\p{Cf}]*[=+\-@\t\r|%\uFF1D\uFF0B\uFF0D\uFF20]/u
+/** A cell that a spreadsheet with another list separator would begin in the middle of ours. */
+const INNER_FORMULA = /;(?=[\s'"\p{Cf}]*[=+\-@|%\uFF1D\uFF0B\uFF0D\uFF20])/gu
+const CONTROL = /\p{Cc}/gu
 
-/** A value as a cell: an apostrophe makes a text of what would be a formula, and can be taken off again. */
+/**
+ * A value as a cell, in one line. An apostrophe makes a text of what would be a formula and can be taken off again;
+ * control characters are shown by their pictures (U+2400 and on).
+ */
 function cell(value: string): string {
-  const text = value.replace(CONTROL, ' ')
+  const text = value.replace(CONTROL, picture).replace(INNER_FORMULA, ";'")
   const defused = FORMULA.test(value) ? `'${text}` : text
-  return /[",\r\n\t;]|^'|^\s|\s$/.test(defused) ? `"${defused.replaceAll('"', '""')}"` : defused
+  return /[",;]|^'|^\s|\s$/.test(defused) ? `"${defused.replaceAll('"', '""')}"` : defused
+}
+
+function picture(control: string): string {
+  const code = control.charCodeAt(0)
+  return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? '\u2421' : '\uFFFD'
 }

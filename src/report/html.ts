@@ -12,7 +12,7 @@ const WORDS: Readonly<Record<RowStatus, string>> = {
 
 function text(value: string): string {
   return value
-    .replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g, ' ')
+    .replace(/[\p{Cc}\p{Cf}]/gu, ' ')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

@@ -1,14 +1,12 @@
-/** The results of a run as a file. Owns the choice of format and the way a file appears: whole, or not at all. */
-import { once } from 'node:events'
-import { createWriteStream, type WriteStream } from 'node:fs'
-import { access, constants, mkdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { finished } from 'node:stream/promises'
+/** The results of a run as a file. Owns the choice of format; how a file appears is `output-file.ts`'s. */
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { OutputError, UsageError } from '../errors.ts'
 import type { ResultRow, StatusCounts } from '../ledger/ledger.ts'
 import { csvHeader, csvLine } from './csv.ts'
 import { htmlFoot, htmlHead, htmlRow } from './html.ts'
 import { jsonLine } from './json.ts'
+import { checkOutput, writeOutput } from './output-file.ts'
 
 export type ReportFormat = 'csv' | 'json' | 'html'
 
@@ -21,15 +19,16 @@ export interface ReportHead {
 /** The format that a file's ending asks for. @throws UsageError for any other ending. */
 export function formatOf(path: string): ReportFormat {
   const ending = /\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase()
-  if (ending === 'csv' || ending === 'html') return ending
+  if (ending === 'csv') return 'csv'
+  if (ending === 'html' || ending === 'htm') return 'html'
   if (ending === 'json' || ending === 'ndjson' || ending === 'jsonl') return 'json'
-  if (/^\/dev\//.test(path)) return 'csv'
+  if (/^\/(dev|proc)\//.test(path)) return 'csv'
   throw new UsageError(`the report ${path} has no ending that says its format`, {
     hint: 'End it in .csv, .json or .html.',
   })
 }
 
-/** The lines of a report, in chunks of text. */
+/** The text of a report in chunks, one a batch of rows. */
 export async function* reportText(
   format: ReportFormat,
   rows: AsyncIterable<readonly ResultRow[]>,
@@ -44,22 +43,15 @@ export async function* reportText(
 
 /**
  * Says before a run whether its report can be written after it.
- * @throws OutputError naming the path.
+ * @throws OutputError naming the path, UsageError for an ending that says no format.
  */
 export async function checkWritable(path: string, format?: ReportFormat): Promise<void> {
   if (format === undefined) formatOf(path)
-  const info = await stat(path).catch(() => undefined)
-  if (info?.isDirectory()) throw unwritable(path, 'it is a folder')
-  try {
-    if (info === undefined) await access(dirname(path), constants.W_OK)
-    else await access(path, constants.W_OK)
-  } catch (cause) {
-    throw unwritable(path, info === undefined ? 'its folder is missing or read-only' : 'it is read-only', cause)
-  }
+  await checkOutput(path)
 }
 
 /**
- * Writes a report. A plain file appears when it is whole, in the place of an older one; devices and pipes are written to.
+ * Writes a report.
  * @throws OutputError naming the path; the ledger knows everything, so `mailmerge report` can write it again.
  */
 export async function writeReport(
@@ -68,35 +60,18 @@ export async function writeReport(
   head: ReportHead,
   format: ReportFormat = formatOf(path),
 ): Promise<void> {
-  const info = await stat(path).catch(() => undefined)
-  const direct = info !== undefined && !info.isFile()
-  const target = direct ? path : join(dirname(path), `.${basename(path)}.${process.pid}.part`)
   try {
-    if (!direct) await mkdir(dirname(path), { recursive: true })
-    const stream = createWriteStream(target, direct ? { flags: 'a' } : {})
-    await writeAll(stream, reportText(format, rows, head))
-    if (!direct) await rename(target, path)
-  } catch (cause) {
-    if (!direct) await rm(target, { force: true }).catch(() => {})
-    throw unwritable(path, cause instanceof Error ? cause.message : 'unknown', cause)
+    await mkdir(dirname(path), { recursive: true })
+  } catch {
+    // Whatever is wrong with the folder is told by the writing itself.
   }
-}
-
-async function writeAll(stream: WriteStream, chunks: AsyncIterable<string>): Promise<void> {
-  const done = finished(stream)
-  // An error may come before anybody waits for it; it is met below.
-  done.catch(() => {})
-  for await (const chunk of chunks) {
-    if (stream.errored !== null) break
-    if (!stream.write(chunk)) await Promise.race([once(stream, 'drain'), done])
+  try {
+    await writeOutput(path, reportText(format, rows, head))
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error
+    throw new OutputError(`the report ${error.message}`, {
+      cause: error.cause,
+      hint: 'What was sent is recorded: mailmerge report writes it again, --output names where.',
+    })
   }
-  stream.end()
-  await done
-}
-
-function unwritable(path: string, why: string, cause?: unknown): OutputError {
-  return new OutputError(`the report ${path} cannot be written: ${why}`, {
-    cause,
-    hint: 'What was sent is recorded: mend the path and give mailmerge report.',
-  })
 }
