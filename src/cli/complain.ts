@@ -11,7 +11,10 @@ const LISTED = 20
 export function complain(error: unknown, out: Output): number {
   if (error instanceof MailmergeError) {
     out.complain(`${out.style('red', 'mailmerge:')} ${printableLines(error.message)}`)
-    listProblems(error.problems, out)
+    const [only] = error.problems
+    // A lone problem that the headline tells already is not told twice.
+    if (error.problems.length !== 1 || only === undefined || !error.message.includes(only.message))
+      listProblems(error.problems, out)
     if (error.hint !== undefined) out.complain(out.style('dim', `hint: ${printableLines(error.hint)}`))
     if (out.verbose) showStack(error, out)
     return error.exitCode

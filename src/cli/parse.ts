@@ -30,6 +30,8 @@ export async function parseCommandLine(
   version: string,
   columns: number,
 ): Promise<Parsed> {
+  // `mailmerge help run` is what people type who know git.
+  const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : commandFirst(argv)
   let chosen: { command: Command; values: Record<string, unknown> } | undefined
   let text = ''
   const parser = yargs()
@@ -55,7 +57,6 @@ export async function parseCommandLine(
     .fail((message, error) => {
       throw error ?? new UsageError(message)
     })
-    .completion('completion', 'Print a completion script for your shell')
   for (const command of commands) {
     parser.command({
       command: command.usage,
@@ -66,8 +67,12 @@ export async function parseCommandLine(
       },
     })
   }
+  parser.completion('completion', 'Print a completion script for your shell', (_current, _argv, defaults, done) =>
+    // Letters are offered as `--t`, which is no option.
+    defaults((_error, words) => done((words ?? []).filter((word) => !/^--.$/.test(word)))),
+  )
   try {
-    await parser.parse([...argv], {}, (_error, _values, output) => {
+    await parser.parse([...words], {}, (_error, _values, output) => {
       text = output
     })
   } catch (error) {
@@ -83,6 +88,19 @@ export async function parseCommandLine(
   throw new UsageError(argv.length === 0 ? 'there is no command' : `there is no command before ${argv[0]}`, {
     hint: 'mailmerge --help lists the commands. mailmerge init makes a project to try.',
   })
+}
+
+/** Options that every command takes may stand before it. */
+function commandFirst(argv: readonly string[]): readonly string[] {
+  let i = 0
+  while (i < argv.length) {
+    const name = argv[i]?.replace(/^--/, '') ?? ''
+    if (name === 'config') i += 2
+    else if (name.startsWith('config=') || (argv[i]?.startsWith('--') && GLOBAL[name]?.type === 'boolean')) i++
+    else break
+  }
+  const command = argv[i]
+  return command === undefined || command.startsWith('-') ? argv : [command, ...argv.slice(0, i), ...argv.slice(i + 1)]
 }
 
 function declare(builder: Argv, command: Command): Argv {

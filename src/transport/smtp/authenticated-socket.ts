@@ -334,6 +334,6 @@ function loginError(error: unknown, settings: SmtpSettings): MailmergeError {
       : 'Check user and password. It was tried once; nothing was sent.'
   return new LoginError(
     `the server ${place(settings)} refused the login of ${settings.user}${said === '' ? '' : `: ${said}`}`,
-    { cause: error, hint },
+    { cause: error, hint: settings.loginHint ?? hint },
   )
 }
