@@ -7,6 +7,13 @@ export interface TextSink {
   readonly writableNeedDrain?: boolean
 }
 
+/** What hears signals: the process. */
+export interface SignalSource {
+  on(signal: NodeJS.Signals, handler: () => void): unknown
+  off(signal: NodeJS.Signals, handler: () => void): unknown
+  exit(code?: number): void
+}
+
 export interface Io {
   readonly cwd: string
   readonly env: NodeJS.Dict<string>
@@ -14,7 +21,7 @@ export interface Io {
   readonly stderr: TextSink
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown }
   /** Where signals are heard; undefined where none are to be. */
-  readonly signals?: Pick<NodeJS.Process, 'on' | 'off' | 'exit'>
+  readonly signals?: SignalSource
 }
 
 /** The process's own. */

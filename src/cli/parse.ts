@@ -1,7 +1,7 @@
 /**
  * The command line read: which command, with which options. Owns yargs and the sentences for wrong usage; runs nothing.
  */
-import yargs, { type Argv, type Options } from 'yargs'
+import yargs, { type Argv, type FallbackCompletionFunction, type Options } from 'yargs'
 import { UsageError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { Arguments, type Command } from './command.ts'
@@ -67,10 +67,7 @@ export async function parseCommandLine(
       },
     })
   }
-  parser.completion('completion', 'Print a completion script for your shell', (_current, _argv, defaults, done) =>
-    // Letters are offered as `--t`, which is no option.
-    defaults((_error, words) => done((words ?? []).filter((word) => !/^--.$/.test(word)))),
-  )
+  parser.completion('completion', 'Print a completion script for your shell', withoutLetters)
   try {
     await parser.parse([...words], {}, (_error, _values, output) => {
       text = output
@@ -78,17 +75,22 @@ export async function parseCommandLine(
   } catch (error) {
     throw usageError(error, commands)
   }
-  if (chosen !== undefined) {
+  if (chosen !== undefined && argv[0] !== '--get-yargs-completions') {
     check(chosen.command, chosen.values, argv)
     return { kind: 'command', command: chosen.command, args: new Arguments(chosen.values) }
   }
-  if (text !== '') return { kind: 'text', text }
+  // The shell asks for the words that may follow; none is an answer too.
+  if (text !== '' || argv[0] === '--get-yargs-completions') return { kind: 'text', text }
   const word = argv.find((part) => !part.startsWith('-'))
   if (word !== undefined) throw unknownCommand(word, commands)
   throw new UsageError(argv.length === 0 ? 'there is no command' : `there is no command before ${argv[0]}`, {
     hint: 'mailmerge --help lists the commands. mailmerge init makes a project to try.',
   })
 }
+
+/** Letters would be offered as `--t`, which is no option. */
+const withoutLetters: FallbackCompletionFunction = (_current, _argv, defaults, done) =>
+  defaults((_error, words) => done((words ?? []).filter((word) => !/^--.$/.test(word))))
 
 /** Options that every command takes may stand before it. */
 function commandFirst(argv: readonly string[]): readonly string[] {
@@ -106,7 +108,8 @@ function commandFirst(argv: readonly string[]): readonly string[] {
 function declare(builder: Argv, command: Command): Argv {
   for (const [name, { describe }] of Object.entries(command.positionals ?? {}))
     builder.positional(name, { describe, type: 'string' })
-  for (const [name, option] of Object.entries(command.options)) builder.option(name, withArgument(option))
+  for (const [name, option] of Object.entries(command.options))
+    builder.option(name, { group: 'Options:', ...withArgument(option) })
   for (const [name, option] of Object.entries(GLOBAL))
     builder.option(name, { ...withArgument(option), group: 'Everywhere:' })
   builder.group(['help', 'version'], 'Everywhere:')

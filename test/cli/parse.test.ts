@@ -1,0 +1,103 @@
+/** The command line: what is understood, and what is said of what is not. */
+import { describe, expect, test } from 'vitest'
+import { COMMANDS } from '../../src/cli/commands.ts'
+import { type Parsed, parseCommandLine } from '../../src/cli/parse.ts'
+import { UsageError } from '../../src/errors.ts'
+
+const parse = (line: string): Promise<Parsed> =>
+  parseCommandLine(line === '' ? [] : line.split(' ').map((word) => word.replace(/^""$/, '')), COMMANDS, '1.2.3', 80)
+
+async function refused(line: string): Promise<{ message: string; hint: string | undefined }> {
+  const error = await parse(line).catch((reason: unknown) => reason)
+  if (!(error instanceof UsageError)) throw new Error(`no UsageError for '${line}'`)
+  return error
+}
+
+async function args(line: string) {
+  const parsed = await parse(line)
+  if (parsed.kind !== 'command') throw new Error(`no command: ${parsed.text}`)
+  return parsed.args
+}
+
+async function text(line: string): Promise<string> {
+  const parsed = await parse(line)
+  return parsed.kind === 'text' ? parsed.text : ''
+}
+
+describe('options', () => {
+  test('are read as what they are', async () => {
+    const read = await args(
+      'run --csv 007.csv -t invite --limit 3 --rate 10/s --rate 500/day --where a=b --yes --no-color',
+    )
+    expect(read.text('csv')).toBe('007.csv')
+    expect(read.text('template')).toBe('invite')
+    expect(read.number('limit')).toBe(3)
+    expect(read.texts('rate')).toEqual(['10/s', '500/day'])
+    expect(read.texts('where')).toEqual(['a=b'])
+    expect([read.flag('yes'), read.flag('noColor'), read.flag('sandbox')]).toEqual([true, true, false])
+  })
+  test('a value may be the dash for standard input, and digits stay a text', async () => {
+    expect((await args('run --data -')).text('data')).toBe('-')
+    expect((await args('run --campaign 2026')).text('campaign')).toBe('2026')
+    expect((await args('run --test-to=a@b.example')).text('testTo')).toBe('a@b.example')
+  })
+  test('that every command takes may stand before it', async () => {
+    const read = await args('--json --config other.yaml status 2026-x')
+    expect([read.flag('json'), read.text('config'), read.text('run')]).toEqual([true, 'other.yaml', '2026-x'])
+  })
+  test('a list does not swallow the word after it', async () => {
+    expect((await args('resume --report a.csv 2026-x')).text('run')).toBe('2026-x')
+  })
+})
+
+describe('wrong usage', () => {
+  test.each([
+    ['run --cvs x', '--cvs', '--csv'],
+    ['run --dryrun', '--dryrun', '--dry-run'],
+    ['run --skipBad --templat x', '--templat', '--template'],
+    ['run -tinvite', '-tinvite', '-t invite'],
+    ['run -x', '-x', '--help'],
+    ['run --__proto__ 1', 'knows no option', '--help'],
+    ['run --sandbox extra', "'extra'", 'mailmerge run'],
+    ['status a b', "'b'", 'status [run]'],
+    ['run --csv', '--csv needs a value', '--csv VALUE'],
+    ['run --csv --sandbox', '--csv needs a value', ''],
+    ['run --limit many', '--limit needs a number', '--limit 10'],
+    ['run --duplicates some', "--duplicates cannot be 'some'", 'error, skip, all'],
+    ['run --csv a --csv b', '--csv is given 2 times', 'once'],
+    ['run --csv ""', '--csv is empty', ''],
+    ['rum', "'rum'", 'mailmerge run'],
+    ['sendall', "'sendall'", '--help'],
+    ['', 'no command', '--help'],
+    ['--quiet', 'no command', '--help'],
+  ])('%s', async (line, says, advises) => {
+    const { message, hint } = await refused(line)
+    expect(message).toContain(says)
+    expect(hint).toContain(advises)
+  })
+})
+
+describe('what is printed', () => {
+  test('the version', async () => expect(await text('--version')).toBe('1.2.3'))
+  test('the help names every command, and none that is not there', async () => {
+    const help = await text('--help')
+    for (const name of ['init', 'run', 'resume', 'retry', 'cancel', 'status', 'report', 'verify', 'completion'])
+      expect(help).toContain(`mailmerge ${name}`)
+    expect(help).not.toContain('preview')
+  })
+  test('the help of a command names every option of the contract, also as `help run`', async () => {
+    const help = await text('run --help')
+    const options =
+      'csv data template smtp dry-run out sandbox test-to limit rows where concurrency rate campaign again key duplicates report ledger yes json quiet verbose no-color skip-bad retry-for'
+    for (const option of options.split(' ')) expect(help).toContain(`--${option} `)
+    expect(await text('help run')).toBe(help)
+  })
+  test('a completion script, and the words that it asks for', async () => {
+    expect(await text('completion')).toContain('--get-yargs-completions')
+    expect((await text('--get-yargs-completions mailmerge re')).split('\n')).toContain('resume')
+    const options = (await text('--get-yargs-completions mailmerge run --d')).split('\n')
+    expect(options).toContain('--dry-run')
+    expect(options).not.toContain('--t')
+    expect((await parse('--get-yargs-completions mailmerge run')).kind).toBe('text')
+  })
+})
