@@ -34,7 +34,7 @@ export function complain(error: unknown, out: Output): number {
 }
 
 /** Each problem on a line, indented, at most twenty of them unless --verbose asks for all. */
-export function listProblems(problems: readonly Problem[], out: Output): void {
+function listProblems(problems: readonly Problem[], out: Output): void {
   const listed = out.verbose ? problems : problems.slice(0, LISTED)
   let hintBefore: string | undefined
   for (const problem of listed) {

@@ -4,6 +4,7 @@
  */
 import type { MergeEvent, RowEvent, SummaryEvent } from '../campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../campaign/run.ts'
+import { UnfinishedError } from '../errors.ts'
 import type { Context } from './command.ts'
 import { confirmLines } from './confirm.ts'
 import { eventFields } from './json-events.ts'
@@ -113,6 +114,8 @@ export async function driveMerge(
       out.say('stopped before anything was sent')
       return signals.exitCode
     }
+    // What could not be done because of the signal is told by the signal.
+    if (signals.exitCode !== undefined && error instanceof UnfinishedError) return signals.exitCode
     throw error
   } finally {
     signals.dispose()

@@ -8,9 +8,11 @@ export interface TextSink {
 }
 
 /** What hears signals: the process. */
-export interface SignalSource {
+interface SignalSource {
   on(signal: NodeJS.Signals, handler: () => void): unknown
   off(signal: NodeJS.Signals, handler: () => void): unknown
+  /** False when nobody listened. */
+  emit(signal: NodeJS.Signals): boolean
   exit(code?: number): void
 }
 

@@ -32,6 +32,8 @@ export class Output {
   readonly #colored: boolean
   /** Text of the live line now shown, to be wiped before anything else is written. */
   #liveLine = ''
+  /** Questions being asked: nothing is drawn over them. */
+  #held = 0
   #stdoutError: NodeJS.ErrnoException | undefined
 
   constructor(io: Io, options: OutputOptions = {}) {
@@ -105,9 +107,20 @@ export class Output {
 
   /** Shows the one live line, in the place of the one before. */
   redraw(text: string): void {
-    if (!this.live) return
+    if (!this.live || this.#held > 0) return
     this.#write(this.#io.stderr, `\r\u001B[2K${text}`)
     this.#liveLine = text
+  }
+
+  /** No live line while `work` has the terminal to itself. */
+  async holdLive<T>(work: () => Promise<T>): Promise<T> {
+    this.#wipe()
+    this.#held++
+    try {
+      return await work()
+    } finally {
+      this.#held--
+    }
   }
 
   /** Takes the live line away. */

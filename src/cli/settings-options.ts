@@ -3,6 +3,7 @@ import type { Options } from 'yargs'
 import type { Flags } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Arguments, type Context, given } from './command.ts'
+import type { Io } from './io.ts'
 import { printable } from './printable.ts'
 import { askSecret, canAsk } from './prompt.ts'
 
@@ -21,6 +22,11 @@ export const DELIVERY_OPTIONS: Readonly<Record<string, Options>> = {
   rate: { type: 'array', string: true, describe: 'Limit such as 10/s or 500/day; every one given holds' },
   'retry-for': { type: 'string', describe: 'How long deferred rows are tried again; default 4h' },
   grace: { type: 'string', describe: 'How long a stop waits for what is in flight; default 30s' },
+}
+
+/** Ctrl+C typed where the terminal makes no signal of it. */
+function interrupt({ signals }: Io): void {
+  if (signals?.emit('SIGINT') === false) signals.exit(130)
 }
 
 /** Settings of the project that the command was given in. @throws ConfigError, InputError, UsageError */
@@ -48,12 +54,13 @@ export async function settingsFor(args: Arguments, { io, out }: Context): Promis
     cwd: io.cwd,
     env: io.env,
     flags,
+    note: (text) => out.say(printable(text)),
     ...(canAsk(io)
       ? {
-          askPassword: (account: string) => {
-            out.endLive()
-            return askSecret(io, `Password for ${printable(account)}: `)
-          },
+          askPassword: (account: string) =>
+            out.holdLive(() =>
+              askSecret(io, `Password for ${printable(account)}: `, { onInterrupt: () => interrupt(io) }),
+            ),
         }
       : {}),
   })

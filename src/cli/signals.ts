@@ -7,6 +7,12 @@ import type { Io } from './io.ts'
 const NAMES = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 type SignalName = (typeof NAMES)[number]
 
+/**
+ * One Ctrl+C reaches a program started by npx twice, from the terminal and from npx; a closed terminal hangs up twice. What
+ * follows so soon is an echo, not a second wish.
+ */
+const ECHO_MS = 100
+
 /** How long a second signal waits for the engine to let go. The ledger is true at any instant. */
 const LAST_WAIT_MS = 3000
 
@@ -26,12 +32,19 @@ export interface Signals {
 export function watchSignals(
   source: Io['signals'],
   tell: { readonly onFirst?: () => void; readonly onSecond?: () => void } = {},
+  now: () => number = () => performance.now(),
 ): Signals {
   const drain = new AbortController()
   const cut = new AbortController()
   let exitCode: number | undefined
   let last: NodeJS.Timeout | undefined
+  let heard = Number.NEGATIVE_INFINITY
+  let hungUp = false
   const raise = (name: SignalName): void => {
+    const echo = now() - heard < ECHO_MS || (name === 'SIGHUP' && hungUp)
+    heard = now()
+    hungUp ||= name === 'SIGHUP'
+    if (echo) return
     exitCode ??= name === 'SIGINT' ? 130 : 143
     if (!drain.signal.aborted) {
       drain.abort()

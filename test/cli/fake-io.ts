@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { Io } from '../../src/cli/io.ts'
 
-export class FakeSink extends EventEmitter {
+class FakeSink extends EventEmitter {
   text = ''
   readonly isTTY: boolean
   readonly columns: number
