@@ -89,12 +89,20 @@ async function pour(stream: Writable, texts: AsyncIterable<string>, path: string
       if (failed !== undefined) throw unwritable(path, failed)
     }
   } catch (error) {
-    if (!isStandard(stream)) stream.destroy()
+    if (!isStandard(stream)) await destroyed(stream)
     throw error
   } finally {
     // The handler stays on a file: an error between here and `finished` must find somebody.
     if (isStandard(stream)) stream.off('error', onError)
   }
+}
+
+/** A file that is still being opened would appear after its draft was taken away: this waits for it. */
+function destroyed(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) resolve()
+    else stream.once('close', resolve).destroy()
+  })
 }
 
 function isStandard(stream: Writable): boolean {
