@@ -118,6 +118,7 @@ export async function driveMerge(
     if (signals.exitCode !== undefined && error instanceof UnfinishedError) return signals.exitCode
     throw error
   } finally {
+    out.flush()
     signals.dispose()
   }
 }

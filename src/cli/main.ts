@@ -42,6 +42,7 @@ async function runCommand(argv: readonly string[], io: Io): Promise<number> {
     out.checkStdout()
     return code
   } catch (error) {
+    out.flush()
     out.endLive()
     return complain(error, out)
   }

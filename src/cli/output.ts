@@ -22,6 +22,9 @@ const CODES: Readonly<Record<Style, readonly [number, number]>> = {
   yellow: [33, 39],
 }
 
+/** Waiting lines of --json are written when they are this long together. */
+const PENDING_CHARS = 65_536
+
 export class Output {
   readonly #io: Io
   readonly quiet: boolean
@@ -32,6 +35,8 @@ export class Output {
   readonly #colored: boolean
   /** Text of the live line now shown, to be wiped before anything else is written. */
   #liveLine = ''
+  #pending = ''
+  #flushSoon: NodeJS.Immediate | undefined
   /** Questions being asked: nothing is drawn over them. */
   #held = 0
   #stdoutError: NodeJS.ErrnoException | undefined
@@ -60,6 +65,7 @@ export class Output {
 
   /** @throws OutputError when results were lost on stdout for another reason than a reader who had enough. */
   checkStdout(): void {
+    this.flush()
     const error = this.#stdoutError
     if (error === undefined || isGone(error)) return
     throw new OutputError(`standard output cannot be written: ${error.message}`, { cause: error })
@@ -80,10 +86,24 @@ export class Output {
     })
   }
 
-  /** A line of results, on stdout. */
+  /** A line of results, on stdout. Under --json the lines of one turn of the event loop go out together. */
   result(text: string): void {
-    this.#wipe()
-    this.#write(this.#io.stdout, `${text}\n`)
+    if (!this.json) {
+      this.raw(`${text}\n`)
+      return
+    }
+    this.#pending += `${text}\n`
+    if (this.#pending.length >= PENDING_CHARS) this.flush()
+    else this.#flushSoon ??= setImmediate(() => this.flush())
+  }
+
+  /** Writes what waits for the end of the turn. */
+  flush(): void {
+    clearImmediate(this.#flushSoon)
+    this.#flushSoon = undefined
+    const text = this.#pending
+    this.#pending = ''
+    if (text !== '') this.raw(text)
   }
 
   /** Results that bring their own line ends. */

@@ -30,9 +30,13 @@ const TIMEOUTS: SmtpTimeouts = { connect: 30_000, greeting: 30_000, command: 60_
 
 /** @throws ConfigError, which never shows a secret. */
 export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSettings; readonly provider?: Provider } {
-  const { flag, environment, file, root } = sources
+  const { file, root } = sources
+  const { url: variable, ...environment } = sources.environment
+  if (variable !== undefined) refuseTwoServers(sources.environment)
+  // An address names the whole server; the keys of the environment change the config's one by one.
+  const address = sources.flag ?? variable
+  const url = address === undefined ? undefined : readSmtpUrl(address)
   const configured = serverOf({ ...withoutServer(file, environment), ...environment })
-  const url = flag === undefined ? undefined : readSmtpUrl(flag)
   const elsewhere = url !== undefined && configured.named && url.host !== configured.host
   // What was set for another server: only the environment, which was set for this very command, still counts.
   const trusted: SmtpConfig = elsewhere ? environment : { ...file, ...environment }
@@ -42,7 +46,8 @@ export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSetting
   const lmtp = url?.lmtp ?? configured.lmtp
   const security = url?.security ?? configured.security
   const user = url?.user ?? (elsewhere ? environment.user : configured.user)
-  const password = user === undefined ? undefined : passwordSource(sources, trusted, url ?? configured.url, user)
+  const known = passwordOf(sources, url, configured, elsewhere)
+  const password = user === undefined ? undefined : passwordSource(sources, known, user)
   const timeouts = { ...file.timeouts, ...environment.timeouts }
   const general = { ...file, ...environment }
   const { name, proxy } = general
@@ -85,21 +90,24 @@ interface Server {
   readonly named: boolean
 }
 
-/** A URL or service in the environment takes the place of whatever server the config names. */
+/** A host or service in the environment takes the place of whatever names the server in the config. */
 function withoutServer(file: SmtpConfig, environment: SmtpConfig): SmtpConfig {
+  if (environment.host === undefined && environment.service === undefined) return file
   const { url: _url, service: _service, ...rest } = file
   if (environment.host !== undefined) return rest
-  if (environment.url === undefined && environment.service === undefined) return file
   const { host: _host, port: _port, security: _security, lmtp: _lmtp, ...general } = rest
   return general
 }
 
+function refuseTwoServers({ url, host, service }: SmtpConfig): void {
+  if (url === undefined || (host === undefined && service === undefined)) return
+  throw new ConfigError(`smtp.url and smtp.${host === undefined ? 'service' : 'host'} are both set`, {
+    hint: 'Each names a server: keep one of them.',
+  })
+}
+
 function serverOf(config: SmtpConfig): Server {
-  if (config.url !== undefined && (config.host !== undefined || config.service !== undefined)) {
-    throw new ConfigError(`smtp.url and smtp.${config.host === undefined ? 'service' : 'host'} are both set`, {
-      hint: 'Each names a server: keep one of them.',
-    })
-  }
+  refuseTwoServers(config)
   const url = config.url === undefined ? undefined : readSmtpUrl(config.url)
   const provider = config.service === undefined ? undefined : providerOf(config.service)
   const host = url?.host ?? config.host ?? provider?.host ?? 'localhost'
@@ -131,19 +139,35 @@ function milliseconds(text: string | undefined): number | undefined {
   return text === undefined ? undefined : readDuration(text)
 }
 
-function passwordSource(
-  { environment, root, askPassword }: SmtpSources,
-  config: SmtpConfig,
+interface KnownPassword {
+  readonly password?: string | undefined
+  readonly command?: string | undefined
+}
+
+/** The password that was set for this account of this server: a flag's, the environment's, the config's. */
+function passwordOf(
+  { environment, file }: SmtpSources,
   url: SmtpUrl | undefined,
+  configured: Server,
+  elsewhere: boolean,
+): KnownPassword {
+  const another = elsewhere || (url?.user !== undefined && url.user !== configured.user)
+  const password = url?.password ?? environment.password
+  if (password !== undefined) return { password }
+  if (environment.passwordCommand !== undefined) return { command: environment.passwordCommand }
+  return another ? {} : { password: configured.url?.password ?? file.password, command: file.passwordCommand }
+}
+
+function passwordSource(
+  { root, askPassword }: SmtpSources,
+  { password, command }: KnownPassword,
   user: string,
 ): () => Promise<Secret> {
-  const known = environment.password ?? url?.password ?? config.password
-  if (known !== undefined) {
-    const secret = new Secret(known)
+  if (password !== undefined) {
+    const secret = new Secret(password)
     return () => Promise.resolve(secret)
   }
-  const { passwordCommand } = config
-  if (passwordCommand !== undefined) return once(() => passwordFromCommand(passwordCommand, root))
+  if (command !== undefined) return once(() => passwordFromCommand(command, root))
   if (askPassword !== undefined) return once(async () => new Secret(await askPassword(user)))
   return () =>
     Promise.reject(

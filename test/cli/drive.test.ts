@@ -204,6 +204,7 @@ test('a reader of stdout who goes away stops neither the run nor shows a stack',
     io,
     async (hooks) => {
       hooks.onEvent?.(summary())
+      await new Promise((turn) => setTimeout(turn))
       io.stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
       hooks.onEvent?.(summary())
       return summary({ exitCode: 0 })

@@ -72,6 +72,15 @@ describe('a server named on the command line', () => {
     expect((await smtp.password?.())?.reveal()).toBe('canary')
   })
 
+  test('gets no password of another account there', async () => {
+    await expect(from({ file, flag: 'smtp://bob@mail.example.com' }).password?.()).rejects.toBeInstanceOf(ConfigError)
+  })
+
+  test('brings its own password before that of the environment', async () => {
+    const smtp = from({ file, flag: 'smtp://ada:own@mail.example.com', environment: { password: 'other' } })
+    expect((await smtp.password?.())?.reveal()).toBe('own')
+  })
+
   test('takes the password of the environment', async () => {
     const smtp = from({ file, flag: 'smtp://bob@other.example.com', environment: { password: 'secret' } })
     expect((await smtp.password?.())?.reveal()).toBe('secret')
@@ -86,6 +95,11 @@ describe('the environment over the config', () => {
   test('an address takes the place of the whole server', () => {
     const smtp = from({ file: { host: 'a', port: 99, security: 'tls' }, environment: { url: 'smtp://b' } })
     expect(smtp).toMatchObject({ host: 'b', port: 25, security: 'auto' })
+  })
+  test('an address of another server gets no login of the config', () => {
+    const file = { host: 'a', user: 'ada', password: 'canary', verifyCertificate: false }
+    const smtp = from({ file, environment: { url: 'smtp://b' } })
+    expect([smtp.user, smtp.password, smtp.verifyCertificate]).toEqual([undefined, undefined, true])
   })
   test('a host takes the place of the address', () => {
     expect(from({ file: { url: 'smtp://u@a:99' }, environment: { host: 'b' } })).toMatchObject({ host: 'b', port: 25 })
