@@ -2,6 +2,7 @@
  * Puts flags, environment, `.env` and mailmerge.yaml together: flags beat environment, environment beats config. Owns the
  * defaults; opens no connection and reads no list.
  */
+import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { ConfigError, UsageError } from '../errors.ts'
 import { DURATION_HINT, readDuration } from './duration.ts'
@@ -71,7 +72,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     root,
     ...optional('configFile', configFile),
     source: sourceSettings(options, file, environment, root),
-    ...optional('template', flags.template ?? config.template),
+    ...optional('template', flags.template === undefined ? config.template : templateFlag(flags.template, cwd, root)),
     message: config.message ?? {},
     smtp,
     ...optional('transport', flags.smtp === undefined ? config.transport : undefined),
@@ -108,6 +109,12 @@ function merged(file: Config, environment: Config): Config {
 
 function group<G extends object>(file: G | undefined, environment: G | undefined): G | undefined {
   return file === undefined ? environment : { ...file, ...environment }
+}
+
+/** A path starts where the command was given; a name, and a path that is nowhere there, in the project. */
+function templateFlag(text: string, cwd: string, root: string): string {
+  const path = resolve(cwd, text)
+  return resolve(cwd) !== root && /[\\/]/.test(text) && existsSync(path) ? path : text
 }
 
 /** A database: its address, or a file of the project. */

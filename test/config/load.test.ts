@@ -83,6 +83,16 @@ describe('defaults', () => {
   })
 })
 
+test('a template by its path starts where the command was given, by its name in the project', async () => {
+  mkdirSync(join(dir, 'sub'))
+  writeFileSync(join(dir, 'sub/own.md'), '')
+  const template = async (flag: string): Promise<string | undefined> =>
+    (await load({ yaml: '', cwd: join(dir, 'sub'), flags: { template: flag } })).template
+  expect(await template('./own.md')).toBe(join(dir, 'sub/own.md'))
+  expect(await template('invite')).toBe('invite')
+  expect(await template('templates/invite')).toBe('templates/invite')
+})
+
 describe('flags beat environment, environment beats config', () => {
   const yaml = 'campaign: file\ntemplate: file\nkey: file\nconcurrency: 1\n'
 
