@@ -7,7 +7,7 @@ import { marked, type Token, type Tokens } from 'marked'
 import PDFDocument from 'pdfkit'
 import QRCode from 'qrcode'
 import { DataError } from '../errors.ts'
-import { readProjectFile } from './project-file.ts'
+import { createProjectFiles } from './project-file.ts'
 
 export interface PdfOptions {
   /** Folder that image paths start at and stay in. */
@@ -240,7 +240,10 @@ async function loadImages(tokens: readonly Token[], root: string): Promise<Reado
 }
 
 async function readImage(href: string, root: string): Promise<Buffer> {
-  const content = await readProjectFile(decodeURIComponent(href), root)
+  const files = createProjectFiles({ root, purpose: 'image', maxOctets: 20_000_000 })
+  const [file] = await files.find(decodeURIComponent(href))
+  if (file === undefined) throw new DataError('no image')
+  const content = Buffer.from(await files.read(file))
   const png = content.subarray(0, 4).toString('latin1') === '\u0089PNG'
   const jpeg = content[0] === 0xff && content[1] === 0xd8
   if (png || jpeg) return content
