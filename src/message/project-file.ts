@@ -75,7 +75,7 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
   }
 
   async function find(marked: string): Promise<readonly ProjectFile[]> {
-    const path = literalPath(marked)
+    const path = literalPath(marked).trim()
     const why = forbiddenPath(path)
     if (why !== undefined) throw fail('outside', path, why)
     // A name that exists is that file, whatever its letters mean to a pattern.

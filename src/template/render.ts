@@ -44,7 +44,7 @@ export interface RendererOptions {
 type AttachmentRenderer = (row: RowData, data: Readonly<Record<string, unknown>>) => RenderedAttachment | undefined
 
 const PLAIN: CompileOptions = { escape: false }
-const ADDRESS: CompileOptions = { escape: false, through: HOLE }
+const MARKED: CompileOptions = { escape: false, through: HOLE }
 const MARKUP: CompileOptions = { escape: true }
 /** Fields that become headers by themselves. */
 const HEADER_FIELDS = [
@@ -61,12 +61,12 @@ export function createRenderer(options: RendererOptions): Template['render'] {
   const field = (text: string | undefined, how: CompileOptions = PLAIN): Compiled | undefined =>
     text === undefined ? undefined : textEngine.compile(snippet(text), how)
 
-  const from = field(fields.from, ADDRESS)
-  const to = field(fields.to, ADDRESS)
-  const cc = field(fields.cc, ADDRESS)
-  const bcc = field(fields.bcc, ADDRESS)
-  const replyTo = field(fields.replyTo, ADDRESS)
-  const envelopeFrom = field(fields.envelopeFrom, ADDRESS)
+  const from = field(fields.from, MARKED)
+  const to = field(fields.to, MARKED)
+  const cc = field(fields.cc, MARKED)
+  const bcc = field(fields.bcc, MARKED)
+  const replyTo = field(fields.replyTo, MARKED)
+  const envelopeFrom = field(fields.envelopeFrom, MARKED)
   const subject = field(fields.subject) ?? (() => '')
   const locale = field(fields.locale)
   const text = options.text === undefined ? undefined : textEngine.compile(options.text, PLAIN)
@@ -157,7 +157,8 @@ function attachmentRenderer(
   const wanted = (row: RowData, data: Readonly<Record<string, unknown>>): boolean =>
     when === undefined || !/^\s*(|false|no|0)\s*$/i.test(when(row, data))
   if ('path' in one) {
-    const path = field(one.path)
+    // Marked as addresses are: a star in a row's value is a star, not a pattern that fits other people's files.
+    const path = field(one.path, MARKED)
     const name = 'name' in one ? field(one.name) : undefined
     const more = {
       ...('type' in one && one.type !== undefined ? { type: one.type } : {}),
@@ -166,7 +167,7 @@ function attachmentRenderer(
     return (row, data) => {
       if (!wanted(row, data)) return undefined
       const where = path?.(row, data).trim() ?? ''
-      if (where === '' && 'optional' in one && one.optional) return undefined
+      if (where.replace(MARKS, '').trim() === '' && 'optional' in one && one.optional) return undefined
       return { kind: 'file', path: where, ...(name === undefined ? {} : { name: name(row, data) }), ...more }
     }
   }
@@ -197,7 +198,7 @@ function calendarRenderer(
 ): ((row: RowData, data: Readonly<Record<string, unknown>>) => RenderedCalendar) | undefined {
   if (calendar === undefined) return undefined
   const entries = Object.entries(calendar).flatMap(([key, value]) => {
-    const compiled = field(value, key === 'organizer' || key === 'attendee' ? ADDRESS : PLAIN)
+    const compiled = field(value, key === 'organizer' || key === 'attendee' ? MARKED : PLAIN)
     return compiled === undefined ? [] : [[key, compiled] as const]
   })
   return (row, data) =>

@@ -20,6 +20,7 @@ export interface RenderContext {
 export type RenderedAttachment =
   | {
       readonly kind: 'file'
+      /** With marked holes, so that only the template's own `*` is a pattern. Read by `message/project-path.ts`. */
       readonly path: string
       readonly name?: string
       readonly type?: string
@@ -60,8 +61,9 @@ export interface RenderedCalendar {
 
 /**
  * Marks around every value that a row put into an address field (`from`, `to`, `cc`, `bcc`, `replyTo`, `envelopeFrom`,
- * calendar organizer and attendee), so that the address parser can tell the template's own `<`, `,` and `@` from the
- * row's: a name that holds `<eve@example.net>,` stays a name. The marks never occur in the value itself.
+ * calendar organizer and attendee) or into the path of an attachment, so that the template's own `<`, `,`, `@` and `*`
+ * can be told from the row's: a name that holds `<eve@example.net>,` stays a name. The marks never occur in the value
+ * itself.
  */
 export const HOLE_OPEN = '\u{F0000}'
 export const HOLE_CLOSE = '\u{F0001}'
