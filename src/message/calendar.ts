@@ -2,21 +2,12 @@
  * Calendar invitations (RFC 5545, 5546, 6047): the texts of a template checked and built into one event that calendars
  * accept. Owns the UID and the sequence by which an update finds its event; sends nothing.
  */
-import ical, {
-  ICalAlarmType,
-  ICalAttendeeRole,
-  ICalAttendeeStatus,
-  ICalAttendeeType,
-  ICalCalendarMethod,
-  ICalEventStatus,
-  ICalEventTransparency,
-} from 'ical-generator'
-import { Temporal } from 'temporal-polyfill'
-import { tzlib_get_ical_block as zoneBlock } from 'timezones-ical-library'
-import { DataError } from '../errors.ts'
+import ICAL from 'ical.js'
 import type { RenderedCalendar } from '../template/template.ts'
-import { checkZone, localZone, momentOf } from '../zone.ts'
+import { wallTimeOf } from '../zone.ts'
 import { type Mailbox, parseAddressList } from './address.ts'
+import { type EventTime, readDuration, readEventTime, wrong } from './calendar-time.ts'
+import { calendarZone } from './calendar-zone.ts'
 
 export interface CalendarPart {
   /** `REQUEST`, `CANCEL` or `PUBLISH`: goes into the part's Content-Type too. */
@@ -35,174 +26,210 @@ export interface CalendarContext {
   readonly uidSeed: string
 }
 
-const METHODS: Readonly<Record<string, ICalCalendarMethod>> = {
-  REQUEST: ICalCalendarMethod.REQUEST,
-  CANCEL: ICalCalendarMethod.CANCEL,
-  PUBLISH: ICalCalendarMethod.PUBLISH,
-}
+/** What is asked of the recipient: an answer, to strike it out, or nothing. */
+const METHODS = new Set(['REQUEST', 'CANCEL', 'PUBLISH'])
+/** A time as it is written, without a zone of its own: a parameter says which. */
+const FLOATING = ICAL.Timezone.localTimezone
 
-/** @throws DataError that names the field of `calendar:`. */
+/**
+ * One event as a calendar of its own. A time zone that is named stands in it with its rules; without one, and where the
+ * rules cannot say it, times are in UTC, which every program shows on its own clock.
+ *
+ * @throws DataError that names the field of `calendar:`.
+ */
 export function buildCalendar(calendar: RenderedCalendar, context: CalendarContext): CalendarPart {
-  const name = calendar.method.trim().toUpperCase() || 'REQUEST'
-  const method = METHODS[name]
-  if (method === undefined) throw wrong('method', `'${calendar.method}' is none of request, cancel, publish`)
-  if (calendar.summary.trim() === '') throw wrong('summary', 'it is empty')
-  const zone = zoneOf(calendar)
-  const start = readTime('start', calendar.start, zone)
-  const end = readEnd(calendar, start, zone)
-  if (end.at <= start.at) throw wrong('end', `it is not after the start: ${calendar.end ?? calendar.duration}`)
-  const organizer = mailboxOf('organizer', calendar.organizer, context.organizer)
-  const attendee = mailboxOf('attendee', calendar.attendee, context.attendee)
-
-  const events = ical({ method, prodId: { company: 'mailmerge', product: 'mailmerge', language: 'EN' } })
-  if (zone !== 'UTC') events.timezone({ name: null, generator: (tzid) => zoneBlock(tzid)[0] ?? null })
-  const event = events.createEvent({
-    id: calendar.uid?.trim() || context.uidSeed,
-    sequence: readSequence(calendar.sequence),
-    stamp: context.now,
-    start: start.at,
-    end: end.at,
-    allDay: start.allDay,
-    ...(zone === 'UTC' || start.allDay ? {} : { timezone: zone }),
-    summary: oneLine(calendar.summary),
-    description: calendar.description?.trim() || null,
-    location: calendar.location === undefined ? null : oneLine(calendar.location) || null,
-    url: calendar.url?.trim() || null,
-    organizer: { name: organizer.name || organizer.wire, email: organizer.wire },
-    status: method === ICalCalendarMethod.CANCEL ? ICalEventStatus.CANCELLED : ICalEventStatus.CONFIRMED,
-    transparency: ICalEventTransparency.OPAQUE,
-  })
-  if (method !== ICalCalendarMethod.PUBLISH) {
-    event.createAttendee({
-      email: attendee.wire,
-      ...(attendee.name === undefined ? {} : { name: attendee.name }),
-      role: ICalAttendeeRole.REQ,
-      type: ICalAttendeeType.INDIVIDUAL,
-      status: ICalAttendeeStatus.NEEDSACTION,
-      rsvp: method === ICalCalendarMethod.REQUEST,
+  const method = calendar.method.trim().toUpperCase() || 'REQUEST'
+  if (!METHODS.has(method))
+    throw wrong('method', `'${calendar.method.slice(0, 40)}' is none of request, cancel, publish`)
+  const time = timeOf(calendar)
+  const { uid, sequence } = identityOf(calendar, context, method)
+  const summary = line('summary', calendar.summary)
+  if (summary === '') throw wrong('summary', 'it is empty')
+  const event = new ICAL.Component('vevent')
+  event.addPropertyWithValue('uid', uid)
+  event.addPropertyWithValue('sequence', sequence)
+  event.addPropertyWithValue('dtstamp', ICAL.Time.fromJSDate(context.now, true))
+  for (const [name, value] of time.properties) {
+    const property = event.addPropertyWithValue(name, value)
+    if (time.zone !== undefined) property.setParameter('tzid', time.zone.id)
+  }
+  // Outlook takes midnight to midnight for an appointment without it.
+  if (time.days) event.addPropertyWithValue('x-microsoft-cdo-alldayevent', 'TRUE')
+  event.addPropertyWithValue('summary', summary)
+  addText(event, 'description', paragraphs('description', calendar.description))
+  addText(event, 'location', line('location', calendar.location))
+  addUrl(event, calendar.url?.trim())
+  addPerson(event, 'organizer', mailboxOf('organizer', calendar.organizer, context.organizer), {})
+  if (method !== 'PUBLISH') {
+    const attendee = mailboxOf('attendee', calendar.attendee, context.attendee)
+    const answer = method === 'REQUEST' ? { rsvp: 'TRUE' } : {}
+    addPerson(event, 'attendee', attendee, {
+      cutype: 'INDIVIDUAL',
+      role: 'REQ-PARTICIPANT',
+      partstat: 'NEEDS-ACTION',
+      ...answer,
     })
   }
-  const alarm = calendar.alarm?.trim()
-  if (alarm)
-    event.createAlarm({
-      type: ICalAlarmType.display,
-      trigger: readDuration('alarm', alarm).total('seconds'),
-      description: oneLine(calendar.summary),
-    })
-  const text = events.toString()
+  event.addPropertyWithValue('status', method === 'CANCEL' ? 'CANCELLED' : 'CONFIRMED')
+  event.addPropertyWithValue('transp', 'OPAQUE')
+  addAlarm(event, calendar.alarm?.trim(), summary)
+  const head = 'BEGIN:VCALENDAR\r\nPRODID:-//mailmerge//mailmerge//EN\r\nVERSION:2.0\r\nCALSCALE:GREGORIAN\r\n'
   return {
-    method: name,
-    text: text.endsWith('\r\n') ? text : `${text}\r\n`,
-    fileName: name === 'CANCEL' ? 'cancel.ics' : 'invite.ics',
+    method,
+    text: `${head}METHOD:${method}\r\n${time.zone?.block ?? ''}${folded(event.toString())}\r\nEND:VCALENDAR\r\n`,
+    fileName: method === 'CANCEL' ? 'cancel.ics' : 'invite.ics',
   }
 }
 
-function zoneOf(calendar: RenderedCalendar): string {
-  const zone = calendar.timeZone?.trim()
-  if (!zone) return localZone()
-  try {
-    return checkZone(zone)
-  } catch {
-    throw wrong('timeZone', `'${zone}' is no time zone; zones have names like Europe/Paris`)
-  }
+/** An update and a cancellation find their event by its UID, so the template has to give one that stays. */
+function identityOf(
+  calendar: RenderedCalendar,
+  context: CalendarContext,
+  method: string,
+): { readonly uid: string; readonly sequence: number } {
+  const given = line('uid', calendar.uid)
+  if (Buffer.byteLength(given) > 255) throw wrong('uid', 'it is longer than 255 octets')
+  const written = calendar.sequence?.trim()
+  if (written && !/^\d{1,9}$/.test(written))
+    throw wrong('sequence', `'${written.slice(0, 40)}' is no whole number; raise it by one with each update`)
+  const sequence = Number(written || (method === 'CANCEL' ? 1 : 0))
+  if (given === '' && method === 'CANCEL')
+    throw wrong(
+      'uid',
+      'a cancellation needs the uid of its invitation; give both the same, as party-{{id}}@example.com',
+    )
+  if (given === '' && sequence > 0)
+    throw wrong('uid', 'an update needs the uid of its invitation; give both the same, as party-{{id}}@example.com')
+  return { uid: given || context.uidSeed, sequence }
 }
 
-interface Time {
-  readonly at: Date
-  readonly allDay: boolean
-  readonly date?: Temporal.PlainDate
+/** DTSTART and DTEND as they stand in the event, and the block of the zone that they are in. */
+interface WrittenTime {
+  readonly properties: readonly (readonly [name: 'dtstart' | 'dtend', value: ICAL.Time])[]
+  readonly days: boolean
+  readonly zone?: { readonly block: string; readonly id: string }
 }
 
-function readTime(field: string, text: string, zone: string): Time {
-  const value = text.trim()
-  if (/^\d{4}-\d\d-\d\d$/.test(value)) {
-    const date = parse(field, value, () => Temporal.PlainDate.from(value, { overflow: 'reject' }))
-    // A day has no zone: the generator reads the day from local time.
-    return { at: new Date(date.year, date.month - 1, date.day), allDay: true, date }
+/** Most rows of a campaign are invited to the same hour. */
+const written = new Map<string, WrittenTime>()
+const KEPT_TIMES = 500
+
+function timeOf(calendar: RenderedCalendar): WrittenTime {
+  const key = `${calendar.start}\n${calendar.end}\n${calendar.duration}\n${calendar.timeZone}`
+  let time = written.get(key)
+  if (time === undefined) {
+    time = writeTime(readEventTime(calendar))
+    if (written.size >= KEPT_TIMES) written.clear()
+    written.set(key, time)
   }
-  const iso = value.replace(' ', 'T').replace(/T(\d):/, 'T0$1:')
-  if (/([zZ]|[+-]\d\d:?\d\d)$/.test(iso)) {
-    const at = new Date(iso)
-    if (!Number.isNaN(at.getTime())) return { at, allDay: false }
-  }
-  return {
-    at: momentOf(
-      parse(field, value, () => Temporal.PlainDateTime.from(iso, { overflow: 'reject' })),
-      zone,
-    ).at,
-    allDay: false,
-  }
+  return time
 }
 
-function parse<T>(field: string, value: string, read: () => T): T {
-  try {
-    return read()
-  } catch {
-    throw wrong(field, `'${value}' is no time; write 2026-12-11 19:00, or 2026-12-11 for a whole day`)
+function writeTime(time: EventTime): WrittenTime {
+  if (time.kind === 'days') {
+    const day = ({ year, month, day }: typeof time.start): ICAL.Time =>
+      new ICAL.Time({ year, month, day, isDate: true }, FLOATING)
+    const properties = [['dtstart', day(time.start)] as const, ['dtend', day(time.end)] as const]
+    return { properties, days: true }
   }
+  const { start, end, zone } = time
+  const known = zone === undefined || zone === 'UTC' ? undefined : calendarZone(zone, [start, end])
+  const moment = (at: Date): ICAL.Time => {
+    if (zone === undefined || known === undefined) return ICAL.Time.fromJSDate(at, true)
+    const { year, month, day, hour, minute, second } = wallTimeOf(at, zone)
+    return new ICAL.Time({ year, month, day, hour, minute, second, isDate: false }, FLOATING)
+  }
+  const properties = [['dtstart', moment(start)] as const, ['dtend', moment(end)] as const]
+  return { properties, days: false, ...(known === undefined ? {} : { zone: known }) }
 }
 
-function readEnd(calendar: RenderedCalendar, start: Time, zone: string): Time {
-  if (calendar.end?.trim()) {
-    const end = readTime('end', calendar.end, zone)
-    if (end.allDay !== start.allDay) throw wrong('end', 'start and end must both be days or both be times')
-    // For people the last day is part of the event; for the standard the end is the day after.
-    return end.allDay ? { ...end, at: new Date(end.at.getFullYear(), end.at.getMonth(), end.at.getDate() + 1) } : end
-  }
-  if (calendar.duration?.trim()) {
-    return {
-      at: new Date(start.at.getTime() + readDuration('duration', calendar.duration.trim()).total('milliseconds')),
-      allDay: false,
-    }
-  }
-  if (start.allDay)
-    return { at: new Date(start.at.getFullYear(), start.at.getMonth(), start.at.getDate() + 1), allDay: true }
-  return { at: new Date(start.at.getTime() + 3_600_000), allDay: false }
+function addText(event: ICAL.Component, name: string, text: string): void {
+  if (text !== '') event.addPropertyWithValue(name, text)
 }
 
-/** `90m`, `1h30m`, `2 hours`, `PT1H30M`. */
-function readDuration(field: string, text: string): Temporal.Duration {
-  const match = /^(?:(\d+)\s*d(?:ays?)?)?\s*(?:(\d+)\s*h(?:ours?)?)?\s*(?:(\d+)\s*m(?:in(?:ute)?s?)?)?$/i.exec(text)
-  if (match !== null && text !== '') {
-    const [, days, hours, minutes] = match
-    return Temporal.Duration.from({ hours: Number(days ?? 0) * 24 + Number(hours ?? 0), minutes: Number(minutes ?? 0) })
-  }
-  try {
-    return Temporal.Duration.from(text)
-  } catch {
-    throw wrong(field, `'${text}' is no duration; write 90m, 1h30m or PT90M`)
-  }
+function addUrl(event: ICAL.Component, text: string | undefined): void {
+  if (!text) return
+  if (!/^https?:\/\/\S+$/i.test(text) || !URL.canParse(text))
+    throw wrong('url', `'${text.slice(0, 60)}' is no web address; it begins with https://`)
+  event.addPropertyWithValue('url', new URL(text).href)
 }
 
-function readSequence(text: string | undefined): number {
-  const value = text?.trim() || '0'
-  if (!/^\d{1,9}$/.test(value))
-    throw wrong('sequence', `'${value}' is no whole number; raise it by one with each update`)
-  return Number(value)
+function addPerson(
+  event: ICAL.Component,
+  name: 'organizer' | 'attendee',
+  mailbox: Mailbox,
+  parameters: Readonly<Record<string, string>>,
+): void {
+  const property = event.addPropertyWithValue(name, `mailto:${mailtoPath(mailbox.wire)}`)
+  for (const [key, value] of Object.entries(parameters)) property.setParameter(key, value)
+  // A parameter has no way to hold a double quote that all programs read (RFC 6868 is too young for many).
+  const shown = line(name, mailbox.name).replaceAll('"', "'").replaceAll('^', ' ')
+  property.setParameter('cn', shown || mailbox.wire)
+}
+
+/** RFC 6068 section 2: what is not plain is percent-encoded. */
+function mailtoPath(address: string): string {
+  return address.replace(/[^A-Za-z0-9.!$'*+/=^_`{|}~@-]/gu, encodeURIComponent)
+}
+
+function addAlarm(event: ICAL.Component, text: string | undefined, summary: string): void {
+  if (!text) return
+  const before = readDuration('alarm', text)
+  const alarm = new ICAL.Component('valarm')
+  alarm.addPropertyWithValue('action', 'DISPLAY')
+  alarm.addPropertyWithValue('description', summary)
+  const { weeks, days, hours, minutes, seconds } = before
+  alarm.addPropertyWithValue(
+    'trigger',
+    ICAL.Duration.fromData({ isNegative: true, days: weeks * 7 + days, hours, minutes, seconds }),
+  )
+  event.addSubcomponent(alarm)
 }
 
 function mailboxOf(field: string, marked: string | undefined, otherwise: Mailbox): Mailbox {
   if (!marked?.trim()) return otherwise
   const { mailboxes, faults } = parseAddressList(marked)
   const [mailbox] = mailboxes
-  if (mailbox === undefined || faults.length > 0) throw wrong(field, faults[0] ?? 'it is empty')
-  return mailbox
+  if (faults[0] !== undefined) throw wrong(field, faults[0])
+  if (mailboxes.length > 1) throw wrong(field, 'there is more than one address in it')
+  return mailbox ?? otherwise
 }
 
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim()
+/** A text of one line. */
+function line(field: string, text: string | undefined): string {
+  return paragraphs(field, text).replace(/\s+/gu, ' ')
 }
 
-function wrong(field: string, what: string): DataError {
-  const message = `calendar.${field}: ${what}`
-  return new DataError(message, {
-    problems: [
-      {
-        severity: 'error',
-        code: 'bad-calendar',
-        message,
-        hint: 'Mend it in calendar: of the template, or in the cell it comes from.',
-      },
-    ],
-  })
+/** A text whose line breaks stay. Other control characters have no place in a calendar (RFC 5545 section 3.1). */
+function paragraphs(field: string, text: string | undefined): string {
+  const value = (text ?? '').replace(/\r\n?|[\u0085\u2028\u2029]/g, '\n').trim()
+  if (/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/.test(value)) throw wrong(field, 'it holds a control character')
+  return value.toWellFormed()
+}
+
+/**
+ * Lines of at most 75 octets (RFC 5545 section 3.1), never cut within a character. The library's own folding is an octet
+ * too long in places.
+ */
+function folded(text: string): string {
+  return text
+    .replaceAll('\r\n ', '')
+    .split('\r\n')
+    .map((whole) => (Buffer.byteLength(whole) <= 75 ? whole : fold(whole)))
+    .join('\r\n')
+}
+
+function fold(whole: string): string {
+  let out = ''
+  let room = 75
+  for (const character of whole) {
+    const size = Buffer.byteLength(character)
+    if (size > room) {
+      out += '\r\n '
+      room = 74
+    }
+    out += character
+    room -= size
+  }
+  return out
 }

@@ -114,7 +114,10 @@ export function createRenderer(options: RendererOptions): Template['render'] {
     // Images that only the text part asked for are nobody's.
     images.length = 0
     if (html !== undefined) rendered.html = html(row, data)
-    if (calendar !== undefined) rendered.calendar = calendar(row, data)
+    if (calendar !== undefined) {
+      const written = calendar(row, data)
+      rendered.calendar = written.timeZone?.trim() ? written : { ...written, timeZone: helpers.timeZone }
+    }
     if (images.length > 0)
       rendered.inline = [...inline, ...images.map((image) => ({ kind: 'content', ...image }) as const)]
     return rendered
