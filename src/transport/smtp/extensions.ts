@@ -32,7 +32,7 @@ export function readExtensions(lines: readonly string[]): Extensions {
     eightBitMime: find('8BITMIME') !== undefined,
     smtputf8: find('SMTPUTF8') !== undefined,
     size: size !== undefined,
-    maxSize: Number(size?.[1]) > 0 ? Number(size?.[1]) : 0,
+    maxSize: Math.max(0, Number(size?.[1]) || 0),
     ...(maxMessages === undefined ? {} : { maxMessages }),
     ...(maxRecipients === undefined ? {} : { maxRecipients }),
   }

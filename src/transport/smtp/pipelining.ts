@@ -11,17 +11,26 @@ const REMEMBERED_MS = 7 * 86_400_000
 
 export function pickLevel(allowed: Pipelining, offered: boolean, lmtp: boolean): Pipelining {
   if (!offered) return 0
-  // LMTP answers once a recipient: one message at a time keeps that simple.
+  // LMTP answers once a recipient: one message at a time keeps that simple, and its server is near.
   return lmtp && allowed > 1 ? 1 : allowed
 }
 
-/** The level that settings and memory allow together. */
+/** The level that settings and memory allow together: the lower one. */
 export function allowedLevel(setting: 'auto' | Pipelining, memory: ServerMemory, now: Date): Pipelining {
-  if (setting !== 'auto') return setting
+  const wanted = setting === 'auto' ? 2 : setting
   const { pipelining, pipeliningUntil } = memory
-  return pipelining === undefined || (pipeliningUntil !== undefined && pipeliningUntil <= now) ? 2 : pipelining
+  if (pipelining === undefined || (pipeliningUntil !== undefined && pipeliningUntil <= now)) return wanted
+  return lower(pipelining, wanted)
 }
 
 export function fallenBack(memory: ServerMemory, level: Pipelining, now: Date): ServerMemory {
-  return { ...memory, pipelining: level, pipeliningUntil: new Date(now.getTime() + REMEMBERED_MS) }
+  const { pipelining, pipeliningUntil } = memory
+  const known = pipeliningUntil === undefined || pipeliningUntil > now ? (pipelining ?? 2) : 2
+  const until = new Date(now.getTime() + REMEMBERED_MS)
+  return { ...memory, pipelining: lower(known, level), pipeliningUntil: until }
+}
+
+function lower(one: Pipelining, other: Pipelining): Pipelining {
+  if (one < other) return one
+  return other
 }

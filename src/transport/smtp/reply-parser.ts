@@ -6,12 +6,16 @@ import type { Reply } from '../transport.ts'
 
 const MAX_LINE = 4096
 const MAX_REPLY = 65_536
+const MAX_TEXT = 500
 const SHAPE = /^[2-5][0-5][0-9](?:[ -]|$)/
 const ENHANCED = /^([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)/
+const PLAIN = /^[\u0020-\u007E]*$/
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
+const EVERY_UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 export interface ReplySink {
   reply(reply: Reply): void
-  /** What came is no reply, and nothing after it can be trusted. */
+  /** What came is no reply, and nothing after it can be trusted. Called once at most; no reply follows. */
   broken(reason: string): void
 }
 
@@ -26,14 +30,10 @@ export class ReplyParser {
     this.#sink = sink
   }
 
-  /** True when nothing of an unfinished reply is held. */
-  get idle(): boolean {
-    return this.#rest === '' && this.#lines.length === 0
-  }
-
   push(chunk: Buffer): void {
     if (this.#broken) return
-    const text = this.#rest === '' ? chunk.toString('latin1') : this.#rest + chunk.toString('latin1')
+    const came = chunk.toString('latin1')
+    const text = this.#rest === '' ? came : this.#rest + came
     let start = 0
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
       // A line that ends in LF alone is read too: it is the server's text, and nothing of ours depends on it.
@@ -47,24 +47,24 @@ export class ReplyParser {
   }
 
   #line(line: string): void {
-    if (line.length > MAX_LINE) return this.#fail('a reply line of more than 4,096 octets')
-    if (!SHAPE.test(line)) return this.#fail(`'${readable(line)}', which is no reply`)
+    if (line.length > MAX_LINE) return this.#fail(`a reply line of more than ${MAX_LINE} octets`)
+    if (!SHAPE.test(line)) return this.#fail(`'${readable(line).slice(0, 80)}', which is no reply`)
+    // A CR in a line is two lines to some and one to others.
+    if (line.includes('\r')) return this.#fail('a bare CR in a reply')
     this.#size += line.length
-    if (this.#size > MAX_REPLY) return this.#fail('a reply of more than 64 KiB')
-    const first = this.#lines[0]
+    if (this.#size > MAX_REPLY) return this.#fail(`a reply of more than ${MAX_REPLY} octets`)
+    const [first] = this.#lines
     if (first !== undefined && first.slice(0, 3) !== line.slice(0, 3)) return this.#fail('a reply with two codes')
     if (line.charCodeAt(3) === 45) {
       this.#lines.push(line)
       return
     }
-    const lines = this.#lines
     this.#size = 0
-    if (first === undefined) this.#sink.reply(toReply([line]))
-    else {
-      this.#lines = []
-      lines.push(line)
-      this.#sink.reply(toReply(lines))
-    }
+    if (first === undefined) return this.#sink.reply(oneLineReply(line))
+    const lines = this.#lines
+    this.#lines = []
+    lines.push(line)
+    this.#sink.reply(toReply(lines))
   }
 
   #fail(what: string): void {
@@ -75,30 +75,39 @@ export class ReplyParser {
   }
 }
 
+function oneLineReply(line: string): Reply {
+  const code = Number(line.slice(0, 3))
+  const text = line.slice(4)
+  const enhanced = enhancedCode(text, line.charCodeAt(0))
+  if (enhanced === undefined) return { code, text: readable(text.trim()) }
+  return { code, enhanced, text: readable(text.slice(enhanced.length).trim()) }
+}
+
 function toReply(lines: readonly string[]): Reply {
-  const code = Number((lines[0] ?? '').slice(0, 3))
-  const text = lines.length === 1 ? (lines[0] ?? '').slice(4) : lines.map((line) => line.slice(4)).join(' ')
-  const match = ENHANCED.exec(text)
-  // An enhanced code of another class than the reply's is worth nothing (RFC 2034 section 4).
-  if (match !== null && match[1] === String(code)[0]) {
-    const rest =
-      lines.length === 1
-        ? text.slice(match[0].length)
-        : lines.map((line) => line.slice(4).replace(ENHANCED, '')).join(' ')
-    return { code, enhanced: match[0], text: readable(rest.trim()) }
-  }
-  return { code, text: readable(text.trim()) }
+  const [first = ''] = lines
+  const enhanced = enhancedCode(first.slice(4), first.charCodeAt(0))
+  const texts = lines.map((line) => line.slice(4))
+  const parts = enhanced === undefined ? texts : texts.map((text) => text.replace(ENHANCED, '').trim())
+  const text = readable(parts.join(' ').trim())
+  return enhanced === undefined
+    ? { code: Number(first.slice(0, 3)), text }
+    : { code: Number(first.slice(0, 3)), enhanced, text }
+}
+
+/** An enhanced code of another class than the reply's is worth nothing (RFC 2034 section 4). */
+function enhancedCode(text: string, firstDigit: number): string | undefined {
+  if (text.charCodeAt(0) !== firstDigit || text.charCodeAt(1) !== 46) return undefined
+  return ENHANCED.exec(text)?.[0]
 }
 
 /** A server's text for people: UTF-8 where it is, no control characters, not too long. */
 export function readable(text: string): string {
+  if (text.length <= MAX_TEXT && PLAIN.test(text)) return text
   let decoded = text
-  if (/[\u0080-\u00FF]/.test(text)) {
+  if (/[\u0080-\u00FF]/.test(text) && !/[^\u0000-\u00FF]/.test(text)) {
     const utf8 = Buffer.from(text, 'latin1').toString('utf8')
     decoded = utf8.includes('\uFFFD') ? text : utf8
   }
-  const safe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(decoded)
-    ? decoded.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
-    : decoded
-  return safe.length > 500 ? `${safe.slice(0, 497)}...` : safe
+  const safe = UNSAFE.test(decoded) ? decoded.replace(EVERY_UNSAFE, ' ') : decoded
+  return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT - 3)}...` : safe
 }

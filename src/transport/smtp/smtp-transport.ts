@@ -1,12 +1,17 @@
-/** SMTP and LMTP as a transport: lanes are connections. Owns what is learnt of a server and kept for the next time. */
+/**
+ * SMTP and LMTP as a transport: lanes are connections. Owns what is learnt of a server and kept for the next time, and that a
+ * login is tried once: the first one alone, and none after one that was refused.
+ */
 import type { SmtpSettings } from '../../config/settings.ts'
+import { LoginError } from '../../errors.ts'
 import type { ServerMemory } from '../../ledger/ledger.ts'
 import type { Lane, ServerReport, Transport } from '../transport.ts'
-import { type DialogueLine, openSocket } from './authenticated-socket.ts'
-import { allowedLevel, fallenBack } from './pipelining.ts'
+import { type AuthenticatedSocket, type DialogueLine, openSocket } from './authenticated-socket.ts'
+import { allowedLevel, fallenBack, type Pipelining } from './pipelining.ts'
 import { createSession } from './session.ts'
 
 export interface SmtpTransportOptions {
+  /** What is known of servers, by `host:port`. */
   readonly memory?: {
     get(server: string): Promise<ServerMemory>
     set(server: string, memory: ServerMemory): Promise<void>
@@ -18,11 +23,24 @@ export interface SmtpTransportOptions {
   readonly now?: () => Date
 }
 
+/** A server that takes fewer messages a connection than this is not asked less than it takes: it says so by itself. */
+const LEAST_MESSAGES = 2
+
+/**
+ * A transport that speaks SMTP (RFC 5321), or LMTP (RFC 2033) where the settings say so. Nothing is connected until a lane is
+ * opened.
+ *
+ * @example
+ * const transport = createSmtpTransport(settings.smtp)
+ * const lane = await transport.open()
+ * await lane.run(feed)
+ */
 export function createSmtpTransport(settings: SmtpSettings, options: SmtpTransportOptions = {}): Transport {
   const server = `${settings.host}:${settings.port}`
   const now = options.now ?? (() => new Date())
+  const connect = oneLoginFirst(settings, options.dialogue)
+  const said = new Set<Pipelining>()
   let memory: ServerMemory | undefined
-  const said = new Set<string>()
 
   async function recall(): Promise<ServerMemory> {
     memory ??= (await options.memory?.get(server)) ?? {}
@@ -35,50 +53,101 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
     options.memory?.set(server, changed).catch(() => {})
   }
 
+  function fellBack(level: Pipelining, reason: string): void {
+    remember(fallenBack(memory ?? {}, level, now()))
+    if (said.has(level)) return
+    said.add(level)
+    const how = level === 1 ? 'pipelining within messages only' : 'one command at a time'
+    options.note?.(`${server}: ${how} from now on (${reason})`)
+  }
+
   return {
     name: `${settings.lmtp ? 'lmtp' : settings.security === 'tls' ? 'smtps' : 'smtp'}://${server}`,
     async open(signal): Promise<Lane> {
+      await recall()
+      const connection = await connect(signal)
       const known = await recall()
-      const connection = await openSocket(settings, options.dialogue, signal)
-      const limit = Math.min(
-        settings.messagesPerConnection ?? Number.POSITIVE_INFINITY,
-        known.messagesPerConnection ?? Number.POSITIVE_INFINITY,
+      const limits = [settings.messagesPerConnection, known.messagesPerConnection].filter(
+        (limit) => limit !== undefined,
       )
       return createSession({
         connection,
         timeouts: settings.timeouts,
         lmtp: settings.lmtp,
-        pipelining: allowedLevel(settings.pipelining, memory ?? known, now()),
-        ...(limit === Number.POSITIVE_INFINITY ? {} : { messagesPerConnection: limit }),
-        onFallback: (level, reason) => {
-          if ((memory?.pipelining ?? 2) > level || memory?.pipelining === undefined)
-            remember(fallenBack(memory ?? {}, level, now()))
-          const text = level === 1 ? 'pipelining within messages only' : 'one command at a time'
-          if (!said.has(text)) options.note?.(`${server}: ${text} from now on (${reason})`)
-          said.add(text)
+        pipelining: allowedLevel(settings.pipelining, known, now()),
+        ...(limits.length === 0 ? {} : { messagesPerConnection: Math.min(...limits) }),
+        onFallback: fellBack,
+        onMessageLimit: (count) => {
+          if (count >= LEAST_MESSAGES) remember({ ...memory, messagesPerConnection: count })
         },
-        onMessageLimit: (count) => remember({ ...memory, messagesPerConnection: count }),
         ...(options.dialogue === undefined ? {} : { dialogue: options.dialogue }),
       })
     },
     async verify(): Promise<ServerReport> {
-      const { socket, extensions, secure, authenticated, greeting } = await openSocket(settings, options.dialogue)
-      const protocol = 'getProtocol' in socket ? socket.getProtocol() : null
-      const cipher = 'getCipher' in socket ? socket.getCipher().name : undefined
-      socket.end('QUIT\r\n')
-      socket.on('error', () => {})
-      socket.resume()
-      setTimeout(() => socket.destroy(), 1000).unref()
-      return {
-        server,
-        greeting,
-        secure,
-        ...(protocol === null ? {} : { tls: `${protocol}${cipher === undefined ? '' : `, ${cipher}`}` }),
-        authenticated,
-        extensions: extensions.lines,
-        ...(extensions.maxSize > 0 ? { size: extensions.maxSize } : {}),
-      }
+      const connection = await connect()
+      const found = report(server, connection)
+      leave(connection)
+      return found
     },
     async close() {},
+  }
+}
+
+/** Connects; where there is a login, the first connection goes alone, so that a wrong password is tried once. */
+function oneLoginFirst(
+  settings: SmtpSettings,
+  dialogue: DialogueLine | undefined,
+): (signal?: AbortSignal) => Promise<AuthenticatedSocket> {
+  let accepted = settings.user === undefined
+  let refused: LoginError | undefined
+  let turn: Promise<void> = Promise.resolve()
+
+  async function connect(signal?: AbortSignal): Promise<AuthenticatedSocket> {
+    if (refused !== undefined) throw refused
+    try {
+      const connection = await openSocket(settings, dialogue, signal)
+      accepted = true
+      return connection
+    } catch (error) {
+      if (error instanceof LoginError) refused = error
+      throw error
+    }
+  }
+
+  return async (signal) => {
+    if (accepted) return connect(signal)
+    const before = turn
+    const { promise, resolve } = Promise.withResolvers<void>()
+    turn = promise
+    try {
+      await before
+      return await connect(signal)
+    } finally {
+      resolve()
+    }
+  }
+}
+
+/** Says goodbye without waiting for long. */
+function leave({ socket }: AuthenticatedSocket): void {
+  socket.end('QUIT\r\n')
+  socket.resume()
+  setTimeout(() => socket.destroy(), 1000).unref()
+}
+
+function report(
+  server: string,
+  { socket, greeting, secure, authenticated, extensions }: AuthenticatedSocket,
+): ServerReport {
+  const protocol = 'getProtocol' in socket ? socket.getProtocol() : null
+  const cipher = 'getCipher' in socket ? socket.getCipher().name : undefined
+  return {
+    server,
+    ...(greeting === '' ? {} : { greeting }),
+    secure,
+    ...(protocol === null ? {} : { tls: cipher === undefined ? protocol : `${protocol}, ${cipher}` }),
+    authenticated,
+    extensions: extensions.lines,
+    ...(extensions.maxSize > 0 ? { size: extensions.maxSize } : {}),
   }
 }
