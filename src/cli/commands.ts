@@ -1,12 +1,27 @@
 /** All commands, in the order of the help. A new command is a new file and a line here. */
 import { cancel } from './cancel.ts'
 import type { Command } from './command.ts'
+import { forget } from './forget.ts'
 import { init } from './init.ts'
+import { prune } from './prune.ts'
 import { report } from './report.ts'
 import { resume } from './resume.ts'
 import { retry } from './retry.ts'
 import { run } from './run.ts'
 import { status } from './status.ts'
+import { suppress } from './suppress.ts'
 import { verify } from './verify.ts'
 
-export const COMMANDS: readonly Command[] = [init, run, resume, retry, cancel, status, report, verify]
+export const COMMANDS: readonly Command[] = [
+  init,
+  run,
+  resume,
+  retry,
+  cancel,
+  status,
+  report,
+  suppress,
+  forget,
+  prune,
+  verify,
+]

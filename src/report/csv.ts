@@ -37,6 +37,11 @@ export function csvLine(row: ResultRow): string {
   ].join(',')}\r\n`
 }
 
+/** Texts as one line of CSV, safe to open in a spreadsheet. */
+export function csvCells(values: readonly string[]): string {
+  return `${values.map(cell).join(',')}\r\n`
+}
+
 /** What a spreadsheet takes for a formula: these signs, in full width too, behind blanks, quotes or invisible characters. */
 const FORMULA = /^[\s'"\p{Cc}\p{Cf}]*[=+\-@\t\r|%\uFF1D\uFF0B\uFF0D\uFF20]/u
 /** A cell that a spreadsheet with another list separator would begin in the middle of ours. */

@@ -8,6 +8,7 @@ import { decodeInput } from './decode.ts'
 import { type Input, openInput } from './input.ts'
 import { openJson } from './json.ts'
 import { kindOf, refuseBinary } from './kind.ts'
+import { isLines, openLines } from './lines.ts'
 import type { Source } from './source.ts'
 import { openSql } from './sql.ts'
 import { openWorkbook } from './workbook.ts'
@@ -23,6 +24,8 @@ export interface OpenOptions {
   readonly timeZone?: string
   /** Handlebars for computed columns, with the helpers that they may use. */
   readonly handlebars?: HandlebarsEnvironment
+  /** Take a file of one address or `@domain` a line for a list too; its only column gets this name. */
+  readonly lines?: string
 }
 
 /**
@@ -53,13 +56,19 @@ async function openPlain(settings: SourceSettings, options: OpenOptions, locale:
   const input = await openInput(settings.path, cwd, options.stdin ?? process.stdin)
   const kind = kindOf(input, settings.format)
   if (kind === 'workbook') return openWorkbook(input, { ...sheetOptions(settings), locale })
-  return openText(input, kind, settings)
+  return openText(input, kind, settings, options.lines)
 }
 
-async function openText(input: Input, kind: 'csv' | 'json' | 'ndjson', settings: SourceSettings): Promise<Source> {
+async function openText(
+  input: Input,
+  kind: 'csv' | 'json' | 'ndjson',
+  settings: SourceSettings,
+  lines: string | undefined,
+): Promise<Source> {
   const text = await decodeInput(input, settings.encoding)
   refuseBinary(input.name, text.head)
   if (kind !== 'csv') return openJson(input, text, kind)
+  if (lines !== undefined && isLines(text.head)) return openLines(input, text, lines)
   const { delimiter, headerRow } = settings
   return openCsv(input, text, {
     ...(delimiter === undefined ? {} : { delimiter }),
