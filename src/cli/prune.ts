@@ -10,12 +10,15 @@ export const prune: Command = {
   epilogue:
     'Suppressions stay. A campaign of a name that was pruned is not sent again by itself: it has forgotten who had it.',
   options: {
-    'older-than': { type: 'string', demandOption: true, describe: 'Age of the last run of a campaign: 90d, 12w' },
+    'older-than': { type: 'string', describe: 'Age of the last run of a campaign: 90d, 12w' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {
     const { out } = context
-    const age = args.text('olderThan') ?? ''
+    const age = args.text('olderThan')
+    if (age === undefined) {
+      throw new UsageError('prune needs --older-than', { hint: 'For example: mailmerge prune --older-than 90d' })
+    }
     const { DURATION_HINT, readDuration } = await import('../config/duration.ts')
     const milliseconds = readDuration(age)
     if (milliseconds === undefined) {
