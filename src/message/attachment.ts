@@ -28,7 +28,7 @@ export interface AttachmentStore {
   ): readonly LoadedPart[] | Promise<readonly LoadedPart[]>
   /**
    * The same checks without reading content, for planning: facts of the files of attachments, then of images. What is
-   * made from the row has no facts.
+   * made from the row has no facts, but a PDF is known to be drawable.
    */
   inspect(
     attachments: readonly RenderedAttachment[],
@@ -169,6 +169,12 @@ export function createAttachmentStore(options: AttachmentStoreOptions): Attachme
     }
   }
 
+  /** What cannot be drawn is known before anything is sent. */
+  async function checkDrawing(source: string): Promise<void> {
+    const { checkPdf } = await import('./pdf.ts')
+    await checkPdf(source, options)
+  }
+
   /** The facts at hand of all files that are wanted; undefined when one has to be looked at. */
   function readyFacts(wanted: readonly Wanted[]): readonly ProjectFile[] | undefined {
     const lists = wanted.map(({ path }) => known.get(path))
@@ -225,7 +231,17 @@ export function createAttachmentStore(options: AttachmentStoreOptions): Attachme
     },
     inspect(attachments, inline) {
       const wanted = wantedFiles(attachments, inline)
-      return readyFacts(wanted) ?? findFacts(wanted)
+      const documents = attachments.filter((one) => one.kind === 'pdf')
+      if (documents.length === 0) return readyFacts(wanted) ?? findFacts(wanted)
+      return Promise.allSettled([findFacts(wanted), ...documents.map(({ source }) => checkDrawing(source))]).then(
+        ([facts, ...drawings]) => {
+          const failures = [facts, ...drawings].flatMap((one) =>
+            one.status === 'rejected' ? [one.reason as unknown] : [],
+          )
+          if (facts.status === 'rejected' || failures.length > 0) throw together(failures)
+          return facts.value
+        },
+      )
     },
   }
 }

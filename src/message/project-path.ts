@@ -7,7 +7,7 @@ import { DataError } from '../errors.ts'
 import { HOLE_CLOSE, HOLE_OPEN } from '../template/template.ts'
 
 /** What a file is wanted for; begins the codes of its problems and stands in their texts. */
-export type FilePurpose = 'attachment' | 'image'
+export type FilePurpose = 'attachment' | 'image' | 'font'
 
 /** Why a path cannot be a file of the project, whatever is there; undefined when it may be one. */
 export function forbiddenPath(path: string): string | undefined {
@@ -104,6 +104,7 @@ const HINTS: Readonly<Record<string, string>> = {
   attachment:
     'Attachment paths start at the project folder and stay in it; attachments.roots in mailmerge.yaml opens another.',
   image: 'Image paths start at the project folder and stay in it.',
+  font: 'Font paths start at the project folder and stay in it.',
 }
 
 /** The error for a file that cannot be had: `bad('image', 'missing', 'a.png', 'does not exist')`. */

@@ -176,7 +176,8 @@ function attachmentRenderer(
   }
   const name = field(one.name)
   if ('pdf' in one) {
-    const source = options.textEngine.compile(options.look(options.attachmentTemplate(one.pdf)), PLAIN)
+    // Marked too: a value is text in the document, whatever it would mean in Markdown.
+    const source = options.textEngine.compile(options.look(options.attachmentTemplate(one.pdf)), MARKED)
     return (row, data) =>
       wanted(row, data) ? { kind: 'pdf', name: name?.(row, data) ?? '', source: source(row, data) } : undefined
   }

@@ -27,7 +27,7 @@ export type RenderedAttachment =
       readonly optional?: boolean
     }
   | { readonly kind: 'content'; readonly name: string; readonly type?: string; readonly content: string | Uint8Array }
-  /** A PDF drawn from rendered HTML-free markup (see `message/pdf.ts`). */
+  /** A PDF drawn from Markdown with marked holes (see `message/pdf.ts`). */
   | { readonly kind: 'pdf'; readonly name: string; readonly source: string }
 
 /** An image that the HTML shows by `cid:`. */
@@ -61,9 +61,9 @@ export interface RenderedCalendar {
 
 /**
  * Marks around every value that a row put into an address field (`from`, `to`, `cc`, `bcc`, `replyTo`, `envelopeFrom`,
- * calendar organizer and attendee) or into the path of an attachment, so that the template's own `<`, `,`, `@` and `*`
- * can be told from the row's: a name that holds `<eve@example.net>,` stays a name. The marks never occur in the value
- * itself.
+ * calendar organizer and attendee), the path of an attachment or the source of a PDF, so that the template's own `<`,
+ * `,`, `@` and `*` can be told from the row's: a name that holds `<eve@example.net>,` stays a name. The marks never occur
+ * in the value itself.
  */
 export const HOLE_OPEN = '\u{F0000}'
 export const HOLE_CLOSE = '\u{F0001}'
