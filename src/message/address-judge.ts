@@ -12,7 +12,7 @@ const COMMON =
 const ATOM = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u{80}-\u{10FFFF}-]+$/u
 const QUOTED = /^"(?:[^"\\\u0000-\u001F\u007F]|\\[\u0020-\u007E])*"$/
 /** Control characters, separators and direction marks, which hide what an address is; what is no character at all. */
-export const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Cn}\u{FFFD}]/u
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Cn}\u{FFFD}]/u
 /** No address is as long, so that a cell of megabytes costs nothing. */
 const ABSURD = 2_000
 

@@ -28,11 +28,11 @@ export interface DocumentFonts {
 
 const require = createRequire(import.meta.url)
 const FILES: Readonly<Record<Face, string>> = {
-  plain: 'DejaVuSans.ttf',
-  strong: 'DejaVuSans-Bold.ttf',
-  em: 'DejaVuSans-Oblique.ttf',
-  strongEm: 'DejaVuSans-BoldOblique.ttf',
-  code: 'DejaVuSansMono.ttf',
+  plain: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'),
+  strong: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf'),
+  em: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Oblique.ttf'),
+  strongEm: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-BoldOblique.ttf'),
+  code: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSansMono.ttf'),
 }
 /** Parsed once a process: a font takes longer to read than a page to draw. */
 const ours = new Map<Face, DocumentFont>()
@@ -43,7 +43,7 @@ function ourFont(face: Face): DocumentFont {
   if (font === undefined) {
     font = {
       key: face,
-      font: single(fontkit.openSync(require.resolve(`dejavu-fonts-ttf/ttf/${FILES[face]}`)), FILES[face]),
+      font: single(fontkit.openSync(FILES[face]), FILES[face]),
     }
     ours.set(face, font)
   }
