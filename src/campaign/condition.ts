@@ -36,14 +36,14 @@ const COMPARISONS: readonly (readonly [sign: string, holds: Comparison])[] = [
 ]
 
 /**
- * Reads a condition. The column is everything before the first comparison sign; `~` means 'contains', in any case.
+ * Reads a condition; `where` says in errors where it stood. The column is everything before the first comparison sign; `~` means 'contains', in any case.
  * @throws UsageError for an unknown column, naming the nearest one, and for a text without a sign.
  */
-export function parseCondition(condition: string, columns: readonly string[]): Condition {
+export function parseCondition(condition: string, columns: readonly string[], where = '--where'): Condition {
   const at = condition.search(/!~|!=|>=|<=|[~=<>]/)
   const found = at < 1 ? undefined : COMPARISONS.find(([sign]) => condition.startsWith(sign, at))
   if (found === undefined) {
-    throw new UsageError(`--where does not understand '${condition}'`, {
+    throw new UsageError(`${where} does not understand '${condition}'`, {
       hint: "Write column=value, with one of = != > < >= <= ~ (contains) !~ between, for example --where 'city=Paris'",
     })
   }
@@ -52,7 +52,7 @@ export function parseCondition(condition: string, columns: readonly string[]): C
   const value = condition.slice(at + sign.length).trim()
   if (!columns.includes(column)) {
     const guess = nearest(column, columns)
-    throw new UsageError(`--where names the column '${column}', which the list does not have`, {
+    throw new UsageError(`${where} names the column '${column}', which the list does not have`, {
       hint: guess === undefined ? `Its columns are ${columns.join(', ')}.` : `Did you mean '${guess}'?`,
     })
   }

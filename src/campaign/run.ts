@@ -27,7 +27,7 @@ import type { MergeEvent, RowEvent, SummaryEvent } from './events.ts'
 import { openLedger, openScratchLedger } from './open-ledger.ts'
 import { type FirstMessage, planRows } from './plan.ts'
 import { createPreparer, type Preparer } from './preparer.ts'
-import { createSelector, type Selection } from './select.ts'
+import { openSelector, type Selection } from './select.ts'
 
 /** `send` is the real thing; the other modes record nothing as sent. */
 export type MergeMode = 'send' | 'dry-run' | 'sandbox' | 'test'
@@ -107,15 +107,12 @@ export async function runMerge(
   const templateName = settings.template ?? missing('template', '--template NAME')
   if (settings.source.path === undefined && settings.source.sql === undefined) missing('list', '--csv FILE')
   for (const report of request.reports ?? []) await checkWritable(report)
-  const source = await openSource(settings.source, {
-    ...(settings.locale === undefined ? {} : { locale: settings.locale }),
-    ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
-  })
+  const source = await openList(settings)
   for (const text of source.notes) hooks.note?.(text)
   const template = await openTemplate(templateName, settings)
   template.bind(source.columns)
   const emailColumn = addressColumn(settings, source)
-  const selector = createSelector(request, source.columns)
+  const selector = await openSelector(request, source.columns, settings.segments ?? {}, () => listAgain(settings))
   const name = request.campaign ?? settings.campaign ?? `${template.name}-${source.stem}`
 
   const real = request.mode === 'send'
@@ -335,7 +332,23 @@ async function findRun(ledger: Ledger, id: string | undefined): Promise<RunRecor
   })
 }
 
-function openTemplate(name: string, settings: Settings): Promise<Template> {
+/** The list of the settings, with its columns as they are mapped. */
+export function openList(settings: Settings): Promise<Source> {
+  return openSource(settings.source, {
+    ...(settings.locale === undefined ? {} : { locale: settings.locale }),
+    ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
+  })
+}
+
+/** The list from its beginning, for a sample. @throws UsageError for standard input, which is read once. */
+export function listAgain(settings: Settings): Promise<Source> {
+  if (settings.source.path !== '-') return openList(settings)
+  throw new UsageError('--sample must read the list twice, which standard input does not allow', {
+    hint: 'Write the list to a file first, or choose rows with --limit or --where.',
+  })
+}
+
+export function openTemplate(name: string, settings: Settings): Promise<Template> {
   return loadTemplate(name, {
     root: settings.root,
     message: settings.message,
@@ -354,7 +367,8 @@ function planHash(template: Template, settings: Settings): string {
   )
 }
 
-function addressColumn(settings: Settings, source: Source): string | undefined {
+/** The column that holds the address. @throws ConfigError for a column that is set and not there. */
+export function addressColumn(settings: Settings, source: Source): string | undefined {
   for (const [flag, column] of [
     ['emailColumn', settings.emailColumn],
     ['--key', settings.key],

@@ -81,6 +81,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('group', config.group),
     ...optional('key', flags.key ?? config.key),
     ...optional('emailColumn', config.emailColumn),
+    ...optional('segments', config.segments),
     duplicates: flags.duplicates ?? config.duplicates ?? 'error',
     ledger:
       flags.ledger === undefined ? place(config.ledger ?? '.mailmerge/ledger.db', root) : place(flags.ledger, cwd),

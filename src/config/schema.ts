@@ -123,6 +123,10 @@ export const configSchema = z
       .enum(['error', 'skip', 'all'])
       .describe('What to do with two rows of one key; default error')
       .optional(),
+    segments: z
+      .record(z.string(), z.union([text.transform((one) => [one]), z.array(text)]))
+      .describe('Conditions by name, for --segment: paris: "city=Paris"; several must all hold')
+      .optional(),
     columns: z
       .strictObject({
         rename: z.record(z.string(), z.string()).describe('Old name to new name').optional(),

@@ -122,6 +122,8 @@ export interface Settings {
   /** Column that holds the address, where it is not found by itself. */
   readonly emailColumn?: string
   readonly duplicates: 'error' | 'skip' | 'all'
+  /** Conditions by name, for `--segment`. */
+  readonly segments?: Readonly<Record<string, readonly string[]>>
   /** Path of the SQLite file, or a postgres:// address. */
   readonly ledger: string
   /** Folders beside the project that attachments may come from, absolute. */
