@@ -22,6 +22,8 @@ export interface PlanOptions {
   readonly now: Date
   /** Told after each batch, with the rows read so far. */
   readonly onRows?: (rows: number) => void
+  /** Told each problem, also those beyond the ones that are kept. */
+  readonly onProblem?: (problem: Problem) => void
   readonly signal?: AbortSignal
 }
 
@@ -45,11 +47,19 @@ const LISTED_PROBLEMS = 1000
 /** Problems of a plan: all counted, so many kept. */
 class ProblemList {
   readonly kept: Problem[] = []
+  readonly #tell: ((problem: Problem) => void) | undefined
   count = 0
+
+  constructor(tell: ((problem: Problem) => void) | undefined) {
+    this.#tell = tell
+  }
 
   add(problems: readonly Problem[]): void {
     this.count += problems.length
-    for (const problem of problems) if (this.kept.length < LISTED_PROBLEMS) this.kept.push(problem)
+    for (const problem of problems) {
+      this.#tell?.(problem)
+      if (this.kept.length < LISTED_PROBLEMS) this.kept.push(problem)
+    }
   }
 }
 
@@ -69,7 +79,7 @@ export async function planRows(options: PlanOptions): Promise<Planned> {
 
 async function readAndSettle(options: PlanOptions): Promise<Planned> {
   const { ledger, runId, source, settings, skipBad } = options
-  const bad = new ProblemList()
+  const bad = new ProblemList(options.onProblem)
   let first: Rendered | undefined
   let firstAddress = ''
   let rows = 0
