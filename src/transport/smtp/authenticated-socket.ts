@@ -76,10 +76,17 @@ export async function openSocket(
 ): Promise<AuthenticatedSocket> {
   signal?.throwIfAborted()
   let greeting = ''
-  const options = connectionOptions(settings, (line) => {
-    if (greeting === '' && line.startsWith('S: ')) greeting = line.slice(3)
-    dialogue?.(line)
-  })
+  let injected = false
+  const hear: Listener = {
+    line(line) {
+      if (greeting === '' && line.startsWith('S: ')) greeting = line.slice(3)
+      dialogue?.(line)
+    },
+    injected() {
+      injected = true
+    },
+  }
+  const options = connectionOptions(settings, hear)
   const tunnel = settings.proxy === undefined ? {} : { connection: await throughProxy(settings.proxy, settings) }
   const connection = new SMTPConnection({ ...options, ...tunnel })
   const internals = internalsOf(connection)
@@ -88,6 +95,7 @@ export async function openSocket(
   try {
     if (signal?.aborted) stop()
     await connected(connection, settings)
+    if (injected) throw injectionError(settings)
     const authenticated = settings.user !== undefined
     const { secure, _ehloLines: keywords = [] } = internals
     if (authenticated) await login({ connection, secure, keywords }, settings)
@@ -113,7 +121,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
-function connectionOptions(settings: SmtpSettings, dialogue: DialogueLine): SMTPConnectionOptions {
+function connectionOptions(settings: SmtpSettings, listener: Listener): SMTPConnectionOptions {
   const { host, port, security, name, timeouts, lmtp } = settings
   // With `auto` on this very machine nobody is between us and the server, and its certificate is mostly its own.
   const verify = settings.verifyCertificate && !(security === 'auto' && isLoopback(host))
@@ -127,13 +135,14 @@ function connectionOptions(settings: SmtpSettings, dialogue: DialogueLine): SMTP
     lmtp,
     connectionTimeout: timeouts.connect,
     greetingTimeout: timeouts.greeting,
-    socketTimeout: timeouts.command,
+    // Never before the limit for the greeting, which knows better what to say.
+    socketTimeout: Math.max(timeouts.command, timeouts.greeting + 50),
     dnsTimeout: timeouts.connect,
     allowInternalNetworkInterfaces: true,
     maxResponseSize: 65_536,
     customAuth: TOKEN_LOGINS,
     transactionLog: true,
-    logger: dialogueLogger(dialogue),
+    logger: loggerFor(listener),
     tls: {
       rejectUnauthorized: verify,
       minVersion: 'TLSv1.2',
@@ -154,18 +163,37 @@ function readAuthority(path: string): Buffer {
   }
 }
 
+/** What nodemailer says in its log and nowhere else. */
+interface Listener {
+  readonly line: DialogueLine
+  /** Something came in clear between the reply to STARTTLS and the handshake. */
+  injected(): void
+}
+
+type Logger = NonNullable<Exclude<SMTPConnectionOptions['logger'], boolean>>
+
 /** Nodemailer's log as dialogue lines. It leaves secrets out of its own lines, and AUTH lines are cut here as well. */
-function dialogueLogger(dialogue: DialogueLine): NonNullable<Exclude<SMTPConnectionOptions['logger'], boolean>> {
+function loggerFor(listener: Listener): Logger {
   const none = (): void => {}
   const debug = (entry: unknown, ...text: unknown[]): void => {
     const { tnx } = (entry ?? {}) as { readonly tnx?: string }
     if (tnx !== 'server' && tnx !== 'client') return
     for (const line of text.map(String).join(' ').split('\n')) {
       const said = readable(line)
-      dialogue(tnx === 'server' ? `S: ${said}` : `C: ${said.replace(/^(AUTH \S+) .*/i, '$1 [secret]')}`)
+      listener.line(tnx === 'server' ? `S: ${said}` : `C: ${said.replace(/^(AUTH \S+) .*/i, '$1 [secret]')}`)
     }
   }
-  return { trace: none, debug, info: none, warn: none, error: none, fatal: none }
+  const warn = (entry: unknown): void => {
+    if (((entry ?? {}) as { readonly discarded?: number }).discarded !== undefined) listener.injected()
+  }
+  return { trace: none, debug, info: none, warn, error: none, fatal: none }
+}
+
+/** Nodemailer drops what was injected and goes on; a line that somebody writes into is not one for a password. */
+function injectionError(settings: SmtpSettings): UnreachableError {
+  return new UnreachableError(`no TLS with ${place(settings)}: something was said in clear before TLS began`, {
+    hint: 'Somebody may sit between you and the server. Nothing was sent; try security: tls on port 465.',
+  })
 }
 
 function connected(connection: SMTPConnection, settings: SmtpSettings): Promise<void> {

@@ -18,13 +18,18 @@ export interface OpenConnection {
 /** How a token goes over, in the order in which we like it: XOAUTH2 is what the large providers test. */
 const TOKEN_MECHANISMS = ['XOAUTH2', 'OAUTHBEARER'] as const
 
-/** Nodemailer would ask for a second token and try again; these say their word once. */
-export const TOKEN_LOGINS: Record<(typeof TOKEN_MECHANISMS)[number], SMTPConnectionCustomAuthHandler> = {
-  XOAUTH2: (context) => tokenLogin(context, (user, token) => `user=${user}\u0001auth=Bearer ${token}\u0001\u0001`, ''),
-  // RFC 7628 section 3.1; its `,` and `=` in a user are written as in SCRAM (RFC 5801 section 4).
-  OAUTHBEARER: (context) =>
+/**
+ * Under names of our own: to nodemailer's XOAUTH2 belongs a second token and a second try, and without one it would send the
+ * token as a password.
+ */
+export const TOKEN_LOGINS: Readonly<Record<string, SMTPConnectionCustomAuthHandler>> = {
+  'TOKEN-XOAUTH2': (context) =>
+    tokenLogin(context, 'XOAUTH2', (user, token) => `user=${user}\u0001auth=Bearer ${token}\u0001\u0001`, ''),
+  // RFC 7628 section 3.1; `,` and `=` in a user are written as RFC 5801 section 4 says.
+  'TOKEN-OAUTHBEARER': (context) =>
     tokenLogin(
       context,
+      'OAUTHBEARER',
       (user, token) =>
         `n,a=${user.replaceAll('=', '=3D').replaceAll(',', '=2C')},\u0001auth=Bearer ${token}\u0001\u0001`,
       'AQ==',
@@ -32,12 +37,13 @@ export const TOKEN_LOGINS: Record<(typeof TOKEN_MECHANISMS)[number], SMTPConnect
 }
 
 async function tokenLogin(
-  { auth, method, sendCommand }: SMTPConnectionCustomAuthContext,
+  { auth, sendCommand }: SMTPConnectionCustomAuthContext,
+  mechanism: string,
   response: (user: string, token: string) => string,
   acknowledge: string,
 ): Promise<void> {
   const { user, pass } = auth.credentials
-  let answer = await sendCommand(`AUTH ${method} ${Buffer.from(response(user, pass)).toString('base64')}`)
+  let answer = await sendCommand(`AUTH ${mechanism} ${Buffer.from(response(user, pass)).toString('base64')}`)
   // 334 holds why it was refused and wants a word before the refusal itself comes.
   if (answer.status === 334) answer = await sendCommand(acknowledge)
   if (answer.status !== 235) throw new Error('Invalid login')
@@ -83,5 +89,5 @@ function tokenMechanism(keywords: readonly string[]): string {
         ?.toUpperCase()
         .split(/[\s=]+/) ?? [],
   )
-  return TOKEN_MECHANISMS.find((mechanism) => offered.includes(mechanism)) ?? TOKEN_MECHANISMS[0]
+  return `TOKEN-${TOKEN_MECHANISMS.find((mechanism) => offered.includes(mechanism)) ?? TOKEN_MECHANISMS[0]}`
 }

@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest'
+import type { Message } from '../../src/message/message.ts'
+import { mailCommand, rcptCommand, unfit } from '../../src/transport/smtp/commands.ts'
+import { readExtensions } from '../../src/transport/smtp/extensions.ts'
+import { letter } from './smtp-lane.ts'
+
+const ALL = readExtensions(['PIPELINING', 'SIZE 100000', '8bitmime', 'SmtpUtf8', 'ENHANCEDSTATUSCODES'])
+const NONE = readExtensions([])
+
+const message = (more: Partial<Message> = {}): Message => ({ ...letter(1), ...more })
+const to = (...addresses: string[]): Partial<Message> => ({ envelope: { from: 's@example.org', to: addresses } })
+
+describe('extensions', () => {
+  test('are read without regard to case, with their numbers', () => {
+    expect(ALL).toMatchObject({ pipelining: true, eightBitMime: true, smtputf8: true, size: true, maxSize: 100_000 })
+    expect(NONE).toMatchObject({ pipelining: false, eightBitMime: false, smtputf8: false, size: false, maxSize: 0 })
+    expect(readExtensions(['SIZE']).maxSize).toBe(0)
+    expect(readExtensions(['SIZE nonsense', 'SIZE -5']).maxSize).toBe(0)
+    expect(readExtensions(['LIMITS MAILMAX=7 RCPTMAX=50 RCPTDOMAINMAX=1'])).toMatchObject({
+      maxMessages: 7,
+      maxRecipients: 50,
+    })
+    expect(readExtensions(['LIMITS MAILMAX=0 RCPTMAX=x'])).not.toHaveProperty('maxMessages')
+    expect(readExtensions(['XPIPELINING', 'NOPIPELINING']).pipelining).toBe(false)
+  })
+})
+
+describe('MAIL and RCPT', () => {
+  test('carry only parameters that the server offers', () => {
+    const foreign = message({ eightBit: true, smtputf8: true, size: 1234 })
+    expect(mailCommand(foreign, ALL)).toBe('MAIL FROM:<sender@example.org> SIZE=1234 BODY=8BITMIME SMTPUTF8\r\n')
+    expect(mailCommand(message({ size: 1234 }), NONE)).toBe('MAIL FROM:<sender@example.org>\r\n')
+    expect(mailCommand(message({ envelope: { from: '', to: ['a@b.example'] } }), NONE)).toBe('MAIL FROM:<>\r\n')
+    expect(rcptCommand('"a b"@c.example')).toBe('RCPT TO:<"a b"@c.example>\r\n')
+  })
+
+  test('an address beyond ASCII asks for SMTPUTF8 even when nobody said so', () => {
+    expect(mailCommand(message(to('jürgen@example.com')), ALL)).toContain(' SMTPUTF8')
+  })
+})
+
+describe('what must not be put to a server', () => {
+  test.each([
+    'a@b.example>\r\nRCPT TO:<c@d.example',
+    'a@b.example\r\nDATA',
+    'a@b.example\nx',
+    'a@b.example\rx',
+    'a\0@b.example',
+    'a@b.example> SIZE=1',
+    '<a@b.example>',
+    'a b@c.example',
+    'a@b.example\u2028',
+    'a@b.example\u0085',
+    '"a\r\nb"@c.example',
+    '"a"b c@d.example',
+    '"a" <b@c.example',
+    '',
+  ])('recipient %j', (address) => {
+    expect(unfit(message(to(address)), 'clean', ALL)).toMatchObject({ code: 553, enhanced: '5.1.3' })
+  })
+
+  test('sender with a command in it', () => {
+    const envelope = { from: 'a@b.example>\r\nRCPT TO:<c@d.example', to: ['x@y.example'] }
+    expect(unfit(message({ envelope }), 'clean', ALL)).toMatchObject({ code: 553 })
+  })
+
+  test.each(['a@b.example', '"a b"@c.example', '"a\\"<>b"@c.example', 'a+b=c@d.example', 'postmaster@[192.0.2.1]'])(
+    'recipient %j may',
+    (address) => {
+      expect(unfit(message(to(address)), 'clean', ALL)).toBeUndefined()
+    },
+  )
+
+  test('no recipient at all', () => {
+    expect(unfit(message(to()), 'clean', ALL)).toMatchObject({ code: 553 })
+  })
+
+  test('too large: both sizes are named', () => {
+    const reply = unfit(message({ size: 100_001 }), 'clean', ALL)
+    expect(reply).toMatchObject({ code: 552, enhanced: '5.3.4' })
+    expect(reply?.text).toMatch(/100001.*100000/)
+  })
+
+  test('more recipients than the server takes (RFC 9422)', () => {
+    const limited = readExtensions(['LIMITS RCPTMAX=2'])
+    expect(unfit(message(to('a@x.example', 'b@x.example')), 'clean', limited)).toBeUndefined()
+    expect(unfit(message(to('a@x.example', 'b@x.example', 'c@x.example')), 'clean', limited)).toMatchObject({
+      code: 550,
+    })
+  })
+
+  test('international mail for a server that takes none, and 8-bit content likewise', () => {
+    expect(unfit(message({ smtputf8: true, eightBit: true }), 'clean', NONE)).toMatchObject({ enhanced: '5.6.7' })
+    expect(unfit(message(to('jürgen@example.com')), 'clean', NONE)).toMatchObject({ enhanced: '5.6.7' })
+    expect(unfit(message({ eightBit: true }), 'clean', NONE)).toMatchObject({ enhanced: '5.6.3' })
+    expect(unfit(message({ smtputf8: true, eightBit: true }), 'clean', ALL)).toBeUndefined()
+  })
+
+  test('content with a bare line break', () => {
+    expect(unfit(message(), 'impure', ALL)).toMatchObject({ code: 554, enhanced: '5.6.0' })
+  })
+})
