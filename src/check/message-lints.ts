@@ -142,7 +142,8 @@ function greetingAdvice(text: string, where: string): readonly Advice[] {
 }
 
 function linksOf(text: string): readonly string[] {
-  return text.match(/\bhttps?:\/\/[^\s<>"']+/g) ?? []
+  // What closes the sentence or the brackets around a link is no part of it.
+  return (text.match(/\bhttps?:\/\/[^\s<>"']+/g) ?? []).map((link) => link.replace(/[\])}.,;:!?]+$/, ''))
 }
 
 function missingAlt(src: string): Advice {

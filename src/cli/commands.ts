@@ -1,5 +1,6 @@
 /** All commands, in the order of the help. A new command is a new file and a line here. */
 import { cancel } from './cancel.ts'
+import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { forget } from './forget.ts'
 import { init } from './init.ts'
@@ -14,6 +15,7 @@ import { verify } from './verify.ts'
 
 export const COMMANDS: readonly Command[] = [
   init,
+  check,
   run,
   resume,
   retry,

@@ -48,7 +48,8 @@ function listProblems(problems: readonly Problem[], out: Output): void {
   if (rest > 0) out.complain(`  and ${plural(rest, 'more problem')}; --verbose lists all`)
 }
 
-function problemLine({ severity, file, line, row, column, message, value }: Problem): string {
+/** A problem as one line: place, weight, sentence, value. */
+export function problemLine({ severity, file, line, row, column, message, value }: Problem): string {
   const place = [
     file === undefined ? undefined : `${printable(file)}${line === undefined ? '' : `:${line}`}`,
     row === undefined ? undefined : `row ${row}`,

@@ -1,0 +1,140 @@
+/** `mailmerge check`: everything that can be wrong, found without sending. Parses and prints; the checks are in src/check. */
+import type { CheckReport } from '../check/check.ts'
+import type { ColumnFacts } from '../check/column-survey.ts'
+import type { Problem, Severity } from '../errors.ts'
+import { type Command, type Context, given } from './command.ts'
+import { problemLine } from './complain.ts'
+import { cut, printable } from './printable.ts'
+import { Progress } from './progress.ts'
+import { run } from './run.ts'
+import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
+import { tableLines } from './table.ts'
+import { count, plural } from './words.ts'
+
+/** Problems of one weight that are listed without --verbose. */
+const LISTED = 30
+
+/** What says which list, which rows and which template: the same words as for a run. */
+const SAME_AS_RUN = [
+  'csv',
+  'data',
+  'encoding',
+  'delimiter',
+  'sheet',
+  'template',
+  'rows',
+  'limit',
+  'where',
+  'segment',
+  'sample',
+  'seed',
+  'campaign',
+  'key',
+  'duplicates',
+]
+
+export const check: Command = {
+  usage: 'check',
+  describe: 'Find everything that can be wrong with a list and a template, and send nothing',
+  options: {
+    ...Object.fromEntries(SAME_AS_RUN.map((name) => [name, run.options[name] ?? {}])),
+    ...LEDGER_OPTION,
+  },
+  async run(args, context) {
+    const { out } = context
+    const settings = await settingsFor(args, context)
+    const { checkMerge } = await import('../check/check.ts')
+    const progress = new Progress(out)
+    const report = await checkMerge(settings, {
+      ...given('rows', args.text('rows')),
+      ...given('limit', args.number('limit')),
+      ...given('where', args.texts('where')),
+      ...given('segment', args.text('segment')),
+      ...given('sample', args.number('sample')),
+      ...given('seed', args.text('seed')),
+      note: (text) => out.say(printable(text)),
+      onRows: (rows) => progress.reading(rows),
+    }).finally(() => progress.end())
+    print(report, context)
+    return report.counts.error > 0 ? 65 : 0
+  },
+}
+
+function print(report: CheckReport, { out }: Context): void {
+  if (out.json) {
+    for (const problem of [...report.problems, ...report.columns.map(columnProblem)])
+      out.result(JSON.stringify(fields(problem)))
+    return
+  }
+  if (out.quiet && report.counts.error === 0) return
+  if (report.columns.length > 0 && !out.quiet) {
+    for (const line of columnLines(report)) out.result(line)
+    out.result('')
+  }
+  for (const severity of ['error', 'warning', 'info'] as const) {
+    if (!out.quiet || severity === 'error') printSome(report, severity, out)
+  }
+  out.result(lastLine(report))
+}
+
+const COLORS = { error: 'red', warning: 'yellow', info: 'dim' } as const
+
+function printSome({ problems }: CheckReport, severity: Severity, out: Context['out']): void {
+  const some = problems.filter((problem) => problem.severity === severity)
+  const listed = out.verbose ? some : some.slice(0, LISTED)
+  let hintBefore: string | undefined
+  for (const problem of listed) {
+    // The weight stands in front of the line, not within it.
+    const line = problemLine({ ...problem, severity: 'error' })
+    out.result(`${out.style(COLORS[severity], severity.padEnd(8))}${line}`)
+    if (problem.hint !== undefined && problem.hint !== hintBefore)
+      out.result(out.style('dim', `        ${printable(problem.hint)}`))
+    hintBefore = problem.hint
+  }
+  const rest = some.length - listed.length
+  if (rest > 0) out.result(`${''.padEnd(8)}and ${plural(rest, 'more', 'more')}; --verbose lists all`)
+}
+
+function lastLine({ counts, rows, good, source }: CheckReport): string {
+  const found = [
+    plural(counts.error, 'error'),
+    plural(counts.warning, 'warning'),
+    `${count(counts.info)} worth knowing`,
+  ].join(', ')
+  const list = source === undefined ? '' : `; ${count(good)} of ${plural(rows, 'row')} can be sent`
+  return `${found}${list}`
+}
+
+function columnLines({ columns, rows }: CheckReport): readonly string[] {
+  return tableLines(
+    ['COLUMN', 'HOLDS', 'FILLED', 'USED AS', 'FIRST VALUE'],
+    columns.map((facts) => [
+      cut(printable(facts.column), 28),
+      facts.kind,
+      facts.filled === rows ? 'all' : `${count(facts.filled)} of ${count(rows)}`,
+      useOf(facts),
+      cut(printable(facts.example), 36),
+    ]),
+  )
+}
+
+function useOf({ role, used }: ColumnFacts): string {
+  const said = role === 'address' ? 'the address' : role === 'key' ? 'the key' : undefined
+  if (said !== undefined) return used ? `${said}, text` : said
+  return used ? 'text' : '-'
+}
+
+function columnProblem(facts: ColumnFacts): Problem {
+  return {
+    severity: 'info',
+    code: 'column',
+    column: facts.column,
+    message: `holds ${facts.kind}, filled in ${count(facts.filled)} rows, used as ${useOf(facts)}`,
+  }
+}
+
+/** The fields that programs read; `null` where there is nothing to say. */
+function fields({ severity, code, row, column, message, hint, file, line, value }: Problem): object {
+  const place = { ...given('file', file), ...given('line', line), ...given('value', value) }
+  return { severity, code, row: row ?? null, column: column ?? null, message, hint: hint ?? null, ...place }
+}
