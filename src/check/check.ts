@@ -1,6 +1,7 @@
 /**
  * Everything that can be wrong with a merge, found without sending: list and template in one report. Owns what is checked
- * when one of them is missing; asks the network nothing.
+ * when one of them is missing; asks the network nothing
+ * unless `dns` says so.
  */
 import { openList, openTemplate } from '../campaign/run.ts'
 import type { Selection } from '../campaign/select.ts'
@@ -8,12 +9,16 @@ import type { Settings } from '../config/settings.ts'
 import { type Problem, UsageError } from '../errors.ts'
 import type { Source } from '../source/source.ts'
 import type { Rendered, Template } from '../template/template.ts'
+import type { RuleVerdict } from './bulk-rules.ts'
 import type { ColumnFacts } from './column-survey.ts'
+import { checkDeliverability, type DeliverabilityOptions } from './deliverability.ts'
 import { Findings, problemsOf, type SeverityCounts } from './findings.ts'
-import { ListCheck } from './list-check.ts'
+import { ListCheck, type ListFacts } from './list-check.ts'
 
 export interface CheckOptions extends Selection {
   readonly now?: Date
+  /** Ask name servers about sender and recipients; without it nobody is asked anything. */
+  readonly dns?: DeliverabilityOptions
   /** Rows read so far. */
   readonly onRows?: (rows: number) => void
   /** Things worth saying once: the encoding found. */
@@ -49,6 +54,8 @@ export interface CheckReport {
   readonly columns: readonly ColumnFacts[]
   readonly size?: SizeEstimate
   readonly mail: CheckedMail
+  /** The rules of large providers, where name servers were asked. */
+  readonly rules?: readonly RuleVerdict[]
 }
 
 /**
@@ -63,18 +70,39 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   }
   const template = settings.template === undefined ? undefined : await templateOf(settings.template, settings, findings)
   const head = settings.template === undefined ? {} : { template: template?.name ?? settings.template }
-  if (path === undefined && sql === undefined) return reportOf(findings, { ...head, ...NOTHING_READ })
-  const source = await openedList(settings, findings)
-  if (source === undefined) return reportOf(findings, { ...head, ...NOTHING_READ })
-  for (const text of source.notes) options.note?.(text)
-  const check = new ListCheck(settings, options, source, template, findings)
-  return reportOf(findings, { ...head, source: source.name, ...(await check.run()) })
+  const source = path === undefined && sql === undefined ? undefined : await openedList(settings, findings)
+  for (const text of source?.notes ?? []) options.note?.(text)
+  const facts =
+    source === undefined ? NOTHING_READ : await new ListCheck(settings, options, source, template, findings).run()
+  const rules = options.dns === undefined ? undefined : await askedRules(settings, facts.mail, options.dns, findings)
+  return {
+    ...head,
+    ...(source === undefined ? {} : { source: source.name }),
+    ...facts,
+    ...(rules === undefined ? {} : { rules }),
+    problems: findings.sorted(facts.good),
+    counts: findings.counts,
+  }
 }
 
-const NOTHING_READ = { rows: 0, good: 0, columns: [], mail: { domains: new Map(), unsubscribe: false } } as const
+const NOTHING_READ: ListFacts = { rows: 0, good: 0, columns: [], mail: { domains: new Map(), unsubscribe: false } }
 
-function reportOf(findings: Findings, rest: Omit<CheckReport, 'problems' | 'counts'>): CheckReport {
-  return { ...rest, problems: findings.sorted(rest.good), counts: findings.counts }
+async function askedRules(
+  settings: Settings,
+  mail: CheckedMail,
+  options: DeliverabilityOptions,
+  findings: Findings,
+): Promise<readonly RuleVerdict[]> {
+  const { rules, problems } = await checkDeliverability(settings, mail, options)
+  for (const problem of problems) findings.add(problem)
+  if (rules.length > 0) return rules
+  findings.add({
+    severity: 'info',
+    code: 'no-sender',
+    message: 'the sender is not known, so that nothing could be asked about it',
+    hint: 'Give a list and a template, or set message.from in mailmerge.yaml.',
+  })
+  return rules
 }
 
 /** A template that cannot be used is a finding; one that is not there is an error. */

@@ -29,7 +29,7 @@ const LARGE = 10 * 1024 * 1024
 const REMEMBERED_DOMAINS = 5_000
 const REMEMBERED_GMAIL = 200_000
 
-export type ListFacts = Omit<CheckReport, 'problems' | 'counts' | 'source' | 'template'>
+export type ListFacts = Omit<CheckReport, 'problems' | 'counts' | 'source' | 'template' | 'rules'>
 
 /** One pass over the rows. @throws MailmergeError for what is no matter of the list or the template. */
 export class ListCheck {

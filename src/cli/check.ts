@@ -1,10 +1,14 @@
 /** `mailmerge check`: everything that can be wrong, found without sending. Parses and prints; the checks are in src/check. */
+import { resolve } from 'node:path'
+import type { RuleVerdict } from '../check/bulk-rules.ts'
 import type { CheckReport } from '../check/check.ts'
 import type { ColumnFacts } from '../check/column-survey.ts'
+import type { Mended } from '../check/mend.ts'
+import type { Settings } from '../config/settings.ts'
 import type { Problem, Severity } from '../errors.ts'
 import { type Command, type Context, given } from './command.ts'
 import { problemLine } from './complain.ts'
-import { cut, printable } from './printable.ts'
+import { cut, printable, shortPath } from './printable.ts'
 import { Progress } from './progress.ts'
 import { run } from './run.ts'
 import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
@@ -38,6 +42,8 @@ export const check: Command = {
   describe: 'Find everything that can be wrong with a list and a template, and send nothing',
   options: {
     ...Object.fromEntries(SAME_AS_RUN.map((name) => [name, run.options[name] ?? {}])),
+    dns: { type: 'boolean', describe: 'Ask name servers about the sender (SPF, DKIM, DMARC, MX) and the recipients' },
+    fix: { type: 'string', describe: 'Write a mended copy of the list: trimmed, without duplicates' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {
@@ -52,18 +58,38 @@ export const check: Command = {
       ...given('segment', args.text('segment')),
       ...given('sample', args.number('sample')),
       ...given('seed', args.text('seed')),
+      ...(args.flag('dns') ? { dns: {} } : {}),
       note: (text) => out.say(printable(text)),
       onRows: (rows) => progress.reading(rows),
     }).finally(() => progress.end())
+    const fix = args.text('fix')
+    const mended = fix === undefined ? undefined : await mend(settings, resolve(context.io.cwd, fix))
     print(report, context)
+    if (mended !== undefined) for (const line of mendedLines(mended, context.io.cwd)) out.say(line)
     return report.counts.error > 0 ? 65 : 0
   },
+}
+
+async function mend(settings: Settings, path: string): Promise<Mended> {
+  const { mendList } = await import('../check/mend.ts')
+  return mendList(settings, path)
+}
+
+function mendedLines({ path, rows, trimmed, duplicates, empty, broken }: Mended, cwd: string): readonly string[] {
+  const done = [
+    `${plural(rows, 'row')} in ${shortPath(path, cwd)}`,
+    `${plural(trimmed, 'cell')} trimmed`,
+    `${plural(duplicates, 'duplicate')} and ${plural(empty, 'empty row')} left out`,
+  ].join('; ')
+  if (broken === 0) return [done]
+  return [done, `${plural(broken, 'row')} with wrong cells copied as far as they could be read: mend them by hand`]
 }
 
 function print(report: CheckReport, { out }: Context): void {
   if (out.json) {
     for (const problem of [...report.problems, ...report.columns.map(columnProblem)])
       out.result(JSON.stringify(fields(problem)))
+    for (const rule of report.rules ?? []) out.result(JSON.stringify(ruleFields(rule)))
     return
   }
   if (out.quiet && report.counts.error === 0) return
@@ -73,6 +99,9 @@ function print(report: CheckReport, { out }: Context): void {
   }
   for (const severity of ['error', 'warning', 'info'] as const) {
     if (!out.quiet || severity === 'error') printSome(report, severity, out)
+  }
+  if (report.rules !== undefined && report.rules.length > 0 && !out.quiet) {
+    for (const line of ['', ...ruleLines(report.rules), '']) out.result(line)
   }
   out.result(lastLine(report))
 }
@@ -122,6 +151,27 @@ function useOf({ role, used }: ColumnFacts): string {
   const said = role === 'address' ? 'the address' : role === 'key' ? 'the key' : undefined
   if (said !== undefined) return used ? `${said}, text` : said
   return used ? 'text' : '-'
+}
+
+/** `all` holds for everybody, `bulk` for those who send about 5,000 mails a day or more. */
+function ruleLines(rules: readonly RuleVerdict[]): readonly string[] {
+  return tableLines(
+    ['RULE', 'STATE', 'GMAIL', 'YAHOO', 'MICROSOFT', 'BECAUSE'],
+    rules.map(({ wants, state, gmail, yahoo, microsoft, why }) => [
+      wants,
+      state === 'unknown' ? 'not known' : state,
+      gmail,
+      yahoo,
+      microsoft,
+      printable(why),
+    ]),
+  )
+}
+
+function ruleFields({ rule, wants, state, why, hint, gmail, yahoo, microsoft }: RuleVerdict): object {
+  const message = `${wants}: ${state}, ${why}`
+  const said = { severity: 'info', code: 'sender-rule', row: null, column: null, message, hint: hint ?? null }
+  return { ...said, rule, state, gmail, yahoo, microsoft }
 }
 
 function columnProblem(facts: ColumnFacts): Problem {
