@@ -2,10 +2,10 @@
  * Addresses, as the rest of the program sees them: what a mailbox is, and what may be thought of an address. Each part
  * of the work has its file: `address-judge`, `address-list`, `address-recipient`, `address-key`, `address-advice`.
  */
-export { type Advice, adviseAddress, isRoleAddress, reservedDomain, suggestDomain } from './address-advice.ts'
+export { adviseAddress } from './address-advice.ts'
 export { judgeAddress } from './address-judge.ts'
 export { gmailKey, normalizeAddress } from './address-key.ts'
-export { type AddressList, parseAddressList, unmarked } from './address-list.ts'
+export { parseAddressList, unmarked } from './address-list.ts'
 export { parseRecipient } from './address-recipient.ts'
 
 /** One mailbox of a header or an envelope. */
