@@ -2,7 +2,9 @@
 // Plain JavaScript that any Node.js can read, so that an old one gets a sentence and not a syntax error.
 const major = Number(process.versions.node.split('.')[0])
 if (major < 24) {
-  console.error(`mailmerge needs Node.js 24 or newer, and this is ${process.version}. Install a newer one from nodejs.org.`)
+  console.error(
+    `mailmerge needs Node.js 24 or newer, and this is ${process.version}. Install a newer one from nodejs.org.`,
+  )
   process.exitCode = 78
 } else {
   const { main } = await import('../dist/cli/main.js')

@@ -177,7 +177,9 @@ export class SqliteStore {
     if (isStorageFailure(error) || explained instanceof OutputError) this.#failure ??= explained
     if (!isBusy(error)) return explained
     const holders = this.#holders().join(', ')
-    return holders === '' ? explained : new UnfinishedError(`${explained.message}: ${holders}`, { hint: explained.hint ?? '', cause: error })
+    return holders === ''
+      ? explained
+      : new UnfinishedError(`${explained.message}: ${holders}`, { hint: explained.hint ?? '', cause: error })
   }
 
   #prepared(sql: string): StatementSync {
