@@ -94,6 +94,7 @@ class Conversation {
     }
     if ('drop' in action) this.#socket.destroy()
     else if ('reset' in action) this.#socket.resetAndDestroy()
+    else if ('stall' in action) this.#socket.pause()
     else if ('close' in action) {
       this.#write(`${action.close}\r\n`)
       this.#release()

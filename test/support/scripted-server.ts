@@ -22,6 +22,8 @@ export type Action =
   | { readonly close: string }
   /** Never reply, and do nothing of what was asked. */
   | { readonly silence: true }
+  /** Read nothing more. */
+  | { readonly stall: true }
   /** Do what was asked and leave the reply out. */
   | { readonly mute: true }
   /** Reply twice. */

@@ -280,18 +280,17 @@ class Session<J extends Job> {
 
   #envelopeReply(kind: 'mail' | 'rcpt' | 'data', transaction: Transaction<J>, reply: Reply): void {
     transaction.outstanding--
-    if (kind === 'mail') {
-      transaction.mail = reply
-      if (reply.code >= 400 && this.#refusesConnection(transaction, reply)) return
-    } else if (kind === 'rcpt') transaction.recipients.push(reply)
+    if (kind === 'mail') transaction.mail = reply
+    else if (kind === 'rcpt') transaction.recipients.push(reply)
     else transaction.data = reply
     if (transaction.outstanding === 0) this.#envelopeAnswered(transaction)
   }
 
   /** Everything that was asked of an envelope so far is answered. */
   #envelopeAnswered(transaction: Transaction<J>): void {
-    this.#confirm()
+    const before = this.#confirm()
     const { refusal } = transaction
+    if (refusal?.stage === 'mail' && this.#refusesConnection(transaction, refusal.reply, before)) return
     if (transaction.data?.code === 354) {
       if (refusal === undefined) this.#begin(transaction)
       else this.#refuseContent(transaction, refusal)
@@ -299,8 +298,8 @@ class Session<J extends Job> {
     else this.#refuse(transaction, refusal)
   }
 
-  /** A MAIL refused for what this connection was, not for what this message is. */
-  #refusesConnection(transaction: Transaction<J>, reply: Reply): boolean {
+  /** A MAIL refused for what this connection was, not for what this message is: `before` is what the last one came to. */
+  #refusesConnection(transaction: Transaction<J>, reply: Reply, before: Outcome | undefined): boolean {
     if (this.#accepted > 0 && limitsMessages(reply)) {
       this.#options.onMessageLimit?.(this.#accepted)
       this.#finish({ kind: 'limit', reply })
@@ -312,7 +311,7 @@ class Session<J extends Job> {
     }
     if (!transaction.behind || reply.code !== 503) return false
     const said = `${reply.code} ${reply.text}`
-    if (this.#answered?.outcome.kind === 'accepted') {
+    if (before?.kind === 'accepted') {
       // The message was taken and the group behind it was not: this server pipelines within a message only.
       this.#fallBack(1, said)
       this.#finish({ kind: 'protocol', reason: `the server takes no commands behind a message: ${said}` })
@@ -469,15 +468,16 @@ class Session<J extends Job> {
    * Tells the outcome of the message before, once every reply to the envelope behind it came, each where it fits. Until then
    * a server that leaves out a reply could have us take the one to MAIL for the one to the message.
    */
-  #confirm(): void {
+  #confirm(): Outcome | undefined {
     const answered = this.#answered
-    if (answered === undefined) return
+    if (answered === undefined) return undefined
     this.#answered = undefined
-    const doubt = this.#doubt
-    this.#feed.end(
-      answered.job,
-      doubt === undefined ? answered.outcome : { kind: 'in_doubt', reason: `handed over, and then ${doubt}` },
-    )
+    const outcome: Outcome =
+      this.#doubt === undefined
+        ? answered.outcome
+        : { kind: 'in_doubt', reason: `handed over, and then ${this.#doubt}` }
+    this.#feed.end(answered.job, outcome)
+    return outcome
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------
