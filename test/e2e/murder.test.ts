@@ -57,7 +57,7 @@ test(`killed ${KILLS} times at random instants, a run loses nothing and sends no
     const project = makeProject({
       'list.csv': listOf(ROWS),
       'templates/letter.txt': LETTER,
-      'mailmerge.yaml': 'template: letter\nlist: list.csv\n',
+      'mailmerge.yaml': 'template: letter\ncsv: list.csv\n',
     })
     projects.push(project)
     const before = new Map(sink.recipients)
@@ -114,7 +114,7 @@ test('given again after its end, the same command sends nothing', async () => {
   const project = makeProject({
     'list.csv': listOf(20),
     'templates/letter.txt': LETTER,
-    'mailmerge.yaml': 'template: letter\nlist: list.csv\n',
+    'mailmerge.yaml': 'template: letter\ncsv: list.csv\n',
   })
   projects.push(project)
   const args = ['run', '--yes', '--smtp', `smtp://127.0.0.1:${sink.port}`]

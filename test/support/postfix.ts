@@ -1,0 +1,218 @@
+/** A Postfix of the test's own: own folders, own port, STARTTLS, AUTH by Dovecot, one mailbox for everybody. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makeCertificate } from './certificates.ts'
+import { needProgram } from './debian-package.ts'
+
+export interface Postfix {
+  readonly host: string
+  readonly port: number
+  /** PEM file that trusts the server. */
+  readonly ca: string
+  readonly user: string
+  readonly password: string
+  /** Messages delivered so far. */
+  mails(): readonly Buffer[]
+  /** Waits until so many are delivered. */
+  waitFor(count: number): Promise<readonly Buffer[]>
+  log(): string
+  stop(): Promise<void>
+}
+
+export interface PostfixOptions {
+  /** Lines for main.cf. */
+  readonly settings?: readonly string[]
+}
+
+const USER = 'ada'
+const PASSWORD = 'correct horse battery'
+
+/** Starts it, or says why it cannot be had here. */
+export async function startPostfix(options: PostfixOptions = {}): Promise<Postfix | { readonly skipped: string }> {
+  const missing =
+    needProgram('/usr/sbin/postfix', ['postfix']) ??
+    needProgram('/usr/sbin/dovecot', ['dovecot-core', 'dovecot-imapd', 'dovecot-lmtpd'])
+  if (missing !== undefined) return { skipped: missing }
+  if (process.getuid?.() !== 0) return { skipped: 'Postfix wants to be started by root' }
+  const dir = mkdtempSync(join(tmpdir(), 'mailmerge-postfix-'))
+  chmodSync(dir, 0o755)
+  const path = (...parts: string[]): string => join(dir, ...parts)
+  const port = await freePort()
+  const certificate = await makeCertificate('localhost')
+  for (const folder of ['etc', 'queue', 'data', 'mail', 'dovecot', 'dovecot/run'])
+    mkdirSync(path(folder), { recursive: true })
+  const [uid, gid] = [idOf('postfix', '-u'), idOf('postfix', '-g')]
+  chownSync(path('data'), uid, gid)
+  chownSync(path('mail'), uid, gid)
+  writeFileSync(path('key.pem'), certificate.key, { mode: 0o600 })
+  writeFileSync(path('cert.pem'), certificate.cert)
+  const dovecot = await startDovecot(dir)
+  writeFileSync(
+    path('etc', 'main.cf'),
+    [...mainConfig(dir, uid, gid), ...(options.settings ?? [])].join('\n').concat('\n'),
+  )
+  writeFileSync(path('etc', 'master.cf'), masterConfig(port))
+  execFileSync('postfix', ['-c', path('etc'), 'start'], { stdio: 'ignore', timeout: 60_000 })
+  await answers(port)
+
+  const mails = (): readonly Buffer[] => {
+    const folder = path('mail', 'all', 'new')
+    return existsSync(folder) ? readdirSync(folder).map((name) => readFileSync(join(folder, name))) : []
+  }
+  return {
+    host: 'localhost',
+    port,
+    ca: path('cert.pem'),
+    user: USER,
+    password: PASSWORD,
+    mails,
+    async waitFor(count) {
+      for (let waited = 0; waited < 30_000 && mails().length < count; waited += 100)
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      return mails()
+    },
+    log: () => (existsSync(path('postfix.log')) ? readFileSync(path('postfix.log'), 'utf8') : ''),
+    async stop() {
+      try {
+        execFileSync('postfix', ['-c', path('etc'), 'stop'], { stdio: 'ignore', timeout: 60_000 })
+      } catch {
+        // It was stopped already.
+      }
+      dovecot.kill('SIGTERM')
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      rmSync(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+function idOf(user: string, what: '-u' | '-g'): number {
+  return Number(execFileSync('id', [what, user], { encoding: 'utf8' }).trim())
+}
+
+function mainConfig(dir: string, uid: number, gid: number): readonly string[] {
+  return [
+    'compatibility_level = 3.6',
+    `queue_directory = ${dir}/queue`,
+    `data_directory = ${dir}/data`,
+    'command_directory = /usr/sbin',
+    'daemon_directory = /usr/lib/postfix/sbin',
+    'mail_owner = postfix',
+    'setgid_group = postdrop',
+    `maillog_file = ${dir}/postfix.log`,
+    `maillog_file_prefixes = ${dir}`,
+    'myhostname = mail.example.net',
+    'mydestination =',
+    'inet_interfaces = 127.0.0.1',
+    'inet_protocols = ipv4',
+    'mynetworks = 127.0.0.0/8',
+    'virtual_mailbox_domains = static:all',
+    `virtual_mailbox_base = ${dir}/mail`,
+    'virtual_mailbox_maps = static:all/',
+    'virtual_minimum_uid = 1',
+    `virtual_uid_maps = static:${uid}`,
+    `virtual_gid_maps = static:${gid}`,
+    `smtpd_tls_cert_file = ${dir}/cert.pem`,
+    `smtpd_tls_key_file = ${dir}/key.pem`,
+    'smtpd_tls_security_level = may',
+    'smtpd_tls_auth_only = yes',
+    'smtpd_sasl_auth_enable = yes',
+    'smtpd_sasl_type = dovecot',
+    `smtpd_sasl_path = ${dir}/dovecot/run/auth-client`,
+    'smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination',
+    'smtputf8_enable = yes',
+  ]
+}
+
+function masterConfig(port: number): string {
+  const services = [
+    `127.0.0.1:${port} inet n - n - 20 smtpd`,
+    'pickup unix n - n 60 1 pickup',
+    'cleanup unix n - n - 0 cleanup',
+    'qmgr unix n - n 300 1 qmgr',
+    'rewrite unix - - n - - trivial-rewrite',
+    'bounce unix - - n - 0 bounce',
+    'defer unix - - n - 0 bounce',
+    'trace unix - - n - 0 bounce',
+    'verify unix - - n - 1 verify',
+    'flush unix n - n 1000? 0 flush',
+    'proxymap unix - - n - - proxymap',
+    'smtp unix - - n - - smtp',
+    'error unix - - n - - error',
+    'retry unix - - n - - error',
+    'discard unix - - n - - discard',
+    'local unix - n n - - local',
+    'virtual unix - n n - - virtual',
+    'anvil unix - - n - 1 anvil',
+    'tlsmgr unix - - n 1000? 1 tlsmgr',
+    'postlog unix-dgram n - n - 1 postlogd',
+  ]
+  return `${services.join('\n')}\n`
+}
+
+async function startDovecot(dir: string): Promise<ChildProcess> {
+  const home = `${dir}/dovecot`
+  writeFileSync(`${home}/users`, `${USER}:{PLAIN}${PASSWORD}\n`)
+  writeFileSync(
+    `${home}/dovecot.conf`,
+    [
+      `base_dir = ${home}/run`,
+      `log_path = ${home}/log`,
+      'protocols =',
+      'ssl = no',
+      'default_internal_user = dovecot',
+      'default_login_user = dovenull',
+      'auth_mechanisms = plain login',
+      `passdb {\n  driver = passwd-file\n  args = scheme=PLAIN ${home}/users\n}`,
+      `userdb {\n  driver = static\n  args = uid=nobody gid=nogroup home=${home}\n}`,
+      `service auth {\n  unix_listener auth-client {\n    path = ${home}/run/auth-client\n    mode = 0666\n  }\n}`,
+    ].join('\n'),
+  )
+  chmodSync(home, 0o755)
+  const child = spawn('dovecot', ['-F', '-c', `${home}/dovecot.conf`], { stdio: 'ignore' })
+  for (let waited = 0; waited < 10_000 && !existsSync(`${home}/run/auth-client`); waited += 50)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  return child
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return port
+}
+
+/** Waits until somebody answers on a port. */
+export async function answers(port: number): Promise<void> {
+  const until = Date.now() + 15_000
+  while (Date.now() < until) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1')
+      socket.once('data', () => {
+        socket.destroy()
+        resolve(true)
+      })
+      socket.once('error', () => resolve(false))
+      setTimeout(() => {
+        socket.destroy()
+        resolve(false)
+      }, 2000)
+    })
+    if (open) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`nobody answers on port ${port}`)
+}
