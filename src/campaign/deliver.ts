@@ -564,6 +564,7 @@ class Delivery {
         reason,
         attempts: due.attempts + (attempted ? 1 : 0),
         ...(firstAttemptAt === undefined ? {} : { firstAttemptAt }),
+        ...(due.variant === undefined ? {} : { variant: due.variant }),
         ...(status === 'deferred' ? {} : { finishedAt: at }),
       })
     }

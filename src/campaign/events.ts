@@ -48,6 +48,8 @@ export interface SummaryEvent {
   readonly exitCode: number
   /** Where the results were written. */
   readonly reports: readonly string[]
+  /** Counts of each variant, where the campaign is split. */
+  readonly variants?: ReadonlyMap<string, StatusCounts>
   /** Folder of the `.eml` files of a dry run or the sandbox. */
   readonly mails?: string
   /** Why the run ended before its end: `interrupted`, a quota, an unreachable server. */

@@ -135,8 +135,9 @@ function planRow(row: Row, options: PlanOptions, bad: ProblemList): PlannedOutco
   }
 }
 
-function goodRow(row: Row, { key, address, data, rendered }: Prepared): PlannedOutcome {
-  return { planned: { row: row.number, key, address, data }, rendered }
+function goodRow(row: Row, { key, address, data, rendered, variant }: Prepared): PlannedOutcome {
+  const planned = { row: row.number, key, address, data, ...(variant === undefined ? {} : { variant }) }
+  return { planned, rendered }
 }
 
 function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, bad: ProblemList): PlannedOutcome {

@@ -13,10 +13,13 @@ import type { Identity, Message } from '../message/message.ts'
 import type { Row, RowData } from '../source/source.ts'
 import type { RenderContext, Rendered, Template } from '../template/template.ts'
 import { restoreRow, storeRow } from './row-data.ts'
+import type { Split } from './variants.ts'
 
 export interface PreparerOptions {
   readonly settings: Settings
   readonly template: Template
+  /** Variants of the template, where the campaign is split. */
+  readonly split?: Split
   readonly campaign: { readonly name: string; readonly token: string }
   /** Column that holds the address; needed where the template sets no `to`. */
   readonly emailColumn?: string
@@ -31,6 +34,8 @@ export interface Prepared {
   readonly address: string
   readonly data: string
   readonly rendered: Rendered
+  /** Variant that the row fell to. */
+  readonly variant?: string
 }
 
 export interface Preparer {
@@ -49,7 +54,7 @@ export interface Preparer {
 const NO_ATTACHMENTS: AttachmentStore['load'] = () => []
 
 export function createPreparer(options: PreparerOptions): Preparer {
-  const { settings, template, campaign, emailColumn, testTo, unsubscribeUrl } = options
+  const { settings, template, split, campaign, emailColumn, testTo, unsubscribeUrl } = options
   const attachments = createAttachmentStore({ root: settings.root, roots: settings.attachmentRoots })
   const boundarySeed = hash('sha256', `boundary\n${campaign.token}`, 'hex')
   const common = { boundarySeed, root: settings.root }
@@ -123,9 +128,31 @@ export function createPreparer(options: PreparerOptions): Preparer {
     }
   }
 
+  function identify({ data }: Row): { readonly key: string; readonly address: string } {
+    const judged = emailColumn === undefined ? undefined : parseRecipient(cellText(data[emailColumn]))
+    const address = judged !== undefined && 'mailbox' in judged ? judged.mailbox.wire : ''
+    if (settings.key !== undefined) return { key: cellText(data[settings.key]).trim(), address }
+    return { key: address === '' ? '' : normalizeAddress(address), address }
+  }
+
+  /** What was planned is sent: the variant that a row fell to is kept with it. */
+  function plannedTemplate({ variant }: DueRow): Template {
+    if (variant === undefined) return template
+    const planned = split?.named(variant)
+    if (planned !== undefined) return planned.template
+    throw new DataError(`the variant '${variant}' that a row was planned with is no more`, {
+      hint: 'Give the run command again: it plans anew with the variants as they are now, and sends what is not yet sent.',
+    })
+  }
+
   return {
     check(row, now) {
-      const rendered = template.render(row.data, contextOf(row.number, now, likelyAddress(row.data)))
+      // A row without an address column has no key before it is rendered: its cells stand for it.
+      const variant = split?.of(identify(row).key || storeRow(row.data, []))
+      const rendered = (variant?.template ?? template).render(
+        row.data,
+        contextOf(row.number, now, likelyAddress(row.data)),
+      )
       const address = addressOf(row.data, rendered)
       const key = keyOf(row.data, address)
       checker.compose(rendered, identityOf(rendered, key, 1, address, now))
@@ -134,20 +161,16 @@ export function createPreparer(options: PreparerOptions): Preparer {
         address,
         data: storeRow(row.data, files),
         rendered,
+        ...(variant === undefined ? {} : { variant: variant.name }),
       })
       if (rendered.attachments.length === 0) return finish([])
       const files = attachments.inspect(rendered.attachments, [])
       return files instanceof Promise ? files.then(finish) : finish(files)
     },
-    identify({ data }) {
-      const judged = emailColumn === undefined ? undefined : parseRecipient(cellText(data[emailColumn]))
-      const address = judged !== undefined && 'mailbox' in judged ? judged.mailbox.wire : ''
-      if (settings.key !== undefined) return { key: cellText(data[settings.key]).trim(), address }
-      return { key: address === '' ? '' : normalizeAddress(address), address }
-    },
+    identify,
     message(due, date) {
       const { cells, files } = restoreRow(due.data)
-      const rendered = template.render(cells, contextOf(due.row, date, due.address))
+      const rendered = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
       const identity = identityOf(rendered, due.key, due.occurrence, due.address, date)
       const compose = (): Message | Promise<Message> => composer.compose(rendered, identity)
       const composed = files === undefined ? compose() : unchanged(rendered, files).then(compose)

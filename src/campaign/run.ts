@@ -11,11 +11,11 @@ import type { Campaign, Ledger, RunRecord, StatusCounts } from '../ledger/ledger
 import { ownerOfThisProcess } from '../ledger/owner.ts'
 import { newRunId } from '../ledger/run-id.ts'
 import { nearest } from '../nearest.ts'
-import { checkWritable, writeReport } from '../report/report.ts'
+import { checkWritable, reportHead, writeReport } from '../report/report.ts'
 import { findEmailColumn } from '../source/columns.ts'
 import { openSource } from '../source/open.ts'
 import type { Source } from '../source/source.ts'
-import { loadTemplate } from '../template/load.ts'
+import { type LoadOptions, loadTemplate } from '../template/load.ts'
 import type { Template } from '../template/template.ts'
 import { createFilesTransport } from '../transport/files.ts'
 import { openTransport } from '../transport/open.ts'
@@ -28,6 +28,7 @@ import { openLedger, openScratchLedger } from './open-ledger.ts'
 import { type FirstMessage, planRows } from './plan.ts'
 import { createPreparer, type Preparer } from './preparer.ts'
 import { openSelector, type Selection } from './select.ts'
+import { openSplit, type Split } from './variants.ts'
 
 /** `send` is the real thing; the other modes record nothing as sent. */
 export type MergeMode = 'send' | 'dry-run' | 'sandbox' | 'test'
@@ -42,6 +43,8 @@ export interface MergeRequest extends Selection {
   /** Start the campaign anew: who had it before gets it again. */
   readonly again?: boolean
   readonly campaign?: string
+  /** Everybody who is still to be sent gets this variant of the project. */
+  readonly variant?: string
   /** Result files; their endings say the format. */
   readonly reports?: readonly string[]
 }
@@ -110,10 +113,11 @@ export async function runMerge(
   const source = await openList(settings)
   for (const text of source.notes) hooks.note?.(text)
   const template = await openTemplate(templateName, settings)
-  template.bind(source.columns)
+  const name = request.campaign ?? settings.campaign ?? `${template.name}-${source.stem}`
+  const split = await openVariants(templateName, settings, name, request.variant)
+  bindAll(template, split, source.columns)
   const emailColumn = addressColumn(settings, source)
   const selector = await openSelector(request, source.columns, settings.segments ?? {}, () => listAgain(settings))
-  const name = request.campaign ?? settings.campaign ?? `${template.name}-${source.stem}`
 
   const real = request.mode === 'send'
   const ledger = real ? await openLedger(settings) : await openScratchLedger()
@@ -129,6 +133,7 @@ export async function runMerge(
       const preparer = createPreparer({
         settings,
         template,
+        ...(split === undefined ? {} : { split }),
         campaign: real ? campaign : await tokenOf(settings, campaign),
         ...(emailColumn === undefined ? {} : { emailColumn }),
         ...(request.testTo === undefined ? {} : { testTo: request.testTo }),
@@ -140,9 +145,13 @@ export async function runMerge(
           startedAt: now,
           source: source.name,
           template: template.name,
-          templateHash: planHash(template, settings),
+          templateHash: planHash(template, split, settings),
           columns: source.columns,
-          options: { template: templateName, ...(emailColumn === undefined ? {} : { emailColumn }) },
+          options: {
+            template: templateName,
+            ...(emailColumn === undefined ? {} : { emailColumn }),
+            ...(request.variant === undefined ? {} : { variant: request.variant }),
+          },
         })
         const planned = await planRows({
           ledger,
@@ -275,16 +284,19 @@ async function goOn(
       await prepareLedger(ledger, run)
       const templateName = String(run.options.template ?? run.template)
       const template = await openTemplate(templateName, settings)
-      template.bind(run.columns)
-      if (planHash(template, settings) !== run.templateHash) {
+      const { emailColumn, variant } = run.options
+      const only = typeof variant === 'string' ? variant : undefined
+      const split = await openVariants(templateName, settings, run.campaign.name, only)
+      bindAll(template, split, run.columns)
+      if (planHash(template, split, settings) !== run.templateHash) {
         throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {
           hint: 'Give the run command again: it plans anew with the template as it is now, and sends what is not yet sent.',
         })
       }
-      const { emailColumn } = run.options
       const preparer = createPreparer({
         settings,
         template,
+        ...(split === undefined ? {} : { split }),
         campaign: run.campaign,
         ...(typeof emailColumn === 'string' ? { emailColumn } : {}),
       })
@@ -348,21 +360,51 @@ export function listAgain(settings: Settings): Promise<Source> {
   })
 }
 
-export function openTemplate(name: string, settings: Settings): Promise<Template> {
+export function openTemplate(name: string, settings: Settings, instead?: LoadOptions['instead']): Promise<Template> {
   return loadTemplate(name, {
     root: settings.root,
     message: settings.message,
+    ...(instead === undefined ? {} : { instead }),
     ...(settings.locale === undefined ? {} : { locale: settings.locale }),
     ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
   })
 }
 
+/** The variants of a campaign, each as a template; `only` takes one of them for everybody. */
+export function openVariants(
+  templateName: string,
+  settings: Settings,
+  campaign: string,
+  only?: string,
+): Promise<Split | undefined> {
+  return openSplit(settings.variants, campaign, only, ({ template = templateName, subject }) =>
+    openTemplate(
+      template,
+      settings,
+      subject === undefined ? undefined : { fields: { subject }, file: 'mailmerge.yaml (variants)' },
+    ),
+  )
+}
+
+function bindAll(template: Template, split: Split | undefined, columns: readonly string[]): void {
+  if (split === undefined) template.bind(columns)
+  else for (const variant of split.variants) variant.template.bind(columns)
+}
+
 /** Everything outside the rows that a message depends on, frozen when the run is planned. */
-function planHash(template: Template, settings: Settings): string {
+function planHash(template: Template, split: Split | undefined, settings: Settings): string {
   const { message, locale, timeZone, unsubscribe } = settings
   return hash(
     'sha256',
-    JSON.stringify([template.hash, message, locale, timeZone, unsubscribe?.url, unsubscribe?.mailto]),
+    JSON.stringify([
+      template.hash,
+      split?.variants.map(({ name, share, template }) => [name, share, template.hash]),
+      message,
+      locale,
+      timeZone,
+      unsubscribe?.url,
+      unsubscribe?.mailto,
+    ]),
     'hex',
   )
 }
@@ -473,8 +515,8 @@ async function summarize(
   const counts = await ledger.counts(run.id)
   const finished = counts.deferred === 0 && counts.in_doubt === 0
   if (finished && end.stopped !== 'not confirmed') await ledger.endRun(run.id, 'finished', clock.now())
-  for (const report of reports)
-    await writeReport(report, ledger.results(run.id), { run: run.id, campaign: run.campaign, counts })
+  const head = await reportHead(ledger, run)
+  for (const report of reports) await writeReport(report, ledger.results(run.id), head)
   const summary: SummaryEvent = {
     event: 'summary',
     run: run.id,
@@ -485,6 +527,7 @@ async function summarize(
     rate: end.seconds > 0 ? end.sent / end.seconds : 0,
     exitCode: end.error?.exitCode ?? (finished ? (counts.failed > 0 ? 1 : 0) : 75),
     reports,
+    ...(head.variants === undefined ? {} : { variants: head.variants }),
     ...(run.mails === undefined ? {} : { mails: run.mails }),
     ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
   }

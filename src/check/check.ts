@@ -3,8 +3,9 @@
  * when one of them is missing; asks the network nothing
  * unless `dns` says so.
  */
-import { openList, openTemplate } from '../campaign/run.ts'
+import { openList, openTemplate, openVariants } from '../campaign/run.ts'
 import type { Selection } from '../campaign/select.ts'
+import type { Split } from '../campaign/variants.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Problem, UsageError } from '../errors.ts'
 import type { Source } from '../source/source.ts'
@@ -72,8 +73,11 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   const head = settings.template === undefined ? {} : { template: template?.name ?? settings.template }
   const source = path === undefined && sql === undefined ? undefined : await openedList(settings, findings)
   for (const text of source?.notes ?? []) options.note?.(text)
+  const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
   const facts =
-    source === undefined ? NOTHING_READ : await new ListCheck(settings, options, source, template, findings).run()
+    source === undefined
+      ? NOTHING_READ
+      : await new ListCheck(settings, options, source, { template, split }, findings).run()
   const rules = options.dns === undefined ? undefined : await askedRules(settings, facts.mail, options.dns, findings)
   return {
     ...head,
@@ -109,6 +113,22 @@ async function askedRules(
 async function templateOf(name: string, settings: Settings, findings: Findings): Promise<Template | undefined> {
   try {
     return await openTemplate(name, settings)
+  } catch (error) {
+    for (const problem of problemsOf(error, 'bad-template')) findings.add(problem)
+    return undefined
+  }
+}
+
+/** The variants, drawn as the campaign would draw them. One that cannot be used is a finding, like any template. */
+async function splitOf(
+  settings: Settings,
+  source: Source | undefined,
+  template: Template,
+  findings: Findings,
+): Promise<Split | undefined> {
+  try {
+    const campaign = settings.campaign ?? `${template.name}-${source?.stem}`
+    return await openVariants(settings.template ?? '', settings, campaign)
   } catch (error) {
     for (const problem of problemsOf(error, 'bad-template')) findings.add(problem)
     return undefined

@@ -7,6 +7,7 @@ import { planRows } from '../campaign/plan.ts'
 import { createPreparer, type Prepared, type Preparer } from '../campaign/preparer.ts'
 import { addressColumn, listAgain } from '../campaign/run.ts'
 import { openSelector } from '../campaign/select.ts'
+import type { Split } from '../campaign/variants.ts'
 import type { Settings } from '../config/settings.ts'
 import { MailmergeError, type Problem } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -39,6 +40,7 @@ export class ListCheck {
   readonly #findings: Findings
   /** Undefined where there is none, or none that fits the list: then only the data is checked. */
   readonly #template: Template | undefined
+  readonly #split: Split | undefined
   readonly #emailColumn: string | undefined
   readonly #survey: ColumnSurvey
   readonly #lint: ReturnType<typeof createMessageLints>
@@ -55,7 +57,7 @@ export class ListCheck {
     settings: Settings,
     options: CheckOptions,
     source: Source,
-    template: Template | undefined,
+    { template, split }: { readonly template: Template | undefined; readonly split: Split | undefined },
     findings: Findings,
   ) {
     this.#settings = settings
@@ -63,17 +65,21 @@ export class ListCheck {
     this.#source = source
     this.#findings = findings
     this.#emailColumn = addressColumn(settings, source)
-    const isBound = template !== undefined && bound(template, source.columns, findings)
+    const templates = split?.variants.map((variant) => variant.template) ?? (template === undefined ? [] : [template])
+    // Each says what it lacks, also when another has said so.
+    const isBound = templates.map((one) => bound(one, source.columns, findings)).every(Boolean)
+    const used = new Set(templates.flatMap(({ columns }) => columns))
     this.#template = isBound ? template : undefined
+    this.#split = isBound ? split : undefined
     this.#survey = new ColumnSurvey({
       columns: source.columns,
       types: settings.source.types ?? {},
-      used: new Set(template?.columns ?? []),
+      used,
       ...(this.#emailColumn === undefined ? {} : { emailColumn: this.#emailColumn }),
       ...(settings.key === undefined ? {} : { key: settings.key }),
     })
     this.#lint = createMessageLints(source.columns)
-    if (template !== undefined) this.#noteUnused(template)
+    if (template !== undefined) this.#noteUnused(used)
   }
 
   async run(): Promise<ListFacts> {
@@ -89,6 +95,7 @@ export class ListCheck {
       const preparer = createPreparer({
         settings: this.#template === undefined ? { ...this.#settings, dkim: [] } : this.#settings,
         template: this.#template ?? DATA_ALONE,
+        ...(this.#split === undefined ? {} : { split: this.#split }),
         campaign,
         ...(this.#emailColumn === undefined ? {} : { emailColumn: this.#emailColumn }),
       })
@@ -268,8 +275,7 @@ export class ListCheck {
     })
   }
 
-  #noteUnused(template: Template): void {
-    const used = new Set(template.columns)
+  #noteUnused(used: ReadonlySet<string>): void {
     for (const column of this.#source.columns) {
       if (used.has(column) || column === this.#emailColumn || column === this.#settings.key) continue
       this.#findings.add({
@@ -286,9 +292,10 @@ export class ListCheck {
   async #sizes(preparer: Preparer, now: Date): Promise<SizeEstimate | undefined> {
     if (this.#template === undefined || this.#samples.length === 0) return undefined
     const sizes: number[] = []
-    for (const { row, key, address, data } of this.#samples) {
+    for (const { row, key, address, data, variant } of this.#samples) {
       try {
-        const due = { recipient: 0, row, key, occurrence: 1, address, data, attempts: 0 }
+        const split = variant === undefined ? {} : { variant }
+        const due = { recipient: 0, row, key, occurrence: 1, address, data, attempts: 0, ...split }
         const { size } = await preparer.message(due, now)
         sizes.push(size)
         if (size <= LARGE) continue

@@ -40,6 +40,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         exit_code: event.exitCode,
         reports: event.reports,
         mails: event.mails ?? null,
+        ...(event.variants === undefined ? {} : { variants: Object.fromEntries(event.variants) }),
         stopped: event.stopped ?? null,
       }
     default:

@@ -20,14 +20,14 @@ export const report: Command = {
     const settings = await settingsFor(args, context)
     const output = args.text('output')
     const format = args.choice('format', FORMATS)
-    const { checkWritable, formatOf, reportText, writeReport } = await import('../report/report.ts')
+    const { checkWritable, formatOf, reportHead, reportText, writeReport } = await import('../report/report.ts')
     const path = output === undefined || output === '-' ? undefined : resolve(io.cwd, output)
     const chosen = format ?? (path === undefined ? (out.json ? 'json' : 'csv') : formatOf(path))
     if (path !== undefined) await checkWritable(path, chosen)
     await withLedger(settings, async (ledger) => {
       const run = await findRun(ledger, args.text('run'))
       if (ledger === undefined) return
-      const head = { run: run.id, campaign: run.campaign.name, counts: await ledger.counts(run.id) }
+      const head = await reportHead(ledger, { id: run.id, campaign: run.campaign.name })
       const rows = ledger.results(run.id)
       if (path !== undefined) {
         await writeReport(path, rows, head, chosen)

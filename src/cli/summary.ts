@@ -27,6 +27,10 @@ export function summaryLines(summary: SummaryEvent, mode: MergeMode, out: Output
   ].filter((part) => part !== undefined)
   const pace = summary.rate > 0 ? `, ${rate(summary.rate)}` : ''
   const lines = [`${parts.join(', ')} of ${plural(summary.rows, 'row')} in ${duration(summary.seconds)}${pace}`]
+  for (const [name, own] of summary.variants ?? []) {
+    const rest = own.failed + own.in_doubt + own.deferred + own.skipped
+    lines.push(`variant ${name}: ${count(own.sent)} ${did[mode]}${rest === 0 ? '' : `, ${count(rest)} not`}`)
+  }
   if (summary.mails !== undefined) lines.push(`mails: ${shortPath(summary.mails, cwd)}`)
   for (const report of summary.reports) lines.push(`results: ${shortPath(report, cwd)}`)
   return lines

@@ -82,6 +82,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('key', flags.key ?? config.key),
     ...optional('emailColumn', config.emailColumn),
     ...optional('segments', config.segments),
+    ...optional('variants', config.variants),
     duplicates: flags.duplicates ?? config.duplicates ?? 'error',
     ledger:
       flags.ledger === undefined ? place(config.ledger ?? '.mailmerge/ledger.db', root) : place(flags.ledger, cwd),

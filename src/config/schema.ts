@@ -99,6 +99,12 @@ const dkimKey = z.strictObject({
   key: path.describe('PEM file of a private key, RSA or Ed25519'),
 })
 
+const variant = z.strictObject({
+  share: z.number().positive().default(1).describe('Weight beside the other variants; default 1'),
+  subject: text.describe('Subject instead of the one of the template').optional(),
+  template: text.describe('Another template: a name under templates/, or a path').optional(),
+})
+
 /** Every key of mailmerge.yaml. */
 export const configSchema = z
   .strictObject({
@@ -126,6 +132,11 @@ export const configSchema = z
     segments: z
       .record(z.string(), z.union([text.transform((one) => [one]), z.array(text)]))
       .describe('Conditions by name, for --segment: paris: "city=Paris"; several must all hold')
+      .optional(),
+    variants: z
+      .record(z.string().regex(/^[\w-]{1,40}$/, 'must be a word of letters, digits and hyphens'), variant)
+      .refine((variants) => Object.keys(variants).length > 0, 'needs at least one variant')
+      .describe('A/B split: variants by name, each for a stable share of the recipients')
       .optional(),
     columns: z
       .strictObject({

@@ -97,6 +97,14 @@ export interface DeliverySettings {
   readonly perDomain?: { readonly concurrency?: number; readonly rates?: readonly RateLimit[] }
 }
 
+/** One part of an A/B split: what it sets instead of the campaign's own. */
+export interface VariantSettings {
+  /** Weight beside the other variants. */
+  readonly share: number
+  readonly subject?: string | undefined
+  readonly template?: string | undefined
+}
+
 export interface DkimKey {
   readonly domain: string
   readonly selector: string
@@ -124,6 +132,8 @@ export interface Settings {
   readonly duplicates: 'error' | 'skip' | 'all'
   /** Conditions by name, for `--segment`. */
   readonly segments?: Readonly<Record<string, readonly string[]>>
+  /** Variants by name, each for a stable share of the recipients. */
+  readonly variants?: Readonly<Record<string, VariantSettings>>
   /** Path of the SQLite file, or a postgres:// address. */
   readonly ledger: string
   /** Folders beside the project that attachments may come from, absolute. */

@@ -7,7 +7,7 @@ import type { DueRow, News, RowStatus, Settled } from './ledger.ts'
 import { headOf, planId, runNumberOf } from './run-store.ts'
 import * as sql from './sqlite-queries.ts'
 import type { SqliteStore } from './sqlite-store.ts'
-import { numberOf, optionalDate, type SqlRow, textOf, timeOf } from './sqlite-values.ts'
+import { numberOf, optionalDate, optionalText, type SqlRow, textOf, timeOf } from './sqlite-values.ts'
 
 /** What `began` and `settled` change in the counts of a run. */
 type Differences = Record<RowStatus, number>
@@ -129,6 +129,7 @@ function dueRowOf(row: SqlRow): DueRow {
     occurrence: numberOf(row['occurrence']),
     address: textOf(row['address']),
     data: textOf(row['data']),
+    ...optionalText('variant', row['variant']),
     attempts: numberOf(row['tries']),
     ...optionalDate('firstAttemptAt', row['tries_since']),
   }

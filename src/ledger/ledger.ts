@@ -63,6 +63,8 @@ export interface PlannedRow {
   readonly skip?: string
   /** Not before this moment, for this row alone. */
   readonly notBefore?: Date
+  /** Variant of an A/B split that the row fell to. */
+  readonly variant?: string
 }
 
 /** Two rows of one plan with the same key. */
@@ -88,6 +90,7 @@ export interface DueRow {
   readonly occurrence: number
   readonly address: string
   readonly data: string
+  readonly variant?: string
   /** Attempts so far. */
   readonly attempts: number
   readonly firstAttemptAt?: Date
@@ -137,6 +140,8 @@ export interface ResultRow {
   readonly attempts: number
   readonly firstAttemptAt?: Date
   readonly finishedAt?: Date
+  /** Variant that the recipient got, or is to get. */
+  readonly variant?: string
 }
 
 /** Who holds a campaign. */
@@ -248,6 +253,8 @@ export interface Ledger {
    */
   record(news: readonly News[]): Promise<void>
   counts(runId: string): Promise<StatusCounts>
+  /** The counts of each variant of a split campaign, by its name, rows without one left out; empty without a split. */
+  variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>>
   /** Every row of the run's source, in source order, with its state in the campaign. */
   results(runId: string): AsyncIterable<readonly ResultRow[]>
   /** Makes failed recipients of the run deferred again; gives their number. */

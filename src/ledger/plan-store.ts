@@ -23,7 +23,7 @@ export class PlanStore {
     const store = this.#store
     return store.write(() => {
       const { number } = this.#planning(runId)
-      for (const { row, key, address, data, skip, notBefore } of rows) {
+      for (const { row, key, address, data, skip, notBefore, variant } of rows) {
         store.run(
           sql.insertPlanRow,
           planId(number, row),
@@ -34,6 +34,7 @@ export class PlanStore {
           // A row without a key can be sent to nobody.
           skip ?? (key === '' ? 'bad row: no address' : null),
           timeOf(notBefore),
+          variant ?? null,
         )
       }
     })

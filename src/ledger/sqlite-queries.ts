@@ -43,7 +43,7 @@ export const deletePlan = `DELETE FROM run WHERE number = ?1 AND state = 'planni
 // ---- planning --------------------------------------------------------------------------------------------------------
 
 export const insertPlanRow = `
-INSERT INTO run_row (id, key, occurrence, address, data, skip, not_before) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
+INSERT INTO run_row (id, key, occurrence, address, data, skip, not_before, variant) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)`
 
 /** Rows that are to be sent and share a key with an earlier one. ?1 first, ?2 last, ?3 limit. */
 export const duplicateRows = `
@@ -96,8 +96,8 @@ ON CONFLICT DO NOTHING`
 
 /** ?3 campaign, ?4 whether all rows to be sent are new. */
 export const insertRecipients = `
-INSERT INTO recipient (id, plan, status, due_at)
-SELECT id, id, 'deferred', not_before FROM run_row AS n
+INSERT INTO recipient (id, plan, status, due_at, variant)
+SELECT id, id, 'deferred', not_before, variant FROM run_row AS n
 WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND occurrence > 0 AND (?4 OR EXISTS (
   SELECT 1 FROM identity AS i
   WHERE i.campaign = ?3 AND i.key = n.key AND i.occurrence = n.occurrence AND i.recipient = n.id))
@@ -117,12 +117,13 @@ UPDATE recipient SET
   tries = CASE WHEN n.anew OR (status = 'deferred' AND NOT n.same) THEN 0 ELSE tries END,
   tries_since = CASE WHEN n.anew OR (status = 'deferred' AND NOT n.same) THEN NULL ELSE tries_since END,
   finished_at = CASE WHEN n.anew THEN NULL ELSE finished_at END,
+  variant = CASE WHEN n.anew OR status = 'deferred' THEN n.variant ELSE recipient.variant END,
   reason = CASE WHEN n.anew THEN NULL ELSE reason END,
   smtp_code = CASE WHEN n.anew THEN NULL ELSE smtp_code END,
   enhanced_code = CASE WHEN n.anew THEN NULL ELSE enhanced_code END,
   response = CASE WHEN n.anew THEN NULL ELSE response END
 FROM (
-  SELECT i.recipient AS id, p.id AS plan, p.not_before,
+  SELECT i.recipient AS id, p.id AS plan, p.not_before, p.variant,
     (o.data IS p.data AND o.address IS p.address) AS same,
     (r.status = 'skipped' OR (r.status = 'failed' AND (o.data IS NOT p.data OR o.address IS NOT p.address))) AS anew
   FROM run_row AS p
@@ -161,6 +162,9 @@ WHERE n.id BETWEEN ?1 AND ?2`
 export const countRows = `
 SELECT coalesce(r.status, 'skipped') AS status, count(*) AS rows ${rowStates} GROUP BY 1`
 
+export const countVariants = `
+SELECT r.variant, r.status, count(*) AS rows ${rowStates} AND r.variant IS NOT NULL GROUP BY 1, 2 ORDER BY 1`
+
 export const keptCounts = `SELECT sent, failed, skipped, deferred, in_doubt FROM run WHERE number = ?1`
 
 /** ?4 rows at most. */
@@ -169,7 +173,8 @@ SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS addr
   CASE WHEN r.id IS NULL THEN coalesce(n.skip, 'the run was never planned to its end')
        WHEN r.status = 'deferred' THEN coalesce(r.reason, 'not sent yet')
        ELSE coalesce(r.reason, '') END AS reason,
-  r.smtp_code, r.enhanced_code, r.response, r.message_id, coalesce(r.attempts, 0) AS attempts, r.first_attempt_at, r.finished_at
+  r.smtp_code, r.enhanced_code, r.response, r.message_id, coalesce(r.attempts, 0) AS attempts, r.first_attempt_at, r.finished_at,
+  r.variant
 ${rowStates} ORDER BY n.id LIMIT ?4`
 
 // ---- delivery --------------------------------------------------------------------------------------------------------
@@ -177,7 +182,7 @@ ${rowStates} ORDER BY n.id LIMIT ?4`
 /** ?1 plan id to go on after, ?2 last plan id, ?3 now, ?4 limit, ?5 run number. */
 export const dueRows = `
 SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
-  r.tries, r.tries_since
+  n.variant, r.tries, r.tries_since
 FROM (
   SELECT * FROM (
     SELECT id, plan FROM recipient INDEXED BY recipient_ready

@@ -66,7 +66,8 @@ CREATE TABLE run_row (
   address    TEXT,
   data       TEXT NOT NULL,
   skip       TEXT,
-  not_before INTEGER
+  not_before INTEGER,
+  variant    TEXT
 ) STRICT;
 
 -- Which recipient a key is, for a whole campaign.
@@ -96,7 +97,9 @@ CREATE TABLE recipient (
   smtp_code        INTEGER,
   enhanced_code    TEXT,
   response         TEXT,
-  message_id       TEXT
+  message_id       TEXT,
+  -- Of an A/B split: the one that was sent, or is to be.
+  variant          TEXT
 ) STRICT;
 CREATE INDEX recipient_ready ON recipient (plan) WHERE status = 'deferred' AND due_at IS NULL;
 CREATE INDEX recipient_waiting ON recipient (plan >> 32, due_at, plan) WHERE status = 'deferred' AND due_at IS NOT NULL;

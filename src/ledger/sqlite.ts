@@ -170,6 +170,10 @@ class SqliteLedger implements Ledger {
     return this.#states.counts(runId)
   }
 
+  variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>> {
+    return this.#states.variantCounts(runId)
+  }
+
   results(runId: string): AsyncIterable<readonly ResultRow[]> {
     return this.#states.results(runId)
   }

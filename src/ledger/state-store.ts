@@ -41,6 +41,18 @@ export class StateStore {
     })
   }
 
+  variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>> {
+    return this.#store.read(() => {
+      const { first, last, campaign } = headOf(this.#store, runId)
+      const variants = new Map<string, StatusCounts>()
+      for (const { variant, status, rows } of this.#store.all(sql.countVariants, first, last, campaign)) {
+        const name = textOf(variant)
+        variants.set(name, { ...(variants.get(name) ?? NONE), [textOf(status)]: numberOf(rows) })
+      }
+      return variants
+    })
+  }
+
   async *results(runId: string): AsyncGenerator<readonly ResultRow[]> {
     const store = this.#store
     const head = await store.read(() => headOf(store, runId))
@@ -92,5 +104,6 @@ function resultOf(row: SqlRow): ResultRow {
     attempts: numberOf(row['attempts']),
     ...optionalDate('firstAttemptAt', row['first_attempt_at']),
     ...optionalDate('finishedAt', row['finished_at']),
+    ...optionalText('variant', row['variant']),
   }
 }

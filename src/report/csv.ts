@@ -16,12 +16,21 @@ const COLUMNS = [
   'finished_at',
 ]
 
-export function csvHeader(): string {
-  return `${COLUMNS.join(',')}\r\n`
+/** Of a split campaign, each row also says its variant, in a column behind the others. */
+export interface CsvShape {
+  readonly split: boolean
 }
 
-export function csvLine(row: ResultRow): string {
-  return `${[
+export function csvHeader({ split }: CsvShape): string {
+  return `${COLUMNS.concat(split ? ['variant'] : []).join(',')}\r\n`
+}
+
+export function csvLines({ split }: CsvShape): (row: ResultRow) => string {
+  return (row) => `${facts(row)}${split ? `,${cell(row.variant ?? '')}` : ''}\r\n`
+}
+
+function facts(row: ResultRow): string {
+  return [
     row.row,
     cell(row.key),
     cell(row.address),
@@ -34,7 +43,7 @@ export function csvLine(row: ResultRow): string {
     row.attempts,
     row.firstAttemptAt?.toISOString() ?? '',
     row.finishedAt?.toISOString() ?? '',
-  ].join(',')}\r\n`
+  ].join(',')
 }
 
 /** Texts as one line of CSV, safe to open in a spreadsheet. */

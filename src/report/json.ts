@@ -16,6 +16,7 @@ export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
     attempts: row.attempts,
     first_attempt_at: row.firstAttemptAt?.toISOString() ?? null,
     finished_at: row.finishedAt?.toISOString() ?? null,
+    ...(row.variant === undefined ? {} : { variant: row.variant }),
   }
 }
 

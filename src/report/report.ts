@@ -2,9 +2,9 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OutputError, UsageError } from '../errors.ts'
-import type { ResultRow, StatusCounts } from '../ledger/ledger.ts'
-import { csvHeader, csvLine } from './csv.ts'
-import { htmlFoot, htmlHead, htmlRow } from './html.ts'
+import type { Ledger, ResultRow, StatusCounts } from '../ledger/ledger.ts'
+import { csvHeader, csvLines } from './csv.ts'
+import { htmlFoot, htmlHead, htmlRows } from './html.ts'
 import { jsonLine } from './json.ts'
 import { checkOutput, writeOutput } from './output-file.ts'
 
@@ -14,6 +14,18 @@ export interface ReportHead {
   readonly run: string
   readonly campaign: string
   readonly counts: StatusCounts
+  /** Counts of each variant, where the campaign is split: the report then says the variant of each row. */
+  readonly variants?: ReadonlyMap<string, StatusCounts>
+}
+
+/** What a report says before its rows. */
+export async function reportHead(
+  ledger: Ledger,
+  run: { readonly id: string; readonly campaign: string },
+): Promise<ReportHead> {
+  const variants = await ledger.variantCounts(run.id)
+  const head = { run: run.id, campaign: run.campaign, counts: await ledger.counts(run.id) }
+  return variants.size === 0 ? head : { ...head, variants }
 }
 
 /** The format that a file's ending asks for. @throws UsageError for any other ending. */
@@ -34,9 +46,10 @@ export async function* reportText(
   rows: AsyncIterable<readonly ResultRow[]>,
   head: ReportHead,
 ): AsyncGenerator<string> {
-  if (format === 'csv') yield csvHeader()
+  const split = head.variants !== undefined
+  if (format === 'csv') yield csvHeader({ split })
   if (format === 'html') yield htmlHead(head)
-  const line = format === 'csv' ? csvLine : format === 'json' ? jsonLine : htmlRow
+  const line = format === 'csv' ? csvLines({ split }) : format === 'json' ? jsonLine : htmlRows({ split })
   for await (const batch of rows) yield batch.map(line).join('')
   if (format === 'html') yield htmlFoot()
 }

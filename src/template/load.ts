@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly root: string
   /** Fields for templates that do not set them, as in mailmerge.yaml. */
   readonly message?: Readonly<Record<string, unknown>>
+  /** Fields that take the place of the template's own, and where they are written: those of a variant. */
+  readonly instead?: { readonly fields: Readonly<Record<string, unknown>>; readonly file: string }
   readonly locale?: string
   readonly timeZone?: string
 }
@@ -57,7 +59,14 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
   const found = find(nameOrPath, options.root)
   const defaults = checkFields(options.message ?? {}, { file: 'mailmerge.yaml (message)', lineOffset: 0 })
   const own = found.fields === undefined ? {} : readMessageFields(found.fields)
-  const fields: MessageFields = { ...defaults, ...own, headers: { ...defaults.headers, ...own.headers } }
+  const { fields: others = {}, file = '' } = options.instead ?? {}
+  const instead = checkFields(others, { file, lineOffset: 0 })
+  const fields: MessageFields = {
+    ...defaults,
+    ...own,
+    ...instead,
+    headers: { ...defaults.headers, ...own.headers },
+  }
   const folders = [join(options.root, 'templates'), SHIPPED]
   const files = [...found.files]
 
@@ -98,6 +107,10 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
       found.html ??
       found.markdown ??
       found.mjml ?? { file: found.name, lineOffset: 0 },
+    elsewhere: (field) => {
+      if (field in instead) return { file, lineOffset: 0 }
+      return field in defaults && !(field in own) ? { file: 'mailmerge.yaml (message)', lineOffset: 0 } : undefined
+    },
     textEngine,
     htmlEngine,
     look,
@@ -334,5 +347,9 @@ function hashOf(files: readonly string[], options: LoadOptions): string {
   const parts = [...new Set(files)]
     .sort()
     .map((file) => [shown(file, options.root), hash('sha256', readFileSync(file), 'hex')])
-  return hash('sha256', JSON.stringify([parts, options.message ?? {}, options.locale, options.timeZone]), 'hex')
+  return hash(
+    'sha256',
+    JSON.stringify([parts, options.message ?? {}, options.locale, options.timeZone, options.instead?.fields]),
+    'hex',
+  )
 }

@@ -29,6 +29,8 @@ export interface RendererOptions {
   readonly name: string
   readonly fields: MessageFields
   readonly origin: Origin
+  /** Where a field is written, when it is not in the template's own file. */
+  readonly elsewhere: (field: keyof MessageFields) => Origin | undefined
   readonly textEngine: Engine
   readonly htmlEngine: Engine
   /** Notes the names that a text uses. */
@@ -41,6 +43,7 @@ export interface RendererOptions {
   readonly timeZone: string
 }
 
+type HeaderField = 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'envelopeFrom' | 'subject'
 type AttachmentRenderer = (row: RowData, data: Readonly<Record<string, unknown>>) => RenderedAttachment | undefined
 
 const PLAIN: CompileOptions = { escape: false }
@@ -57,17 +60,22 @@ const HEADER_FIELDS = [
 
 export function createRenderer(options: RendererOptions): Template['render'] {
   const { fields, textEngine, htmlEngine, look, origin, inline } = options
-  const snippet = (text: string): Snippet => look({ ...origin, text })
+  const snippet = (text: string, from: Origin = origin): Snippet => look({ ...from, text })
   const field = (text: string | undefined, how: CompileOptions = PLAIN): Compiled | undefined =>
     text === undefined ? undefined : textEngine.compile(snippet(text), how)
 
-  const from = field(fields.from, MARKED)
-  const to = field(fields.to, MARKED)
-  const cc = field(fields.cc, MARKED)
-  const bcc = field(fields.bcc, MARKED)
-  const replyTo = field(fields.replyTo, MARKED)
-  const envelopeFrom = field(fields.envelopeFrom, MARKED)
-  const subject = field(fields.subject) ?? (() => '')
+  const headerField = (name: HeaderField, how: CompileOptions): Compiled | undefined => {
+    const text = fields[name]
+    return text === undefined ? undefined : textEngine.compile(snippet(text, options.elsewhere(name)), how)
+  }
+
+  const from = headerField('from', MARKED)
+  const to = headerField('to', MARKED)
+  const cc = headerField('cc', MARKED)
+  const bcc = headerField('bcc', MARKED)
+  const replyTo = headerField('replyTo', MARKED)
+  const envelopeFrom = headerField('envelopeFrom', MARKED)
+  const subject = headerField('subject', PLAIN) ?? (() => '')
   const locale = field(fields.locale)
   const text = options.text === undefined ? undefined : textEngine.compile(options.text, PLAIN)
   const html =
