@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import type { Settings } from '../config/settings.ts'
 import { DataError, type Problem } from '../errors.ts'
 import type { DueRow } from '../ledger/ledger.ts'
-import { normalizeAddress, parseAddressList, parseRecipient } from '../message/address.ts'
+import { gmailKey, normalizeAddress, parseAddressList, parseRecipient } from '../message/address.ts'
 import { type AttachmentStore, createAttachmentStore, type FileFacts } from '../message/attachment.ts'
 import { createComposer } from '../message/compose.ts'
 import type { Identity, Message } from '../message/message.ts'
@@ -61,6 +61,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
   const composer = createComposer({ ...common, attachments, dkim: settings.dkim })
   // Checks everything but the content of files, which planning must not read for a million rows.
   const checker = createComposer({ ...common, attachments: { ...attachments, load: NO_ATTACHMENTS }, dkim: [] })
+  const personOf = settings.foldGmail ? gmailKey : normalizeAddress
   const test = testTo === undefined ? undefined : recipientOf(testTo, '--test-to')
 
   function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
@@ -107,7 +108,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
   }
 
   function keyOf(cells: RowData, address: string): string {
-    if (settings.key === undefined) return normalizeAddress(address)
+    if (settings.key === undefined) return personOf(address)
     const key = cellText(cells[settings.key]).trim()
     if (key === '') {
       throw problem('empty-key', `the key column '${settings.key}' is empty`, settings.key, {
@@ -132,7 +133,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
     const judged = emailColumn === undefined ? undefined : parseRecipient(cellText(data[emailColumn]))
     const address = judged !== undefined && 'mailbox' in judged ? judged.mailbox.wire : ''
     if (settings.key !== undefined) return { key: cellText(data[settings.key]).trim(), address }
-    return { key: address === '' ? '' : normalizeAddress(address), address }
+    return { key: address === '' ? '' : personOf(address), address }
   }
 
   /** What was planned is sent: the variant that a row fell to is kept with it. */

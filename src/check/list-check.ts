@@ -232,7 +232,7 @@ export class ListCheck {
       for (const { code, text, hint } of adviseAddress(judged.mailbox))
         this.#findings.add({ ...place, code, message: text, hint })
     }
-    this.#seeGmail(row, address, place)
+    if (!this.#settings.foldGmail) this.#seeGmail(row, address, place)
     const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase()
     const known = this.#domains.get(domain)
     if (known !== undefined) known.rows++

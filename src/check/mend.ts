@@ -9,7 +9,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { OutputError, UsageError } from '../errors.ts'
-import { normalizeAddress, parseRecipient } from '../message/address.ts'
+import { gmailKey, normalizeAddress, parseRecipient } from '../message/address.ts'
 import { findEmailColumn } from '../source/columns.ts'
 import { openSource } from '../source/open.ts'
 import type { RowData } from '../source/source.ts'
@@ -24,6 +24,13 @@ export interface Mended {
   readonly empty: number
   /** Rows that were broken, copied as far as they could be read. */
   readonly broken: number
+}
+
+/** Where the copy goes when nobody says: beside the list. @throws UsageError for a list that is no file. */
+export function mendedName({ source: { path } }: Settings): string {
+  if (path === undefined || path === '-')
+    throw new UsageError('--fix needs the name of the file to write', { hint: 'For example: --fix list.csv' })
+  return join(dirname(path), `${basename(path).replace(/(\.[a-z]+)?(\.gz)?$/i, '')}.mended.csv`)
 }
 
 /**
@@ -48,6 +55,7 @@ export async function mendList(settings: Settings, out: string): Promise<Mended>
     column === undefined ? undefined : (before.get(column) ?? column)
   const names = source.columns.map((column) => (Object.hasOwn(renamed, column) ? (renamed[column] ?? column) : column))
   const address = original(settings.emailColumn ?? findEmailColumn(names))
+  const personOf = settings.foldGmail ? gmailKey : normalizeAddress
   const key = original(settings.key)
   // `all` means that rows of one key are wanted.
   const seen = settings.duplicates === 'all' ? undefined : new Set<string>()
@@ -68,7 +76,7 @@ export async function mendList(settings: Settings, out: string): Promise<Mended>
           count.empty++
           continue
         }
-        const same = seen === undefined ? undefined : keyOf(data, key, address)
+        const same = seen === undefined ? undefined : keyOf(data, key, address, personOf)
         if (same !== undefined && seen?.has(same)) {
           count.duplicates++
           continue
@@ -85,13 +93,18 @@ export async function mendList(settings: Settings, out: string): Promise<Mended>
   return { path: out, ...count }
 }
 
-function keyOf(data: RowData, key: string | undefined, address: string | undefined): string | undefined {
+function keyOf(
+  data: RowData,
+  key: string | undefined,
+  address: string | undefined,
+  personOf: (address: string) => string,
+): string | undefined {
   if (key !== undefined) return trimmed(cellText(data[key])) || undefined
   const cell = address === undefined ? '' : trimmed(cellText(data[address]))
   if (cell === '') return undefined
   const judged = parseRecipient(cell)
   // A row whose address is wrong stays: only a person can tell what it should be.
-  return 'mailbox' in judged ? normalizeAddress(judged.mailbox.wire) : undefined
+  return 'mailbox' in judged ? personOf(judged.mailbox.wire) : undefined
 }
 
 /** Without what is not seen at either end: spaces of any kind, byte order marks, zero-width characters. */

@@ -34,6 +34,7 @@ const SAME_AS_RUN = [
   'seed',
   'campaign',
   'key',
+  'fold-gmail',
   'duplicates',
 ]
 
@@ -43,7 +44,11 @@ export const check: Command = {
   options: {
     ...Object.fromEntries(SAME_AS_RUN.map((name) => [name, run.options[name] ?? {}])),
     dns: { type: 'boolean', describe: 'Ask name servers about the sender (SPF, DKIM, DMARC, MX) and the recipients' },
-    fix: { type: 'string', describe: 'Write a mended copy of the list: trimmed, without duplicates' },
+    fix: {
+      type: 'string',
+      requiresArg: false,
+      describe: 'Write a mended copy of the list: trimmed, without duplicates; default NAME.mended.csv',
+    },
     ...LEDGER_OPTION,
   },
   async run(args, context) {
@@ -63,16 +68,16 @@ export const check: Command = {
       onRows: (rows) => progress.reading(rows),
     }).finally(() => progress.end())
     const fix = args.text('fix')
-    const mended = fix === undefined ? undefined : await mend(settings, resolve(context.io.cwd, fix))
+    const mended = fix === undefined ? undefined : await mend(settings, fix, context.io.cwd)
     print(report, context)
     if (mended !== undefined) for (const line of mendedLines(mended, context.io.cwd)) out.say(line)
     return report.counts.error > 0 ? 65 : 0
   },
 }
 
-async function mend(settings: Settings, path: string): Promise<Mended> {
-  const { mendList } = await import('../check/mend.ts')
-  return mendList(settings, path)
+async function mend(settings: Settings, fix: string, cwd: string): Promise<Mended> {
+  const { mendList, mendedName } = await import('../check/mend.ts')
+  return mendList(settings, resolve(cwd, fix === '' ? mendedName(settings) : fix))
 }
 
 function mendedLines({ path, rows, trimmed, duplicates, empty, broken }: Mended, cwd: string): readonly string[] {

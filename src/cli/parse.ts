@@ -117,7 +117,7 @@ function declare(builder: Argv, command: Command): Argv {
 }
 
 function withArgument(option: Options): Options {
-  return option.type === 'boolean' ? option : { ...option, requiresArg: true }
+  return option.type === 'boolean' ? option : { requiresArg: true, ...option }
 }
 
 /** What yargs lets pass: unknown options, options given twice, texts for numbers, words too many. */
@@ -149,7 +149,8 @@ function check(command: Command, values: Record<string, unknown>, argv: readonly
       throw new UsageError(`${flag} needs a number`, { hint: `For example: ${flag} 10` })
     }
     const texts = Array.isArray(value) ? value : [value]
-    if (texts.includes('')) throw new UsageError(`${flag} is empty`, { hint: `Give it a value, or leave ${flag} out.` })
+    if (texts.includes('') && option.requiresArg !== false)
+      throw new UsageError(`${flag} is empty`, { hint: `Give it a value, or leave ${flag} out.` })
   }
 }
 

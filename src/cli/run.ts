@@ -37,6 +37,11 @@ export const run: Command = {
     campaign: { type: 'string', group: WHAT, describe: 'Name of what a person gets once; default template and list' },
     again: { type: 'boolean', group: WHAT, describe: 'Start the campaign anew: everybody gets it again' },
     key: { type: 'string', group: WHAT, describe: 'Column that makes two rows the same; default the address' },
+    'fold-gmail': {
+      type: 'boolean',
+      group: WHAT,
+      describe: 'Gmail addresses that differ in dots, or from a plus on, are one person',
+    },
     duplicates: {
       choices: ['error', 'skip', 'all'],
       group: WHAT,

@@ -42,6 +42,7 @@ export async function settingsFor(args: Arguments, { io, out }: Context): Promis
     ...given('rate', args.texts('rate')),
     ...given('campaign', args.text('campaign')),
     ...given('key', args.text('key')),
+    ...(args.flag('foldGmail') ? { foldGmail: true } : {}),
     ...given('duplicates', args.choice('duplicates', ['error', 'skip', 'all'])),
     ...given('ledger', args.text('ledger')),
     ...given('retryFor', args.text('retryFor')),

@@ -25,6 +25,7 @@ export interface Flags {
   readonly rate?: readonly string[]
   readonly campaign?: string
   readonly key?: string
+  readonly foldGmail?: boolean
   readonly duplicates?: 'error' | 'skip' | 'all'
   readonly ledger?: string
   readonly retryFor?: string
@@ -83,6 +84,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('emailColumn', config.emailColumn),
     ...optional('segments', config.segments),
     ...optional('variants', config.variants),
+    foldGmail: flags.foldGmail ?? config.foldGmail ?? false,
     duplicates: flags.duplicates ?? config.duplicates ?? 'error',
     ledger:
       flags.ledger === undefined ? place(config.ledger ?? '.mailmerge/ledger.db', root) : place(flags.ledger, cwd),

@@ -125,6 +125,10 @@ export const configSchema = z
     group: text.describe('Campaigns of one group share their unsubscribes; default the campaign').optional(),
     key: text.describe('Column that makes two rows the same; default the address').optional(),
     emailColumn: text.describe('Column that holds the address; default: found by its name').optional(),
+    foldGmail: z
+      .boolean()
+      .describe('Gmail addresses that differ in dots, or from a plus on, are one person; default false')
+      .optional(),
     duplicates: z
       .enum(['error', 'skip', 'all'])
       .describe('What to do with two rows of one key; default error')

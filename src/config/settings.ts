@@ -129,6 +129,8 @@ export interface Settings {
   readonly key?: string
   /** Column that holds the address, where it is not found by itself. */
   readonly emailColumn?: string
+  /** Addresses of Gmail that differ only in dots or from a plus on are one recipient key. */
+  readonly foldGmail: boolean
   readonly duplicates: 'error' | 'skip' | 'all'
   /** Conditions by name, for `--segment`. */
   readonly segments?: Readonly<Record<string, readonly string[]>>
