@@ -1,0 +1,146 @@
+import { readdirSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import { openLedger } from '../../src/campaign/open-ledger.ts'
+import { suppressionOf } from '../../src/campaign/suppression.ts'
+import { type CheckReport, checkMerge } from '../../src/check/check.ts'
+import type { Flags } from '../../src/config/load.ts'
+import { type CheckedProject, makeCheckedProject } from './project.ts'
+
+const LETTER =
+  '---\nfrom: Society <society@example.net>\nsubject: Dear {{name}}\n---\nDear {{name}},\n\nsee you on {{day}}.\n'
+
+let project: CheckedProject
+afterEach(() => project.remove())
+
+async function check(list: string, more: Readonly<Record<string, string>> = {}, flags: Flags = {}) {
+  project = makeCheckedProject({
+    'list.csv': list,
+    'templates/letter.txt': LETTER,
+    'mailmerge.yaml': 'csv: list.csv\ntemplate: letter\n',
+    ...more,
+  })
+  return checkMerge(await project.settings(flags))
+}
+
+function found({ problems }: CheckReport, code: string): readonly string[] {
+  return problems.filter((problem) => problem.code === code).map(({ row, column }) => `${row} ${column}`)
+}
+
+describe('problems of a list', () => {
+  test('are all told at once, with row, column, value and what to do, the heaviest first', async () => {
+    const report = await check(
+      'name,email,day\nAda,ada@post.eu,Monday\nBob,bob@@post.eu,Monday\nCleo,cleo@gmial.com,Monday\nAda,ADA@post.eu,Monday\nInfo,info@post.eu,Monday\n',
+    )
+    const [bad, same] = [
+      report.problems.find(({ code }) => code === 'bad-address'),
+      report.problems.find(({ code }) => code === 'duplicate'),
+    ]
+    expect(bad).toMatchObject({ severity: 'error', row: 2, column: 'email', value: 'bob@@post.eu', line: 3 })
+    expect(same).toMatchObject({ severity: 'error', row: 4, column: 'email', message: 'the same address as row 1' })
+    const severities = report.problems.map(({ severity }) => severity)
+    expect(severities).toEqual([...severities].sort((a, b) => RANK.indexOf(a) - RANK.indexOf(b)))
+    const slip = report.problems.find(({ value }) => value === 'cleo@gmial.com')
+    expect(slip).toMatchObject({ severity: 'warning', row: 3, hint: expect.stringContaining('cleo@gmail.com') })
+    const role = report.problems.find(({ value }) => value === 'info@post.eu')
+    expect(role?.message).toContain('role')
+    expect(report).toMatchObject({ rows: 5, good: 4, counts: { error: 2 } })
+  })
+
+  test('are as heavy as --duplicates makes them', async () => {
+    const list = 'name,email,day\nAda,ada@post.eu,M\nAda,ada@post.eu,M\n'
+    expect((await check(list, {}, { duplicates: 'skip' })).problems).toContainEqual(
+      expect.objectContaining({ code: 'duplicate', severity: 'warning', row: 2 }),
+    )
+    project.remove()
+    expect((await check(list, {}, { duplicates: 'all' })).problems).toContainEqual(
+      expect.objectContaining({ code: 'duplicate', severity: 'info', row: 2 }),
+    )
+  })
+
+  test('hold two spellings of one Gmail mailbox: as a warning, or as a duplicate where they are folded', async () => {
+    const list = 'name,email,day\nAda,ada.l@gmail.com,M\nAda,adal+news@googlemail.com,M\n'
+    const warned = await check(list)
+    expect(found(warned, 'same-mailbox')).toEqual(['2 email'])
+    expect(warned.counts.error).toBe(0)
+    project.remove()
+    const folded = await check(list, {}, { foldGmail: true })
+    expect(found(folded, 'duplicate')).toEqual(['2 email'])
+    expect(found(folded, 'same-mailbox')).toEqual([])
+  })
+
+  test('of a column that the list has not are told with the nearest, and the data is checked all the same', async () => {
+    const report = await check('name,email,dey\nAda,ada@post.eu,M\nBob,nonsense,M\n')
+    expect(report.problems).toContainEqual(
+      expect.objectContaining({ severity: 'error', message: expect.stringContaining("'day'") }),
+    )
+    expect(found(report, 'bad-address')).toEqual(['2 email'])
+  })
+
+  test('of suppressed people are a count, and no error', async () => {
+    project = makeCheckedProject({
+      'list.csv': 'name,email,day\nAda,ada@post.eu,M\nBob,bob@post.eu,M\n',
+      'templates/letter.txt': LETTER,
+      'mailmerge.yaml': 'csv: list.csv\ntemplate: letter\n',
+    })
+    const settings = await project.settings()
+    const ledger = await openLedger(settings)
+    await ledger.suppress([suppressionOf('bob@post.eu', { group: '', reason: 'manual', addedAt: new Date() })])
+    await ledger.close()
+    const report = await checkMerge(settings)
+    expect(report.problems).toContainEqual(
+      expect.objectContaining({
+        code: 'suppressed',
+        severity: 'info',
+        message: expect.stringMatching(/^1 of the rows/),
+      }),
+    )
+    expect(JSON.stringify(report.problems)).not.toContain('bob@')
+  })
+
+  test('are none where all is well, and nothing is left behind', async () => {
+    const report = await check('name,email,day\nAda,ada@post.eu,Monday\n')
+    expect(report.problems.filter(({ severity }) => severity !== 'info')).toEqual([])
+    expect(readdirSync(project.dir).sort()).toEqual(['list.csv', 'mailmerge.yaml', 'templates'])
+  })
+
+  test('stay bounded when every row is wrong', async () => {
+    const rows = Array.from({ length: 5_000 }, (_, index) => `P${index},wrong${index},M`).join('\n')
+    const report = await check(`name,email,day\n${rows}\n`)
+    expect(report.counts.error).toBe(5_000)
+    expect(report.problems.length).toBeLessThan(1_200)
+    expect(report.problems).toContainEqual(expect.objectContaining({ message: 'and 4,000 more of this kind' }))
+  })
+})
+
+describe('the column map', () => {
+  test('says what each column holds, how full it is, and what it is used as', async () => {
+    const report = await check(
+      'name,E-Mail,day,seats,code,note\nAda,ada@post.eu,2026-05-01,3,0042,\nBob,bob@post.eu,2026-05-02,"1,200",0043,late\n',
+    )
+    expect(report.columns).toEqual([
+      { column: 'name', kind: 'text', filled: 2, used: true, example: 'Ada' },
+      { column: 'E-Mail', kind: 'address', filled: 2, used: false, example: 'ada@post.eu', role: 'address' },
+      { column: 'day', kind: 'date', filled: 2, used: true, example: '2026-05-01' },
+      { column: 'seats', kind: 'number', filled: 2, used: false, example: '3' },
+      { column: 'code', kind: 'text', filled: 2, used: false, example: '0042' },
+      { column: 'note', kind: 'text', filled: 1, used: false, example: 'late' },
+    ])
+    expect(found(report, 'unused-column')).toEqual(['undefined seats', 'undefined code', 'undefined note'])
+  })
+})
+
+describe('a split campaign', () => {
+  test('has every variant checked', async () => {
+    const report = await check('name,email,day\nAda,ada@post.eu,M\n', {
+      'mailmerge.yaml':
+        'csv: list.csv\ntemplate: letter\nvariants:\n  a: {}\n  b: { subject: "{{nmae}}" }\n  c: { template: other }\n',
+      'templates/other.txt': '---\nfrom: a@example.net\nsubject: s\n---\n{{dya}}\n',
+    })
+    const messages = report.problems.filter(({ severity }) => severity === 'error').map(({ message }) => message)
+    expect(messages).toHaveLength(2)
+    expect(messages.join()).toContain("'nmae'")
+    expect(messages.join()).toContain("'dya'")
+  })
+})
+
+const RANK = ['error', 'warning', 'info']
