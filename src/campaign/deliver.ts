@@ -67,6 +67,8 @@ const BARREN_LANES = 6
 
 interface MergeJob extends Job {
   readonly due: DueRow
+  /** Row of the source, for transports that name by it. */
+  readonly row: number
   readonly lane: number
   began: boolean
 }
@@ -365,7 +367,7 @@ class Delivery {
     }
     if (!(message instanceof Promise)) {
       this.#throttle.take(now)
-      return { message, due: row, lane, began: false }
+      return { message, due: row, row: row.row, lane, began: false }
     }
     // Messages that take time (signing, reading files) are made ahead, so that no lane waits for them.
     this.#prefetch = true
@@ -393,7 +395,7 @@ class Delivery {
     promise.then(
       (message) => {
         this.#preparing--
-        this.#prepared.push({ message, due: row, lane: 0, began: false })
+        this.#prepared.push({ message, due: row, row: row.row, lane: 0, began: false })
         this.#unpark()
         this.#balance()
       },

@@ -180,7 +180,7 @@ async function list(args: Arguments, context: Context): Promise<number> {
 
 async function exportFile(file: string | undefined, args: Arguments, context: Context): Promise<number> {
   const { io, out } = context
-  const { csvCells } = await import('../report/csv.ts')
+  const { csvCells } = await import('../csv-cells.ts')
   const head = 'address,hash,group,reason,note,added_at\r\n'
   const text = (page: readonly Suppression[]): string =>
     page.map((one) => csvCells(Object.values(fields(one)).map((value) => value ?? ''))).join('')

@@ -3,6 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OutputError } from '../errors.ts'
+import { subjectOf } from '../message/encoded-words.ts'
 
 export interface InboxMessage {
   readonly from: string
@@ -40,12 +41,15 @@ export async function openInboxStore(dir: string): Promise<InboxStore> {
   })
 
   function write(name: string, { from, to, octets }: InboxMessage): Promise<void> {
-    const subject =
-      /^subject:((?:.*)(?:\r\n[ \t].*)*)/im.exec(octets.toString('utf8', 0, 16_384).split('\r\n\r\n')[0] ?? '')?.[1] ??
-      ''
-    index.write(
-      `${JSON.stringify({ file: name, from, to, subject: subject.replace(/\r\n/g, '').trim(), size: octets.length, at: new Date().toISOString() })}\n`,
-    )
+    const about = {
+      file: name,
+      from,
+      to,
+      subject: subjectOf(octets),
+      size: octets.length,
+      at: new Date().toISOString(),
+    }
+    index.write(`${JSON.stringify(about)}\n`)
     return writeFile(join(dir, name), octets)
   }
 

@@ -3,6 +3,7 @@
  * (RFC 5965), automatic answers (RFC 3834) and requests to unsubscribe. Owns what a message says; whether it is believed
  * is decided where the ledger is at hand, by the Message-ID or token that only our own messages carry.
  */
+import { decodeWords } from '../message/encoded-words.ts'
 import { type Diagnosis, judge } from './bounce-verdict.ts'
 import { allParts, headerOf, type MimePart, readFieldBlocks, readMime } from './mime-tree.ts'
 
@@ -375,29 +376,4 @@ function plain(html: string): string {
     .replace(/&#0*39;|&apos;/g, "'")
     .replace(/&quot;/g, '"')
     .replace(/&amp;/g, '&')
-}
-
-/** Encoded words (RFC 2047) of a subject, as far as they can be read. */
-function decodeWords(text: string): string {
-  return text
-    .slice(0, 2000)
-    .replace(
-      /=\?([\w-]{1,40})(?:\*[\w-]*)?\?([BQbq])\?([^?\s]{0,1000})\?=/g,
-      (whole, charset: string, kind: string, data: string) => {
-        const octets =
-          kind.toLowerCase() === 'b'
-            ? Buffer.from(data, 'base64')
-            : Buffer.from(
-                data
-                  .replaceAll('_', ' ')
-                  .replace(/=([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
-                'latin1',
-              )
-        try {
-          return new TextDecoder(charset).decode(octets)
-        } catch {
-          return whole
-        }
-      },
-    )
 }

@@ -2,41 +2,64 @@
  * A folder as a transport: each message becomes an `.eml` file that a mail program opens, with an index beside them. Owns
  * names and the index; connects to nothing.
  */
-import { createWriteStream, existsSync } from 'node:fs'
+import { createWriteStream, existsSync, type WriteStream } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { csvCells } from '../csv-cells.ts'
 import { OutputError } from '../errors.ts'
+import { subjectOf } from '../message/encoded-words.ts'
 import { safeFileName } from '../message/file-name.ts'
-import type { Job, Lane, Transport } from './transport.ts'
+import type { Feed, Job, Lane, LaneEnd, Transport } from './transport.ts'
 
 export interface FilesTransportOptions {
   readonly dir: string
 }
 
-/** A job that knows its row has a name that says it. */
-export interface NamedJob extends Job {
-  readonly name?: string
+/** A job that knows the row it comes from is named by it; others by the order they came in. */
+interface RowJob extends Job {
+  readonly row?: number
 }
 
 const INDEX = 'index.csv'
-const HEAD = 'file,address,subject,size\r\n'
+const HEAD = csvCells(['row', 'file', 'address', 'subject', 'size'])
+/** Files of an earlier dry run, by the names that we give. */
+const OURS = /^\d{4,}-.*\.eml$/
 
 /** Files are replaced only where an earlier dry run of ours left its index. */
 export function createFilesTransport({ dir }: FilesTransportOptions): Transport {
-  let opened: Promise<ReturnType<typeof createWriteStream>> | undefined
-  let count = 0
+  let opened: Promise<Index> | undefined
+  let taken = 0
+  let failure: OutputError | undefined
   const names = new Set<string>()
 
-  async function prepare(): Promise<ReturnType<typeof createWriteStream>> {
-    try {
-      await clear(dir)
-      await mkdir(dir, { recursive: true })
-      const index = createWriteStream(join(dir, INDEX))
-      index.write(HEAD)
-      return index
-    } catch (cause) {
-      if (cause instanceof OutputError) throw cause
-      throw new OutputError(`the folder ${dir} cannot be written`, { cause, hint: 'Choose another with --out.' })
+  async function write(job: RowJob, place: number, index: Index): Promise<string> {
+    const { message } = job
+    const [address = ''] = message.envelope.to
+    const row = job.row ?? place + 1
+    const plain = safeFileName(row, address)
+    const name = names.has(plain) ? `${plain.slice(0, -'.eml'.length)}-${names.size}.eml` : plain
+    names.add(name)
+    await writeFile(join(dir, name), message.chunks)
+    const subject = subjectOf(message.chunks[0] ?? new Uint8Array())
+    index.put(place, csvCells([String(row), name, address, subject, String(message.size)]))
+    return name
+  }
+
+  async function work(feed: Feed<RowJob>, index: Index, stopped: () => boolean): Promise<LaneEnd> {
+    for (;;) {
+      const job = stopped() ? undefined : await feed.next()
+      if (job === undefined) return { kind: 'drained' }
+      const place = taken++
+      await feed.begin(job)
+      try {
+        const name = await write(job, place, index)
+        feed.end(job, { kind: 'accepted', reply: { code: 250, text: `written as ${name}` } })
+      } catch (error) {
+        failure ??= unwritable(dir, error)
+        index.put(place, '')
+        feed.end(job, { kind: 'unsent', reason: 'the file cannot be written' })
+        return { kind: 'lost', reason: failure.message }
+      }
     }
   }
 
@@ -44,32 +67,13 @@ export function createFilesTransport({ dir }: FilesTransportOptions): Transport 
     name: `files in ${dir}`,
     maxLanes: 4,
     async open(): Promise<Lane> {
-      opened ??= prepare()
+      // A disk that was full once is not tried again and again.
+      if (failure !== undefined) throw failure
+      opened ??= openIndex(dir)
       const index = await opened
       let stopped = false
       return {
-        async run(feed) {
-          for (;;) {
-            const job = stopped ? undefined : await feed.next()
-            if (job === undefined) return { kind: 'drained' }
-            const { message } = job
-            const [address = ''] = message.envelope.to
-            const named = (job as NamedJob).name ?? safeFileName(++count, address)
-            const name = names.has(named) ? `${named.replace(/\.eml$/, '')}-${names.size}.eml` : named
-            names.add(name)
-            await feed.begin(job)
-            try {
-              await writeFile(join(dir, name), message.chunks)
-            } catch (error) {
-              feed.end(job, { kind: 'unsent', reason: 'the file cannot be written' })
-              return { kind: 'lost', reason: error instanceof Error ? error.message : String(error) }
-            }
-            index.write(
-              `${[name, address, subjectOf(message.chunks[0]), String(message.size)].map(cell).join(',')}\r\n`,
-            )
-            feed.end(job, { kind: 'accepted', reply: { code: 250, text: `written as ${name}` } })
-          }
-        },
+        run: (feed) => work(feed, index, () => stopped),
         abort() {
           stopped = true
         },
@@ -80,9 +84,59 @@ export function createFilesTransport({ dir }: FilesTransportOptions): Transport 
     },
     async close() {
       const index = await opened?.catch(() => undefined)
-      if (index !== undefined) await new Promise<void>((resolve) => index.end(resolve))
+      await index?.close()
     },
   }
+}
+
+/** Lines in the order in which messages were taken, however the lanes overtake each other. */
+class Index {
+  readonly #stream: WriteStream
+  readonly #waiting = new Map<number, string>()
+  #next = 0
+
+  constructor(stream: WriteStream) {
+    this.#stream = stream
+    // What the disk says to it is said of the messages too.
+    stream.on('error', () => {})
+    stream.write(HEAD)
+  }
+
+  put(place: number, line: string): void {
+    this.#waiting.set(place, line)
+    for (;;) {
+      const due = this.#waiting.get(this.#next)
+      if (due === undefined) return
+      this.#waiting.delete(this.#next++)
+      if (due !== '') this.#stream.write(due)
+    }
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#stream.closed) resolve()
+      this.#stream.once('close', resolve)
+      this.#stream.end()
+    })
+  }
+}
+
+async function openIndex(dir: string): Promise<Index> {
+  try {
+    await clear(dir)
+    await mkdir(dir, { recursive: true })
+    return new Index(createWriteStream(join(dir, INDEX)))
+  } catch (cause) {
+    throw cause instanceof OutputError ? cause : unwritable(dir, cause)
+  }
+}
+
+function unwritable(dir: string, cause: unknown): OutputError {
+  const why = cause instanceof Error ? `: ${cause.message}` : ''
+  return new OutputError(`the folder ${dir} cannot be written${why}`, {
+    cause,
+    hint: 'Make room, mend its permissions, or choose another folder with --out.',
+  })
 }
 
 /** Takes away what an earlier dry run wrote, and nothing else. */
@@ -96,18 +150,5 @@ async function clear(dir: string): Promise<void> {
       hint: 'Choose an empty folder with --out.',
     })
   }
-  await Promise.all(found.filter((name) => name.endsWith('.eml') || name === INDEX).map((name) => rm(join(dir, name))))
-}
-
-function subjectOf(chunk: Uint8Array | undefined): string {
-  const head =
-    Buffer.from(chunk ?? [])
-      .toString('utf8')
-      .split('\r\n\r\n')[0] ?? ''
-  return (/^subject: ((?:.*)(?:\r\n[ \t].*)*)/im.exec(head)?.[1] ?? '').replace(/\r\n/g, '')
-}
-
-function cell(value: string): string {
-  const text = /^[=+\-@]/.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  await Promise.all(found.filter((name) => OURS.test(name) || name === INDEX).map((name) => rm(join(dir, name))))
 }
