@@ -61,7 +61,7 @@ const SENTENCES: readonly (readonly [reason: string, gone: boolean, pattern: Reg
   [
     'account suspended',
     false,
-    /suspend|(account|mailbox|user|recipient|e?-?mail)[^.;]{0,60}(disabled|inactive|deactivated|locked|frozen|expired|not active|temporar(y|ily))|disabled (account|mailbox)|inactive (user|account|mailbox)/i,
+    /suspend|(account|mailbox|user|recipient|e?-?mail)(?:[^.;]|\.\w){0,60}(disabled|inactive|deactivated|locked|frozen|expired|not active|temporar(y|ily))|disabled (account|mailbox)|inactive (user|account|mailbox)/i,
   ],
   [
     'mailbox unknown',
@@ -124,25 +124,39 @@ const BY_CODE: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/^[45]\.7\./, 'refused by policy'],
 ]
 
+/** Says so much that it is believed also after the message was read, when some providers look for the account. */
+const NO_ACCOUNT = /\b(?:user|recipient) does(?:n't| not) have an? [\w.-]+ account/i
+
 /** Judges one recipient of one report. */
-export function judge({ status, smtpCode, text, atEndOfData }: Diagnosis): Verdict {
+export function judge(diagnosis: Diagnosis): Verdict {
+  const { status, smtpCode, text, atEndOfData } = unwrapped(diagnosis)
   const sentence = SENTENCES.find(([, , pattern]) => pattern.test(text))
   const temporary =
     status.startsWith('4') || (status === '' && smtpCode !== undefined && smtpCode >= 400 && smtpCode < 500)
   if (temporary) return { gone: false, reason: sentence?.[0] ?? byCode(status) ?? 'given up' }
   const exact = /^5\.[1-7]\.[1-9]/.test(status)
   // A server that took the recipient and spoke up only after the message was read is a filter, whatever it pretends.
-  if (atEndOfData && !GONE.test(status) && sentence?.[1] === true) return { gone: false, reason: 'refused by a filter' }
+  if (atEndOfData && !GONE.test(status) && sentence?.[1] === true && !NO_ACCOUNT.test(text))
+    return { gone: false, reason: 'refused by a filter' }
   if (sentence !== undefined) {
     const [reason, gone] = sentence
     // Policy, size and full mailboxes are never the end of an address, whatever the sentence looks like.
-    if (gone) return { gone: !/^5\.(2\.[23]|3\.4|1\.[78]|6\.|7\.(?!1$|27$))/.test(status), reason }
+    if (gone) return { gone: !/^5\.(2\.[23]|3\.4|1\.[78]|6\.|7\.(?!27$))/.test(status), reason }
     // A general word beside an exact code: the code knows better.
     if (!GONE.test(status) || !/^(refused by policy|no connection|given up|too many)/.test(reason))
       return { gone: false, reason }
   }
   if (exact && GONE.test(status)) return { gone: true, reason: byCode(status) ?? 'mailbox unknown' }
   return { gone: false, reason: byCode(status) ?? 'refused' }
+}
+
+/** Some gateways put a reason of their own before the one that they were given: the inner one counts. */
+function unwrapped(diagnosis: Diagnosis): Diagnosis {
+  const inner = /\b[245]\.\d\.\d - [^'"\n]{3,60} (\d{3})-'([\s\S]*)/.exec(diagnosis.text)
+  if (inner === null) return diagnosis
+  const [, code, text = ''] = inner
+  const status = /^\s*([245]\.\d{1,3}\.\d{1,3})\b/.exec(text)?.[1] ?? diagnosis.status
+  return { ...diagnosis, status, smtpCode: Number(code), text }
 }
 
 function byCode(status: string): string | undefined {
