@@ -73,6 +73,9 @@ export class UnreachableError extends MailmergeError {
   readonly exitCode = 69
 }
 
+/** The server is there and takes no one at the moment (421 at its greeting, 454 at the login): later it may. */
+export class TurnedAwayError extends UnreachableError {}
+
 /** A defect of this program. */
 export class DefectError extends MailmergeError {
   readonly code = 'defect'

@@ -14,3 +14,22 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   random: Math.random,
 }
+
+/**
+ * A wall clock that is never set back: what was to happen in a minute happens in a minute, though somebody puts the clock
+ * an hour back. Set forward it follows, as if the time had passed, which is what it looks like after a machine's sleep.
+ */
+export function steadyClock(clock: Clock): Clock {
+  let last = clock.now().getTime()
+  let at = clock.monotonic()
+  return {
+    now() {
+      const monotonic = clock.monotonic()
+      last = Math.max(clock.now().getTime(), last + Math.max(0, monotonic - at))
+      at = monotonic
+      return new Date(last)
+    },
+    monotonic: () => clock.monotonic(),
+    random: () => clock.random(),
+  }
+}

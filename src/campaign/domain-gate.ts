@@ -79,6 +79,14 @@ export class DomainGate {
     return soonest
   }
 
+  /** Milliseconds until a waiting row may go; 0 when one may now, or when none waits. */
+  wait(): number {
+    if (this.#recipients.size === 0) return 0
+    let soonest = Number.POSITIVE_INFINITY
+    for (const name of this.#parked) soonest = Math.min(soonest, this.#wait(this.#domain(name)))
+    return soonest
+  }
+
   done(row: DueRow): void {
     if (!this.#active) return
     const domain = this.#domains.get(domainOf(row.address))

@@ -1,5 +1,6 @@
 /** What a run tells while it works: one object an event, plain data, ready for JSON. */
 import type { ResultRow, StatusCounts } from '../ledger/ledger.ts'
+import type { DeliveryProgress } from './progress.ts'
 
 /** A row's event carries the fields of the results file. */
 export interface RowEvent extends ResultRow {
@@ -17,15 +18,9 @@ export interface PlannedEvent {
   readonly counts: StatusCounts
 }
 
-export interface ProgressEvent {
+export interface ProgressEvent extends DeliveryProgress {
   readonly event: 'progress'
   readonly run: string
-  readonly counts: StatusCounts
-  /** Messages a second over the last seconds. */
-  readonly rate: number
-  readonly lanes: number
-  /** Seconds to the end at this rate; absent when it cannot be told. */
-  readonly secondsLeft?: number
 }
 
 export interface PausedEvent {

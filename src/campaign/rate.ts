@@ -64,3 +64,15 @@ export function quotasOf(limits: readonly RateLimit[], account: string): readonl
     .filter(({ seconds }) => seconds >= LEDGER_SECONDS)
     .map(({ count, seconds }) => ({ name: account, count, seconds }))
 }
+
+const UNITS: ReadonlyMap<number, string> = new Map([
+  [1, 's'],
+  [60, 'min'],
+  [3600, 'hour'],
+  [86_400, 'day'],
+])
+
+/** A limit as it is written: `500/day`, `10/s`. */
+export function limitWords({ count, seconds }: RateLimit): string {
+  return `${count}/${UNITS.get(seconds) ?? `${seconds}s`}`
+}

@@ -35,6 +35,7 @@ export class RowQueue {
   readonly #stale = new Set<number>()
   #limit = FETCH_ROWS
   #mark: number | undefined
+  #rechecking = false
 
   constructor(options: RowQueueOptions) {
     this.#options = options
@@ -48,7 +49,18 @@ export class RowQueue {
 
   /** True when the ledger had no more rows that are due. */
   get drained(): boolean {
-    return this.#drained && this.buffered === 0
+    return this.#drained && !this.#rechecking && this.buffered === 0
+  }
+
+  /** True when rows wait for their domain's turn. */
+  get heldBack(): boolean {
+    return this.#gate.parked > 0
+  }
+
+  /** Milliseconds until a row at hand may go: more than 0 only when every one of them waits for its domain's rate. */
+  wait(): number {
+    if (this.#again.length > 0 || this.#head < this.#rows.length) return 0
+    return this.#gate.wait()
   }
 
   /** Rows handed out and neither settled nor given back. */
@@ -98,7 +110,7 @@ export class RowQueue {
   /** Fetches more when little is left. Cheap to call often. */
   fill(): Promise<void> | undefined {
     if (this.#filling !== undefined) return this.#filling
-    if (this.#drained || this.buffered >= this.#limit / 2) return undefined
+    if (this.#rechecking || this.#drained || this.buffered >= this.#limit / 2) return undefined
     this.#filling = this.#fetch().finally(() => {
       this.#filling = undefined
       this.#stale.clear()
@@ -106,19 +118,31 @@ export class RowQueue {
     return this.#filling
   }
 
-  /** Looks whether somebody was suppressed meanwhile, and drops the rows at hand that are; `changed` is called first. */
-  async recheck(changed: () => void): Promise<void> {
-    const { ledger } = this.#options
-    const mark = await ledger.suppressionMark()
-    if (mark === this.#mark) return
-    this.#mark = mark
-    changed()
-    const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...this.#gate.takeParked()]
-    this.#again = []
-    this.#rows = []
-    this.#head = 0
-    this.#rows = [...(await this.#withoutSuppressed(waiting)), ...this.#rows.slice(this.#head)]
-    this.#head = 0
+  /**
+   * Looks whether somebody was suppressed meanwhile, and drops the rows at hand that are. `changed` is called first, to give
+   * back what was made of them. True when the suppressions had changed.
+   */
+  async recheck(changed: () => void): Promise<boolean> {
+    if (this.#rechecking) return false
+    const mark = await this.#options.ledger.suppressionMark()
+    // A fetch under way must find the rows at hand where they are, or it would take them for new ones.
+    while (this.#filling !== undefined) await this.#filling
+    if (mark === this.#mark || this.#rechecking) return false
+    this.#rechecking = true
+    try {
+      changed()
+      const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...this.#gate.takeParked()]
+      this.#again = []
+      this.#rows = []
+      this.#head = 0
+      const allowed = await this.#withoutSuppressed(waiting)
+      this.#rows = [...allowed, ...this.#rows.slice(this.#head)]
+      this.#head = 0
+      this.#mark = mark
+    } finally {
+      this.#rechecking = false
+    }
+    return true
   }
 
   #hand(row: DueRow): DueRow {

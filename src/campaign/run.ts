@@ -215,7 +215,7 @@ export async function runMerge(
 
 /** Which run to go on with, and what to do with rows in doubt. */
 export interface ResumeRequest {
-  /** Run id; the newest unfinished run without it. */
+  /** Run id; without it the newest unfinished run to go on with, or the newest run to try again. */
   readonly run?: string
   readonly inDoubt?: 'resend' | 'keep'
   readonly reports?: readonly string[]
@@ -230,7 +230,7 @@ export function resumeMerge(
   request: ResumeRequest = {},
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
-  return goOn(settings, request, hooks, async (ledger, run) => {
+  return goOn(settings, request, hooks, newestUnfinished, async (ledger, run) => {
     if (request.inDoubt !== undefined) await ledger.settleInDoubt(run.id, request.inDoubt)
   })
 }
@@ -241,16 +241,22 @@ export function retryMerge(
   request: ResumeRequest = {},
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
-  return goOn(settings, request, hooks, async (ledger, run) => {
+  return goOn(settings, request, hooks, findRun, async (ledger, run) => {
     await ledger.retryFailed(run.id)
   })
 }
 
-/** Ends a run for good: what was not sent stays unsent. Gives the run's id. */
+/**
+ * Ends a run for good: what was not sent stays unsent. Gives the run's id.
+ * @throws UsageError for a run that has ended, UnfinishedError when a process is at it.
+ */
 export async function cancelMerge(settings: Settings, runId?: string): Promise<string> {
   const ledger = await openLedger(settings)
   try {
-    const run = await findRun(ledger, runId)
+    const run = await newestUnfinished(ledger, runId)
+    if (run.state !== 'ready') {
+      throw new UsageError(`the run ${run.id} is ${run.state} already`, { hint: 'mailmerge status lists the runs.' })
+    }
     const claim = await ledger.claim(run.campaign, ownerOfThisProcess())
     try {
       await ledger.endRun(run.id, 'cancelled', new Date())
@@ -267,13 +273,14 @@ async function goOn(
   settings: Settings,
   request: ResumeRequest,
   hooks: MergeHooks,
+  choose: (ledger: Ledger, id: string | undefined) => Promise<RunRecord>,
   prepareLedger: (ledger: Ledger, run: RunRecord) => Promise<void>,
 ): Promise<SummaryEvent> {
   const clock = hooks.clock ?? systemClock
   for (const report of request.reports ?? []) await checkWritable(report)
   const ledger = await openLedger(settings)
   try {
-    const run = await findRun(ledger, request.run)
+    const run = await choose(ledger, request.run)
     if (run.state === 'cancelled') {
       throw new UsageError(`the run ${run.id} was cancelled`, { hint: 'Give the run command again to plan a new run.' })
     }
@@ -281,7 +288,6 @@ async function goOn(
     const folder = join(dirname(resolveLedger(settings)), 'runs')
     const shop: Workshop = { settings, ledger, hooks, clock, mode: 'send', folder: (id) => join(folder, id) }
     try {
-      await prepareLedger(ledger, run)
       const templateName = String(run.options.template ?? run.template)
       const template = await openTemplate(templateName, settings)
       const { emailColumn, variant } = run.options
@@ -290,9 +296,10 @@ async function goOn(
       bindAll(template, split, run.columns)
       if (planHash(template, split, settings) !== run.templateHash) {
         throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {
-          hint: 'Give the run command again: it plans anew with the template as it is now, and sends what is not yet sent.',
+          hint: 'Give the run command again: it plans anew with the template as it is now, and sends what is not yet sent. What failed for good can be retried after it.',
         })
       }
+      await prepareLedger(ledger, run)
       const preparer = createPreparer({
         settings,
         template,
@@ -325,6 +332,12 @@ async function goOn(
   } finally {
     await ledger.close()
   }
+}
+
+/** The run of that id, or the newest unfinished one, or the newest where all are finished. */
+async function newestUnfinished(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
+  if (id !== undefined) return findRun(ledger, id)
+  return (await ledger.runs()).find(({ state }) => state === 'ready') ?? findRun(ledger, undefined)
 }
 
 async function findRun(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
@@ -493,6 +506,7 @@ function deliverRun(
     clock,
     ...(hooks.signal === undefined ? {} : { stop: hooks.signal }),
     ...(hooks.abort === undefined ? {} : { abort: hooks.abort }),
+    ...(hooks.note === undefined ? {} : { onNote: (text: string) => hooks.note?.(text) }),
     ...(onEvent === undefined
       ? {}
       : {

@@ -1,6 +1,6 @@
 /**
- * Whether one more message may go now: rates, quotas of the ledger, and pauses that the server asked for. Owns the
- * allowance reserved ahead; hands out nothing that was not reserved.
+ * Whether one more message may go now: rates, quotas of the ledger, pauses that the server asked for, and the pace that its
+ * refusals taught. Owns the allowance reserved ahead; hands out nothing that was not reserved.
  */
 import type { RateLimit } from '../config/settings.ts'
 import type { Ledger, Quota } from '../ledger/ledger.ts'
@@ -14,24 +14,48 @@ export interface ThrottleOptions {
   readonly clock: Clock
 }
 
+/** What is left of the quota that will be used up first. */
+export interface QuotaLeft extends RateLimit {
+  readonly left: number
+}
+
 /** While a reservation is on its way, lanes look again this soon. */
 const POLL_MS = 2
+/** A reservation that failed for a lock is asked for again this soon; one that failed for good ends the run elsewhere. */
+const FAILED_MS = 250
+/** A quota of nothing never opens. */
+const NEVER = new Date(8_640_000_000_000_000)
 const FIRST_PAUSE_MS = 5_000
 const LONGEST_PAUSE_MS = 600_000
+/** A pace learnt from a refusal keeps this far below what the server took, never below one message in so long. */
+const BELOW = 1.25
+const LONGEST_INTERVAL_MS = 5_000
+/** The pace gets faster by a third in so long, while the server does not complain. */
+const FASTER_MS = 3 * 60_000
 
 export class Throttle {
   readonly #options: ThrottleOptions
   readonly #gate: RateGate
   readonly #chunk: number
   #allowance = 0
+  #left: QuotaLeft | undefined
   #reserving = false
-  #closedUntil: Date | undefined
+  #reserveAt = Number.NEGATIVE_INFINITY
+  /** The quotas are used up until then: by the wall clock and by the one that cannot be set, whichever is first. */
+  #closed: { readonly until: Date; readonly at: number } | undefined
   #pausedUntil = Number.NEGATIVE_INFINITY
   #pause = FIRST_PAUSE_MS
+  /** Milliseconds between two messages; 0 while the server never complained. */
+  #interval = 0
+  #nextAt = Number.NEGATIVE_INFINITY
+  #complainedAt: number
+  #acceptedAt: number
+  #acceptedSince = 0
 
   constructor(options: ThrottleOptions) {
     this.#options = options
     this.#gate = new RateGate(shortLimits(options.limits))
+    this.#complainedAt = this.#acceptedAt = options.clock.monotonic()
     // Slow quotas are taken one by one, so that a killed process wastes none; fast ones a tenth of a second ahead.
     const slowest = Math.min(...options.quotas.map(({ count, seconds }) => count / seconds))
     this.#chunk = Math.max(1, Math.floor(slowest / 10))
@@ -39,53 +63,86 @@ export class Throttle {
 
   /** When the quota opens again, if it is used up. */
   get closedUntil(): Date | undefined {
-    return this.#closedUntil
+    return this.#closed?.until
+  }
+
+  get quotaLeft(): QuotaLeft | undefined {
+    return this.#left === undefined ? undefined : { ...this.#left, left: this.#left.left + this.#allowance }
+  }
+
+  /** Milliseconds until the quota opens again; asking early is safe, for the ledger counts by a clock nobody can set. */
+  closedFor(now: number): number {
+    if (this.#closed === undefined) return 0
+    const { until, at } = this.#closed
+    return Math.max(0, Math.min(at - now, until.getTime() - this.#options.clock.now().getTime()))
   }
 
   /** Milliseconds that no lane needs to be open for. */
   pausedFor(now: number): number {
-    const closed =
-      this.#closedUntil === undefined ? 0 : this.#closedUntil.getTime() - this.#options.clock.now().getTime()
-    return Math.max(0, this.#pausedUntil - now, closed)
+    return Math.max(0, this.#pausedUntil - now, this.closedFor(now))
   }
 
   /** Milliseconds until one more message may go; 0 when it may now. */
   wait(now: number): number {
-    const wait = Math.max(this.pausedFor(now), this.#gate.wait(now))
+    const wait = Math.max(this.pausedFor(now), this.#nextAt - now, this.#gate.wait(now))
     if (wait > 0) return wait
     if (this.#options.quotas.length === 0 || this.#allowance > 0) return 0
+    if (this.#reserveAt > now) return this.#reserveAt - now
     this.#reserve()
     return POLL_MS
   }
 
   take(now: number): void {
     this.#gate.take(now)
+    if (this.#interval > 0) this.#nextAt = Math.max(now, this.#nextAt) + this.#interval
     if (this.#options.quotas.length > 0) this.#allowance--
   }
 
-  /** The server spoke of our speed: all lanes pause, longer each time. */
-  pushedBack(now: number): void {
-    if (now < this.#pausedUntil) return
-    this.#pausedUntil = now + this.#pause * (0.8 + 0.4 * this.#options.clock.random())
+  /**
+   * The server spoke of our speed: all lanes pause, longer each time that it takes nothing in between, and go on at the pace
+   * that it took messages at since it last spoke. Gives the pause in milliseconds, or undefined within one.
+   */
+  pushedBack(now: number): number | undefined {
+    if (now < this.#pausedUntil) return undefined
+    if (this.#acceptedSince > 0) {
+      const taken = (now - this.#complainedAt) / this.#acceptedSince
+      this.#interval = Math.min(LONGEST_INTERVAL_MS, Math.max(this.#interval, taken * BELOW))
+      this.#pause = FIRST_PAUSE_MS
+    }
+    this.#complainedAt = now
+    this.#acceptedSince = 0
+    const pause = this.#pause * (0.8 + 0.4 * this.#options.clock.random())
+    this.#pausedUntil = now + pause
     this.#pause = Math.min(LONGEST_PAUSE_MS, this.#pause * 2)
+    return pause
   }
 
   succeeded(): void {
-    if (this.#pause > FIRST_PAUSE_MS) this.#pause = Math.max(FIRST_PAUSE_MS, this.#pause * 0.99)
+    this.#acceptedSince++
+    if (this.#interval === 0) return
+    const now = this.#options.clock.monotonic()
+    this.#interval *= 0.75 ** ((now - Math.max(this.#acceptedAt, this.#complainedAt)) / FASTER_MS)
+    this.#acceptedAt = now
   }
 
   #reserve(): void {
     if (this.#reserving) return
     this.#reserving = true
     const { ledger, quotas, clock } = this.#options
+    const asked = clock.now()
     ledger
-      .reserve(quotas, this.#chunk, clock.now())
-      .then(({ granted, retryAt }) => {
+      .reserve(quotas, this.#chunk, asked)
+      .then(({ granted, retryAt, left }) => {
         this.#allowance += granted
-        this.#closedUntil = granted > 0 ? undefined : retryAt
+        this.#left = left
+        const until = retryAt ?? NEVER
+        const wait = until.getTime() - asked.getTime()
+        this.#closed = granted > 0 ? undefined : { until, at: clock.monotonic() + wait }
       })
-      // A ledger that fails here fails at the next record too, where it stops the run.
-      .catch(() => {})
+      // A disk that fails here fails at the next record too, where it stops the run.
+      .catch(() => {
+        this.#reserveAt = clock.monotonic() + FAILED_MS
+      })
       .finally(() => {
         this.#reserving = false
       })

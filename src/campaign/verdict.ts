@@ -61,17 +61,27 @@ export function reasonOf(reply: Reply, stage: Stage): string {
   }
 }
 
+const RATE_WORDS =
+  /throttl|too many messages|rate limit|sending rate|rate exceeded|too fast|unusual rate|quota exceeded.*(send|message)|(send|message).*quota exceeded/i
+
 /**
- * True for replies that speak of our speed and not of the recipient: they pause the lanes, not the row. Codes and words
- * as Gmail (4.7.28, 4.2.1 rate), Microsoft 365 (4.3.2), SES (454 Throttling) and Postfix (4.7.0) publish them.
+ * True for replies that ask for fewer messages in a time, and not only for fewer connections: Gmail (4.7.28), Microsoft 365
+ * (4.3.2), SES (454 Throttling), in the codes and words that they publish.
+ */
+export function speaksOfRate(reply: Reply): boolean {
+  if (reply.code < 400 || reply.code > 499) return false
+  return /^4\.(3\.2|7\.28)$/.test(reply.enhanced ?? '') || RATE_WORDS.test(reply.text)
+}
+
+/**
+ * True for replies that speak of us and not of the recipient: they pause the lanes, not the row. 421 is the server hanging up
+ * (RFC 5321 section 3.8), 4.5.3 a limit of the connection.
  */
 export function isThrottling(reply: Reply): boolean {
   if (reply.code < 400 || reply.code > 499) return false
-  if (reply.code === 421) return true
-  if (/^4\.(3\.2|7\.28|5\.3)$/.test(reply.enhanced ?? '')) return true
-  return /throttl|too many (messages|connections|concurrent)|rate limit|sending rate|rate exceeded|too fast|quota exceeded.*(send|message)/i.test(
-    reply.text,
-  )
+  if (reply.code === 421 || speaksOfRate(reply)) return true
+  if (reply.enhanced === '4.5.3') return !/recipient/i.test(reply.text)
+  return /too many (connections|concurrent)/i.test(reply.text)
 }
 
 /** True for permanent refusals that blame us (policy, spam, relaying, authentication), not this recipient. */

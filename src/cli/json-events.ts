@@ -1,5 +1,6 @@
 /** Events as programs read them with --json: one object a line, in the words of the results file. Owns the names. */
 import type { MergeEvent } from '../campaign/events.ts'
+import { limitWords } from '../campaign/rate.ts'
 import { rowFields } from '../report/json.ts'
 
 /** The object of one event. Each count stands by its own name and again, together, in `counts`. */
@@ -23,6 +24,8 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         counts: event.counts,
         messages_per_second: rounded(event.rate),
         lanes: event.lanes,
+        retrying: event.retrying,
+        quota: event.quota === undefined ? null : { limit: limitWords(event.quota), left: event.quota.left },
         seconds_left: event.secondsLeft === undefined ? null : rounded(event.secondsLeft),
       }
     case 'paused':

@@ -3,6 +3,7 @@
  * start, now and then, and at the end. Owns the rhythm and the words; gets its numbers from the run's events.
  */
 import type { PlannedEvent, ProgressEvent } from '../campaign/events.ts'
+import { limitWords } from '../campaign/rate.ts'
 import type { StatusCounts } from '../ledger/ledger.ts'
 import type { Output } from './output.ts'
 import { cut, widthOf } from './printable.ts'
@@ -100,11 +101,15 @@ export class Progress {
   }
 
   /** The parts that matter most first; what does not cut is left out from the end. */
-  #parts({ rate: perSecond, lanes, secondsLeft, counts }: ProgressEvent, done: number): readonly string[] {
+  #parts(
+    { rate: perSecond, lanes, retrying, quota, secondsLeft, counts }: ProgressEvent,
+    done: number,
+  ): readonly string[] {
     const newly = (status: keyof StatusCounts, before: number): number => counts[status] - before
     const problems: readonly (readonly [number, string])[] = [
       [newly('failed', this.#failedBefore), 'failed'],
       [newly('in_doubt', this.#inDoubtBefore), 'in doubt'],
+      [retrying, 'to try again'],
       [newly('skipped', this.#skippedBefore), 'skipped'],
     ]
     return [
@@ -112,6 +117,7 @@ export class Progress {
       ...problems.filter(([number]) => number > 0).map(([number, word]) => `${count(number)} ${word}`),
       ...(perSecond > 0 ? [rate(perSecond)] : []),
       ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft)} left`]),
+      ...(quota === undefined ? [] : [`${count(quota.left)} left of ${limitWords(quota)}`]),
       plural(lanes, 'lane'),
     ]
   }

@@ -182,6 +182,15 @@ export interface Quota {
   readonly seconds: number
 }
 
+/** What a ledger granted of some quotas. */
+export interface Reservation {
+  readonly granted: number
+  /** When to ask again, where fewer were granted than asked for. */
+  readonly retryAt?: Date
+  /** What is left, after this, of the quota that has least left. */
+  readonly left?: { readonly count: number; readonly seconds: number; readonly left: number }
+}
+
 /** What was learnt of a server, by its `host:port`. */
 export interface ServerMemory {
   /** Highest pipelining level that is safe: 0 lock-step, 1 grouped envelope, 2 across messages. */
@@ -257,7 +266,7 @@ export interface Ledger {
   variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>>
   /** Every row of the run's source, in source order, with its state in the campaign. */
   results(runId: string): AsyncIterable<readonly ResultRow[]>
-  /** Makes failed recipients of the run deferred again; gives their number. */
+  /** Makes failed recipients of the run deferred again; gives their number. A run that was finished is `ready` again. */
   retryFailed(runId: string): Promise<number>
   /** A person's word on recipients in doubt: send again, or take them as sent. */
   settleInDoubt(runId: string, decision: 'resend' | 'keep'): Promise<number>
@@ -274,11 +283,7 @@ export interface Ledger {
    * Takes the same number, at most `count`, from every quota. `granted` is how many may go now; when that is fewer than
    * asked for, `retryAt` says when to ask again. What was granted and not used is not given back.
    */
-  reserve(
-    quotas: readonly Quota[],
-    count: number,
-    now: Date,
-  ): Promise<{ readonly granted: number; readonly retryAt?: Date }>
+  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<Reservation>
 
   /**
    * Removes a person's data: rows, keys, addresses, replies. States and counts stay, suppressions stay as hashes.

@@ -5,7 +5,7 @@
  * A window is counted in 60 parts. A part counts until 61 further ones have begun, so that whatever window one lays over
  * time never holds more than the limit, with one part to spare for what is still on its way to the server.
  */
-import type { Quota } from './ledger.ts'
+import type { Quota, Reservation } from './ledger.ts'
 import * as sql from './sqlite-queries.ts'
 import type { SqliteStore } from './sqlite-store.ts'
 import { numberOf } from './sqlite-values.ts'
@@ -20,11 +20,6 @@ export interface BootClock {
   uptime(): number
 }
 
-export interface Reserved {
-  readonly granted: number
-  readonly retryAt?: Date
-}
-
 export class QuotaStore {
   readonly #store: SqliteStore
   readonly #boot: BootClock | undefined
@@ -35,19 +30,26 @@ export class QuotaStore {
     this.#boot = boot
   }
 
-  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<Reserved> {
+  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<Reservation> {
     if (quotas.length === 0 || count <= 0) return Promise.resolve({ granted: Math.max(0, count) })
     return this.#store.write(() => {
       const time = this.#time(now)
-      const left = quotas.map((quota) => quota.count - this.#used(quota, time))
-      const granted = Math.max(0, Math.min(count, ...left.map(Math.floor)))
+      const rests = quotas.map((quota) => Math.floor(quota.count - this.#used(quota, time)))
+      const least = Math.min(...rests)
+      const granted = Math.max(0, Math.min(count, least))
       if (granted > 0) {
         for (const quota of quotas) this.#use(quota, time, granted)
       }
-      if (granted === count) return { granted }
+      const tightest = quotas[rests.indexOf(least)]
+      const left =
+        tightest === undefined
+          ? {}
+          : { left: { count: tightest.count, seconds: tightest.seconds, left: Math.max(0, least - granted) } }
+      if (granted === count) return { granted, ...left }
       const waits = quotas.map((quota) => this.#wait(quota, time))
       const wait = Math.max(...waits)
-      return Number.isFinite(wait) ? { granted, retryAt: new Date(now.getTime() + Math.ceil(wait)) } : { granted }
+      const retryAt = Number.isFinite(wait) ? { retryAt: new Date(now.getTime() + Math.ceil(wait)) } : {}
+      return { granted, ...left, ...retryAt }
     })
   }
 

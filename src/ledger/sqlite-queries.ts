@@ -236,6 +236,9 @@ export const reviveRecipients = `
 UPDATE recipient SET status = 'deferred', due_at = NULL, tries = 0, tries_since = NULL, finished_at = NULL, reason = ?4
 WHERE plan BETWEEN ?1 AND ?2 AND status IN ('failed', 'in_doubt') AND status = ?3`
 
+/** A run that ended has something to send again. ?1 number. */
+export const reopenRun = `UPDATE run SET state = 'ready', ended_at = NULL WHERE number = ?1 AND state = 'finished'`
+
 /** A person says that messages in doubt arrived. */
 export const keepInDoubt = `
 UPDATE recipient SET status = 'sent', reason = 'in doubt; taken as sent'

@@ -16,6 +16,7 @@ import type {
   PlannedRow,
   Pruned,
   Quota,
+  Reservation,
   ResultRow,
   RunRecord,
   ServerMemory,
@@ -25,7 +26,7 @@ import type {
 import { ownerOfThisProcess } from './owner.ts'
 import { PlanStore } from './plan-store.ts'
 import { PrivacyStore } from './privacy-store.ts'
-import { type BootClock, QuotaStore, type Reserved } from './quota.ts'
+import { type BootClock, QuotaStore } from './quota.ts'
 import { RunStore } from './run-store.ts'
 import { fileSystemOf, openLedgerFile } from './sqlite-file.ts'
 import * as sql from './sqlite-queries.ts'
@@ -206,7 +207,7 @@ class SqliteLedger implements Ledger {
     return this.#suppressions.mark()
   }
 
-  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<Reserved> {
+  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<Reservation> {
     return this.#quotas.reserve(quotas, count, now)
   }
 

@@ -85,6 +85,7 @@ export class StateStore {
       const revived = this.#store.run(sql.reviveRecipients, first, last, status, reason)
       const [failed, inDoubt] = status === 'failed' ? [-revived, 0] : [0, -revived]
       this.#store.run(sql.addToCounts, number, 0, failed, 0, revived, inDoubt)
+      if (revived > 0) this.#store.run(sql.reopenRun, number)
       return revived
     })
   }

@@ -104,7 +104,8 @@ describe('progress', () => {
     for (let done = 0; done <= 1000; done += 10) {
       now += 250
       const counts = { ...COUNTS, deferred: 1000 - done, sent: done, failed: done > 500 ? 3 : 0 }
-      progress.update({ event: 'progress', run: 'r', counts, rate: 40, lanes: 5, secondsLeft: (1000 - done) / 40 })
+      const secondsLeft = (1000 - done) / 40
+      progress.update({ event: 'progress', run: 'r', counts, rate: 40, lanes: 5, retrying: 0, secondsLeft })
       if (done === 500) out.say('row 7 failed')
     }
     progress.end()

@@ -1,6 +1,6 @@
 /** What kept us from a connection or a login, in words that say which it was and what to do. Owns the words only. */
 import type { SmtpSettings } from '../../config/settings.ts'
-import { LoginError, type MailmergeError, UnreachableError } from '../../errors.ts'
+import { LoginError, type MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { readable } from './reply-parser.ts'
 
 /** What nodemailer, Node and OpenSSL say of a failure. */
@@ -55,7 +55,9 @@ export function connectError(error: unknown, settings: SmtpSettings): Unreachabl
     tlsWords(failure, at) ??
     networkWords(failure, settings, at) ??
     serverWords(failure, settings, at)
-  return new UnreachableError(what, { cause: error, hint })
+  const { responseCode = 0 } = failure
+  const Kind = responseCode >= 400 && responseCode < 500 ? TurnedAwayError : UnreachableError
+  return new Kind(what, { cause: error, hint })
 }
 
 function proxyWords({ code, message = '' }: Failure, at: string): Words | undefined {
@@ -137,7 +139,7 @@ export function loginError(error: unknown, settings: SmtpSettings): MailmergeErr
   // 432 wants the password changed; other 4xx speak of the server's health and not of the password.
   if (responseCode >= 400 && responseCode < 500 && responseCode !== 432) {
     const what = `the server ${place(settings)} cannot log us in now: ${said}`
-    return new UnreachableError(what, { cause: error, hint: 'Try again later.' })
+    return new TurnedAwayError(what, { cause: error, hint: 'Try again later.' })
   }
   return new LoginError(`the server ${place(settings)} refused the login of ${settings.user ?? 'nobody'}: ${said}`, {
     cause: error,

@@ -1,0 +1,203 @@
+/**
+ * Where lanes get their next message: limits first, then a row whose turn it is, then the message made of it. Owns the
+ * messages made ahead, bounded in number and in octets; never sends and never records.
+ */
+import { MailmergeError, OutputError } from '../errors.ts'
+import type { DueRow } from '../ledger/ledger.ts'
+import type { Message } from '../message/message.ts'
+import type { Job } from '../transport/transport.ts'
+import type { Clock } from './clock.ts'
+import type { DeliveryControl } from './delivery-control.ts'
+import { Parking } from './parking.ts'
+import type { RowQueue } from './row-queue.ts'
+import type { Throttle } from './throttle.ts'
+
+/** A longer wait than this closes the lanes: servers hang up on idle ones, and rows can wait without them. */
+export const IDLE_MS = 5_000
+/** Octets of messages made ahead, beyond which only one is made at a time. */
+const AHEAD_OCTETS = 16_000_000
+
+export interface MergeJob extends Job {
+  readonly due: DueRow
+  /** Row of the source, for transports that name by it. */
+  readonly row: number
+  readonly lane: number
+  /** The attempt is recorded, or on its way to be. */
+  began: boolean
+}
+
+interface Ready {
+  readonly due: DueRow
+  readonly message: Message
+}
+
+export interface JobSourceOptions {
+  readonly queue: RowQueue
+  readonly throttle: Throttle
+  readonly prepare: (due: DueRow, date: Date) => Message | Promise<Message>
+  readonly clock: Clock
+  readonly control: DeliveryControl
+  /** Lanes that may be open now: so many messages are worth making ahead. */
+  readonly lanes: () => number
+}
+
+export class JobSource {
+  readonly #options: JobSourceOptions
+  readonly #parking = new Parking()
+  readonly #ready: Ready[] = []
+  #readyOctets = 0
+  #making = 0
+  #makesAhead = false
+  #refilling = false
+
+  constructor(options: JobSourceOptions) {
+    this.#options = options
+  }
+
+  /** Rows and messages at hand. */
+  get atHand(): number {
+    return this.#options.queue.buffered + this.#ready.length + this.#making
+  }
+
+  /** Messages being made at this moment. */
+  get making(): number {
+    return this.#making
+  }
+
+  /** True when there is nothing at hand and the ledger has no more rows that are due. */
+  get drained(): boolean {
+    return this.#ready.length === 0 && this.#making === 0 && this.#options.queue.drained
+  }
+
+  /** Milliseconds until something at hand may go: a limit of all, or of every domain that has rows waiting. */
+  wait(now: number): number {
+    const wait = this.#options.throttle.pausedFor(now)
+    return this.#ready.length > 0 ? wait : Math.max(wait, this.#options.queue.wait())
+  }
+
+  /** The next job for a lane; `undefined` when there is none, or none for so long that the lane should close. */
+  next(lane: number): MergeJob | undefined | Promise<MergeJob | undefined> {
+    const { queue, throttle, clock, control, prepare } = this.#options
+    if (control.stopping) return undefined
+    const now = clock.monotonic()
+    const wait = throttle.wait(now)
+    if (wait > 0) return this.#later(lane, wait)
+    const ready = this.#ready.shift()
+    if (ready !== undefined) {
+      this.#readyOctets -= ready.message.size
+      this.#makeAhead()
+      return this.#handOut(ready, lane, now)
+    }
+    const due = queue.take()
+    if (typeof due === 'number') return this.#later(lane, due)
+    if (due === undefined) {
+      if (this.drained) return undefined
+      void this.refill()
+      return this.#park(lane)
+    }
+    void this.refill()
+    try {
+      const message = prepare(due, due.firstAttemptAt ?? clock.now())
+      if (!(message instanceof Promise)) return this.#handOut({ due, message }, lane, now)
+      // Messages that take time (signing, reading files) are made ahead, so that no lane waits for them.
+      this.#makesAhead = true
+      this.#await(due, message)
+      this.#makeAhead()
+      return this.#park(lane)
+    } catch (error) {
+      this.#unpreparable(due, error)
+      return undefined
+    }
+  }
+
+  /** Fetches more rows when few are left. Cheap to call often. */
+  async refill(): Promise<void> {
+    const { queue, control } = this.#options
+    if (this.#refilling) return
+    const filling = queue.fill()
+    if (filling === undefined) return
+    this.#refilling = true
+    try {
+      await filling
+    } catch (error) {
+      control.broken(error)
+      return
+    } finally {
+      this.#refilling = false
+    }
+    this.wake()
+    control.changed()
+  }
+
+  /** Lanes that found nothing look again. */
+  wake(): void {
+    this.#parking.wake()
+  }
+
+  /** Messages made ahead become rows again. */
+  putBack(): void {
+    this.#readyOctets = 0
+    for (const { due } of this.#ready.splice(0)) this.#options.queue.giveBack(due)
+  }
+
+  #handOut({ due, message }: Ready, lane: number, now: number): MergeJob {
+    this.#options.throttle.take(now)
+    return { message, due, row: due.row, lane, began: false }
+  }
+
+  #later(lane: number, milliseconds: number): undefined | Promise<MergeJob | undefined> {
+    return milliseconds > IDLE_MS ? undefined : this.#park(lane, milliseconds)
+  }
+
+  /** A promise for the next job, for a lane that finds nothing at the moment. */
+  #park(lane: number, milliseconds?: number): Promise<MergeJob | undefined> {
+    return this.#parking.park(() => this.next(lane), milliseconds)
+  }
+
+  #makeAhead(): void {
+    const { queue, clock, control, lanes, prepare } = this.#options
+    if (!this.#makesAhead) return
+    while (!control.stopping && this.#ready.length + this.#making < 2 * lanes() + 2) {
+      if (this.#readyOctets > AHEAD_OCTETS && this.#ready.length + this.#making > 0) return
+      const due = queue.take()
+      if (due === undefined || typeof due === 'number') return
+      try {
+        this.#await(due, Promise.resolve(prepare(due, due.firstAttemptAt ?? clock.now())))
+      } catch (error) {
+        this.#unpreparable(due, error)
+        return
+      }
+    }
+  }
+
+  #await(due: DueRow, promise: Promise<Message>): void {
+    const { queue, control } = this.#options
+    this.#making++
+    promise.then(
+      (message) => {
+        this.#making--
+        if (control.stopping) queue.giveBack(due)
+        else {
+          this.#ready.push({ due, message })
+          this.#readyOctets += message.size
+        }
+        this.wake()
+        control.changed()
+      },
+      (error: unknown) => {
+        this.#making--
+        this.#unpreparable(due, error)
+      },
+    )
+  }
+
+  /** A planned row cannot be made any more: something changed since planning, and nobody may guess what to send. */
+  #unpreparable(due: DueRow, error: unknown): void {
+    const { queue, control } = this.#options
+    queue.giveBack(due)
+    const known =
+      error instanceof MailmergeError ? error : new OutputError(`row ${due.row} cannot be composed`, { cause: error })
+    control.halt(known.message, known)
+    control.changed()
+  }
+}

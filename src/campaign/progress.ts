@@ -1,0 +1,42 @@
+/** How far a delivery is, as it is told while it goes on. Owns the guess of the time that is left; pure but for the rate. */
+import type { RateLimit } from '../config/settings.ts'
+import type { StatusCounts } from '../ledger/ledger.ts'
+import type { Tally } from './tally.ts'
+import type { QuotaLeft } from './throttle.ts'
+
+export interface DeliveryProgress {
+  readonly counts: StatusCounts
+  /** Rows a second over the last seconds. */
+  readonly rate: number
+  readonly lanes: number
+  /** Rows that the server deferred and that wait for another try. */
+  readonly retrying: number
+  /** What is left of the quota that will be used up first. */
+  readonly quota?: QuotaLeft
+  /** Seconds to the end, at this rate and within the limits; absent when it cannot be told. */
+  readonly secondsLeft?: number
+}
+
+export function progressOf(
+  tally: Tally,
+  lanes: number,
+  limits: readonly RateLimit[],
+  quota: QuotaLeft | undefined,
+): DeliveryProgress {
+  const rate = tally.rate()
+  const { toCome, retrying, counts } = tally
+  const byRate = rate > 0 ? toCome / rate : 0
+  const byLimits = limits.map(({ count, seconds }) => {
+    const free = quota?.count === count && quota.seconds === seconds ? quota.left : count
+    return (Math.max(0, toCome - free) / count) * seconds
+  })
+  const secondsLeft = Math.max(byRate, ...byLimits)
+  return {
+    counts,
+    rate,
+    lanes,
+    retrying,
+    ...(quota === undefined ? {} : { quota }),
+    ...(secondsLeft > 0 ? { secondsLeft } : {}),
+  }
+}
