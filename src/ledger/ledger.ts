@@ -5,6 +5,7 @@
  * Two things are kept apart. A run's plan (`PlannedRow`) is what the source said when it was planned: written once,
  * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
  */
+import type { FeedbackLedger } from './feedback.ts'
 
 /** The one state that a row is in; the words of the results file. */
 export type RowStatus = 'sent' | 'failed' | 'skipped' | 'deferred' | 'in_doubt'
@@ -142,6 +143,8 @@ export interface ResultRow {
   readonly finishedAt?: Date
   /** Variant that the recipient got, or is to get. */
   readonly variant?: string
+  /** The worst that came back of it: `hard: mailbox unknown`, `complaint: abuse`. */
+  readonly bounce?: string
 }
 
 /** Who holds a campaign. */
@@ -293,6 +296,9 @@ export interface Ledger {
   forget(address: string): Promise<Forgotten>
   /** Removes campaigns whose every run ended before `before`, with all their rows; their names stay refused (`--again`). */
   prune(before: Date): Promise<Pruned>
+
+  /** Bounces, complaints and answers. */
+  readonly feedback: FeedbackLedger
 
   serverMemory(server: string): Promise<ServerMemory>
   rememberServer(server: string, memory: ServerMemory): Promise<void>

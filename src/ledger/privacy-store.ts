@@ -60,6 +60,7 @@ export class PrivacyStore {
     const recipient = numberOf(identity['recipient'])
     store.run(sql.blankIdentity, campaign, key, occurrence, pseudonym)
     store.run(sql.blankAttempts, recipient)
+    store.run(sql.deleteFeedback, recipient, recipient)
     store.get(sql.blankRecipient, recipient, this.#now().getTime())
   }
 
@@ -74,6 +75,7 @@ export class PrivacyStore {
         store.run(sql.deletePlanRows, first, last, -1)
         store.run(sql.deleteRecipients, first, last)
         store.run(sql.deleteAttempts, first, last)
+        store.run(sql.deleteFeedback, first, last)
         store.run(sql.deleteRun, number)
       }
       store.run(sql.deleteIdentities, campaign)

@@ -174,7 +174,7 @@ SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS addr
        WHEN r.status = 'deferred' THEN coalesce(r.reason, 'not sent yet')
        ELSE coalesce(r.reason, '') END AS reason,
   r.smtp_code, r.enhanced_code, r.response, r.message_id, coalesce(r.attempts, 0) AS attempts, r.first_attempt_at, r.finished_at,
-  r.variant
+  r.variant, r.bounce
 ${rowStates} ORDER BY n.id LIMIT ?4`
 
 // ---- delivery --------------------------------------------------------------------------------------------------------
@@ -305,6 +305,44 @@ SELECT hash, "group", address, reason, note, added_at FROM suppression
 WHERE (hash, "group") > (?1, ?2) ORDER BY hash, "group" LIMIT ?3`
 
 export const hideSuppression = `UPDATE suppression SET address = NULL, note = NULL WHERE hash = ?1`
+
+// ---- what came back --------------------------------------------------------------------------------------------------
+
+/**
+ * ?1 left sides of Message-IDs, as JSON; Amazon SES writes one of its own, which it tells in its answer. The table of recipients is read through: reports come seldom and many at once, and
+ * an index would cost something at every message.
+ */
+export const messagesByToken = `
+WITH wanted AS MATERIALIZED (SELECT value AS token FROM json_each(?1) WHERE value <> ''),
+  known AS (
+    SELECT id, plan, message_id, substr(message_id, 2, instr(message_id, '@') - 2) AS own,
+      CASE WHEN response GLOB 'Ok *' THEN substr(response, 4) END AS given
+    FROM recipient WHERE message_id IS NOT NULL)
+SELECT CASE WHEN known.own IN (SELECT token FROM wanted) THEN known.own ELSE known.given END AS token,
+  known.id AS recipient, known.message_id, coalesce(n.address, n.key) AS address, campaign.name AS campaign
+FROM known
+  JOIN run_row AS n ON n.id = known.plan
+  JOIN run ON run.number = known.plan >> 32
+  JOIN campaign ON campaign.id = run.campaign
+WHERE known.own IN (SELECT token FROM wanted) OR known.given IN (SELECT token FROM wanted)`
+
+export const countFeedback = `
+SELECT substr(r.bounce, 1, instr(r.bounce, ':') - 1) AS kind, count(*) AS rows ${rowStates} AND r.bounce IS NOT NULL
+GROUP BY 1 ORDER BY 1`
+
+export const insertFeedback = `
+INSERT INTO feedback (fingerprint, recipient, person, kind, at, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+ON CONFLICT DO NOTHING`
+
+export const shownFeedback = `SELECT bounce FROM recipient WHERE id = ?1`
+
+export const showFeedback = `UPDATE recipient SET bounce = ?2 WHERE id = ?1`
+
+/** Several reports on one message are one bounce. ?1 person, ?2 since. */
+export const countSoftBounces = `
+SELECT count(DISTINCT recipient) AS messages FROM feedback WHERE kind = 'soft' AND person = ?1 AND at >= ?2`
+
+export const deleteFeedback = `DELETE FROM feedback WHERE recipient BETWEEN ?1 AND ?2`
 
 // ---- privacy ---------------------------------------------------------------------------------------------------------
 

@@ -99,7 +99,9 @@ CREATE TABLE recipient (
   response         TEXT,
   message_id       TEXT,
   -- Of an A/B split: the one that was sent, or is to be.
-  variant          TEXT
+  variant          TEXT,
+  -- The worst that came back: kind, colon, reason.
+  bounce           TEXT
 ) STRICT;
 CREATE INDEX recipient_ready ON recipient (plan) WHERE status = 'deferred' AND due_at IS NULL;
 CREATE INDEX recipient_waiting ON recipient (plan >> 32, due_at, plan) WHERE status = 'deferred' AND due_at IS NOT NULL;
@@ -151,6 +153,18 @@ CREATE TABLE suppression (
   added_at   INTEGER NOT NULL,
   PRIMARY KEY (hash, "group")
 ) STRICT, WITHOUT ROWID;
+
+-- Reports on our messages, each taken once. Persons are hashes.
+CREATE TABLE feedback (
+  fingerprint TEXT PRIMARY KEY,
+  recipient   INTEGER NOT NULL,
+  person      TEXT NOT NULL,
+  kind        TEXT NOT NULL,
+  at          INTEGER NOT NULL,
+  reason      TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX feedback_by_person ON feedback (person, at) WHERE kind = 'soft';
+CREATE INDEX feedback_by_recipient ON feedback (recipient);
 
 CREATE TABLE server (
   name                    TEXT PRIMARY KEY,

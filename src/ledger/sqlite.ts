@@ -2,6 +2,8 @@
 import { uptime } from 'node:os'
 import { ClaimStore, nameOf } from './claim.ts'
 import { DeliveryStore } from './delivery-store.ts'
+import type { FeedbackLedger } from './feedback.ts'
+import { FeedbackStore } from './feedback-store.ts'
 import type {
   Campaign,
   Claim,
@@ -93,6 +95,7 @@ class SqliteLedger implements Ledger {
   readonly #quotas: QuotaStore
   readonly #suppressions: SuppressionStore
   readonly #privacy: PrivacyStore
+  readonly feedback: FeedbackLedger
 
   constructor(store: SqliteStore, now: () => Date, boot: BootClock | undefined) {
     this.location = store.path
@@ -105,6 +108,7 @@ class SqliteLedger implements Ledger {
     this.#quotas = new QuotaStore(store, boot)
     this.#suppressions = new SuppressionStore(store)
     this.#privacy = new PrivacyStore(store, now)
+    this.feedback = new FeedbackStore(store)
     store.nameHolders(() => store.all(sql.allClaims).map(nameOf))
   }
 

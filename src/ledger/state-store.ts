@@ -106,5 +106,6 @@ function resultOf(row: SqlRow): ResultRow {
     ...optionalDate('firstAttemptAt', row['first_attempt_at']),
     ...optionalDate('finishedAt', row['finished_at']),
     ...optionalText('variant', row['variant']),
+    ...optionalText('bounce', row['bounce']),
   }
 }

@@ -17,17 +17,15 @@ const COLUMNS = [
   'finished_at',
 ]
 
-/** Of a split campaign, each row also says its variant, in a column behind the others. */
-export interface CsvShape {
-  readonly split: boolean
+/** Columns behind the others, for runs that have something to say in them. */
+export type ExtraColumn = 'variant' | 'bounce'
+
+export function csvHeader(extra: readonly ExtraColumn[]): string {
+  return `${[...COLUMNS, ...extra].join(',')}\r\n`
 }
 
-export function csvHeader({ split }: CsvShape): string {
-  return `${COLUMNS.concat(split ? ['variant'] : []).join(',')}\r\n`
-}
-
-export function csvLines({ split }: CsvShape): (row: ResultRow) => string {
-  return (row) => `${facts(row)}${split ? `,${cell(row.variant ?? '')}` : ''}\r\n`
+export function csvLines(extra: readonly ExtraColumn[]): (row: ResultRow) => string {
+  return (row) => `${facts(row)}${extra.map((column) => `,${cell(row[column] ?? '')}`).join('')}\r\n`
 }
 
 function facts(row: ResultRow): string {

@@ -1,5 +1,7 @@
 /** Results as one page that needs nothing else. Owns its look; every value in it is text, whatever a server answered. */
+import type { FeedbackKind } from '../ledger/feedback.ts'
 import type { ResultRow, RowStatus, StatusCounts } from '../ledger/ledger.ts'
+import type { ExtraColumn } from './csv.ts'
 import type { ReportHead } from './report.ts'
 
 const WORDS: Readonly<Record<RowStatus, string>> = {
@@ -8,6 +10,17 @@ const WORDS: Readonly<Record<RowStatus, string>> = {
   skipped: 'skipped',
   deferred: 'still to come',
   in_doubt: 'in doubt',
+}
+
+const HEADS: Readonly<Record<ExtraColumn, string>> = { variant: 'Variant', bounce: 'Came back' }
+const BOUNCES: Readonly<Record<FeedbackKind, string>> = {
+  hard: 'bounced for good',
+  soft: 'bounced for now',
+  complaint: 'complained',
+  unsubscribe: 'unsubscribed',
+  auto_reply: 'answered by themselves',
+  reply: 'answered',
+  delivered: 'confirmed',
 }
 
 function text(value: string): string {
@@ -19,7 +32,10 @@ function text(value: string): string {
     .replaceAll('"', '&quot;')
 }
 
-export function htmlHead({ run, campaign, counts, variants }: ReportHead): string {
+export function htmlHead(
+  { run, campaign, counts, variants, bounces }: ReportHead,
+  extra: readonly ExtraColumn[],
+): string {
   const tiles = Object.entries(WORDS)
     .map(([status, words]) => `<li class="${status}"><b>${counts[status as RowStatus]}</b> ${words}</li>`)
     .join('')
@@ -40,8 +56,8 @@ th, td { border-bottom: 1px solid var(--line); padding: .35rem .7rem .35rem 0; t
 th { color: var(--soft); font-weight: 500; white-space: nowrap; } td.n { white-space: nowrap; }
 tr.failed td.s { color: #c2352b; } tr.in_doubt td.s { color: #a35a00; } tr.sent td.s { color: #1a7f45; }
 </style></head><body>
-<h1>${text(campaign)}</h1><p>Run ${text(run)}</p><ul>${tiles}</ul>${variants === undefined ? '' : variantTable(variants)}
-<div class="wrap"><table><thead><tr><th>Row</th><th>Address</th><th>State</th><th>Reason</th><th>Code</th><th>Answer of the server</th><th>Attempts</th><th>Finished</th>${variants === undefined ? '' : '<th>Variant</th>'}</tr></thead><tbody>
+<h1>${text(campaign)}</h1><p>Run ${text(run)}</p><ul>${tiles}${bounceTiles(bounces)}</ul>${variants === undefined ? '' : variantTable(variants)}
+<div class="wrap"><table><thead><tr><th>Row</th><th>Address</th><th>State</th><th>Reason</th><th>Code</th><th>Answer of the server</th><th>Attempts</th><th>Finished</th>${extra.map((column) => `<th>${HEADS[column]}</th>`).join('')}</tr></thead><tbody>
 `
 }
 
@@ -55,8 +71,12 @@ function variantTable(variants: ReadonlyMap<string, StatusCounts>): string {
   return `<table class="variants"><thead><tr><th>Variant</th>${heads}</tr></thead><tbody>${rows.join('')}</tbody></table>`
 }
 
-export function htmlRows({ split }: { readonly split: boolean }): (row: ResultRow) => string {
-  return (row) => `${cells(row)}${split ? `<td>${text(row.variant ?? '')}</td>` : ''}</tr>\n`
+function bounceTiles(bounces: ReportHead['bounces']): string {
+  return [...(bounces ?? [])].map(([kind, rows]) => `<li class="bounce"><b>${rows}</b> ${BOUNCES[kind]}</li>`).join('')
+}
+
+export function htmlRows(extra: readonly ExtraColumn[]): (row: ResultRow) => string {
+  return (row) => `${cells(row)}${extra.map((column) => `<td>${text(row[column] ?? '')}</td>`).join('')}</tr>\n`
 }
 
 function cells(row: ResultRow): string {

@@ -17,6 +17,7 @@ export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
     first_attempt_at: row.firstAttemptAt?.toISOString() ?? null,
     finished_at: row.finishedAt?.toISOString() ?? null,
     ...(row.variant === undefined ? {} : { variant: row.variant }),
+    ...(row.bounce === undefined ? {} : { bounce: row.bounce }),
   }
 }
 

@@ -2,8 +2,9 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OutputError, UsageError } from '../errors.ts'
+import type { FeedbackKind } from '../ledger/feedback.ts'
 import type { Ledger, ResultRow, StatusCounts } from '../ledger/ledger.ts'
-import { csvHeader, csvLines } from './csv.ts'
+import { csvHeader, csvLines, type ExtraColumn } from './csv.ts'
 import { htmlFoot, htmlHead, htmlRows } from './html.ts'
 import { jsonLine } from './json.ts'
 import { checkOutput, writeOutput } from './output-file.ts'
@@ -16,6 +17,8 @@ export interface ReportHead {
   readonly counts: StatusCounts
   /** Counts of each variant, where the campaign is split: the report then says the variant of each row. */
   readonly variants?: ReadonlyMap<string, StatusCounts>
+  /** Rows by the worst that came back of them, where something did: the report then says it of each row. */
+  readonly bounces?: ReadonlyMap<FeedbackKind, number>
 }
 
 /** What a report says before its rows. */
@@ -24,8 +27,22 @@ export async function reportHead(
   run: { readonly id: string; readonly campaign: string },
 ): Promise<ReportHead> {
   const variants = await ledger.variantCounts(run.id)
-  const head = { run: run.id, campaign: run.campaign, counts: await ledger.counts(run.id) }
-  return variants.size === 0 ? head : { ...head, variants }
+  const bounces = await ledger.feedback.counts(run.id)
+  return {
+    run: run.id,
+    campaign: run.campaign,
+    counts: await ledger.counts(run.id),
+    ...(variants.size === 0 ? {} : { variants }),
+    ...(bounces.size === 0 ? {} : { bounces }),
+  }
+}
+
+/** Columns that this report has behind those that every report has. */
+export function extraColumns({ variants, bounces }: ReportHead): readonly ExtraColumn[] {
+  return [
+    ...(variants === undefined ? [] : ['variant' as const]),
+    ...(bounces === undefined ? [] : ['bounce' as const]),
+  ]
 }
 
 /** The format that a file's ending asks for. @throws UsageError for any other ending. */
@@ -46,10 +63,10 @@ export async function* reportText(
   rows: AsyncIterable<readonly ResultRow[]>,
   head: ReportHead,
 ): AsyncGenerator<string> {
-  const split = head.variants !== undefined
-  if (format === 'csv') yield csvHeader({ split })
-  if (format === 'html') yield htmlHead(head)
-  const line = format === 'csv' ? csvLines({ split }) : format === 'json' ? jsonLine : htmlRows({ split })
+  const extra = extraColumns(head)
+  if (format === 'csv') yield csvHeader(extra)
+  if (format === 'html') yield htmlHead(head, extra)
+  const line = format === 'csv' ? csvLines(extra) : format === 'json' ? jsonLine : htmlRows(extra)
   for await (const batch of rows) yield batch.map(line).join('')
   if (format === 'html') yield htmlFoot()
 }

@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Feedback, FeedbackKind } from '../../src/ledger/feedback.ts'
+import type { Ledger, ResultRow } from '../../src/ledger/ledger.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+
+let dir: string
+let ledger: Ledger
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'mailmerge-feedback-'))
+  ledger = await openSqliteLedger(join(dir, 'ledger.db'))
+})
+afterEach(async () => {
+  await ledger.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const NOW = new Date('2026-05-01T10:00:00Z')
+
+/** A run with the rows sent, each with the Message-ID `<row.name@x>`. */
+async function sent(name: string, rows: number): Promise<string> {
+  const campaign = await ledger.campaign(name)
+  const id = `run-${name}`
+  await ledger.createRun({
+    ...{ id, campaign, startedAt: NOW, source: 's', template: 't', templateHash: '', columns: [], options: {} },
+  })
+  const addresses = Array.from({ length: rows }, (_, index) => `p${index + 1}@example.com`)
+  await ledger.plan(
+    id,
+    addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
+  )
+  await ledger.settlePlan(id, { duplicates: 'skip' })
+  const due = await ledger.due(id, { now: NOW, after: 0, limit: rows })
+  await ledger.record(
+    due.flatMap(({ recipient, row }) => [
+      { kind: 'began', recipient, lane: 1, at: NOW, messageId: `<${row}.${name}@x>` } as const,
+      { kind: 'settled', recipient, lane: 1, at: NOW, status: 'sent', attempted: true } as const,
+    ]),
+  )
+  return id
+}
+
+async function results(id: string): Promise<readonly ResultRow[]> {
+  const rows: ResultRow[] = []
+  for await (const batch of ledger.results(id)) rows.push(...batch)
+  return rows
+}
+
+let number = 0
+async function feedback(token: string, kind: FeedbackKind, more: Partial<Feedback> = {}): Promise<Feedback> {
+  const message = (await ledger.feedback.find([token])).get(token)
+  const recipient = message?.recipient ?? 0
+  return { fingerprint: `f${++number}`, recipient, person: 'h1', kind, at: NOW, reason: 'why', ...more }
+}
+
+describe('feedback', () => {
+  test('finds messages by their Message-ID alone, over all campaigns', async () => {
+    await sent('a', 3)
+    await sent('b', 2)
+    const found = await ledger.feedback.find(['2.a', '1.b', '9.a', '', "x' OR 1=1", '2.a@x'])
+    expect([...found.keys()].sort()).toEqual(['1.b', '2.a'])
+    expect(found.get('2.a')).toMatchObject({ messageId: '<2.a@x>', address: 'p2@example.com', campaign: 'a' })
+    expect(await ledger.feedback.find([])).toEqual(new Map())
+  })
+
+  test('finds messages by the id that Amazon SES gave in its answer, which takes the place of ours', async () => {
+    const id = await sent('a', 1)
+    await ledger.retryFailed(id)
+    const again = await ledger.campaign('c')
+    await ledger.createRun({
+      ...{ id: 'r2', campaign: again, startedAt: NOW, source: 's', template: 't', templateHash: '' },
+      ...{ columns: [], options: {} },
+    })
+    await ledger.plan('r2', [{ row: 1, key: 'a@b.c', address: 'a@b.c', data: '{}' }])
+    await ledger.settlePlan('r2', { duplicates: 'skip' })
+    const [due] = await ledger.due('r2', { now: NOW, after: 0, limit: 1 })
+    await ledger.record([
+      {
+        ...{ kind: 'settled', recipient: due?.recipient ?? 0, lane: 1, at: NOW, status: 'sent', attempted: true },
+        ...{ messageId: '<ours@x>', response: 'Ok 010001-abc-000000' },
+      },
+    ])
+    const found = await ledger.feedback.find(['010001-abc-000000'])
+    expect(found.get('010001-abc-000000')).toMatchObject({ messageId: '<ours@x>', campaign: 'c' })
+  })
+
+  test('is taken once', async () => {
+    await sent('a', 1)
+    const one = await feedback('1.a', 'soft')
+    expect(await ledger.feedback.take([one, one])).toEqual(new Set([one.fingerprint]))
+    expect(await ledger.feedback.take([one])).toEqual(new Set())
+  })
+
+  test('shows in the results as the worst that came', async () => {
+    const id = await sent('a', 4)
+    await ledger.feedback.take([
+      await feedback('1.a', 'hard', { reason: 'mailbox unknown' }),
+      await feedback('1.a', 'soft'),
+      await feedback('2.a', 'soft'),
+      await feedback('2.a', 'complaint', { reason: 'abuse' }),
+      await feedback('3.a', 'auto_reply'),
+      await feedback('3.a', 'reply'),
+    ])
+    expect((await results(id)).map(({ bounce }) => bounce)).toEqual([
+      'hard: mailbox unknown',
+      'complaint: abuse',
+      undefined,
+      undefined,
+    ])
+    expect(await ledger.feedback.counts(id)).toEqual(
+      new Map([
+        ['complaint', 1],
+        ['hard', 1],
+      ]),
+    )
+    expect((await results(id)).every(({ status }) => status === 'sent')).toBe(true)
+  })
+
+  test('counts soft bounces of a person by message, since a moment', async () => {
+    await sent('a', 1)
+    await sent('b', 1)
+    const before = new Date(NOW.getTime() - 1000)
+    await ledger.feedback.take([
+      await feedback('1.a', 'soft'),
+      await feedback('1.a', 'soft'),
+      await feedback('1.b', 'soft', { at: before }),
+      await feedback('1.b', 'hard'),
+      await feedback('1.b', 'soft', { person: 'h2' }),
+    ])
+    expect(await ledger.feedback.softBounces('h1', before)).toBe(2)
+    expect(await ledger.feedback.softBounces('h1', NOW)).toBe(1)
+    expect(await ledger.feedback.softBounces('h3', before)).toBe(0)
+  })
+
+  test('of a forgotten person is gone, and no report finds the message any more', async () => {
+    await sent('a', 2)
+    await ledger.feedback.take([await feedback('1.a', 'soft')])
+    await ledger.forget('p1@example.com')
+    expect(await ledger.feedback.softBounces('h1', new Date(0))).toBe(0)
+    expect((await ledger.feedback.find(['1.a', '2.a'])).size).toBe(1)
+  })
+
+  test('keeps how far a mailbox was read', async () => {
+    expect(await ledger.feedback.mailboxMark('imap:a/INBOX')).toBeUndefined()
+    await ledger.feedback.setMailboxMark('imap:a/INBOX', '7:42')
+    await ledger.feedback.setMailboxMark('imap:a/INBOX', '7:43')
+    expect(await ledger.feedback.mailboxMark('imap:a/INBOX')).toBe('7:43')
+  })
+})
