@@ -280,6 +280,23 @@ describe.each(LEVELS)('level %i', (level) => {
     expect(resets).toBeLessThanOrEqual(Math.ceil(asked / 20) + server.connections - 1)
   })
 
+  test.each([
+    ['554 5.7.1 spam', 'rejected'],
+    ['451 4.7.1 later', 'deferred'],
+  ])(
+    'refused at its end (%s) by a server that keeps its envelope -> the next one is not blamed and keeps its own',
+    async (reply, kind) => {
+      const port = await serve({ ...OLD_POSTFIX, end: ({ octets }) => (octets > 2000 ? reply : undefined) })
+      const delivered = await deliverAll(port, 9, {
+        settings,
+        messages: Array.from({ length: 9 }, (_, index) => letter(index + 1, index % 3 === 1 ? { size: 2000 } : {})),
+      })
+      expectTruth(delivered)
+      for (let number = 1; number <= 9; number++)
+        expect(kinds(delivered, number).at(-1), `${number}`).toBe(number % 3 === 2 ? kind : 'accepted')
+    },
+  )
+
   test('messages without faults -> no RSET, no NOOP, one connection', async () => {
     const port = await serve({})
     await deliverAll(port, 50, { settings })

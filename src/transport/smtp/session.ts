@@ -309,15 +309,16 @@ class Session<J extends Job> {
       this.#finish({ kind: 'throttled', reply })
       return true
     }
-    if (!transaction.behind || reply.code !== 503) return false
+    // The first message of a connection finds nothing of another: what is said of it, is said of it.
+    if (reply.code !== 503 || this.#started === 1) return false
     const said = `${reply.code} ${reply.text}`
-    if (before?.kind === 'accepted') {
+    if (transaction.behind && before?.kind === 'accepted') {
       // The message was taken and the group behind it was not: this server pipelines within a message only.
       this.#fallBack(1, said)
       this.#finish({ kind: 'protocol', reason: `the server takes no commands behind a message: ${said}` })
     } else {
       // Some keep the envelope of a message that they refused. Whatever they say next is about that one.
-      this.#finish({ kind: 'lost', reason: `the server was still in the message that it had refused: ${said}` })
+      this.#finish({ kind: 'lost', reason: `the server was still in the message before: ${said}` })
     }
     return true
   }
