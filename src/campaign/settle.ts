@@ -5,7 +5,7 @@
 import type { DueRow, RowStatus } from '../ledger/ledger.ts'
 import type { Outcome, Reply, Stage } from '../transport/transport.ts'
 import { retryGap } from './backoff.ts'
-import { reasonOf } from './verdict.ts'
+import { reasonOf } from './refusal.ts'
 
 /** What becomes of a row; `dueAt` only for `deferred`. */
 export interface Settlement {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { reconnectGap, retryGap } from '../../src/campaign/backoff.ts'
 import { settlementOf } from '../../src/campaign/settle.ts'
-import { blamesSender, isThrottling, reasonOf } from '../../src/campaign/verdict.ts'
+import { blamesSender, isThrottling } from '../../src/campaign/verdict.ts'
 import type { DueRow } from '../../src/ledger/ledger.ts'
 
 const now = new Date('2026-11-24T10:00:00Z')
@@ -76,24 +76,6 @@ test('gaps are spread by a fifth either way', () => {
 })
 
 describe('what a reply means', () => {
-  test.each([
-    [{ code: 550, enhanced: '5.1.1', text: 'x' }, 'rcpt', 'mailbox unknown'],
-    [{ code: 550, text: 'No such user here' }, 'rcpt', 'mailbox unknown'],
-    [{ code: 550, enhanced: '5.7.1', text: 'Relaying denied' }, 'rcpt', 'relaying denied'],
-    [{ code: 554, enhanced: '5.7.1', text: 'Message refused' }, 'end-of-data', 'refused by policy or as spam'],
-    [
-      { code: 550, enhanced: '5.7.26', text: 'unauthenticated' },
-      'end-of-data',
-      'sender not authenticated (SPF, DKIM, DMARC or reverse DNS)',
-    ],
-    [{ code: 552, enhanced: '5.3.4', text: 'too big' }, 'mail', 'message too large for this server'],
-    [{ code: 452, enhanced: '4.2.2', text: 'over quota' }, 'rcpt', 'mailbox full'],
-    [{ code: 550, text: 'go away' }, 'mail', 'sender refused'],
-    [{ code: 554, text: 'no' }, 'end-of-data', 'message refused'],
-  ] as const)('%j at %s: %s', (reply, stage, words) => {
-    expect(reasonOf(reply, stage)).toBe(words)
-  })
-
   test.each([
     [{ code: 454, text: 'Throttling failure: Maximum sending rate exceeded.' }, true],
     [{ code: 432, enhanced: '4.3.2', text: 'Concurrent connections limit exceeded' }, true],
