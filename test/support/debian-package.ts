@@ -16,7 +16,7 @@ export function needProgram(program: string, packages: readonly string[]): strin
   if (existsSync(program)) return undefined
   if (!existsSync('/usr/bin/apt-get')) return `${program} is missing, and this is no Debian to install it from`
   if (process.getuid?.() !== 0) return `${program} is missing, and only root can install it`
-  return withLock(() => {
+  return withPackageLock(() => {
     if (existsSync(program)) return undefined
     // A package that starts its server on installation would take ports that are not ours.
     const policy = !existsSync(POLICY)
@@ -37,7 +37,7 @@ export function needProgram(program: string, packages: readonly string[]): strin
 }
 
 /** One test file at a time asks the package manager. */
-function withLock<T>(work: () => T): T {
+export function withPackageLock<T>(work: () => T): T {
   const until = Date.now() + 300_000
   for (;;) {
     try {

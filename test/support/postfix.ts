@@ -1,5 +1,5 @@
 /** A Postfix of the test's own: own folders, own port, STARTTLS, AUTH by Dovecot, one mailbox for everybody. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -14,22 +14,18 @@ import {
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { makeCertificate } from './certificates.ts'
 import { needProgram } from './debian-package.ts'
+import { PASSWORD, type RealServer, type RelayOptions, USER } from './real-server.ts'
 
-export interface Postfix {
-  readonly host: string
-  readonly port: number
-  /** PEM file that trusts the server. */
-  readonly ca: string
-  readonly user: string
-  readonly password: string
+export interface Postfix extends RealServer {
   /** Messages delivered so far. */
   mails(): readonly Buffer[]
   /** Waits until so many are delivered. */
   waitFor(count: number): Promise<readonly Buffer[]>
-  log(): string
-  stop(): Promise<void>
+  /** Stops it, leaves it away for so long, starts it again. */
+  restart(milliseconds: number): Promise<void>
 }
 
 export interface PostfixOptions {
@@ -37,8 +33,24 @@ export interface PostfixOptions {
   readonly settings?: readonly string[]
 }
 
-const USER = 'ada'
-const PASSWORD = 'correct horse battery'
+/** A Postfix that passes everything on to another port of this machine. */
+export function startRelayingPostfix({
+  relayTo,
+  refuse,
+}: RelayOptions): Promise<Postfix | { readonly skipped: string }> {
+  const spurn = (pattern: string | undefined, access: string, answer: string): string =>
+    pattern === undefined ? '' : `${access} regexp:{{/${pattern}/ ${answer}}}`
+  return startPostfix({
+    settings: [
+      'virtual_mailbox_domains =',
+      `relayhost = [127.0.0.1]:${relayTo}`,
+      'disable_dns_lookups = yes',
+      'smtp_host_lookup = native',
+      `smtpd_recipient_restrictions = ${spurn(refuse?.rcpt, 'check_recipient_access', '550 5.1.1 no such user')}`,
+      `smtpd_end_of_data_restrictions = ${spurn(refuse?.end, 'check_sender_access', '554 5.7.1 this looks like spam')}`,
+    ],
+  })
+}
 
 /** Starts it, or says why it cannot be had here. */
 export async function startPostfix(options: PostfixOptions = {}): Promise<Postfix | { readonly skipped: string }> {
@@ -65,7 +77,9 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
     [...mainConfig(dir, uid, gid), ...(options.settings ?? [])].join('\n').concat('\n'),
   )
   writeFileSync(path('etc', 'master.cf'), masterConfig(port))
-  execFileSync('postfix', ['-c', path('etc'), 'start'], { stdio: 'ignore', timeout: 60_000 })
+  const control = (order: 'start' | 'stop'): Promise<unknown> =>
+    promisify(execFile)('postfix', ['-c', path('etc'), order], { timeout: 60_000 })
+  await control('start')
   await answers(port)
 
   const mails = (): readonly Buffer[] => {
@@ -75,6 +89,7 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   return {
     host: 'localhost',
     port,
+    secure: true,
     ca: path('cert.pem'),
     user: USER,
     password: PASSWORD,
@@ -85,12 +100,14 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
       return mails()
     },
     log: () => (existsSync(path('postfix.log')) ? readFileSync(path('postfix.log'), 'utf8') : ''),
+    async restart(milliseconds) {
+      await control('stop')
+      await new Promise((resolve) => setTimeout(resolve, milliseconds))
+      await control('start')
+    },
     async stop() {
-      try {
-        execFileSync('postfix', ['-c', path('etc'), 'stop'], { stdio: 'ignore', timeout: 60_000 })
-      } catch {
-        // It was stopped already.
-      }
+      // It may be stopped already.
+      await control('stop').catch(() => {})
       dovecot.kill('SIGTERM')
       await new Promise((resolve) => setTimeout(resolve, 200))
       rmSync(dir, { recursive: true, force: true })
