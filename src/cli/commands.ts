@@ -4,6 +4,7 @@ import { check } from './check.ts'
 import type { Command } from './command.ts'
 import { forget } from './forget.ts'
 import { init } from './init.ts'
+import { login } from './login.ts'
 import { prune } from './prune.ts'
 import { report } from './report.ts'
 import { resume } from './resume.ts'
@@ -25,5 +26,6 @@ export const COMMANDS: readonly Command[] = [
   suppress,
   forget,
   prune,
+  login,
   verify,
 ]

@@ -31,6 +31,11 @@ export async function askSecret(io: Io, question: string, options: AskOptions = 
   return answer
 }
 
+/** A line that is shown as it is typed; undefined when the person gave none, or `signal` ended the question. */
+export function askLine(io: Io, question: string, options: AskOptions = {}): Promise<string | undefined> {
+  return ask(io, question, options)
+}
+
 function ask(io: Io, question: string, options: AskOptions, hidden = false): Promise<string | undefined> {
   return new Promise((resolve) => {
     let shown = true

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { ConfigError, UsageError } from '../errors.ts'
+import { oauthProviders } from '../oauth/provider.ts'
 import { DURATION_HINT, readDuration } from './duration.ts'
 import { configFromEnvironment } from './environment.ts'
 import { findConfig, readConfig, readDotEnv } from './file.ts'
@@ -60,13 +61,16 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
   const configFile = findConfig(cwd, flags.config)
   const root = configFile === undefined ? resolve(cwd) : dirname(configFile)
   const file: Config = configFile === undefined ? {} : readConfig(configFile, cwd)
-  const environment = configFromEnvironment({ ...readDotEnv(root), ...options.env }, options.note)
+  const env = { ...readDotEnv(root), ...options.env }
+  const environment = configFromEnvironment(env, options.note)
   const config = merged(file, environment)
+  const providers = oauthProviders({ config: config.oauth2 ?? {}, root, env })
   const { smtp, provider } = smtpSettings({
     ...optional('flag', flags.smtp),
     environment: environment.smtp ?? {},
     file: file.smtp ?? {},
     root,
+    providers,
     ...optional('askPassword', askPassword),
   })
   return {
@@ -76,6 +80,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('template', flags.template === undefined ? config.template : templateFlag(flags.template, cwd, root)),
     message: config.message ?? {},
     smtp,
+    oauth2: { providers, ...optional('used', environment.smtp?.oauth2 ?? file.smtp?.oauth2) },
     ...optional('transport', flags.smtp === undefined ? config.transport : undefined),
     delivery: deliverySettings(flags, config, provider),
     ...optional('campaign', flags.campaign ?? config.campaign),
@@ -108,7 +113,15 @@ function merged(file: Config, environment: Config): Config {
     ...optional('columns', group(file.columns, environment.columns)),
     ...optional('perDomain', group(file.perDomain, environment.perDomain)),
     ...optional('unsubscribe', group(file.unsubscribe, environment.unsubscribe)),
+    ...optional('oauth2', clients(file.oauth2, environment.oauth2)),
   }
+}
+
+/** The client secret may be in the environment while the rest is in the file. */
+function clients(file: Config['oauth2'], environment: Config['oauth2']): Config['oauth2'] {
+  if (file === undefined || environment === undefined) return environment ?? file
+  const both = Object.entries(environment).map(([name, client]) => [name, { ...file[name], ...client }])
+  return { ...file, ...Object.fromEntries(both) }
 }
 
 function group<G extends object>(file: G | undefined, environment: G | undefined): G | undefined {

@@ -31,7 +31,7 @@ const perHour = (count: number): RateLimit => ({ count, seconds: 3600 })
 const perDay = (count: number): RateLimit => ({ count, seconds: 86_400 })
 
 const GOOGLE_LOGIN =
-  'Google takes an app password (myaccount.google.com/apppasswords), not the password of the account.'
+  'Google takes an app password (myaccount.google.com/apppasswords) or mailmerge login google, not the password of the account.'
 
 const PRESETS: Readonly<Record<string, Preset>> = {
   // 500 recipients a day: support.google.com/mail/answer/22839.
@@ -52,7 +52,8 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     aliases: ['office365', 'outlook365', 'm365', 'o365', 'exchangeonline', 'microsoft'],
     connections: 3,
     rates: [perMinute(30), perDay(10_000)],
-    login: 'Microsoft 365 takes no passwords over SMTP any more (550 5.7.30), only OAuth2.',
+    login:
+      'Microsoft 365 takes no passwords over SMTP any more (550 5.7.30): mailmerge login microsoft, and smtp.oauth2: microsoft.',
   },
   // 5,000 recipients a day for subscribers and less for others (support.microsoft.com, "Sending limits in Outlook.com");
   // free accounts that are in good standing report 300.
@@ -61,7 +62,7 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     aliases: ['outlookcom', 'hotmail', 'live', 'msn'],
     connections: 2,
     rates: [perDay(300)],
-    login: 'Outlook.com takes no passwords over SMTP any more, only OAuth2.',
+    login: 'Outlook.com takes no passwords over SMTP any more: mailmerge login microsoft, and smtp.oauth2: microsoft.',
   },
   // The rate depends on the account (200 a day and 1 a second in SES's own sandbox); above it SES answers 454:
   // docs.aws.amazon.com/ses/latest/dg/quotas.html.

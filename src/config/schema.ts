@@ -1,5 +1,6 @@
 /** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `wrong.ts`. */
 import { z } from 'zod'
+import { isLoopbackAddress, isSafeEndpoint } from './addresses.ts'
 import { DURATION_HINT, readDuration } from './duration.ts'
 import { RATE_HINT, readRate } from './rate.ts'
 
@@ -43,6 +44,10 @@ const smtp = z
     passwordCommand: text
       .describe('A command line for the shell, run in the project folder; the first line of its output is the password')
       .optional(),
+    tokenCommand: text.describe('Like passwordCommand, for an OAuth2 access token; run before each login').optional(),
+    oauth2: text
+      .describe('Log in with the sign-in of mailmerge login: google, microsoft, or a name under oauth2')
+      .optional(),
     name: word.describe('Name given in EHLO; default the name of this machine').optional(),
     verifyCertificate: z.boolean().describe('Refuse certificates that cannot be trusted; default true').optional(),
     ca: path.describe('PEM file of a private certificate authority').optional(),
@@ -68,6 +73,35 @@ const smtp = z
       .optional(),
   })
   .describe('The server that takes the mail')
+
+const endpoint = z.string().refine(isSafeEndpoint, 'must be an https:// address; http:// is for this machine only')
+
+const oauth2Client = z.strictObject({
+  clientId: word.describe('What the provider calls this program, from registering it there').optional(),
+  clientSecret: text.describe('Better kept out of this file: clientSecretCommand').optional(),
+  clientSecretCommand: text.describe('A command line for the shell that prints the client secret').optional(),
+  tenant: z
+    .string()
+    .regex(/^[A-Za-z0-9.-]+$/, 'must be an id or a domain')
+    .describe('Of microsoft: id or domain of the organisation; default common')
+    .optional(),
+  issuer: endpoint.describe('Provider that publishes its endpoints (RFC 8414), instead of naming them').optional(),
+  authorizationEndpoint: endpoint.describe('Where the browser signs in').optional(),
+  deviceEndpoint: endpoint.describe('Where device codes come from (RFC 8628)').optional(),
+  tokenEndpoint: endpoint.describe('Where tokens come from').optional(),
+  revocationEndpoint: endpoint.describe('Where tokens are taken back (RFC 7009)').optional(),
+  scopes: z
+    .union([text.transform((words) => words.split(/\s+/)), z.array(word)])
+    .describe('What is asked for')
+    .optional(),
+  redirectUri: z
+    .string()
+    .refine(isLoopbackAddress, 'must be an http:// address of this machine: http://127.0.0.1:8765/callback')
+    .describe('Where the browser comes back to; default http://127.0.0.1 with any free port')
+    .optional(),
+  parameters: z.record(z.string(), z.string()).describe('Further parameters of the sign-in page').optional(),
+  tokenFile: path.describe('Where the tokens are kept; default in the state folder of the user').optional(),
+})
 
 const columnType = z.enum(['text', 'date', 'number', 'list'])
 const column = z.strictObject({
@@ -117,6 +151,10 @@ export const configSchema = z
       .describe('Fields for templates that do not set them: from, replyTo, headers ...; each a Handlebars text')
       .optional(),
     smtp: smtp.optional(),
+    oauth2: z
+      .record(z.string(), oauth2Client)
+      .describe('Clients for mailmerge login, by provider: google, microsoft, or a name of your own')
+      .optional(),
     transport: z
       .union([text, z.record(z.string(), z.unknown())])
       .describe('Another way to send than SMTP: maildir:PATH, mbox:PATH, sendmail, or a module of your own')
@@ -188,3 +226,4 @@ export const configSchema = z
 
 export type Config = z.output<typeof configSchema>
 export type SmtpConfig = NonNullable<Config['smtp']>
+export type OAuthConfig = z.output<typeof oauth2Client>

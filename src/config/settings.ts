@@ -1,4 +1,5 @@
 /** What a project is set to, after flags, environment, `.env` and mailmerge.yaml are put together. Holds no behaviour. */
+import type { OAuthProvider } from '../oauth/provider.ts'
 
 /** How a list is to be read. */
 export interface SourceSettings {
@@ -121,6 +122,8 @@ export interface Settings {
   /** Message fields for templates that do not set them: `from`, `replyTo`, `headers` ... each a Handlebars text. */
   readonly message: Readonly<Record<string, unknown>>
   readonly smtp: SmtpSettings
+  /** Who gives access tokens, by name; `used` is the one that SMTP logs in with. */
+  readonly oauth2: { readonly providers: Readonly<Record<string, OAuthProvider>>; readonly used?: string }
   /** Another way to send than SMTP: `maildir:PATH`, `mbox:PATH`, `sendmail`, `ses`, or a module of the user's own. */
   readonly transport?: string | Readonly<Record<string, unknown>>
   readonly delivery: DeliverySettings

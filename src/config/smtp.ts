@@ -4,8 +4,9 @@
  */
 import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
+import { type OAuthProvider, oauthProvider } from '../oauth/provider.ts'
 import { readDuration } from './duration.ts'
-import { once, passwordFromCommand } from './password.ts'
+import { once, secretFromCommand, together } from './password.ts'
 import { type Provider, providerOf, providerOfHost } from './providers.ts'
 import type { SmtpConfig } from './schema.ts'
 import { Secret, type SmtpSettings, type SmtpTimeouts } from './settings.ts'
@@ -20,6 +21,8 @@ export interface SmtpSources {
   readonly root: string
   /** Asks a person, where there is one. */
   readonly askPassword?: (account: string) => Promise<string>
+  /** Who gives tokens, by the names that `oauth2` may have. */
+  readonly providers?: Readonly<Record<string, OAuthProvider>>
 }
 
 /**
@@ -46,8 +49,11 @@ export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSetting
   const lmtp = url?.lmtp ?? configured.lmtp
   const security = url?.security ?? configured.security
   const user = url?.user ?? (elsewhere ? environment.user : configured.user)
-  const known = passwordOf(sources, url, configured, elsewhere)
-  const password = user === undefined ? undefined : passwordSource(sources, known, user)
+  const known = knownSecret(sources, url, configured, elsewhere)
+  if (user === undefined) refuseNobody(known)
+  const token = user === undefined ? undefined : tokenSource(sources, known, user)
+  const password = user === undefined || token !== undefined ? undefined : passwordSource(sources, known, user)
+  const loginHint = token === undefined ? provider?.login : tokenHint(known, user)
   const timeouts = { ...file.timeouts, ...environment.timeouts }
   const general = { ...file, ...environment }
   const { name, proxy } = general
@@ -58,7 +64,8 @@ export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSetting
     security,
     ...(user === undefined ? {} : { user }),
     ...(password === undefined ? {} : { password }),
-    ...(provider?.login === undefined ? {} : { loginHint: provider.login }),
+    ...(token === undefined ? {} : { accessToken: token }),
+    ...(loginHint === undefined ? {} : { loginHint }),
     ...(name === undefined ? {} : { name }),
     verifyCertificate: trusted.verifyCertificate ?? true,
     ...(trusted.ca === undefined ? {} : { ca: resolve(root, trusted.ca) }),
@@ -139,35 +146,80 @@ function milliseconds(text: string | undefined): number | undefined {
   return text === undefined ? undefined : readDuration(text)
 }
 
-interface KnownPassword {
+/** The one secret that was set for an account, and how it comes. */
+interface KnownSecret {
   readonly password?: string | undefined
-  readonly command?: string | undefined
+  readonly passwordCommand?: string | undefined
+  readonly tokenCommand?: string | undefined
+  readonly oauth2?: string | undefined
 }
 
-/** The password that was set for this account of this server: a flag's, the environment's, the config's. */
-function passwordOf(
+const WAYS = ['password', 'passwordCommand', 'tokenCommand', 'oauth2'] as const
+
+/** What was set for this account of this server: a flag's, the environment's, the config's. */
+function knownSecret(
   { environment, file }: SmtpSources,
   url: SmtpUrl | undefined,
   configured: Server,
   elsewhere: boolean,
-): KnownPassword {
-  const another = elsewhere || (url?.user !== undefined && url.user !== configured.user)
-  const password = url?.password ?? environment.password
-  if (password !== undefined) return { password }
-  if (environment.passwordCommand !== undefined) return { command: environment.passwordCommand }
-  return another ? {} : { password: configured.url?.password ?? file.password, command: file.passwordCommand }
+): KnownSecret {
+  if (url?.password !== undefined) return { password: url.password }
+  if (onlyWay(environment) !== undefined) return environment
+  const own = { ...file, password: configured.url?.password ?? file.password }
+  onlyWay(own)
+  if (elsewhere) return {}
+  // A sign-in is kept by mailbox, so another mailbox of this server has one of its own.
+  return url?.user !== undefined && url.user !== configured.user ? { oauth2: file.oauth2 } : own
+}
+
+/** @throws ConfigError when there are two. */
+function onlyWay(known: KnownSecret): string | undefined {
+  const [one, another] = WAYS.filter((way) => known[way] !== undefined)
+  if (one === undefined || another === undefined) return one
+  throw new ConfigError(`smtp.${one} and smtp.${another} are both set`, {
+    hint: 'Each is a way to log in: keep one of them.',
+  })
+}
+
+/** A token is for a mailbox, and the server wants to know for which. */
+function refuseNobody({ tokenCommand, oauth2 }: KnownSecret): void {
+  if (tokenCommand === undefined && oauth2 === undefined) return
+  throw new ConfigError(`smtp.${oauth2 === undefined ? 'tokenCommand' : 'oauth2'} is set, and no smtp.user`, {
+    hint: 'Set smtp.user to the address of the mailbox that sends.',
+  })
+}
+
+function tokenSource(
+  { root, providers = {} }: SmtpSources,
+  { tokenCommand, oauth2 }: KnownSecret,
+  user: string,
+): (() => Promise<Secret>) | undefined {
+  if (tokenCommand !== undefined)
+    return together(() => secretFromCommand(tokenCommand, root, 'tokenCommand', 'an access token'))
+  if (oauth2 === undefined) return undefined
+  const provider = oauthProvider(oauth2, providers)
+  // Loaded when a login needs it: most projects have a password.
+  const source = once(async () => (await import('../oauth/access-token.ts')).accessTokens(provider, user))
+  return async () => (await source())()
+}
+
+function tokenHint({ oauth2 }: KnownSecret, user = ''): string {
+  return oauth2 === undefined
+    ? 'Is the token that tokenCommand prints one for this server, and still good? It was tried once; nothing was sent.'
+    : `Is ${user} the mailbox that was signed in to, and may it send by SMTP? Else: mailmerge login ${oauth2} --user ${user}`
 }
 
 function passwordSource(
   { root, askPassword }: SmtpSources,
-  { password, command }: KnownPassword,
+  { password, passwordCommand }: KnownSecret,
   user: string,
 ): () => Promise<Secret> {
   if (password !== undefined) {
     const secret = new Secret(password)
     return () => Promise.resolve(secret)
   }
-  if (command !== undefined) return once(() => passwordFromCommand(command, root))
+  if (passwordCommand !== undefined)
+    return once(() => secretFromCommand(passwordCommand, root, 'passwordCommand', 'the password'))
   if (askPassword !== undefined) return once(async () => new Secret(await askPassword(user)))
   return () =>
     Promise.reject(
