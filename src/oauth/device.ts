@@ -20,13 +20,18 @@ export interface DeviceSignIn {
   readonly user: string
   readonly show: (code: DeviceCode) => void
   readonly signal?: AbortSignal
+  /** Waits between two questions; for tests that do not. */
+  readonly wait?: (milliseconds: number) => Promise<void>
 }
 
 /** Seconds between questions where the provider names none, and how many more when it wants fewer. */
 const USUAL_SECONDS = 5
 
 /** @throws ConfigError where the provider has no such flow; LoginError when it was declined or the code ran out. */
-export async function signInByDevice(client: OAuthClient, { user, show, signal }: DeviceSignIn): Promise<Tokens> {
+export async function signInByDevice(client: OAuthClient, options: DeviceSignIn): Promise<Tokens> {
+  const { user, show, signal } = options
+  const wait =
+    options.wait ?? ((milliseconds) => sleep(milliseconds, undefined, signal === undefined ? {} : { signal }))
   const { provider, server, authentication } = client
   if (server.device_authorization_endpoint === undefined) {
     throw new ConfigError(`${provider.noDevice ?? `${provider.name} has no deviceEndpoint`}`, {
@@ -54,7 +59,7 @@ export async function signInByDevice(client: OAuthClient, { user, show, signal }
     })
     let seconds = device.interval ?? USUAL_SECONDS
     while (Date.now() < expiresAt.getTime()) {
-      await sleep(seconds * 1000, undefined, signal === undefined ? {} : { signal })
+      await wait(seconds * 1000)
       const answer = await ask(client, device.device_code, signal)
       if (typeof answer !== 'string') {
         const now = new Date()
