@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Settings } from '../config/settings.ts'
-import { DataError, type Problem } from '../errors.ts'
+import { DataError, type Problem, UsageError } from '../errors.ts'
 import type { DueRow } from '../ledger/ledger.ts'
 import { gmailKey, normalizeAddress, parseAddressList, parseRecipient } from '../message/address.ts'
 import { type AttachmentStore, createAttachmentStore, type FileFacts } from '../message/attachment.ts'
@@ -62,7 +62,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
   // Checks everything but the content of files, which planning must not read for a million rows.
   const checker = createComposer({ ...common, attachments: { ...attachments, load: NO_ATTACHMENTS }, dkim: [] })
   const personOf = settings.foldGmail ? gmailKey : normalizeAddress
-  const test = testTo === undefined ? undefined : recipientOf(testTo, '--test-to')
+  const test = testTo === undefined ? undefined : testAddress(testTo)
 
   function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
     return {
@@ -191,6 +191,12 @@ function cellText(cell: unknown): string {
 
 function sentTo(address: string, message: Message): Message {
   return { ...message, envelope: { ...message.envelope, to: [address] } }
+}
+
+function testAddress(text: string): string {
+  const judged = parseRecipient(text)
+  if ('mailbox' in judged) return judged.mailbox.wire
+  throw new UsageError(`--test-to is no address: ${judged.fault}`, { hint: 'Give one: --test-to you@example.com' })
 }
 
 function recipientOf(cell: string, column: string): string {

@@ -24,24 +24,26 @@ const INDEX = 'index.csv'
 const HEAD = csvCells(['row', 'file', 'address', 'subject', 'size'])
 /** Files of an earlier dry run, by the names that we give. */
 const OURS = /^\d{4,}-.*\.eml$/
+/** Lines of the index held back: more than there are messages under way. */
+const HELD = 200
 
 /** Files are replaced only where an earlier dry run of ours left its index. */
 export function createFilesTransport({ dir }: FilesTransportOptions): Transport {
   let opened: Promise<Index> | undefined
-  let taken = 0
+  let count = 0
   let failure: OutputError | undefined
   const names = new Set<string>()
 
-  async function write(job: RowJob, place: number, index: Index): Promise<string> {
+  async function write(job: RowJob, index: Index): Promise<string> {
     const { message } = job
     const [address = ''] = message.envelope.to
-    const row = job.row ?? place + 1
+    const row = job.row ?? ++count
     const plain = safeFileName(row, address)
     const name = names.has(plain) ? `${plain.slice(0, -'.eml'.length)}-${names.size}.eml` : plain
     names.add(name)
     await writeFile(join(dir, name), message.chunks)
     const subject = subjectOf(message.chunks[0] ?? new Uint8Array())
-    index.put(place, csvCells([String(row), name, address, subject, String(message.size)]))
+    index.put(row, csvCells([String(row), name, address, subject, String(message.size)]))
     return name
   }
 
@@ -49,14 +51,12 @@ export function createFilesTransport({ dir }: FilesTransportOptions): Transport 
     for (;;) {
       const job = stopped() ? undefined : await feed.next()
       if (job === undefined) return { kind: 'drained' }
-      const place = taken++
       await feed.begin(job)
       try {
-        const name = await write(job, place, index)
+        const name = await write(job, index)
         feed.end(job, { kind: 'accepted', reply: { code: 250, text: `written as ${name}` } })
       } catch (error) {
         failure ??= unwritable(dir, error)
-        index.put(place, '')
         feed.end(job, { kind: 'unsent', reason: 'the file cannot be written' })
         return { kind: 'lost', reason: failure.message }
       }
@@ -89,11 +89,10 @@ export function createFilesTransport({ dir }: FilesTransportOptions): Transport 
   }
 }
 
-/** Lines in the order in which messages were taken, however the lanes overtake each other. */
+/** Lines in the order of the rows. Lanes overtake each other a little; so many lines are held back as make it good. */
 class Index {
   readonly #stream: WriteStream
-  readonly #waiting = new Map<number, string>()
-  #next = 0
+  #held: { readonly row: number; readonly line: string }[] = []
 
   constructor(stream: WriteStream) {
     this.#stream = stream
@@ -102,22 +101,23 @@ class Index {
     stream.write(HEAD)
   }
 
-  put(place: number, line: string): void {
-    this.#waiting.set(place, line)
-    for (;;) {
-      const due = this.#waiting.get(this.#next)
-      if (due === undefined) return
-      this.#waiting.delete(this.#next++)
-      if (due !== '') this.#stream.write(due)
-    }
+  put(row: number, line: string): void {
+    this.#held.push({ row, line })
+    if (this.#held.length >= 2 * HELD) this.#release(HELD)
   }
 
   close(): Promise<void> {
+    this.#release(this.#held.length)
     return new Promise((resolve) => {
       if (this.#stream.closed) resolve()
       this.#stream.once('close', resolve)
       this.#stream.end()
     })
+  }
+
+  #release(count: number): void {
+    this.#held.sort((one, other) => one.row - other.row)
+    for (const { line } of this.#held.splice(0, count)) this.#stream.write(line)
   }
 }
 
