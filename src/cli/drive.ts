@@ -2,7 +2,7 @@
  * A merge with a person in front of it: progress, questions, signals, summary. Shared by run, resume and retry; the merge
  * itself is the function handed in.
  */
-import type { MergeEvent, RowEvent, SummaryEvent } from '../campaign/events.ts'
+import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../campaign/run.ts'
 import { UnfinishedError } from '../errors.ts'
 import type { Context } from './command.ts'
@@ -44,13 +44,14 @@ export async function driveMerge(
   /** A run that a signal stopped before its end says by which. */
   const exitCode = (summary: SummaryEvent): number =>
     summary.exitCode === 75 ? (signals.exitCode ?? 75) : summary.exitCode
+  let before: PlannedEvent | undefined
   let last: SummaryEvent | undefined
   const conclude = (summary: SummaryEvent, why?: string): void => {
     progress.end()
     teller.end()
     if (!out.json && summary.stopped !== DECLINED && !(out.quiet && summary.exitCode === 0)) {
       const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
-      for (const line of summaryLines(summary, options.mode, out, io.cwd)) print(line)
+      for (const line of summaryLines(summary, options.mode, out, io.cwd, before)) print(line)
     }
     if (why !== undefined) out.say(`stopped: ${printable(why)}`)
     for (const line of nextSteps(summary, options.mode)) out.say(line)
@@ -62,6 +63,7 @@ export async function driveMerge(
       )
     switch (event.event) {
       case 'planned':
+        before = event
         progress.planned(event, options.planned ? 'planned' : 'checked')
         break
       case 'progress':

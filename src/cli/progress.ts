@@ -77,7 +77,7 @@ export class Progress {
   }
 
   paused(reason: string, until?: Date): void {
-    const text = `waiting: ${reason}${until === undefined ? '' : `, until ${until.toLocaleTimeString('en-GB')}`}`
+    const text = `${reason.startsWith('waiting') ? '' : 'waiting: '}${reason}${until === undefined ? '' : `, until ${until.toLocaleTimeString('en-GB')}`}`
     if (text === this.#pause) return
     this.#pause = text
     this.#lastShown = this.#now()

@@ -1,7 +1,8 @@
 /** What a run came to, and what a person may do next. Owns the words under a finished run. */
 
-import type { SummaryEvent } from '../campaign/events.ts'
+import type { PlannedEvent, SummaryEvent } from '../campaign/events.ts'
 import type { MergeMode } from '../campaign/run.ts'
+import type { StatusCounts } from '../ledger/ledger.ts'
 import type { Output } from './output.ts'
 import { shortPath } from './printable.ts'
 import { count, duration, plural, rate } from './words.ts'
@@ -9,31 +10,73 @@ import { count, duration, plural, rate } from './words.ts'
 /** Why a run stopped when a person said no to it. */
 export const DECLINED = 'not confirmed'
 
+/** What stood in the ledger before this command sent anything. */
+export type Before = Pick<PlannedEvent, 'toSend' | 'counts'>
+
 /** The lines of the summary: results, so they go to stdout. */
-export function summaryLines(summary: SummaryEvent, mode: MergeMode, out: Output, cwd: string): readonly string[] {
-  const { counts } = summary
-  const did = {
-    send: 'sent',
-    'dry-run': 'written',
-    sandbox: 'delivered to the sandbox',
-    test: 'sent to the test address',
-  }
-  const parts = [
-    out.style(counts.sent > 0 ? 'green' : 'bold', `${count(counts.sent)} ${did[mode]}`),
-    counts.failed > 0 ? out.style('red', `${count(counts.failed)} failed`) : undefined,
-    counts.in_doubt > 0 ? out.style('yellow', `${count(counts.in_doubt)} in doubt`) : undefined,
-    counts.deferred > 0 ? out.style('yellow', `${count(counts.deferred)} still to come`) : undefined,
-    counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
-  ].filter((part) => part !== undefined)
-  const pace = summary.rate > 0 ? `, ${rate(summary.rate)}` : ''
-  const lines = [`${parts.join(', ')} of ${plural(summary.rows, 'row')} in ${duration(summary.seconds)}${pace}`]
+export function summaryLines(
+  summary: SummaryEvent,
+  mode: MergeMode,
+  out: Output,
+  cwd: string,
+  before?: Before,
+): readonly string[] {
+  const lines = [before?.toSend === 0 ? nothingToSend(summary) : outcome(summary, mode, out, before)]
   for (const [name, own] of summary.variants ?? []) {
     const rest = own.failed + own.in_doubt + own.deferred + own.skipped
-    lines.push(`variant ${name}: ${count(own.sent)} ${did[mode]}${rest === 0 ? '' : `, ${count(rest)} not`}`)
+    lines.push(`variant ${name}: ${count(own.sent)} ${DID[mode]}${rest === 0 ? '' : `, ${count(rest)} not`}`)
   }
   if (summary.mails !== undefined) lines.push(`mails: ${shortPath(summary.mails, cwd)}`)
   for (const report of summary.reports) lines.push(`results: ${shortPath(report, cwd)}`)
   return lines
+}
+
+const DID: Readonly<Record<MergeMode, string>> = {
+  send: 'sent',
+  'dry-run': 'written',
+  sandbox: 'delivered to the sandbox',
+  test: 'sent to the test address',
+}
+
+/** What happened now, and what had happened before. */
+function outcome(summary: SummaryEvent, mode: MergeMode, out: Output, before: Before | undefined): string {
+  const { counts } = summary
+  const old = (status: keyof StatusCounts): number => Math.min(before?.counts[status] ?? 0, counts[status])
+  const sent = counts.sent - old('sent')
+  const failed = counts.failed - old('failed')
+  const inDoubt = counts.in_doubt - old('in_doubt')
+  const parts = [
+    out.style(sent > 0 ? 'green' : 'bold', `${count(sent)} ${DID[mode]}`),
+    failed > 0 ? out.style('red', `${count(failed)} failed`) : undefined,
+    inDoubt > 0 ? out.style('yellow', `${count(inDoubt)} in doubt`) : undefined,
+    counts.deferred > 0 ? out.style('yellow', `${count(counts.deferred)} still to come`) : undefined,
+    ...beforeParts({ sent: old('sent'), failed: old('failed'), in_doubt: old('in_doubt') }),
+    counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
+  ].filter((part) => part !== undefined)
+  const pace = summary.rate > 0 ? `, ${rate(summary.rate)}` : ''
+  return `${parts.join(', ')} of ${plural(summary.rows, 'row')} in ${duration(summary.seconds)}${pace}`
+}
+
+function nothingToSend({ counts, rows }: SummaryEvent): string {
+  if (counts.sent === rows) {
+    return rows === 1
+      ? 'nothing to send: the row was sent before'
+      : `nothing to send: all ${count(rows)} rows were sent before`
+  }
+  const parts = [...beforeParts(counts), ...(counts.skipped > 0 ? [`${count(counts.skipped)} skipped`] : [])]
+  return `nothing to send of ${plural(rows, 'row')}: ${parts.join(', ')}`
+}
+
+function beforeParts({
+  sent,
+  failed,
+  in_doubt,
+}: Pick<StatusCounts, 'sent' | 'failed' | 'in_doubt'>): readonly string[] {
+  return [
+    ...(sent > 0 ? [`${count(sent)} sent before`] : []),
+    ...(failed > 0 ? [`${count(failed)} failed before`] : []),
+    ...(in_doubt > 0 ? [`${count(in_doubt)} in doubt before`] : []),
+  ]
 }
 
 /** What to do now, for people: on stderr. */

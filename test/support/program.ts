@@ -21,8 +21,8 @@ export interface Running {
 export interface Project {
   readonly dir: string
   write(path: string, content: string): void
-  /** Starts `mailmerge ...args` in the project. */
-  start(args: readonly string[], env?: NodeJS.Dict<string>): Running
+  /** Starts `mailmerge ...args` in the project, with `input` as its standard input. */
+  start(args: readonly string[], env?: NodeJS.Dict<string>, input?: string): Running
   run(args: readonly string[], env?: NodeJS.Dict<string>): Promise<Ended>
   remove(): void
 }
@@ -36,7 +36,7 @@ export function makeProject(files: Readonly<Record<string, string>>): Project {
       mkdirSync(dirname(join(dir, path)), { recursive: true })
       writeFileSync(join(dir, path), content)
     },
-    start: (args, env = {}) => startProgram(args, dir, env),
+    start: (args, env = {}, input) => startProgram(args, dir, env, input),
     run: (args, env = {}) => startProgram(args, dir, env).ended,
     remove: () => rmSync(dir, { recursive: true, force: true }),
   }
@@ -44,13 +44,19 @@ export function makeProject(files: Readonly<Record<string, string>>): Project {
   return project
 }
 
-/** Runs the program in a folder that is there already. */
-export function startProgram(args: readonly string[], cwd: string, env: NodeJS.Dict<string> = {}): Running {
+/** Runs the program in a folder that is there already, with `input` as its standard input. */
+export function startProgram(
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.Dict<string> = {},
+  input?: string,
+): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
+  child.stdin?.end(input)
   let stdout = ''
   let stderr = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
