@@ -49,6 +49,8 @@ export interface SummaryEvent {
   readonly mails?: string
   /** Why the run ended before its end: `interrupted`, a quota, an unreachable server. */
   readonly stopped?: string
+  /** The hour that the run waits for, where it was planned and has not begun. */
+  readonly waitsUntil?: Date
 }
 
 export type MergeEvent = RowEvent | PlannedEvent | ProgressEvent | PausedEvent | SummaryEvent

@@ -25,6 +25,8 @@ export interface PlanOptions {
   /** Told each problem, also those beyond the ones that are kept. */
   readonly onProblem?: (problem: Problem) => void
   readonly signal?: AbortSignal
+  /** Not before this moment, row by row. Throws DataError for a row that has no such moment. */
+  readonly notBefore?: (row: Row) => Date | undefined
 }
 
 /** The first row that is going to be sent, to show what the run is about. */
@@ -124,10 +126,11 @@ function planRow(row: Row, options: PlanOptions, bad: ProblemList): PlannedOutco
   if (unselected !== undefined) return { planned: skipped(row, unselected, options) }
   if (row.problems !== undefined && row.problems.length > 0) return badRow(row, row.problems, options, bad)
   try {
+    const notBefore = options.notBefore?.(row)
     const checked = options.preparer.check(row, options.now)
-    if (!(checked instanceof Promise)) return goodRow(row, checked)
+    if (!(checked instanceof Promise)) return goodRow(row, checked, notBefore)
     return checked.then(
-      (prepared) => goodRow(row, prepared),
+      (prepared) => goodRow(row, prepared, notBefore),
       (error: unknown) => badRow(row, problemsOf(error), options, bad),
     )
   } catch (error) {
@@ -135,8 +138,19 @@ function planRow(row: Row, options: PlanOptions, bad: ProblemList): PlannedOutco
   }
 }
 
-function goodRow(row: Row, { key, address, data, rendered, variant }: Prepared): PlannedOutcome {
-  const planned = { row: row.number, key, address, data, ...(variant === undefined ? {} : { variant }) }
+function goodRow(
+  row: Row,
+  { key, address, data, rendered, variant }: Prepared,
+  notBefore: Date | undefined,
+): PlannedOutcome {
+  const planned = {
+    row: row.number,
+    key,
+    address,
+    data,
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(variant === undefined ? {} : { variant }),
+  }
   return { planned, rendered }
 }
 

@@ -13,6 +13,7 @@ import type { Identity, Message } from '../message/message.ts'
 import type { Row, RowData } from '../source/source.ts'
 import type { RenderContext, Rendered, Template } from '../template/template.ts'
 import { restoreRow, storeRow } from './row-data.ts'
+import type { WaysOut } from './unsubscribe.ts'
 import type { Split } from './variants.ts'
 
 export interface PreparerOptions {
@@ -25,7 +26,8 @@ export interface PreparerOptions {
   readonly emailColumn?: string
   /** Every message goes here instead (`--test-to`). */
   readonly testTo?: string
-  readonly unsubscribeUrl?: (address: string) => string
+  /** How the recipient of an address leaves. */
+  readonly waysOut?: (address: string) => WaysOut
 }
 
 /** A row that may be sent. */
@@ -54,7 +56,7 @@ export interface Preparer {
 const NO_ATTACHMENTS: AttachmentStore['load'] = () => []
 
 export function createPreparer(options: PreparerOptions): Preparer {
-  const { settings, template, split, campaign, emailColumn, testTo, unsubscribeUrl } = options
+  const { settings, template, split, campaign, emailColumn, testTo } = options
   const attachments = createAttachmentStore({ root: settings.root, roots: settings.attachmentRoots })
   const boundarySeed = hash('sha256', `boundary\n${campaign.token}`, 'hex')
   const common = { boundarySeed, root: settings.root }
@@ -64,31 +66,36 @@ export function createPreparer(options: PreparerOptions): Preparer {
   const personOf = settings.foldGmail ? gmailKey : normalizeAddress
   const test = testTo === undefined ? undefined : testAddress(testTo)
 
+  /** A link in a test mail lets its reader leave, never the person of the row. */
+  const waysOut = (address: string): WaysOut => options.waysOut?.(test ?? address) ?? {}
+
   function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
+    const { url } = address === undefined ? {} : waysOut(address)
     return {
       row,
       campaign: campaign.name,
       now,
       ...(settings.locale === undefined ? {} : { locale: settings.locale }),
       ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
-      ...(unsubscribeUrl === undefined || address === undefined ? {} : { unsubscribeUrl: unsubscribeUrl(address) }),
+      ...(url === undefined ? {} : { unsubscribeUrl: url }),
     }
   }
 
   function identityOf(rendered: Rendered, key: string, occurrence: number, address: string, date: Date): Identity {
+    const { url, mailto } = waysOut(address)
     const local = hash('sha256', `${campaign.token}\n${occurrence}\n${key}`, 'base64url').slice(0, 27)
     return {
       messageId: `<${local}@${domainOf(rendered.from)}>`,
       date,
       recipient: address,
-      ...(unsubscribeUrl === undefined ? {} : { unsubscribeUrl: unsubscribeUrl(address) }),
-      ...(settings.unsubscribe?.mailto === undefined ? {} : { unsubscribeMailto: settings.unsubscribe.mailto }),
+      ...(url === undefined ? {} : { unsubscribeUrl: url }),
+      ...(mailto === undefined ? {} : { unsubscribeMailto: mailto }),
     }
   }
 
   /** The address in its column, for links that a template shows; judged later. */
   function likelyAddress(cells: RowData): string | undefined {
-    if (unsubscribeUrl === undefined || emailColumn === undefined) return undefined
+    if (options.waysOut === undefined || emailColumn === undefined) return undefined
     const judged = parseRecipient(cellText(cells[emailColumn]))
     return 'mailbox' in judged ? judged.mailbox.wire : undefined
   }

@@ -5,7 +5,15 @@
 import { hash } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { Settings } from '../config/settings.ts'
-import { ConfigError, DataError, InputError, MailmergeError, UsageError } from '../errors.ts'
+import {
+  ConfigError,
+  DataError,
+  DefectError,
+  InputError,
+  MailmergeError,
+  UnfinishedError,
+  UsageError,
+} from '../errors.ts'
 import { type Inbox, startInbox } from '../inbox/server.ts'
 import type { Campaign, Ledger, RunRecord, StatusCounts } from '../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../ledger/owner.ts'
@@ -14,20 +22,24 @@ import { nearest } from '../nearest.ts'
 import { checkWritable, reportHead, writeReport } from '../report/report.ts'
 import { findEmailColumn } from '../source/columns.ts'
 import { openSource } from '../source/open.ts'
-import type { Source } from '../source/source.ts'
+import type { Row, Source } from '../source/source.ts'
 import { type LoadOptions, loadTemplate } from '../template/load.ts'
 import type { Template } from '../template/template.ts'
 import { createFilesTransport } from '../transport/files.ts'
 import { openTransport } from '../transport/open.ts'
 import { createSmtpTransport } from '../transport/smtp/smtp-transport.ts'
 import type { Transport } from '../transport/transport.ts'
+import { localZone } from '../zone.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type DeliveryEnd, deliver } from './deliver.ts'
 import type { MergeEvent, RowEvent, SummaryEvent } from './events.ts'
+import { type LocalHour, openLocalHour } from './local-hour.ts'
 import { openLedger, openScratchLedger } from './open-ledger.ts'
 import { type FirstMessage, planRows } from './plan.ts'
 import { createPreparer, type Preparer } from './preparer.ts'
 import { openSelector, type Selection } from './select.ts'
+import { awaitStart, hourOf, LATE_BY_MS } from './start-time.ts'
+import { openWaysOut } from './unsubscribe.ts'
 import { openSplit, type Split } from './variants.ts'
 
 /** `send` is the real thing; the other modes record nothing as sent. */
@@ -47,7 +59,20 @@ export interface MergeRequest extends Selection {
   readonly variant?: string
   /** Result files; their endings say the format. */
   readonly reports?: readonly string[]
+  /** Planned and checked now, sent from this moment on. */
+  readonly at?: Date
+  /** Planned and checked now, each row sent at this hour on the clock of its recipient. */
+  readonly atLocal?: LocalHour
+  /** Return once planned; `resumeMerge`, or `serve`, sends when the time has come. */
+  readonly detach?: boolean
+  /** Occurrence of a schedule that this run is. */
+  readonly occurrence?: string
+  /** Group of the campaign's suppressions, where the settings name none; the campaign without it. */
+  readonly group?: string
 }
+
+/** Why a run ended that was planned and is not to begin yet. */
+const WAITS = 'it waits for its hour'
 
 /** What is going to happen, for the question before sending. */
 export interface PlanPreview {
@@ -61,6 +86,8 @@ export interface PlanPreview {
   readonly first?: FirstMessage
   /** Where to, without secrets. */
   readonly server: string
+  /** When it begins, if not at once. */
+  readonly notBefore?: Date
 }
 
 export interface MergeHooks {
@@ -117,6 +144,17 @@ export async function runMerge(
   const split = await openVariants(templateName, settings, name, request.variant)
   bindAll(template, split, source.columns)
   const emailColumn = addressColumn(settings, source)
+  const group = settings.group ?? request.group ?? name
+  const lateBy = settings.lateBy ?? LATE_BY_MS
+  const rowHour =
+    request.atLocal === undefined
+      ? undefined
+      : openLocalHour(request.atLocal, {
+          columns: source.columns,
+          zone: settings.timeZone ?? localZone(),
+          now: clock.now(),
+          lateBy,
+        })
   const selector = await openSelector(request, source.columns, settings.segments ?? {}, () => listAgain(settings))
 
   const real = request.mode === 'send'
@@ -128,11 +166,14 @@ export async function runMerge(
     const campaign = await ledger.campaign(name, { again: request.again ?? false })
     const claim = await ledger.claim(campaign, ownerOfThisProcess())
     try {
+      if (request.occurrence !== undefined) await refuseSecond(ledger, name, request.occurrence)
       const now = clock.now()
       const runId = newRunId(now, clock.random)
+      const waysOut = await openWaysOut(settings, group)
       const preparer = createPreparer({
         settings,
         template,
+        ...(waysOut === undefined ? {} : { waysOut }),
         ...(split === undefined ? {} : { split }),
         campaign: real ? campaign : await tokenOf(settings, campaign),
         ...(emailColumn === undefined ? {} : { emailColumn }),
@@ -143,6 +184,7 @@ export async function runMerge(
           id: runId,
           campaign,
           startedAt: now,
+          ...(request.at === undefined || !real ? {} : { notBefore: request.at }),
           source: source.name,
           template: template.name,
           templateHash: planHash(template, split, settings),
@@ -151,6 +193,9 @@ export async function runMerge(
             template: templateName,
             ...(emailColumn === undefined ? {} : { emailColumn }),
             ...(request.variant === undefined ? {} : { variant: request.variant }),
+            group,
+            ...(request.atLocal === undefined ? {} : { atLocal: request.atLocal.text }),
+            ...(request.occurrence === undefined ? {} : { occurrence: request.occurrence }),
           },
         })
         const planned = await planRows({
@@ -162,6 +207,8 @@ export async function runMerge(
           settings,
           skipBad: request.skipBad ?? false,
           now,
+          // A rehearsal checks the hours and waits for none.
+          ...(rowHour === undefined ? {} : { notBefore: (row: Row) => (real ? rowHour(row) : void rowHour(row)) }),
           ...(hooks.onRows === undefined ? {} : { onRows: hooks.onRows }),
           ...(hooks.signal === undefined ? {} : { signal: hooks.signal }),
         })
@@ -182,6 +229,7 @@ export async function runMerge(
             counts,
             ...(planned.first === undefined ? {} : { first: planned.first }),
             server: transport.name,
+            ...(request.at === undefined || !real ? {} : { notBefore: request.at }),
           }
           if (real && counts.deferred > 0 && hooks.confirm !== undefined && !(await hooks.confirm(preview))) {
             await ledger.endRun(runId, 'cancelled', clock.now())
@@ -192,7 +240,8 @@ export async function runMerge(
               [],
             )
           }
-          const end = await deliverRun(shop, runId, campaign, transport, preparer, counts)
+          const own = { id: runId, detach: request.detach ?? false }
+          const end = await beginAndDeliver(shop, own, transport, preparer, counts)
           await inbox?.close()
           const reports =
             request.reports ?? (request.mode === 'dry-run' ? [] : [join(shop.folder(runId), 'results.csv')])
@@ -300,10 +349,12 @@ async function goOn(
         })
       }
       await prepareLedger(ledger, run)
+      const waysOut = await openWaysOut(settings, groupOf(settings, run))
       const preparer = createPreparer({
         settings,
         template,
         ...(split === undefined ? {} : { split }),
+        ...(waysOut === undefined ? {} : { waysOut }),
         campaign: run.campaign,
         ...(typeof emailColumn === 'string' ? { emailColumn } : {}),
       })
@@ -319,7 +370,7 @@ async function goOn(
           toSend: counts.deferred,
           counts,
         })
-        const end = await deliverRun(shop, run.id, run.campaign, transport, preparer, counts)
+        const end = await beginAndDeliver(shop, { ...run, detach: false }, transport, preparer, counts)
         const reports = request.reports ?? [join(shop.folder(run.id), 'results.csv')]
         return await summarize(shop, { id: run.id, campaign: run.campaign.name, rows }, end, reports)
       } finally {
@@ -480,15 +531,54 @@ async function transportFor(shop: Workshop, request: MergeRequest, inbox: Inbox 
   return createSmtpTransport({ ...smtp, host: inbox.host, port: inbox.port, security: 'none', lmtp: false })
 }
 
+/** The suppressions of a run: those that it was planned with, unless the settings name others now. */
+function groupOf(settings: Settings, { campaign, options }: RunRecord): string {
+  return settings.group ?? (typeof options['group'] === 'string' ? options['group'] : campaign.name)
+}
+
+/** Of all that start the run of one occurrence of a schedule, one plans it. */
+async function refuseSecond(ledger: Ledger, campaign: string, occurrence: string): Promise<void> {
+  const newest = await ledger.run(undefined, campaign)
+  if (newest?.options['occurrence'] !== occurrence) return
+  throw new UnfinishedError(`the occurrence ${occurrence} is planned already, as run ${newest.id}`, {
+    hint: `Go on with it: mailmerge resume ${newest.id}`,
+  })
+}
+
+/** Waits for the run's hour, if it has one, and delivers. */
+async function beginAndDeliver(
+  shop: Workshop,
+  planned: { readonly id: string; readonly detach: boolean },
+  transport: Transport,
+  preparer: Preparer,
+  counts: StatusCounts,
+): Promise<DeliveryEnd & { readonly waitsUntil?: Date }> {
+  const { ledger, settings, hooks, clock } = shop
+  const run = await ledger.run(planned.id)
+  if (run === undefined) throw new DefectError(`the run ${planned.id} is gone`)
+  const waitsUntil = planned.detach
+    ? ((await hourOf(run, ledger)) ?? clock.now())
+    : await awaitStart(run, {
+        ledger,
+        clock,
+        lateBy: settings.lateBy ?? LATE_BY_MS,
+        signal: hooks.signal,
+        onWaiting: (until) =>
+          hooks.onEvent?.({ event: 'paused', run: run.id, reason: 'the run begins at its hour', until }),
+      })
+  if (waitsUntil !== undefined) return { counts, sent: 0, seconds: 0, stopped: WAITS, waitsUntil }
+  return deliverRun(shop, run, transport, preparer, counts)
+}
+
 function deliverRun(
   shop: Workshop,
-  runId: string,
-  campaign: Campaign,
+  run: RunRecord,
   transport: Transport,
   preparer: Preparer,
   counts: StatusCounts,
 ): Promise<DeliveryEnd> {
   const { settings, ledger, hooks, clock, mode } = shop
+  const runId = run.id
   const { onEvent } = hooks
   // Limits are the real server's; a folder or the sandbox has none.
   const local = mode === 'dry-run' || mode === 'sandbox'
@@ -501,7 +591,7 @@ function deliverRun(
     prepare: (due, date) => preparer.message(due, date),
     settings: local ? unlimited : delivery,
     account: `${settings.smtp.user ?? ''}@${settings.smtp.host}`,
-    group: settings.group ?? campaign.name,
+    group: groupOf(settings, run),
     counts,
     clock,
     ...(hooks.signal === undefined ? {} : { stop: hooks.signal }),
@@ -521,7 +611,7 @@ function deliverRun(
 async function summarize(
   shop: Workshop,
   run: { readonly id: string; readonly campaign: string; readonly rows: number; readonly mails?: string | undefined },
-  end: DeliveryEnd,
+  end: DeliveryEnd & { readonly waitsUntil?: Date },
   reports: readonly string[],
 ): Promise<SummaryEvent> {
   const { ledger, hooks, clock } = shop
@@ -544,6 +634,7 @@ async function summarize(
     ...(head.variants === undefined ? {} : { variants: head.variants }),
     ...(run.mails === undefined ? {} : { mails: run.mails }),
     ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
+    ...(end.waitsUntil === undefined ? {} : { waitsUntil: end.waitsUntil }),
   }
   hooks.onEvent?.(summary)
   if (end.error instanceof MailmergeError) throw end.error

@@ -7,6 +7,7 @@ import { planRows } from '../campaign/plan.ts'
 import { createPreparer, type Prepared, type Preparer } from '../campaign/preparer.ts'
 import { addressColumn, listAgain } from '../campaign/run.ts'
 import { openSelector } from '../campaign/select.ts'
+import { openWaysOut } from '../campaign/unsubscribe.ts'
 import type { Split } from '../campaign/variants.ts'
 import type { Settings } from '../config/settings.ts'
 import { MailmergeError, type Problem } from '../errors.ts'
@@ -92,11 +93,13 @@ export class ListCheck {
     const scratch = await openScratchLedger()
     try {
       const campaign = await scratch.campaign(name)
+      const waysOut = await openWaysOut(this.#settings, this.#settings.group ?? name)
       const preparer = createPreparer({
         settings: this.#template === undefined ? { ...this.#settings, dkim: [] } : this.#settings,
         template: this.#template ?? DATA_ALONE,
         ...(this.#split === undefined ? {} : { split: this.#split }),
         campaign,
+        ...(waysOut === undefined ? {} : { waysOut }),
         ...(this.#emailColumn === undefined ? {} : { emailColumn: this.#emailColumn }),
       })
       try {

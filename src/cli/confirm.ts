@@ -3,7 +3,7 @@ import type { PlanPreview } from '../campaign/run.ts'
 import { HOLE_CLOSE, HOLE_OPEN } from '../template/template.ts'
 import type { Output } from './output.ts'
 import { cut, printable } from './printable.ts'
-import { count, plural } from './words.ts'
+import { count, hourWords, plural } from './words.ts'
 
 /** The lines above the question. */
 export function confirmLines(plan: PlanPreview, out: Output): readonly string[] {
@@ -23,6 +23,7 @@ export function confirmLines(plan: PlanPreview, out: Output): readonly string[] 
     ['first', first?.address],
     ['subject', first?.subject],
     ['through', plan.server],
+    ['begins', plan.notBefore === undefined ? undefined : hourWords(plan.notBefore)],
   ]
   return facts
     .filter((fact): fact is readonly [string, string] => fact[1] !== undefined)

@@ -45,6 +45,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         mails: event.mails ?? null,
         ...(event.variants === undefined ? {} : { variants: Object.fromEntries(event.variants) }),
         stopped: event.stopped ?? null,
+        ...(event.waitsUntil === undefined ? {} : { waits_until: event.waitsUntil.toISOString() }),
       }
     default:
       return { event: event.event, ...rowFields(event) }

@@ -7,7 +7,7 @@ import { limitWords } from '../campaign/rate.ts'
 import type { StatusCounts } from '../ledger/ledger.ts'
 import type { Output } from './output.ts'
 import { cut, widthOf } from './printable.ts'
-import { count, duration, plural, rate } from './words.ts'
+import { count, duration, plural, rate, untilWords } from './words.ts'
 
 /** Redraws no oftener than this on a terminal, and says a plain line no oftener than that in a pipe. */
 const REDRAW_MS = 100
@@ -77,7 +77,7 @@ export class Progress {
   }
 
   paused(reason: string, until?: Date): void {
-    const text = `${reason.startsWith('waiting') ? '' : 'waiting: '}${reason}${until === undefined ? '' : `, until ${until.toLocaleTimeString('en-GB')}`}`
+    const text = `${reason.startsWith('waiting') ? '' : 'waiting: '}${reason}${until === undefined ? '' : `, until ${untilWords(until)}`}`
     if (text === this.#pause) return
     this.#pause = text
     this.#lastShown = this.#now()

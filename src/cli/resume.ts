@@ -1,7 +1,7 @@
 /** `mailmerge resume`: goes on with an unfinished run from its plan; the list is not read again. */
 import { type Command, given } from './command.ts'
 import { driveMerge } from './drive.ts'
-import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from './settings-options.ts'
+import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from './settings-options.ts'
 
 export const resume: Command = {
   usage: 'resume [run]',
@@ -12,6 +12,7 @@ export const resume: Command = {
       choices: ['resend', 'keep'],
       describe: 'Rows in doubt: send them again, or take them as sent; without it they stay as they are',
     },
+    ...LATE_OPTION,
     ...DELIVERY_OPTIONS,
     ...LEDGER_OPTION,
     report: { type: 'array', string: true, describe: 'Results file: .csv, .json or .html; repeatable' },

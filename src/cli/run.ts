@@ -1,12 +1,16 @@
 /** `mailmerge run`: plan, then deliver. Parses and prints; the merge is `runMerge`. */
 import type { MergeMode, MergeRequest } from '../campaign/run.ts'
+import type { Settings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
+import { localZone } from '../zone.ts'
 import { type Arguments, type Command, given } from './command.ts'
 import { driveMerge } from './drive.ts'
-import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from './settings-options.ts'
+import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from './settings-options.ts'
+import { hourWords } from './words.ts'
 
 const WHAT = 'What to send:'
 const WHERE = 'Where it goes:'
+const WHEN = 'When it goes:'
 const HOW = 'How it goes:'
 const REPORT = 'What is kept:'
 
@@ -53,14 +57,22 @@ export const run: Command = {
     'test-to': { type: 'string', group: WHERE, describe: 'Every message goes to this address; record nothing as sent' },
     ...grouped(WHERE, DELIVERY_OPTIONS, ['smtp']),
     ...grouped(HOW, DELIVERY_OPTIONS, ['concurrency', 'rate', 'retry-for', 'grace']),
+    at: { type: 'string', group: WHEN, describe: "Not before: '2026-12-01 09:00', 'tomorrow 9:00', an ISO time" },
+    tz: { type: 'string', group: WHEN, describe: 'Whose clocks: Europe/Paris; default timeZone, else this machine' },
+    'at-local': { type: 'string', group: WHEN, describe: "At 09:00, or '2026-12-01 09:00', on each recipient's clock" },
+    'tz-column': { type: 'string', group: WHEN, describe: 'Column with the zone of each row; found by its name' },
+    ...grouped(WHEN, LATE_OPTION, ['late']),
+    detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, and return; serve or resume sends' },
     yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'No question before sending' },
     report: { type: 'array', string: true, group: REPORT, describe: 'Results file: .csv, .json or .html; repeatable' },
     ledger: { ...LEDGER_OPTION['ledger'], group: REPORT },
   },
   async run(args, context) {
-    const request = requestOf(args)
+    const plain = requestOf(args)
     const settings = await settingsFor(args, context)
     const { runMerge } = await import('../campaign/run.ts')
+    const request = { ...plain, ...(await hourOf(args, plain.mode, settings)) }
+    if (request.at !== undefined) context.out.say(`begins ${hourWords(request.at, settings.timeZone)}`)
     return driveMerge(context, { mode: request.mode, yes: args.flag('yes') }, (hooks) =>
       runMerge(settings, request, hooks),
     )
@@ -102,6 +114,29 @@ function requestOf(args: Arguments): MergeRequest {
     skipBad: args.flag('skipBad'),
     again: args.flag('again'),
   }
+}
+
+/** @throws UsageError for an hour that says nothing, is past, or is given twice. */
+async function hourOf(
+  args: Arguments,
+  mode: MergeMode,
+  { timeZone }: Settings,
+): Promise<Pick<MergeRequest, 'at' | 'atLocal' | 'detach'>> {
+  const [at, atLocal, zoneColumn] = [args.text('at'), args.text('atLocal'), args.text('tzColumn')]
+  if (at !== undefined && atLocal !== undefined) {
+    throw new UsageError('--at and --at-local cannot both be given', { hint: 'Each says when the messages go.' })
+  }
+  if (zoneColumn !== undefined && atLocal === undefined) {
+    throw new UsageError('--tz-column says whose clocks --at-local goes by', { hint: 'Add --at-local 09:00.' })
+  }
+  if (args.flag('detach') && mode !== 'send') {
+    throw new UsageError('--detach leaves a planned run behind, which a rehearsal does not', { hint: 'Leave it out.' })
+  }
+  const detach = args.flag('detach') ? { detach: true } : {}
+  if (atLocal !== undefined) return { ...detach, atLocal: { text: atLocal, ...given('zoneColumn', zoneColumn) } }
+  if (at === undefined) return detach
+  const { parseWhen } = await import('../newsletter/when.ts')
+  return { ...detach, at: parseWhen(at, timeZone ?? localZone(), new Date()).at }
 }
 
 function grouped(

@@ -2,6 +2,7 @@
 import type { Options } from 'yargs'
 import type { Flags } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
+import { checkZone } from '../zone.ts'
 import { type Arguments, type Context, given } from './command.ts'
 import type { Io } from './io.ts'
 import { printable } from './printable.ts'
@@ -24,9 +25,19 @@ export const DELIVERY_OPTIONS: Readonly<Record<string, Options>> = {
   grace: { type: 'string', describe: 'How long a stop waits for what is in flight; default 30s' },
 }
 
+/** Runs that have an hour. */
+export const LATE_OPTION: Readonly<Record<string, Options>> = {
+  late: { type: 'string', describe: 'How late a run with an hour may begin, or ok for however late; default 1h' },
+}
+
 /** Ctrl+C typed where the terminal makes no signal of it. */
 function interrupt({ signals }: Io): void {
   if (signals?.emit('SIGINT') === false) signals.exit(130)
+}
+
+function zoneFlag(args: Arguments): string | undefined {
+  const zone = args.text('tz')
+  return zone === undefined ? undefined : checkZone(zone)
 }
 
 /** Settings of the project that the command was given in. @throws ConfigError, InputError, UsageError */
@@ -47,6 +58,8 @@ export async function settingsFor(args: Arguments, { io, out }: Context): Promis
     ...given('ledger', args.text('ledger')),
     ...given('retryFor', args.text('retryFor')),
     ...given('grace', args.text('grace')),
+    ...given('late', args.text('late')),
+    ...given('tz', zoneFlag(args)),
     ...given('encoding', args.text('encoding')),
     ...given('delimiter', args.text('delimiter')),
     ...given('sheet', args.text('sheet')),

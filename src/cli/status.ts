@@ -5,7 +5,7 @@ import { findRun, withLedger } from './find-run.ts'
 import { cut, printable } from './printable.ts'
 import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
 import { tableLines } from './table.ts'
-import { count, moment } from './words.ts'
+import { count, hourWords, moment } from './words.ts'
 
 /** Runs listed without --verbose. */
 const LISTED = 20
@@ -72,6 +72,7 @@ async function showOne(standing: Standing, { out }: Context): Promise<void> {
     ['template', printable(run.template)],
     ['list', printable(run.source)],
     ['started', moment(run.startedAt)],
+    ...(run.notBefore === undefined ? [] : ([['hour', hourWords(run.notBefore)]] as const)),
     ...(run.endedAt === undefined ? [] : ([['ended', moment(run.endedAt)]] as const)),
     ['rows', count(total(counts))],
     ['sent', count(counts.sent)],
@@ -95,8 +96,14 @@ async function standingOf(ledger: Ledger | undefined, run: RunRecord): Promise<S
 function stateWords({ run, counts }: Standing): string {
   if (run.state === 'cancelled') return 'cancelled'
   if (run.state === 'planning') return 'never planned to the end'
+  if (waits(run)) return 'waiting'
   if (counts.deferred > 0) return 'unfinished'
   return counts.in_doubt > 0 ? 'in doubt' : 'finished'
+}
+
+/** Planned, and its hour is still to come. */
+function waits({ state, notBefore, begunAt }: RunRecord): boolean {
+  return state === 'ready' && notBefore !== undefined && begunAt === undefined
 }
 
 function campaignName({ campaign }: RunRecord): string {
@@ -114,6 +121,7 @@ function fields({ run, counts }: Standing): Readonly<Record<string, unknown>> {
     generation: run.campaign.generation,
     state: run.state,
     started_at: run.startedAt.toISOString(),
+    not_before: run.notBefore?.toISOString() ?? null,
     ended_at: run.endedAt?.toISOString() ?? null,
     source: run.source,
     template: run.template,

@@ -5,7 +5,7 @@ import type { MergeMode } from '../campaign/run.ts'
 import type { StatusCounts } from '../ledger/ledger.ts'
 import type { Output } from './output.ts'
 import { shortPath } from './printable.ts'
-import { count, duration, plural, rate } from './words.ts'
+import { count, duration, hourWords, plural, rate } from './words.ts'
 
 /** Why a run stopped when a person said no to it. */
 export const DECLINED = 'not confirmed'
@@ -85,6 +85,10 @@ export function nextSteps(summary: SummaryEvent, mode: MergeMode): readonly stri
   if (mode !== 'send') return []
   if (summary.stopped === DECLINED) return ['nothing was sent; the same command asks again']
   const lines: string[] = []
+  if (summary.waitsUntil !== undefined)
+    return [
+      `begins ${hourWords(summary.waitsUntil)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
+    ]
   if (counts.deferred > 0) lines.push(`go on with: mailmerge resume ${run}`)
   if (counts.in_doubt > 0)
     lines.push(

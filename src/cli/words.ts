@@ -32,3 +32,24 @@ export function moment(date: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0')
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
 }
+
+/** A moment by the clocks of a zone: `Tue 1 Dec 2026, 09:00 (Europe/Paris)`; without it by those of this machine. */
+export function hourWords(date: Date, timeZone?: string): string {
+  const words = date.toLocaleString('en-GB', {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    ...(timeZone === undefined ? {} : { timeZone }),
+  })
+  return `${words.replace(/^(\w+), /, '$1 ')} (${timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone})`
+}
+
+/** The time of the day, and the day where it is another one. */
+export function untilWords(until: Date, now = new Date()): string {
+  const time = until.toLocaleTimeString('en-GB')
+  if (until.toDateString() === now.toDateString()) return time
+  return `${until.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })}, ${time}`
+}

@@ -31,6 +31,7 @@ export interface Flags {
   readonly ledger?: string
   readonly retryFor?: string
   readonly grace?: string
+  readonly late?: string
   readonly tz?: string
   readonly encoding?: string
   readonly delimiter?: string
@@ -95,6 +96,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
       flags.ledger === undefined ? place(config.ledger ?? '.mailmerge/ledger.db', root) : place(flags.ledger, cwd),
     attachmentRoots: (config.attachments?.roots ?? []).map((path) => resolve(root, path)),
     dkim: (config.dkim ?? []).map((key) => ({ ...key, key: resolve(root, key.key) })),
+    ...optional('lateBy', lateBy(flags.late, config.lateBy)),
     ...optional('locale', config.locale),
     ...optional('timeZone', flags.tz ?? config.timeZone),
     ...(config.unsubscribe === undefined ? {} : { unsubscribe: unsubscribeSettings(config.unsubscribe) }),
@@ -212,6 +214,13 @@ function durationOf(text: string, flag: string): number {
   const duration = readDuration(text)
   if (duration === undefined) throw new UsageError(`${flag} does not understand '${text}'`, { hint: DURATION_HINT })
   return duration
+}
+
+/** `ok` on the command line is a person's word that late is right. */
+function lateBy(flag: string | undefined, config: string | undefined): number | undefined {
+  if (flag === 'ok') return Number.POSITIVE_INFINITY
+  const text = flag ?? config
+  return text === undefined ? undefined : durationOf(text, '--late')
 }
 
 function unsubscribeSettings({

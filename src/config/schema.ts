@@ -202,6 +202,7 @@ export const configSchema = z
       .optional(),
     retryFor: duration.describe('How long deferred rows are tried again; default 4h').optional(),
     grace: duration.describe('How long a stop waits for what is in flight; default 30s').optional(),
+    lateBy: duration.describe('How late a run with an hour may begin; later it asks. Default 1h').optional(),
     ledger: text.describe('Where runs are recorded: a SQLite file; default .mailmerge/ledger.db').optional(),
     attachments: z
       .strictObject({ roots: z.array(path).describe('Folders beside the project that attachments may come from') })
@@ -215,9 +216,15 @@ export const configSchema = z
     timeZone: text.describe('Zone of dates: Europe/Paris ...').optional(),
     unsubscribe: z
       .strictObject({
-        url: text.describe('Address of the unsubscribe page (RFC 8058)').optional(),
+        url: z
+          .string()
+          .regex(/^https?:\/\/[^\s<>]+$/, 'must begin with https://')
+          .describe('Address under which mailmerge serve answers unsubscribes (RFC 8058): https://news.example.com')
+          .optional(),
         mailto: text.describe('Mailbox that takes unsubscribe mails (RFC 2369)').optional(),
-        secret: text.describe('Seals the links; better as MAILMERGE_UNSUBSCRIBE_SECRET').optional(),
+        secret: text
+          .describe('Seals the links; better as MAILMERGE_UNSUBSCRIBE_SECRET; default a file beside the ledger')
+          .optional(),
       })
       .describe('How people leave the list')
       .optional(),

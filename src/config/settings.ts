@@ -144,6 +144,8 @@ export interface Settings {
   /** Folders beside the project that attachments may come from, absolute. */
   readonly attachmentRoots: readonly string[]
   readonly dkim: readonly DkimKey[]
+  /** How late a run with an hour may begin, in milliseconds; infinite when late is right. */
+  readonly lateBy?: number
   readonly locale?: string
   readonly timeZone?: string
   /** Base address of the unsubscribe endpoint, and the mailbox for the mailto form. */

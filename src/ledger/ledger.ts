@@ -6,6 +6,7 @@
  * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
  */
 import type { FeedbackLedger } from './feedback.ts'
+import type { Schedules } from './schedules.ts'
 
 /** The one state that a row is in; the words of the results file. */
 export type RowStatus = 'sent' | 'failed' | 'skipped' | 'deferred' | 'in_doubt'
@@ -31,6 +32,8 @@ export interface RunRecord {
   readonly endedAt?: Date
   /** Not before this moment (`--at`). */
   readonly notBefore?: Date
+  /** When delivery began, for a run with a `notBefore`. */
+  readonly begunAt?: Date
   readonly source: string
   readonly template: string
   /** The frozen plan: a template whose hash differs is not what was planned. */
@@ -249,6 +252,9 @@ export interface Ledger {
   runs(): Promise<readonly RunRecord[]>
   endRun(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
 
+  /** Notes that the delivery of a run with a time of its own begins; the first time stays. */
+  beginRun(runId: string, at: Date): Promise<void>
+
   /** Recipients of the run to be sent now, in row order after row `after`; retries whose time has come among them. */
   due(
     runId: string,
@@ -299,6 +305,10 @@ export interface Ledger {
 
   /** Bounces, complaints and answers. */
   readonly feedback: FeedbackLedger
+  /** Future and recurring runs. */
+  readonly schedules: Schedules
+  /** Leaves a sign of life under `name`, and gives the time of the one before. */
+  beat(name: string, at: Date): Promise<Date | undefined>
 
   serverMemory(server: string): Promise<ServerMemory>
   rememberServer(server: string, memory: ServerMemory): Promise<void>

@@ -15,6 +15,7 @@ export interface RunHead {
   readonly number: number
   readonly campaign: number
   readonly state: RunState
+  /** The hour that the run waits for; null when it has none or has begun. */
   readonly notBefore: number | null
   /** Whether its counts are kept in its record. */
   readonly counted: boolean
@@ -47,7 +48,8 @@ export function headOf(store: SqliteStore, runId: string): RunHead {
     number,
     campaign: numberOf(row['campaign']),
     state: textOf(row['state']) as RunState,
-    notBefore: row['not_before'] === null ? null : numberOf(row['not_before']),
+    // Once begun a run waits no more, though the clock be put back.
+    notBefore: row['not_before'] === null || row['begun_at'] !== null ? null : numberOf(row['not_before']),
     counted: row['counted'] === 1,
     first: planId(number, 0),
     last: planId(number + 1, 0) - 1,
@@ -131,6 +133,10 @@ export class RunStore {
     })
   }
 
+  async begin(runId: string, at: Date): Promise<void> {
+    await this.#store.write(() => this.#store.run(sql.beginRun, runId, at.getTime()))
+  }
+
   async #deletePlan(number: number): Promise<void> {
     const [first, last] = [planId(number, 0), planId(number + 1, 0) - 1]
     let deleted: number
@@ -162,6 +168,7 @@ function recordOf(row: SqlRow): RunRecord {
     startedAt: new Date(numberOf(row['started_at'])),
     ...optionalDate('endedAt', row['ended_at']),
     ...optionalDate('notBefore', row['not_before']),
+    ...optionalDate('begunAt', row['begun_at']),
     source: textOf(row['source']),
     template: textOf(row['template']),
     templateHash: textOf(row['template_hash']),

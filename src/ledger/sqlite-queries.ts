@@ -27,10 +27,13 @@ WHERE run.state <> 'planning' AND (?1 IS NULL OR campaign.name = ?1) ORDER BY ru
 
 export const allRuns = `${selectRun} ORDER BY run.number DESC`
 
-export const runHead = `SELECT number, campaign, state, not_before, counted FROM run WHERE id = ?1`
+export const runHead = `SELECT number, campaign, state, not_before, begun_at, counted FROM run WHERE id = ?1`
 
 export const endRun = `
 UPDATE run SET state = ?2, ended_at = ?3 WHERE id = ?1 AND state <> 'planning'`
+
+/** The first time stays. */
+export const beginRun = `UPDATE run SET begun_at = coalesce(begun_at, ?2) WHERE id = ?1`
 
 export const abandonedPlans = `SELECT number FROM run WHERE campaign = ?1 AND state = 'planning'`
 
@@ -343,6 +346,33 @@ export const countSoftBounces = `
 SELECT count(DISTINCT recipient) AS messages FROM feedback WHERE kind = 'soft' AND person = ?1 AND at >= ?2`
 
 export const deleteFeedback = `DELETE FROM feedback WHERE recipient BETWEEN ?1 AND ?2`
+
+// ---- schedules -------------------------------------------------------------------------------------------------------
+
+export const insertSchedule = `
+INSERT INTO schedule (name, kind, timing, zone, created_at, options) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`
+
+export const allSchedules = `SELECT * FROM schedule ORDER BY name`
+
+export const deleteSchedule = `DELETE FROM schedule WHERE name = ?1`
+
+/** ?5 now, ?6 whether one that failed or was missed may be taken. Changes no row when another has it. */
+export const takeOccurrence = `
+INSERT INTO occurrence (schedule, wall, at, campaign, state, changed_at) VALUES (?1, ?2, ?3, ?4, 'taken', ?5)
+ON CONFLICT DO UPDATE SET state = 'taken', campaign = excluded.campaign, run = NULL, reason = NULL, changed_at = ?5
+WHERE (?6 AND state IN ('failed', 'missed')) OR (state = 'missed' AND changed_at > ?5)`
+
+export const missOccurrence = `
+INSERT INTO occurrence (schedule, wall, at, campaign, state, changed_at, reason) VALUES (?1, ?2, ?3, ?4, 'missed', ?5, ?6)
+ON CONFLICT DO NOTHING`
+
+export const settleOccurrence = `
+UPDATE occurrence SET state = ?3, run = coalesce(?4, run), reason = ?5, changed_at = ?6 WHERE schedule = ?1 AND wall = ?2`
+
+export const occurrencesOf = `SELECT * FROM occurrence WHERE schedule = ?1 ORDER BY at DESC, wall DESC LIMIT ?2`
+
+export const openOccurrences = `
+SELECT * FROM occurrence INDEXED BY occurrence_open WHERE state IN ('taken', 'planned') ORDER BY at`
 
 // ---- privacy ---------------------------------------------------------------------------------------------------------
 

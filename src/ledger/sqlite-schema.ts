@@ -176,4 +176,36 @@ CREATE TABLE server (
 INSERT INTO meta VALUES ('suppression_mark', 0);
 `
 
-export const migrations: readonly Migration[] = [{ version: 1, sql: version1 }]
+const version2 = `
+-- When the delivery of a run with a time of its own began: from then on it is not late any more.
+ALTER TABLE run ADD COLUMN begun_at INTEGER;
+
+CREATE TABLE schedule (
+  name       TEXT PRIMARY KEY,
+  kind       TEXT NOT NULL CHECK (kind IN ('cron', 'once')),
+  timing     TEXT NOT NULL,
+  zone       TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  options    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Outlives its schedule: one of the same name must not fire it again.
+CREATE TABLE occurrence (
+  schedule   TEXT NOT NULL,
+  wall       TEXT NOT NULL,
+  at         INTEGER NOT NULL,
+  campaign   TEXT NOT NULL,
+  state      TEXT NOT NULL CHECK (state IN ('taken', 'planned', 'done', 'failed', 'missed')),
+  run        TEXT,
+  reason     TEXT,
+  changed_at INTEGER NOT NULL,
+  PRIMARY KEY (schedule, wall)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX occurrence_by_time ON occurrence (schedule, at);
+CREATE INDEX occurrence_open ON occurrence (at) WHERE state IN ('taken', 'planned');
+`
+
+export const migrations: readonly Migration[] = [
+  { version: 1, sql: version1 },
+  { version: 2, sql: version2 },
+]

@@ -30,11 +30,13 @@ import { PlanStore } from './plan-store.ts'
 import { PrivacyStore } from './privacy-store.ts'
 import { type BootClock, QuotaStore } from './quota.ts'
 import { RunStore } from './run-store.ts'
+import { ScheduleStore } from './schedule-store.ts'
+import type { Schedules } from './schedules.ts'
 import { fileSystemOf, openLedgerFile } from './sqlite-file.ts'
 import * as sql from './sqlite-queries.ts'
 import { type Migration, migrations } from './sqlite-schema.ts'
 import { SqliteStore } from './sqlite-store.ts'
-import { optionalDate, optionalNumber, timeOf } from './sqlite-values.ts'
+import { numberOf, optionalDate, optionalNumber, timeOf } from './sqlite-values.ts'
 import { StateStore } from './state-store.ts'
 import { SuppressionStore } from './suppression-store.ts'
 
@@ -86,6 +88,7 @@ export async function openSqliteLedger(path: string, options: SqliteLedgerOption
 
 class SqliteLedger implements Ledger {
   readonly location: string
+  readonly schedules: Schedules
   readonly #store: SqliteStore
   readonly #runs: RunStore
   readonly #plans: PlanStore
@@ -100,6 +103,7 @@ class SqliteLedger implements Ledger {
   constructor(store: SqliteStore, now: () => Date, boot: BootClock | undefined) {
     this.location = store.path
     this.#store = store
+    this.schedules = new ScheduleStore(store)
     this.#runs = new RunStore(store, now)
     this.#plans = new PlanStore(store, now)
     this.#states = new StateStore(store)
@@ -154,6 +158,10 @@ class SqliteLedger implements Ledger {
 
   endRun(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void> {
     return this.#runs.end(runId, state, at)
+  }
+
+  beginRun(runId: string, at: Date): Promise<void> {
+    return this.#runs.begin(runId, at)
   }
 
   due(
@@ -221,6 +229,14 @@ class SqliteLedger implements Ledger {
 
   prune(before: Date): Promise<Pruned> {
     return this.#privacy.prune(before)
+  }
+
+  beat(name: string, at: Date): Promise<Date | undefined> {
+    return this.#store.write(() => {
+      const before = this.#store.get(sql.getMeta, `beat ${name}`)
+      this.#store.run(sql.setMeta, `beat ${name}`, at.getTime())
+      return before === undefined ? undefined : new Date(numberOf(before['value']))
+    })
   }
 
   serverMemory(server: string): Promise<ServerMemory> {

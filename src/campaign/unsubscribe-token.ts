@@ -2,7 +2,7 @@
  * Links that let one recipient leave one list. Owns the token: sealed, so that it shows no address and nobody can make or
  * change one. It knows no server and no ledger.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes } from 'node:crypto'
 
 /** Who leaves what. */
 export interface Leaving {
@@ -18,17 +18,21 @@ const MAX_TOKEN = 600
 /** Seals and opens tokens under one secret; a token of another secret, or a changed one, opens as nothing. */
 export class UnsubscribeTokens {
   readonly #key: Buffer
+  readonly #nonceKey: Buffer
 
   /** `secret` is any text of enough chance; the keys are derived from it (RFC 5869). */
   constructor(secret: string) {
-    this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'mailmerge unsubscribe link', 32))
+    const derived = (use: string): Buffer =>
+      Buffer.from(hkdfSync('sha256', secret, '', `mailmerge unsubscribe ${use}`, 32))
+    this.#key = derived('link')
+    this.#nonceKey = derived('nonce')
   }
 
   /** The same recipient has the same token every time, so that messages stay the same over retries. */
   seal({ address, group }: Leaving): string {
     const plain = Buffer.from(JSON.stringify([address, group]))
     // A nonce made from what is sealed: equal tokens for equal content, and never one nonce for two contents.
-    const nonce = Buffer.from(hkdfSync('sha256', this.#key, plain, 'nonce', 12))
+    const nonce = hash('sha256', Buffer.concat([this.#nonceKey, plain]), 'buffer').subarray(0, 12)
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce)
     const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
     return Buffer.concat([Buffer.of(VERSION), nonce, cipher.getAuthTag(), sealed]).toString('base64url')
@@ -55,7 +59,7 @@ export function newUnsubscribeSecret(): string {
   return randomBytes(32).toString('base64url')
 }
 
-/** The one-click address of a recipient: `https://news.example.com/u/TOKEN`. */
-export function unsubscribeLink(base: string, tokens: UnsubscribeTokens, leaving: Leaving): string {
-  return `${base.replace(/\/+$/, '')}/u/${tokens.seal(leaving)}`
+/** The one-click address of a token's recipient: `https://news.example.com/u/TOKEN`. */
+export function unsubscribeLink(base: string, token: string): string {
+  return `${base.replace(/\/+$/, '')}/u/${token}`
 }
