@@ -122,6 +122,20 @@ describe.each(LEVELS)('level %i', (level) => {
     expect(received()).toEqual([])
   })
 
+  test.each([
+    ['550 5.7.1 no', 'rejected'],
+    ['450 4.7.1 not now', 'deferred'],
+  ])(
+    'a server that asks for content and refuses in the same breath (%s) -> its word counts, and not an octet goes',
+    async (reply, kind) => {
+      const port = await serve({ data: onceAt(2, { raw: `354 go on\r\n${reply}\r\n` }) })
+      const delivered = await deliverAll(port, 4, { settings })
+      expect(delivered.outcomes.get(2)).toEqual([expect.objectContaining({ kind, stage: 'end-of-data' })])
+      expectTruth(delivered)
+      expect(received()).toEqual(all(4).filter((id) => id !== '<2@test>'))
+    },
+  )
+
   describe('replies that do not come one for one -> noticed, and nothing is taken for another', () => {
     const PLACES = ['mail', 'rcpt', 'data', 'end'] as const
     test.each(PLACES.flatMap((place) => (['twice', 'mute'] as const).map((how) => [how, place] as const)))(

@@ -341,11 +341,11 @@ class Session<J extends Job> {
   #unasked(reply: Reply): void {
     const [first] = this.#open
     if (reply.code === 421) return this.#hungUp(reply, false)
-    if (first?.state === 'content' && reply.code >= 400) {
-      // The server has heard enough of a message that is still being written: its word counts, whatever breaks next.
+    if ((first?.state === 'ready' || first?.state === 'content') && reply.code >= 400) {
+      // The server has heard enough of a message of which the end is still to come: its word counts, whatever breaks next.
       this.#settle(first, refused({ stage: 'end-of-data', reply }))
       const said = `${reply.code} ${reply.text}`
-      return this.#finish({ kind: 'lost', reason: `the server refused in the middle of a message: ${said}` })
+      return this.#finish({ kind: 'lost', reason: `the server refused a message before its end: ${said}` })
     }
     this.#poison(`the server said '${reply.code} ${reply.text}' without being asked`)
   }
