@@ -1,22 +1,32 @@
 /**
- * Finds names that no column has, before any row is rendered. Owns the walk over a template's tree; what only a row can
- * tell (inside `{{#each}}` and `{{#with}}`) is left to rendering.
+ * Finds names that no column has, before any row is rendered. Owns the walk over a template's tree and the partials that it
+ * uses; what only a row can tell (inside `{{#each}}` and `{{#with}}`) is left to rendering.
  */
+import { DataError, type Problem } from '../errors.ts'
 import { nearest } from '../nearest.ts'
-import { failure, type Snippet } from './engine.ts'
+import { failure, type Place, placeText, problemAt, type Snippet } from './place.ts'
+import { pathOf } from './tree.ts'
+
+export interface Parsed {
+  readonly snippet: Snippet
+  readonly program: hbs.AST.Program
+}
 
 export interface Known {
   readonly helpers: ReadonlySet<string>
-  readonly partials: ReadonlySet<string>
+  readonly partials: ReadonlyMap<string, Parsed>
+  /** Partials that a template defines for itself: `{{#*inline "name"}}`. */
+  readonly inline: ReadonlySet<string>
 }
 
 /** A name that a template reads from its row. */
-export interface NameUse {
+export interface NameUse extends Place {
   readonly name: string
   readonly snippet: Snippet
-  readonly line: number
-  readonly column: number
 }
+
+/** Blocks in each other; more is a mistake, and would be one for the engine too. */
+const MAX_DEPTH = 100
 
 interface Scope {
   /** False inside a block that changes what names mean. */
@@ -26,27 +36,51 @@ interface Scope {
 }
 
 /** Names of columns that a text reads. @throws DataError for a helper or partial that there is not. */
-export function namesIn(program: hbs.AST.Program, snippet: Snippet, known: Known): readonly NameUse[] {
+export function namesIn({ program, snippet }: Parsed, known: Known): readonly NameUse[] {
   const uses: NameUse[] = []
-  walk(program, { isRow: true, locals: new Set() }, { snippet, known, uses })
+  walk(program, { isRow: true, locals: new Set() }, { snippet, known, uses, walked: new Set(), depth: 0 })
   return uses
 }
 
-/** @throws DataError for the first use of a name that is no column, naming the nearest one. */
-export function checkNames(uses: readonly NameUse[], columns: readonly string[]): void {
+/** @throws DataError for the names that are no columns, each with the nearest one. */
+export function checkNames(uses: readonly NameUse[], columns: readonly string[], helpers: ReadonlySet<string>): void {
   const all = new Set(columns)
+  const problems = new Map<string, Problem>()
   for (const { name, snippet, line, column } of uses) {
     if (all.has(name)) continue
     const guess = nearest(name, columns)
-    const hint = guess === undefined ? `The list has the columns ${columns.join(', ')}.` : `Did you mean '${guess}'?`
-    throw failure(snippet, 'unknown-column', `the list has no column '${name}'`, hint, { line, column })
+    const hint =
+      guess !== undefined
+        ? `Did you mean '${guess}'?`
+        : helpers.has(name)
+          ? `The helper of that name needs a value: {{${name} column}}. The columns are ${listed(columns)}.`
+          : `The list has the columns ${listed(columns)}.`
+    const problem = problemAt(snippet, 'unknown-column', `the list has no column '${name}'`, hint, { line, column })
+    problems.set(`${placeText(problem)} ${name}`, problem)
   }
+  const [first] = problems.values()
+  if (first === undefined) return
+  const more = problems.size === 1 ? {} : { problems: [...problems.values()] }
+  throw problems.size === 1
+    ? new DataError(`${placeText(first)}: ${first.message}`, {
+        problems: [first],
+        ...(first.hint === undefined ? {} : { hint: first.hint }),
+      })
+    : new DataError(`the template uses ${problems.size} names that are no columns of the list`, more)
+}
+
+function listed(columns: readonly string[]): string {
+  const shown = columns.slice(0, 20).join(', ')
+  return columns.length > 20 ? `${shown} and ${columns.length - 20} more` : shown
 }
 
 interface Walk {
   readonly snippet: Snippet
   readonly known: Known
   readonly uses: NameUse[]
+  /** Partials walked, with what their names meant then. */
+  readonly walked: Set<string>
+  readonly depth: number
 }
 
 const CHANGES_SCOPE = new Set(['each', 'with'])
@@ -55,56 +89,81 @@ function walk(program: hbs.AST.Program | undefined, scope: Scope, state: Walk): 
   for (const statement of program?.body ?? []) visit(statement, scope, state)
 }
 
-function visit(node: hbs.AST.Statement, scope: Scope, state: Walk): void {
+function visit(node: hbs.AST.Statement, scope: Scope, before: Walk): void {
+  const state = { ...before, depth: before.depth + 1 }
+  if (state.depth > MAX_DEPTH) {
+    const message = `more than ${MAX_DEPTH} blocks stand in each other`
+    throw failure(state.snippet, 'template-depth', message, 'Put parts of it into partials.', start(node))
+  }
   switch (node.type) {
     case 'MustacheStatement':
       call(node as hbs.AST.MustacheStatement, scope, state, false)
       return
-    case 'BlockStatement': {
-      const block = node as hbs.AST.BlockStatement
-      call(block, scope, state, true)
-      const name = pathOf(block.path)?.original ?? ''
-      const locals = new Set([...scope.locals, ...(block.program?.blockParams ?? [])])
-      const plain = !CHANGES_SCOPE.has(name) && state.known.helpers.has(name)
-      walk(block.program, plain ? { ...scope, locals } : { isRow: false, locals, outer: scope }, state)
-      walk(block.inverse, plain ? scope : { ...scope, outer: scope }, state)
+    case 'BlockStatement':
+      block(node as hbs.AST.BlockStatement, scope, state)
       return
-    }
     case 'PartialStatement':
-    case 'PartialBlockStatement': {
-      const partial = node as hbs.AST.PartialStatement
-      const path = pathOf(partial.name as hbs.AST.Expression)
-      if (path === undefined) {
-        throw failure(
-          state.snippet,
-          'dynamic-partial',
-          'a partial must be named in the template itself',
-          'Write {{> name}}.',
-          start(node),
-        )
-      }
-      if (!state.known.partials.has(path.original) && path.original !== '@partial-block') {
-        const guess = nearest(path.original, state.known.partials)
-        const hint = guess === undefined ? 'Partials are files in templates/_partials.' : `Did you mean '${guess}'?`
-        throw failure(state.snippet, 'missing-partial', `there is no partial '${path.original}'`, hint, start(node))
-      }
-      for (const expression of partial.params ?? []) value(expression, scope, state)
-      for (const pair of partial.hash?.pairs ?? []) value(pair.value, scope, state)
-      if (node.type === 'PartialBlockStatement')
-        walk((node as hbs.AST.PartialBlockStatement).program, { ...scope, isRow: false }, state)
+    case 'PartialBlockStatement':
+      partial(node as hbs.AST.PartialStatement | hbs.AST.PartialBlockStatement, scope, state)
       return
-    }
     case 'DecoratorBlock':
     case 'Decorator':
-      throw failure(
-        state.snippet,
-        'decorator',
-        'decorators are not part of templates here',
-        'Put the text into a partial.',
-        start(node),
-      )
+      decorator(node as hbs.AST.DecoratorBlock | hbs.AST.Decorator, scope, state)
+      return
     default:
   }
+}
+
+function block(node: hbs.AST.BlockStatement, scope: Scope, state: Walk): void {
+  call(node, scope, state, true)
+  const name = pathOf(node.path)?.original ?? ''
+  const locals = new Set([...scope.locals, ...(node.program?.blockParams ?? [])])
+  const isPlain = !CHANGES_SCOPE.has(name) && state.known.helpers.has(name)
+  // `{{#each}}` with names of its own for the turn leaves nothing to guess about those names.
+  walk(node.program, isPlain ? { ...scope, locals } : { isRow: false, locals, outer: scope }, state)
+  walk(node.inverse, scope, state)
+}
+
+function partial(node: hbs.AST.PartialStatement | hbs.AST.PartialBlockStatement, scope: Scope, state: Walk): void {
+  const name = partialName(node.name)
+  if (name === undefined) {
+    const message = 'a partial must be named in the template itself'
+    throw failure(state.snippet, 'dynamic-partial', message, 'Write {{> name}}.', start(node))
+  }
+  const parsed = state.known.partials.get(name)
+  if (parsed === undefined && !state.known.inline.has(name) && name !== '@partial-block') {
+    const guess = nearest(name, [...state.known.partials.keys(), ...state.known.inline])
+    const hint = guess === undefined ? 'Partials are files in templates/_partials.' : `Did you mean '${guess}'?`
+    throw failure(state.snippet, 'missing-partial', `there is no partial '${name}'`, hint, start(node))
+  }
+  for (const expression of node.params ?? []) value(expression, scope, state)
+  for (const pair of node.hash?.pairs ?? []) value(pair.value, scope, state)
+  const isRow = scope.isRow && node.params.length === 0
+  const locals = new Set([...scope.locals, ...(node.hash?.pairs ?? []).map(({ key }) => key)])
+  const inside: Scope = isRow ? { isRow, locals } : { isRow, locals, outer: scope }
+  if (node.type === 'PartialBlockStatement') {
+    walk(node.program, inside, state)
+  }
+  const key = `${name}\n${isRow}\n${[...locals].join('\n')}`
+  if (parsed === undefined || state.walked.has(key)) return
+  state.walked.add(key)
+  walk(parsed.program, inside, { ...state, snippet: parsed.snippet })
+}
+
+/** Also `{{> "footer"}}` and `{{> 1}}` name one; what is reckoned for each row does not. */
+function partialName(name: hbs.AST.Expression): string | undefined {
+  if (name.type === 'StringLiteral') return (name as hbs.AST.StringLiteral).value
+  return pathOf(name)?.original
+}
+
+function decorator(node: hbs.AST.DecoratorBlock | hbs.AST.Decorator, scope: Scope, state: Walk): void {
+  const isInline = pathOf(node.path)?.original === 'inline' && node.params[0]?.type === 'StringLiteral'
+  if (!isInline || !('program' in node)) {
+    const hint = 'There is {{#*inline "name"}} for a partial within a template.'
+    throw failure(state.snippet, 'decorator', 'decorators are not part of templates here', hint, start(node))
+  }
+  // Where it is used, and with which names, is not known here.
+  walk(node.program, { isRow: false, locals: new Set(), outer: scope }, state)
 }
 
 function call(
@@ -126,7 +185,6 @@ function call(
     const hint = guess === undefined ? 'docs/templates.md lists the helpers.' : `Did you mean '${guess}'?`
     throw failure(state.snippet, 'missing-helper', `there is no helper '${path.original}'`, hint, start(node))
   }
-  // A column may have a helper's name: without arguments and outside of blocks the row has the say nowhere, the helper does.
   if (!isHelper && (!isBlock || !hasArguments)) value(node.path as hbs.AST.Expression, scope, state)
   for (const expression of node.params) value(expression, scope, state)
   for (const pair of node.hash?.pairs ?? []) value(pair.value, scope, state)
@@ -148,15 +206,11 @@ function value(expression: hbs.AST.Expression, scope: Scope, state: Walk): void 
   } else {
     for (let depth = path.depth; depth > 0 && where !== undefined; depth--) where = where.outer
   }
-  if (typeof name !== 'string' || /^(this|\.)$/.test(path.original) || path.original.startsWith('this.')) return
-  if (where === undefined || !where.isRow || (path.depth === 0 && !path.data && scope.locals.has(name))) return
+  if (typeof name !== 'string' || where === undefined || !where.isRow) return
+  if (path.depth === 0 && !path.data && scope.locals.has(name)) return
   state.uses.push({ name, snippet: state.snippet, ...start(path) })
 }
 
-function pathOf(expression: hbs.AST.Expression | undefined): hbs.AST.PathExpression | undefined {
-  return expression?.type === 'PathExpression' ? (expression as hbs.AST.PathExpression) : undefined
-}
-
-function start(node: hbs.AST.Node): { line: number; column: number } {
+function start(node: hbs.AST.Node): Place {
   return { line: node.loc?.start.line ?? 1, column: node.loc?.start.column ?? 0 }
 }

@@ -1,21 +1,14 @@
 /**
- * Handlebars made safe: strict names, no prototypes, no output to the terminal, bounded results. Owns compiling and the
- * words of its errors; compiles texts of files only, never a value of a row.
+ * Handlebars made safe: strict names, no prototypes, no output to the terminal, bounded work and results. Owns compiling;
+ * compiles texts of files only, never a value of a row.
  */
-import { readFileSync } from 'node:fs'
 import Handlebars from 'handlebars'
-import { DataError, type Problem } from '../errors.ts'
-
-/** Where a piece of template text came from, for errors. */
-export interface Origin {
-  readonly file: string
-  /** Lines of the file before the text begins: front matter. */
-  readonly lineOffset: number
-}
-
-export interface Snippet extends Origin {
-  readonly text: string
-}
+import type { DataError } from '../errors.ts'
+import { fieldsPutOut } from './cells.ts'
+import { helperError, noText, renderError, syntaxError } from './engine-error.ts'
+import { plainOf } from './markup.ts'
+import { failure, type Snippet } from './place.ts'
+import { type RewriteOptions, rewrite } from './tree.ts'
 
 export type Compiled = (row: unknown, data: Readonly<Record<string, unknown>>) => string
 
@@ -23,206 +16,185 @@ export type Helper = (this: unknown, ...args: unknown[]) => unknown
 
 /** A rendered text longer than this is a mistake: a loop without end, or a cell that is no cell. */
 const MAX_RENDERED = 20_000_000
+/** Turns of loops and uses of partials for one text of one row. */
+const MAX_STEPS = 500_000
 
-export interface CompileOptions {
+export interface EngineOptions {
+  /** Names of what each may call; those of ours that do nothing without a value come second to columns. */
+  readonly helpers: Readonly<Record<string, Helper>>
+  readonly needValue: ReadonlySet<string>
+  /** Helpers that refuse a name that is not there. */
+  readonly strict: ReadonlySet<string>
+  /** Write values so that HTML shows them as they are. */
   readonly escape: boolean
   /** Every value that is put out goes through this helper. */
   readonly through?: string
+  /** Values put out unescaped go through this one. */
+  readonly throughRaw?: string
 }
 
-/** One Handlebars of its own for each template, with its own helpers and partials. */
+/** One Handlebars of its own for each template and way of writing values, with its own helpers and partials. */
 export class Engine {
   readonly #handlebars = Handlebars.create()
+  readonly #options: EngineOptions
+  readonly #rewriting: RewriteOptions
+  #steps = 0
 
-  constructor(helpers: Readonly<Record<string, Helper>>) {
+  constructor(options: EngineOptions) {
+    this.#options = options
+    const { helpers, needValue, strict, through, throughRaw } = options
     // The built-in log writes to stdout, where only results belong.
     this.#handlebars.registerHelper('log', () => '')
-    for (const [name, helper] of Object.entries(helpers)) this.#handlebars.registerHelper(name, helper)
+    this.#boundEach()
+    this.#boundPartials()
+    for (const [name, helper] of Object.entries(helpers))
+      this.#handlebars.registerHelper(name, located(name, helper, options.escape))
+    this.#rewriting = {
+      needValue: new Set([...needValue, ...BUILT_IN]),
+      strict,
+      alone: new Set(Object.keys(helpers).filter((name) => !needValue.has(name))),
+      ...(through === undefined ? {} : { through }),
+      ...(throughRaw === undefined ? {} : { throughRaw }),
+    }
   }
 
+  /** What a text may call, Handlebars' own included. */
   get helpers(): ReadonlySet<string> {
-    return new Set(Object.keys(this.#handlebars.helpers))
+    const names = Object.keys(this.#handlebars.helpers)
+    return new Set(names.filter((name) => !/^(?:blockH|h)elperMissing$/.test(name)))
   }
 
-  get partials(): ReadonlySet<string> {
-    return new Set(Object.keys(this.#handlebars.partials))
-  }
-
-  partial(name: string, snippet: Snippet, options: CompileOptions): void {
-    const ast = this.#parse(snippet, options)
-    this.#handlebars.registerPartial(name, this.#handlebars.compile(ast, this.#options(options)))
+  partial(name: string, snippet: Snippet): void {
+    const template = this.#template(snippet)
+    const partial: Handlebars.TemplateDelegate = (context, options) => {
+      try {
+        return template(context, options)
+      } catch (error) {
+        // What another file is to blame for is told by that file.
+        throw renderError(snippet, error, true)
+      }
+    }
+    this.#handlebars.registerPartial(name, partial)
   }
 
   /** @throws DataError with file and line when the text is no Handlebars. */
-  compile(snippet: Snippet, options: CompileOptions): Compiled {
+  compile(snippet: Snippet): Compiled {
     if (!snippet.text.includes('{{')) {
       const { text } = snippet
       return () => text
     }
-    const template = this.#handlebars.compile(this.#parse(snippet, options), this.#options(options))
+    const template = this.#template(snippet)
     return (row, data) => {
+      this.#steps = 0
       let text: string
       try {
         text = template(row, { data, allowProtoMethodsByDefault: false, allowProtoPropertiesByDefault: false })
       } catch (error) {
         throw renderError(snippet, error)
       }
-      if (text.length > MAX_RENDERED) {
-        throw failure(
-          snippet,
-          'too-long',
-          `the result has ${text.length} characters, more than ${MAX_RENDERED}`,
-          'Look for a loop, or a cell that is far too long.',
-        )
-      }
+      if (text.length > MAX_RENDERED) throw tooLong(snippet)
+      const fields = fieldsPutOut(text)
+      if (fields !== undefined) throw noText(snippet, fields)
       return text
     }
   }
 
-  /** The tree of a text, for looking at. */
+  /** The tree of a text as it is compiled, for looking at. */
   parse(snippet: Snippet): hbs.AST.Program {
+    const { needValue, strict, alone } = this.#rewriting
+    return this.#parse(snippet, { needValue, strict, alone })
+  }
+
+  #template(snippet: Snippet): Handlebars.TemplateDelegate {
+    const program = this.#parse(snippet, this.#rewriting)
+    return this.#handlebars.compile(program, {
+      strict: true,
+      noEscape: !this.#options.escape,
+      knownHelpersOnly: false,
+      preventIndent: true,
+    })
+  }
+
+  #parse(snippet: Snippet, rewriting: RewriteOptions): hbs.AST.Program {
     try {
-      return this.#handlebars.parse(snippet.text)
+      const program = this.#handlebars.parse(snippet.text)
+      rewrite(program, rewriting)
+      return program
     } catch (error) {
       throw syntaxError(snippet, error)
     }
   }
 
-  #options(how: CompileOptions): CompileOptions_ {
-    return { strict: true, noEscape: !how.escape, knownHelpersOnly: false, preventIndent: true }
+  #step(): void {
+    if (++this.#steps <= MAX_STEPS) return
+    throw new Error(`it does more than ${MAX_STEPS.toLocaleString('en-US')} steps for one row: look at its loops`)
   }
 
-  #parse(snippet: Snippet, { through }: CompileOptions): hbs.AST.Program {
-    const program = this.parse(snippet)
-    if (through !== undefined) passThrough(program, through)
-    return program
+  /** The loop of Handlebars, with its turns and what they write counted. */
+  #boundEach(): void {
+    const { each } = this.#handlebars.helpers
+    const engine = this
+    this.#handlebars.registerHelper('each', function (this: unknown, ...args: unknown[]) {
+      const options = args.at(-1) as Handlebars.HelperOptions
+      const { fn } = options
+      if (args.length !== 2 || typeof fn !== 'function') throw new Error('#each needs one list: {{#each items}}')
+      let written = 0
+      const counted: Handlebars.TemplateDelegate = (context, frame) => {
+        engine.#step()
+        const text = fn(context, frame)
+        written += text.length
+        if (written > MAX_RENDERED) throw new Error(TOO_LONG)
+        return text
+      }
+      return each?.call(this, args[0], { ...options, fn: counted })
+    })
   }
-}
 
-type CompileOptions_ = NonNullable<Parameters<typeof Handlebars.compile>[1]>
-
-/** Rewrites `{{x}}` to `{{helper x}}` and `{{f x}}` to `{{helper (f x)}}`, also inside blocks. */
-function passThrough(program: hbs.AST.Program | undefined, helper: string): void {
-  for (const statement of program?.body ?? []) {
-    if (statement.type === 'BlockStatement') {
-      const block = statement as hbs.AST.BlockStatement
-      passThrough(block.program, helper)
-      passThrough(block.inverse, helper)
-    }
-    if (statement.type !== 'MustacheStatement') continue
-    const mustache = statement as hbs.AST.MustacheStatement
-    const { path, params, hash, loc } = mustache
-    const call = params.length > 0 || (hash?.pairs.length ?? 0) > 0
-    const value = call ? { type: 'SubExpression', path, params, hash, loc } : path
-    mustache.path = {
-      type: 'PathExpression',
-      data: false,
-      depth: 0,
-      parts: [helper],
-      original: helper,
-      loc,
-    } as unknown as hbs.AST.PathExpression
-    mustache.params = [value as hbs.AST.Expression]
-    mustache.hash = undefined as unknown as hbs.AST.Hash
-    mustache.escaped = false
-  }
-}
-
-/** A problem of a template at a place, as an error. */
-export function failure(
-  origin: Origin,
-  code: string,
-  message: string,
-  hint?: string,
-  at?: { line: number; column: number },
-): DataError {
-  const line = at === undefined ? undefined : at.line + origin.lineOffset
-  const place = at === undefined ? origin.file : `${origin.file}:${line}:${at.column + 1}`
-  const problem: Problem = {
-    severity: 'error',
-    code,
-    message,
-    file: origin.file,
-    ...(line === undefined ? {} : { line }),
-    ...(at === undefined ? {} : { column: String(at.column + 1) }),
-    ...(hint === undefined ? {} : { hint }),
-  }
-  return new DataError(`${place}: ${message}`, { problems: [problem], ...(hint === undefined ? {} : { hint }) })
-}
-
-function syntaxError(origin: Origin, error: unknown): DataError {
-  const text = error instanceof Error ? error.message : String(error)
-  const line = Number(/on line (\d+)/.exec(text)?.[1] ?? Number.NaN)
-  const marker = text.split('\n')[2]?.indexOf('^') ?? -1
-  const mismatch = /^(\S+) doesn't match (\S+) - (\d+):(\d+)/.exec(text)
-  if (mismatch !== null) {
-    const [, open, close, at, column] = mismatch
-    return failure(
-      origin,
-      'template-syntax',
-      `the block '${open}' is closed by '${close}'`,
-      'Close each {{#block}} by its own {{/block}}.',
-      {
-        line: Number(at),
-        column: Number(column),
+  /** Partials that use partials that use partials cost without a loop. */
+  #boundPartials(): void {
+    const engine = this
+    const runtime = this.#handlebars as unknown as { VM: { invokePartial(...args: unknown[]): unknown } }
+    const { invokePartial } = runtime.VM
+    runtime.VM = {
+      ...runtime.VM,
+      invokePartial(this: unknown, ...args: unknown[]) {
+        engine.#step()
+        return invokePartial.apply(this, args)
       },
-    )
+    }
   }
-  const place = Number.isNaN(line) ? undefined : { line, column: Math.max(0, marker) }
-  return failure(
-    origin,
-    'template-syntax',
-    'this is no right Handlebars',
-    'Look for a brace that is missing, or a {{#block}} that is not closed.',
-    place,
-  )
 }
 
-function renderError(origin: Origin, error: unknown): DataError {
-  if (error instanceof DataError) return error
-  if (error instanceof RangeError)
-    return failure(
-      origin,
-      'template-depth',
-      'the template goes too deep: a partial that calls itself, or too many blocks in each other',
-    )
-  const text = error instanceof Error ? error.message : String(error)
-  const undefinedName = /^"(.+)" not defined in/.exec(text)
-  if (undefinedName !== null)
-    return failure(
-      origin,
-      'unknown-name',
-      `there is no '${undefinedName[1]}' here`,
-      'Check its spelling, or give it a value with {{default ...}}.',
-    )
-  if (/convert object to primitive/.test(text)) {
-    return failure(
-      origin,
-      'unknown-name',
-      'a name here has no value, or is not a text',
-      'Check the spelling of names inside {{#each}} and {{#with}}.',
-    )
-  }
-  const missing = /[Tt]he partial (\S+) could not be found/.exec(text)
-  if (missing !== null)
-    return failure(
-      origin,
-      'missing-partial',
-      `there is no partial '${missing[1]}'`,
-      'Partials are files in templates/_partials.',
-    )
-  const helper = /Missing helper: "(.+)"/.exec(text)
-  if (helper !== null)
-    return failure(
-      origin,
-      'missing-helper',
-      `there is no helper '${helper[1]}'`,
-      'docs/templates.md lists the helpers; your own go into templates/_helpers.',
-    )
-  return failure(origin, 'template-failed', text.split('\n')[0] ?? 'it cannot be rendered')
+/** Without a value these are columns too. */
+const BUILT_IN = ['log', 'lookup', 'if', 'unless', 'each', 'with', 'helperMissing', 'blockHelperMissing']
+
+const TOO_LONG = `the result is longer than ${MAX_RENDERED.toLocaleString('en-US')} characters`
+
+function tooLong(snippet: Snippet): DataError {
+  return failure(snippet, 'too-long', TOO_LONG, 'Look for a loop, or a cell that is far too long.')
 }
 
-/** Reads a text file as a snippet. */
-export function snippetOf(path: string, shown: string): Snippet {
-  return { file: shown, lineOffset: 0, text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') }
+/** A helper whose mistakes say where in the template it was used. */
+function located(name: string, helper: Helper, markup: boolean): Helper {
+  return function (this: unknown, ...args) {
+    try {
+      const result = helper.apply(this, args)
+      if (result instanceof Promise) {
+        result.catch(() => {})
+        throw new Error('it gives a promise, and a helper must give its value at once')
+      }
+      return markup ? result : withoutMarkup(result)
+    } catch (error) {
+      throw helperError(name, args.at(-1), error)
+    }
+  }
+}
+
+/** Markup that a helper gives (an object with `toHTML`, as Handlebars wants it) as the words that a text shows. */
+function withoutMarkup(result: unknown): unknown {
+  if (typeof result !== 'object' || result === null || !('toHTML' in result) || typeof result.toHTML !== 'function')
+    return result
+  const html = String(result.toHTML())
+  const said = String(result)
+  return said === html || said === '[object Object]' ? plainOf(html) : said
 }

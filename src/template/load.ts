@@ -1,27 +1,31 @@
 /**
- * From files to a compiled template. Owns where templates, layouts, partials and helpers are looked for, and the order in
- * which markup is transformed; everything that no row changes is done here, once.
+ * From files to a compiled template. Owns the order in which markup is transformed; everything that no row changes is done
+ * here, once.
  */
 import { hash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { ConfigError, InputError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
-import { checkNames, type NameUse, namesIn } from './bind.ts'
-import { Engine, failure, type Helper, type Snippet, snippetOf } from './engine.ts'
-import { HELPERS } from './helpers.ts'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { InputError } from '../errors.ts'
+import { checkNames, type NameUse, namesIn, type Parsed } from './bind.ts'
+import { Engine } from './engine.ts'
+import { type Found, findTemplate, SHIPPED, shown } from './find.ts'
+import { HELPERS, STRICT } from './helpers.ts'
 import {
   embedImages,
-  folderOf,
   htmlToText,
   inlineStyles,
+  inlineStylesOf,
+  isWithin,
   markdownToHtml,
   markdownToText,
   mjmlToHtml,
+  plainOf,
 } from './markup.ts'
 import { checkFields, type MessageFields, readMessageFields } from './message-file.ts'
-import { createRenderer, HOLE, markHole } from './render.ts'
+import { expand, type Partials, readPartials } from './partials.ts'
+import { failure, MUSTACHE, type Snippet, snippetOf } from './place.ts'
+import { projectHelpers } from './project-helpers.ts'
+import { createRenderer, type Engines, HOLE, markHole, type RendererOptions } from './render.ts'
 import type { RenderedInline, Template } from './template.ts'
 
 export interface LoadOptions {
@@ -35,311 +39,233 @@ export interface LoadOptions {
   readonly timeZone?: string
 }
 
-/** Templates that come with the package are found after the project's own. */
-const SHIPPED = resolve(import.meta.dirname, '../../templates')
-const ENDINGS = ['.md', '.html', '.htm', '.txt', '.mjml', '.hbs']
-
-/** Where a template is and what its body is made of. */
-interface Found {
-  readonly name: string
-  readonly folder: string
-  readonly fields: Snippet | undefined
-  readonly text?: Snippet
-  readonly html?: Snippet
-  readonly markdown?: Snippet
-  readonly mjml?: Snippet
-  readonly files: readonly string[]
-}
+/** Name of the helper that takes markup off values in a text part. */
+const UNMARKED = '__unmarked'
 
 /**
  * Finds and compiles a template by name (`invite`) or path (`templates/invite.md`).
  * @throws InputError when there is none, DataError when it is wrong: with file, line and column.
  */
 export async function loadTemplate(nameOrPath: string, options: LoadOptions): Promise<Template> {
-  const found = find(nameOrPath, options.root)
-  const defaults = checkFields(options.message ?? {}, { file: 'mailmerge.yaml (message)', lineOffset: 0 })
-  const own = found.fields === undefined ? {} : readMessageFields(found.fields)
-  const { fields: others = {}, file = '' } = options.instead ?? {}
-  const instead = checkFields(others, { file, lineOffset: 0 })
-  const fields: MessageFields = {
-    ...defaults,
-    ...own,
-    ...instead,
-    headers: { ...defaults.headers, ...own.headers },
-  }
-  const folders = [join(options.root, 'templates'), SHIPPED]
+  const { root } = options
+  const found = findTemplate(nameOrPath, root)
+  const { fields, written } = fieldsOf(found, options)
+  const folders = [join(root, 'templates'), SHIPPED]
   const files = [...found.files]
 
-  const helpers = await projectHelpers(options.root, files)
-  const makeEngine = (): Engine => new Engine({ ...HELPERS, ...helpers, [HOLE]: markHole })
-  const textEngine = makeEngine()
-  const htmlEngine = makeEngine()
-  const partials = partialSnippets(folders, files)
-  for (const [name, snippet] of partials) {
-    textEngine.partial(name, snippet, { escape: false })
-    htmlEngine.partial(name, snippet, { escape: true })
-  }
+  const own = await projectHelpers(root)
+  files.push(...own.files)
+  const engines = enginesWith(own.helpers)
+  const partials = readPartials(folders)
+  files.push(...[...partials.values()].map(({ path }) => path))
 
   const uses: NameUse[] = []
-  const known = { helpers: htmlEngine.helpers, partials: new Set(partials.keys()) }
+  const parsed = (snippet: Snippet): Parsed => ({ snippet, program: engines.html.parse(snippet) })
+  const bodies = [found.text, found.html, found.markdown, found.mjml].filter((body) => body !== undefined)
+  const known = {
+    helpers: engines.html.helpers,
+    partials: new Map([...partials].map(([name, { source }]) => [name, parsed(source)])),
+    inline: inlineNames([...bodies, ...[...partials.values()].map(({ source }) => source)]),
+  }
   const look = (snippet: Snippet): Snippet => {
-    if (snippet.text.includes('{{')) uses.push(...namesIn(htmlEngine.parse(snippet), snippet, known))
+    if (snippet.text.includes('{{')) uses.push(...namesIn(parsed(snippet), known))
     return snippet
   }
-  for (const snippet of partials.values()) look(snippet)
-  for (const body of [found.text, found.html, found.markdown, found.mjml]) if (body !== undefined) look(body)
+  for (const body of bodies) look(body)
 
-  const html = await htmlOf(found, fields, folders, files, look)
-  let inline: readonly RenderedInline[] = []
-  let htmlText: string | undefined
-  if (html !== undefined) {
-    const embedded = embedImages(inlineStyles(html.text), html, found.folder, options.root)
-    inline = embedded.inline
-    htmlText = embedded.html
-    for (const image of inline) if (image.kind === 'file') files.push(resolve(options.root, image.path))
+  const layout = layoutOf(found, fields, folders)
+  if (layout !== undefined) {
+    files.push(layout.path)
+    look({ ...layout.snippet, text: layout.snippet.text.replace(BODY, (place) => ' '.repeat(place.length)) })
   }
-  const text = textOf(found, html, partials)
-  const renderer = createRenderer({
-    name: found.name,
+  const page = await pageOf(found, layout?.snippet, partials)
+  const text = textOf(found, page, layout?.snippet, partials)
+  const images = new Map<string, RenderedInline>()
+  const embedded = (snippet: Snippet, folder: string): Snippet => {
+    const { html, inline } = embedImages(snippet.text, snippet, folder, root)
+    for (const image of inline) images.set(image.cid, image)
+    return html === snippet.text ? snippet : { ...snippet, text: html, madeOf: snippet.madeOf ?? [snippet] }
+  }
+  const styled = page === undefined || found.mjml !== undefined ? page?.text : inlineStyles(page.text)
+  const html =
+    page === undefined || styled === undefined ? undefined : embedded({ ...page, text: styled }, found.folder)
+  for (const [name, partial] of partials) {
+    const piece = page === undefined ? partial.html.text : inlineStylesOf(page.text, partial.html.text)
+    const madeOf = partial.html.madeOf ?? [partial.source]
+    // Only a page needs the images of its partials.
+    const inPage =
+      page === undefined || !calls(page.text, name) ? partial.html : { ...partial.html, text: piece, madeOf }
+    engines.html.partial(name, inPage === partial.html ? inPage : embedded(inPage, dirname(partial.path)))
+    engines.text.partial(name, partial.text)
+    engines.textOfHtml.partial(name, partial.text)
+    engines.marked.partial(name, partial.source)
+  }
+  const inline = [...images.values()]
+  for (const image of inline) if (image.kind === 'file') files.push(resolve(root, image.path))
+  const render = createRenderer({
     fields,
-    origin: found.fields ??
-      found.text ??
-      found.html ??
-      found.markdown ??
-      found.mjml ?? { file: found.name, lineOffset: 0 },
-    elsewhere: (field) => {
-      if (field in instead) return { file, lineOffset: 0 }
-      return field in defaults && !(field in own) ? { file: 'mailmerge.yaml (message)', lineOffset: 0 } : undefined
-    },
-    textEngine,
-    htmlEngine,
+    written,
+    engines,
     look,
     ...(text === undefined ? {} : { text }),
-    ...(htmlText === undefined || html === undefined ? {} : { html: { ...html, text: htmlText } }),
+    ...(html === undefined ? {} : { html }),
     inline,
     attachmentTemplate: (path) => {
-      const full = [resolve(found.folder, path), resolve(options.root, path)].find((candidate) => existsSync(candidate))
-      if (full === undefined)
-        throw failure(
-          found.fields ?? { file: found.name, lineOffset: 0 },
-          'missing-file',
-          `the attachment template '${path}' does not exist`,
-          'Its path starts at the folder of the template, or at the project folder.',
-        )
-      files.push(full)
-      return snippetOf(full, shown(full, options.root))
+      const file = attachmentFile(path, found, root)
+      files.push(file)
+      return snippetOf(file, shown(file, root))
     },
+    foreignCode: own.files.map((file) => shown(file, root)),
     locale: options.locale ?? 'en',
     timeZone: options.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
   })
-  const columns = [...new Set(uses.map(({ name }) => name))]
   return {
     name: found.name,
-    files: [...new Set(files)].map((file) => shown(file, options.root)),
+    files: [...new Set(files)].map((file) => shown(file, root)),
     hash: hashOf(files, options),
-    columns,
-    bind: (names) => checkNames(uses, names),
-    render: renderer,
+    columns: [...new Set(uses.map(({ name }) => name))],
+    bind: (names) => checkNames(uses, names, known.helpers),
+    render,
   }
 }
 
-function shown(path: string, root: string): string {
-  const way = relative(root, path)
-  return way.startsWith('..') || isAbsolute(way) ? `templates/${relative(SHIPPED, path)}` : way
+/** The fields that hold, and where each of them is written. */
+function fieldsOf(found: Found, options: LoadOptions): Pick<RendererOptions, 'fields' | 'written'> {
+  const config = { file: 'mailmerge.yaml (message)', lineOffset: 0 }
+  const defaults = checkFields(options.message ?? {}, config)
+  const read = found.fields === undefined ? undefined : readMessageFields(found.fields)
+  const own = read?.fields ?? {}
+  const { fields: others = {}, file = '' } = options.instead ?? {}
+  const instead = checkFields(others, { file, lineOffset: 0 })
+  const fields = { ...defaults, ...own, ...instead, headers: { ...defaults.headers, ...own.headers } }
+  const written: RendererOptions['written'] = (path, text) => {
+    const [field = '', name = ''] = path
+    if (field in instead) return { file, lineOffset: 0, text, madeOf: [] }
+    const isOwn = field === 'headers' ? Object.hasOwn(own.headers ?? {}, name) : field in own
+    if (!isOwn || found.fields === undefined || read === undefined) return { ...config, text, madeOf: [] }
+    const from = read.offsetOf(path) ?? read.offsetOf([field]) ?? 0
+    return { ...found.fields, text, madeOf: [{ ...found.fields, from }] }
+  }
+  return { fields, written }
 }
 
-function find(nameOrPath: string, root: string): Found {
-  const candidates = [
-    ...(/[\\/.]/.test(nameOrPath) ? [resolve(root, nameOrPath), resolve(nameOrPath)] : []),
-    join(root, 'templates', nameOrPath),
-    ...(/^[\w-]+$/.test(nameOrPath) ? [join(SHIPPED, nameOrPath)] : []),
-  ]
-  for (const path of candidates) {
-    if (existsSync(path)) return statSync(path).isDirectory() ? folderTemplate(path, root) : fileTemplate(path, root)
-    for (const ending of ENDINGS) if (existsSync(path + ending)) return fileTemplate(path + ending, root)
+/** One engine for each way in which values are written; `textOfHtml` for a text part that nobody wrote. */
+function enginesWith(own: Engines['helpers']): Engines {
+  const helpers = { ...HELPERS, ...own, [HOLE]: markHole, [UNMARKED]: (value: unknown) => plainOf(value) }
+  const ours = (names: Iterable<string>): ReadonlySet<string> =>
+    new Set([...names].filter((name) => !Object.hasOwn(own, name)))
+  const common = { helpers, needValue: ours(Object.keys(HELPERS)), strict: ours(STRICT) }
+  return {
+    helpers: own,
+    html: new Engine({ ...common, escape: true }),
+    text: new Engine({ ...common, escape: false }),
+    textOfHtml: new Engine({ ...common, escape: false, throughRaw: UNMARKED }),
+    marked: new Engine({ ...common, escape: false, through: HOLE }),
   }
-  const names = templateNames(join(root, 'templates'))
-  const guess = nearest(nameOrPath, names)
-  const list =
-    names.length === 0
-      ? 'There is no templates folder here yet; mailmerge init makes one.'
-      : `There are ${names.join(', ')}.`
-  throw new InputError(`there is no template '${nameOrPath}' in ${shown(join(root, 'templates'), root)}/`, {
-    hint: guess === undefined ? list : `Did you mean '${guess}'?`,
-  })
 }
 
-function templateNames(folder: string): readonly string[] {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => !entry.name.startsWith('_') && !entry.name.startsWith('.'))
-    .map((entry) => (entry.isDirectory() ? entry.name : basename(entry.name, extname(entry.name))))
-    .sort()
+function inlineNames(snippets: readonly Snippet[]): ReadonlySet<string> {
+  const names = snippets.flatMap(({ text }) => [...text.matchAll(/\{\{~?#\*\s*inline\s+["']([^"'}]+)["']/g)])
+  return new Set(names.map(([, name = '']) => name))
 }
 
-function folderTemplate(folder: string, root: string): Found {
-  const read = (name: string): Snippet | undefined =>
-    existsSync(join(folder, name)) ? snippetOf(join(folder, name), shown(join(folder, name), root)) : undefined
-  const names = ['message.yaml', 'message.yml', 'text.hbs', 'text.txt', 'html.hbs', 'html.html', 'body.md', 'body.mjml']
-  const fields = read('message.yaml') ?? read('message.yml')
-  const bodies = {
-    text: read('text.hbs') ?? read('text.txt'),
-    html: read('html.hbs') ?? read('html.html'),
-    markdown: read('body.md'),
-    mjml: read('body.mjml'),
-  }
-  if (bodies.html !== undefined && (bodies.mjml ?? bodies.markdown) !== undefined) {
-    throw failure(
-      bodies.html,
-      'two-bodies',
-      `there are two HTML bodies in ${shown(folder, root)}`,
-      'Keep one of html.hbs, body.md and body.mjml.',
-    )
-  }
-  const files = names.map((name) => join(folder, name)).filter((path) => existsSync(path))
-  if (files.length === 0) {
-    throw new InputError(`the template folder ${shown(folder, root)} is empty`, {
-      hint: 'It needs message.yaml and a body: text.hbs, html.hbs, body.md or body.mjml.',
+function calls(text: string, partial: string): boolean {
+  return [...text.matchAll(MUSTACHE)].some(([tag]) => /^\{\{~?#?>/.test(tag) && tag.includes(partial))
+}
+
+const BODY = /\{\{\{\s*body\s*\}\}\}/g
+
+interface Layout {
+  readonly path: string
+  readonly snippet: Snippet
+}
+
+function layoutOf(found: Found, fields: MessageFields, folders: readonly string[]): Layout | undefined {
+  if ((found.html ?? found.markdown ?? found.mjml) === undefined) return undefined
+  // Markdown is no whole page: it gets the default layout unless told otherwise.
+  const name = fields.layout ?? (found.markdown === undefined ? undefined : 'plain')
+  if (name === undefined || name === false) return undefined
+  const paths = folders.flatMap((folder) =>
+    ['.hbs', '.html', '.mjml'].map((ending) => join(folder, '_layouts', name + ending)),
+  )
+  const path = /^[\w-]+$/.test(name) ? paths.find((candidate) => existsSync(candidate)) : undefined
+  if (path === undefined) {
+    throw new InputError(`there is no layout '${name}'`, {
+      hint: `Layouts are files in templates/_layouts, such as templates/_layouts/${name}.hbs.`,
     })
   }
-  return { name: basename(folder), folder, fields, files, ...defined(bodies) }
-}
-
-function fileTemplate(path: string, root: string): Found {
-  const whole = snippetOf(path, shown(path, root))
-  const { fields, body } = splitFrontMatter(whole)
-  const ending = extname(path).toLowerCase()
-  const kind =
-    ending === '.md'
-      ? 'markdown'
-      : ending === '.mjml'
-        ? 'mjml'
-        : ending === '.html' || ending === '.htm'
-          ? 'html'
-          : 'text'
-  return { name: basename(path, extname(path)), folder: folderOf(path), fields, files: [path], [kind]: body }
-}
-
-/** YAML between two lines of three hyphens at the very start. */
-function splitFrontMatter(whole: Snippet): { readonly fields: Snippet | undefined; readonly body: Snippet } {
-  const match = /^---[ \t]*\r?\n([\s\S]*?)^---[ \t]*(?:\r?\n|$)/m.exec(whole.text)
-  if (match === null || match.index !== 0) {
-    if (/^---[ \t]*\r?\n/.test(whole.text))
-      throw failure(whole, 'front-matter', 'the front matter is not closed', 'End it with a line of three hyphens.', {
-        line: 1,
-        column: 0,
-      })
-    return { fields: undefined, body: whole }
+  const snippet = snippetOf(path, relative(dirname(dirname(dirname(path))), path))
+  if (snippet.text.search(BODY) < 0) {
+    const hint = 'Write {{{body}}} where the body belongs.'
+    throw failure(snippet, 'layout', 'the layout has no place for the body', hint)
   }
-  const lines = match[0].split('\n').length - 1
-  return {
-    fields: { file: whole.file, lineOffset: 1, text: match[1] ?? '' },
-    body: { file: whole.file, lineOffset: lines, text: whole.text.slice(match[0].length) },
-  }
+  return { path, snippet }
 }
 
-function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
+function within(layout: Snippet, body: Snippet, text: string): Snippet {
+  const madeOf = [...(body.madeOf ?? [body]), layout]
+  return { ...body, text: layout.text.replaceAll(BODY, () => text), madeOf }
 }
 
-/** Partials by name: `templates/_partials/footer.hbs` is `footer`. The project's own hide those of the package. */
-function partialSnippets(folders: readonly string[], files: string[]): ReadonlyMap<string, Snippet> {
-  const partials = new Map<string, Snippet>()
-  for (const folder of folders) {
-    const home = join(folder, '_partials')
-    if (!existsSync(home)) continue
-    for (const entry of readdirSync(home, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || entry.name.startsWith('.')) continue
-      const path = join(entry.parentPath, entry.name)
-      const name = relative(home, path)
-        .slice(0, -extname(entry.name).length || undefined)
-        .replaceAll('\\', '/')
-      if (partials.has(name)) continue
-      partials.set(name, snippetOf(path, relative(dirname(folder), path)))
-      files.push(path)
-    }
-  }
-  return partials
-}
-
-/** The HTML of the body, in its layout; undefined for a template of text alone. */
-async function htmlOf(
-  found: Found,
-  fields: MessageFields,
-  folders: readonly string[],
-  files: string[],
-  look: (snippet: Snippet) => Snippet,
-): Promise<Snippet | undefined> {
+/** The HTML of the body, in its layout, with partials in their places; undefined for a template of text alone. */
+async function pageOf(found: Found, layout: Snippet | undefined, partials: Partials): Promise<Snippet | undefined> {
   const { html, markdown, mjml } = found
-  const body: Snippet | undefined =
-    html ??
-    (markdown === undefined ? undefined : { ...markdown, text: markdownToHtml(markdown.text) }) ??
-    (mjml === undefined ? undefined : { ...mjml, text: await mjmlToHtml(mjml) })
-  if (body === undefined) return undefined
-  // Markdown is no whole page: it gets the default layout unless told otherwise.
-  const name = fields.layout ?? (markdown === undefined ? undefined : 'plain')
-  if (name === undefined || name === false) return body
-  for (const folder of folders) {
-    for (const ending of ['.hbs', '.html']) {
-      const path = join(folder, '_layouts', `${name}${ending}`)
-      if (!/^[\w-]+$/.test(name) || !existsSync(path)) continue
-      files.push(path)
-      const layout = snippetOf(path, relative(dirname(folder), path))
-      if (!/\{\{\{\s*body\s*\}\}\}/.test(layout.text))
-        throw failure(
-          layout,
-          'layout',
-          'the layout has no place for the body',
-          'Write {{{body}}} where the body belongs.',
-        )
-      const parts = layout.text.split(/\{\{\{\s*body\s*\}\}\}/)
-      for (const part of parts) look({ ...layout, text: part })
-      return { ...body, text: parts.join(body.text) }
-    }
+  if (mjml !== undefined) {
+    const whole = expand(
+      layout === undefined ? mjml : within(layout, mjml, mjml.text),
+      partials,
+      ({ kind, source, html }) => (kind === 'mjml' ? source : html),
+    )
+    return { ...whole, text: await mjmlToHtml(whole), madeOf: whole.madeOf ?? [whole] }
   }
-  throw new InputError(`there is no layout '${name}'`, {
-    hint: `Layouts are files in templates/_layouts, such as templates/_layouts/${name}.hbs.`,
-  })
+  let body = html
+  if (markdown !== undefined) {
+    const whole = expand(markdown, partials, ({ kind, source }) => (kind === 'markdown' ? source : undefined))
+    body = { ...whole, text: markdownToHtml(whole.text), madeOf: whole.madeOf ?? [whole] }
+  }
+  if (body === undefined) return undefined
+  const page = layout === undefined ? body : within(layout, body, body.text)
+  return expand(page, partials, (partial) => partial.html)
 }
+
+/** Where the body's text goes among the words of a layout. */
+const PLACE = 'zqmbodyqz'
 
 /** The text part: its own, or made from Markdown or HTML with partials put in their places. */
-function textOf(found: Found, html: Snippet | undefined, partials: ReadonlyMap<string, Snippet>): Snippet | undefined {
-  if (found.text !== undefined) return found.text
-  if (found.markdown !== undefined) return { ...found.markdown, text: markdownToText(found.markdown.text) }
-  if (html === undefined) return undefined
-  let text = html.text
-  for (let depth = 0; depth < 5 && /\{\{>\s*[\w/-]+\s*\}\}/.test(text); depth++) {
-    text = text.replace(/\{\{>\s*([\w/-]+)\s*\}\}/g, (whole, name: string) => partials.get(name)?.text ?? whole)
-  }
-  return { ...html, text: htmlToText(text) }
+function textOf(
+  found: Found,
+  page: Snippet | undefined,
+  layout: Snippet | undefined,
+  partials: Partials,
+): RendererOptions['text'] {
+  if (found.text !== undefined) return { engine: 'text', snippet: found.text }
+  if (page === undefined) return undefined
+  const made = (of: Snippet, text: string): RendererOptions['text'] => ({
+    engine: 'textOfHtml',
+    snippet: { ...of, text, madeOf: of.madeOf ?? [of] },
+  })
+  if (found.markdown === undefined) return made(page, htmlToText(page.text))
+  const whole = expand(found.markdown, partials, ({ kind, source }) => (kind === 'markdown' ? source : undefined))
+  const words = markdownToText(whole.text)
+  if (layout === undefined) return made(whole, words)
+  const around = htmlToText(
+    expand(layout, partials, (partial) => partial.html).text.replaceAll(BODY, `<p>${PLACE}</p>`),
+  )
+  return made(
+    page,
+    around.replace(PLACE, () => words.trim()),
+  )
 }
 
-/** The project's own helpers: each file of `templates/_helpers` exports functions by name, or an object of them. */
-async function projectHelpers(root: string, files: string[]): Promise<Readonly<Record<string, Helper>>> {
-  const folder = join(root, 'templates', '_helpers')
-  const helpers: Record<string, Helper> = {}
-  if (!existsSync(folder)) return helpers
-  for (const entry of readdirSync(folder).sort()) {
-    if (!/\.(js|mjs|ts|mts)$/.test(entry)) continue
-    const path = join(folder, entry)
-    files.push(path)
-    let module: Record<string, unknown>
-    try {
-      module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
-    } catch (cause) {
-      throw new ConfigError(
-        `the helpers in ${shown(path, root)} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`,
-        { cause, hint: 'Such a file is a JavaScript module that exports functions.' },
-      )
-    }
-    const { default: whole, ...named } = module
-    for (const [name, helper] of Object.entries({ ...(typeof whole === 'object' ? whole : {}), ...named })) {
-      if (typeof helper === 'function') helpers[name] = helper as Helper
-    }
-  }
-  return helpers
+function attachmentFile(path: string, found: Found, root: string): string {
+  const candidates = [resolve(found.folder, path), resolve(root, path)]
+  const file = candidates.find((candidate) => existsSync(candidate))
+  const home = [root, found.folder, SHIPPED].some((folder) => file !== undefined && isWithin(folder, file))
+  if (file !== undefined && home) return file
+  const why = file === undefined ? 'does not exist' : 'is outside the project'
+  const hint = 'Its path starts at the folder of the template, or at the project folder.'
+  const origin = found.fields ?? { file: found.name, lineOffset: 0 }
+  throw failure(origin, 'missing-file', `the attachment template '${path}' ${why}`, hint)
 }
 
 /** Everything that a row does not change. */

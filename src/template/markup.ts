@@ -5,15 +5,14 @@
 
 import { hash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { relative, resolve, sep } from 'node:path'
 import { convert } from 'html-to-text'
 import juice from 'juice'
 import { marked } from 'marked'
-import { failure, type Snippet } from './engine.ts'
+import { failure, MUSTACHE, type Snippet } from './place.ts'
 import type { RenderedInline } from './template.ts'
 
-const MUSTACHE = /\{\{!--[\s\S]*?--\}\}|\{\{\{[\s\S]*?\}\}\}|\{\{[\s\S]*?\}\}/g
-const TOKEN = /<!--(zqm\d+qz)-->|zqm\d+qz/g
+const TOKEN = /<!--(?:[oce]:)?zqm\d+qz-->|zqm\d+qz/g
 
 /** A text whose mustaches are tokens, and the way back. */
 interface Protected {
@@ -21,8 +20,11 @@ interface Protected {
   restore(text: string): string
 }
 
-/** Puts tokens in the place of mustaches; those that are no values become comments where markup allows them. */
-function protect(source: string, comments: boolean): Protected {
+/** A block tag: it stands between elements, also where no text may be. */
+const BLOCK_TAG = /^\{\{[{~]*\s*(?:[#/^!]|else\b)/
+
+/** Puts tokens in the place of mustaches; `blocks` says how those that are no values are written between elements. */
+function protect(source: string, blocks?: (token: string, tag: string, before: string) => string): Protected {
   const kept: string[] = []
   let inTag = false
   let from = 0
@@ -34,8 +36,7 @@ function protect(source: string, comments: boolean): Protected {
     from = match.index + match[0].length
     const token = `zqm${kept.length}qz`
     kept.push(match[0])
-    // A block tag between elements must be where no element may be, such as between the rows of a table.
-    text += comments && !inTag && /^\{\{[{~]*\s*(?:[#/^!]|else\b)/.test(match[0]) ? `<!--${token}-->` : token
+    text += blocks !== undefined && !inTag && BLOCK_TAG.test(match[0]) ? blocks(token, match[0], text) : token
   }
   text += source.slice(from)
   return {
@@ -48,16 +49,68 @@ function protect(source: string, comments: boolean): Protected {
   }
 }
 
+/** A comment may stand between the rows of a table, where a text may not. */
+const asComment = (token: string): string => `<!--${token}-->`
+
+/** Whether a block tag opens, closes or stands in the middle. */
+function roleOf(tag: string): 'o' | 'c' | 'e' {
+  return /^\{\{~?\s*[#^]\s*\S/.test(tag) && !/^\{\{~?\s*\^\s*~?\}/.test(tag)
+    ? 'o'
+    : /^\{\{~?\s*\//.test(tag)
+      ? 'c'
+      : 'e'
+}
+
 /** Markdown to HTML; values come in later and cannot become markup. */
 export function markdownToHtml(source: string): string {
-  // A block tag alone on its line stands between paragraphs, not in one.
-  const spaced = source.replace(/^[ \t]*(\{\{[~]?(?:[#/^]|else\b)[^}]*\}\})[ \t]*$/gm, '\n$1\n')
-  const { text, restore } = protect(spaced, true)
-  return restore(marked.parse(text, { gfm: true, async: false }))
+  const { text, restore } = protect(blocksApart(source), (token, tag) => `<!--${roleOf(tag)}:${token}-->`)
+  return restore(loopsWithin(marked.parse(text, { gfm: true, async: false })))
+}
+
+const BLOCK_LINE = /^[ \t]*(\{\{~?\s*(?:[#/^]|else\b)(?:(?!\}\})[\s\S])*\}\})[ \t]*$/
+
+/** A block tag alone on its line stands between paragraphs, not in one; among the rows of a table it joins one of them. */
+function blocksApart(source: string): string {
+  const lines = source.split('\n')
+  const apart: string[] = []
+  let forNextRow = ''
+  for (const [index, line] of lines.entries()) {
+    const tag = BLOCK_LINE.exec(line)?.[1]
+    if (tag === undefined) {
+      apart.push(forNextRow === '' ? line : line.replace(/^(\s*\|)/, `$1${forNextRow}`))
+      forNextRow = ''
+      continue
+    }
+    const isOpening = roleOf(tag) === 'o'
+    const last = apart.length - 1
+    if (isOpening && isRow(lines[index + 1]) && isRow(lines[index - 1])) forNextRow += tag
+    else if (!isOpening && isRow(apart[last])) apart[last] = (apart[last] ?? '').replace(/\|\s*$/, `${tag}|`)
+    else apart.push('', tag, '')
+  }
+  return apart.join('\n')
+}
+
+function isRow(line: string | undefined): boolean {
+  return line !== undefined && /^\s*\|.*\|\s*$/.test(line)
+}
+
+const MARK = '<!--[oce]:zqm\\d+qz-->'
+const ROW_BEGINS = new RegExp(`(<tr>\\s*<t[dh][^>]*>)((?:${MARK})+)`, 'g')
+const ROW_ENDS = new RegExp(`((?:${MARK})+)(</t[dh]>\\s*</tr>)`, 'g')
+const LIST_IN_LOOP = /(<!--o:zqm\d+qz-->)\s*<(ul|ol)>((?:(?!<[uo]l>)[\s\S])*?)<\/\2>\s*(<!--c:zqm\d+qz-->)/g
+
+/** A loop over rows stands around the row, and a loop over items within the list: one table, one list. */
+function loopsWithin(html: string): string {
+  return html.replace(ROW_BEGINS, '$2$1').replace(ROW_ENDS, '$2$1').replace(LIST_IN_LOOP, '<$2>$1$3$4</$2>')
 }
 
 /** Markdown to the plain text that people write anyway: marks that only a renderer needs are taken off. */
 export function markdownToText(source: string): string {
+  const { text, restore } = protect(source)
+  return restore(withoutMarks(text))
+}
+
+function withoutMarks(source: string): string {
   return source
     .replace(/!\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/\[([^\]]+)\]\(([^)\s]+)[^)]*\)/g, (_, label: string, url: string) =>
@@ -71,10 +124,17 @@ export function markdownToText(source: string): string {
     .replace(/\\([\\`*_{}[\]()#+.!-])/g, '$1')
 }
 
+/** The last element that was opened holds HTML, not further elements of MJML. */
+const ENDING_ELEMENT =
+  /<mj-(?:text|button|table|raw|style|title|preview|navbar-link|social-element|accordion-(?:text|title))\b[^>]*>(?:(?!<\/mj-)[\s\S])*$/
+
 /** MJML to HTML. The library is heavy, so only those who use it load it. */
 export async function mjmlToHtml(snippet: Snippet): Promise<string> {
   const { default: mjml } = await import('mjml')
-  const { text, restore } = protect(snippet.text, false)
+  const { text, restore } = protect(snippet.text, (token, _tag, before) =>
+    // Between the elements of MJML only an element may stand.
+    ENDING_ELEMENT.test(before) ? token : `<mj-raw>${token}</mj-raw>`,
+  )
   // Row values enter after MJML, and it reads no file: includes are off.
   const result = await mjml(text, { validationLevel: 'soft', ignoreIncludes: true, keepComments: false })
   const [problem] = result.errors
@@ -89,21 +149,30 @@ export async function mjmlToHtml(snippet: Snippet): Promise<string> {
 /** Writes the rules of `<style>` into the elements, because many mail programs read nothing else. Media queries stay. */
 export function inlineStyles(html: string): string {
   if (!/<style\b/i.test(html)) return html
-  const { text, restore } = protect(html, true)
-  return restore(
-    juice(text, {
-      preserveMediaQueries: true,
-      preserveFontFaces: true,
-      preservePseudos: true,
-      removeStyleTags: true,
-      applyWidthAttributes: false,
-    }),
-  )
+  const { text, restore } = protect(html, asComment)
+  return restore(juice(text, JUICE))
+}
+
+/** Nothing is fetched or read: only what stands in the text itself. */
+const JUICE = {
+  preserveMediaQueries: true,
+  preserveFontFaces: true,
+  preservePseudos: true,
+  removeStyleTags: true,
+  applyWidthAttributes: false,
+} as const
+
+/** The same for a piece of a page, with the rules of the page. */
+export function inlineStylesOf(page: string, piece: string): string {
+  const rules = [...page.matchAll(/<style\b[^>]*>([\s\S]*?)<\/style>/gi)].map(([, css]) => css).join('\n')
+  if (rules === '' || rules.includes('{{')) return piece
+  const { text, restore } = protect(piece, asComment)
+  return restore(juice.inlineContent(text, rules, JUICE))
 }
 
 /** A plain text for those who read no HTML. */
 export function htmlToText(html: string): string {
-  const { text, restore } = protect(html, false)
+  const { text, restore } = protect(html)
   const plain = convert(text, {
     wordwrap: false,
     limits: { maxInputLength: 2_000_000, maxDepth: 200 },
@@ -125,6 +194,12 @@ export function htmlToText(html: string): string {
     .replace(/[ \t]+$/gm, '')
     .replace(/\n{3,}/g, '\n\n')
     .trim()}\n`
+}
+
+/** A value that may hold markup, as text. */
+export function plainOf(value: unknown): string {
+  const text = value === undefined || value === null ? '' : String(value)
+  return /<[a-z!/]|&(?:[a-z]+|#\d+);/i.test(text) ? htmlToText(text).trimEnd() : text
 }
 
 /**
@@ -163,21 +238,21 @@ export function embedImages(
   return { html: changed, inline: [...inline.values()] }
 }
 
-function isWithin(root: string, path: string): boolean {
+/** The path is in the folder, and not the folder itself. */
+export function isWithin(root: string, path: string): boolean {
   const way = relative(root, path)
   return way !== '..' && !way.startsWith(`..${sep}`) && way !== path
 }
 
+/** Nothing that is seen: keeps what follows in the body out of the line beside the subject. */
+const FILLING = '&zwnj;&nbsp;'.repeat(60)
+
 /** A hidden line that mail programs show beside the subject. */
 export function withPreheader(html: string, preheader: string): string {
-  const hidden = `<div class="preheader" style="display:none;max-height:0;overflow:hidden;mso-hide:all">${preheader}</div>`
+  const style = 'display:none;max-height:0;max-width:0;overflow:hidden;opacity:0;mso-hide:all'
+  const hidden = `<div class="preheader" style="${style}">${preheader}${FILLING}</div>`
   const body = /<body\b[^>]*>/i.exec(html)
   return body === null
     ? hidden + html
     : html.slice(0, body.index + body[0].length) + hidden + html.slice(body.index + body[0].length)
-}
-
-/** Folder of a file, for images beside it. */
-export function folderOf(path: string): string {
-  return join(dirname(path))
 }

@@ -1,23 +1,40 @@
 /** `message.yaml` and front matter: which fields there are and what they may hold. Owns their names; renders nothing. */
-import { LineCounter, parseDocument } from 'yaml'
+import { type Document, LineCounter, parseDocument, visit } from 'yaml'
 import { z } from 'zod'
 import { nearest } from '../nearest.ts'
-import { failure, type Origin, type Snippet } from './engine.ts'
+import { failure, type Origin, type Place, placeOf, type Snippet } from './place.ts'
 
-const text = z.union([z.string(), z.number(), z.boolean()]).transform(String)
+const text = z.union([z.string(), z.number(), z.boolean()], { error: 'it must be a text' }).transform(String)
+const yesOrNo = z.boolean({ error: 'it must be true or false' })
 
-const attachment = z.union([
-  text.transform((path) => ({ path })),
-  z.strictObject({
-    path: text,
-    name: text.optional(),
-    type: text.optional(),
-    optional: z.boolean().optional(),
-    when: text.optional(),
+const file = z.strictObject({
+  path: text,
+  name: text.optional(),
+  type: text.optional(),
+  optional: yesOrNo.optional(),
+  when: text.optional(),
+})
+const content = z.strictObject({ template: text, name: text, type: text.optional(), when: text.optional() })
+const pdf = z.strictObject({ pdf: text, name: text, when: text.optional() })
+
+type Attachment = z.output<typeof file> | z.output<typeof content> | z.output<typeof pdf>
+
+/** One attachment or a list of them; which kind each is, its own keys say, so that a mistake is told as one of that kind. */
+const attachments = z.unknown().transform((value, context): readonly Attachment[] =>
+  (Array.isArray(value) ? value : [value]).flatMap((one: unknown, index): readonly Attachment[] => {
+    const result = attachmentKind(one).safeParse(typeof one === 'object' ? one : { path: one })
+    if (result.success) return [result.data]
+    const at = Array.isArray(value) ? [index] : []
+    for (const issue of result.error.issues)
+      context.issues.push({ ...issue, path: [...at, ...issue.path], input: one } as z.core.$ZodRawIssue)
+    return []
   }),
-  z.strictObject({ template: text, name: text, type: text.optional(), when: text.optional() }),
-  z.strictObject({ pdf: text, name: text, when: text.optional() }),
-])
+)
+
+function attachmentKind(one: unknown): typeof file | typeof content | typeof pdf {
+  if (typeof one !== 'object' || one === null) return file
+  return 'pdf' in one ? pdf : 'template' in one ? content : file
+}
 
 const calendar = z.strictObject({
   method: text.default('request'),
@@ -47,8 +64,8 @@ export const messageFields = z.strictObject({
   subject: text.optional(),
   preheader: text.optional(),
   locale: text.optional(),
-  layout: z.union([text, z.literal(false)]).optional(),
-  attachments: z.union([attachment.transform((one) => [one]), z.array(attachment)]).optional(),
+  layout: z.union([z.literal(false), text]).optional(),
+  attachments: attachments.optional(),
   headers: z.record(z.string(), text).optional(),
   listId: text.optional(),
   feedbackId: text.optional(),
@@ -62,11 +79,17 @@ export const messageFields = z.strictObject({
 
 export type MessageFields = z.output<typeof messageFields>
 
+/** Fields, and where in the YAML each begins. */
+export interface ReadFields {
+  readonly fields: MessageFields
+  readonly offsetOf: (path: readonly (string | number)[]) => number | undefined
+}
+
 /**
  * Reads the YAML of a message.
  * @throws DataError with file and line for wrong YAML, an unknown key (naming the nearest) or a value of a wrong kind.
  */
-export function readMessageFields(snippet: Snippet): MessageFields {
+export function readMessageFields(snippet: Snippet): ReadFields {
   const lines = new LineCounter()
   const document = parseDocument(snippet.text, { lineCounter: lines, prettyErrors: false })
   const at = (offset: number): { line: number; column: number } => {
@@ -74,30 +97,42 @@ export function readMessageFields(snippet: Snippet): MessageFields {
     return { line, column: col - 1 }
   }
   const [problem] = document.errors
-  if (problem !== undefined) throw failure(snippet, 'yaml', problem.message, yamlHint(snippet), at(problem.pos[0]))
+  if (problem !== undefined) throw failure(snippet, 'yaml', problem.message, YAML_HINT, at(problem.pos[0]))
+  const unquoted = unquotedMustache(document, snippet.text)
+  if (unquoted !== undefined) {
+    const message = 'a value that begins with {{ needs quotes'
+    throw failure(snippet, 'yaml', message, 'Write, for example: to: "{{email}}"', at(unquoted))
+  }
   let data: unknown
   try {
     data = document.toJS({ maxAliasCount: 50 }) ?? {}
   } catch (error) {
     throw failure(snippet, 'yaml', error instanceof Error ? error.message : 'wrong YAML')
   }
-  return checkFields(data, snippet, (path) => {
-    const node = document.getIn(path, true) as { range?: readonly number[] } | undefined
-    return node?.range?.[0] === undefined ? undefined : at(node.range[0])
+  // A key that is missing is missed where the others are.
+  const offsetOf = (path: readonly (string | number)[]): number | undefined => {
+    const node = document.getIn(path, true) as { readonly range?: readonly number[] } | undefined
+    return node?.range?.[0] ?? (path.length === 0 ? undefined : offsetOf(path.slice(0, -1)))
+  }
+  const fields = checkFields(data, snippet, (path) => {
+    const offset = offsetOf(path)
+    return offset === undefined ? undefined : placeOf(snippet.text, offset)
   })
+  return { fields, offsetOf }
 }
 
-type Place = (path: readonly (string | number)[]) => { line: number; column: number } | undefined
+type PlaceOf = (path: readonly (string | number)[]) => Place | undefined
 
 /** @throws DataError as `readMessageFields` does, for fields that come from elsewhere than YAML. */
-export function checkFields(data: unknown, origin: Origin, place: Place = () => undefined): MessageFields {
+export function checkFields(data: unknown, origin: Origin, place: PlaceOf = () => undefined): MessageFields {
   const result = messageFields.safeParse(data)
   if (result.success) return result.data
-  const [issue] = result.error.issues
+  const { issues } = result.error
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]
   const path = (issue?.path ?? []).filter((step) => typeof step !== 'symbol')
   if (issue?.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? ''
-    const known = path.length === 0 ? Object.keys(messageFields.shape) : Object.keys(calendar.shape)
+    const known = Object.keys(keysOf(path, data))
     const guess = nearest(key, known)
     const hint = guess === undefined ? `There are ${known.join(', ')}.` : `Did you mean '${guess}'?`
     throw failure(
@@ -118,8 +153,24 @@ export function checkFields(data: unknown, origin: Origin, place: Place = () => 
   )
 }
 
-function yamlHint(snippet: Snippet): string {
-  return /^\s*[\w-]+:\s*\{\{/m.test(snippet.text)
-    ? 'A value that begins with {{ needs quotes: to: "{{email}}".'
-    : 'Check the indentation, and put quotes around values with a colon.'
+function keysOf([field, ...rest]: readonly (string | number)[], data: unknown): object {
+  if (field === undefined) return messageFields.shape
+  if (field === 'calendar') return calendar.shape
+  const given: unknown = Reflect.get(Object(data), field)
+  return attachmentKind(rest.length === 0 ? given : Reflect.get(Object(given), rest[0] ?? '')).shape
+}
+
+const YAML_HINT = 'Check the indentation, and put quotes around values with a colon or with {{ at their beginning.'
+
+/** To YAML `{{email}}` is a map within a map. */
+function unquotedMustache(document: Document, text: string): number | undefined {
+  let found: number | undefined
+  visit(document, {
+    Map(_, { flow, range }) {
+      if (!flow || range === undefined || range === null || !text.startsWith('{{', range[0])) return undefined
+      found = range[0]
+      return visit.BREAK
+    },
+  })
+  return found
 }

@@ -1,10 +1,12 @@
 /** A row to texts: every field of a template compiled once and rendered for each row. Owns the order of the fields. */
-import { DataError } from '../errors.ts'
+import type { DataError } from '../errors.ts'
 import type { RowData } from '../source/source.ts'
-import type { Compiled, CompileOptions, Engine, Helper, Origin, Snippet } from './engine.ts'
-import type { HelperData } from './helpers.ts'
+import { cellsOf } from './cells.ts'
+import type { Compiled, Engine, Helper } from './engine.ts'
+import type { HelperData } from './helper.ts'
 import { withPreheader } from './markup.ts'
 import type { MessageFields } from './message-file.ts'
+import { failure, type Snippet } from './place.ts'
 import {
   HOLE_CLOSE,
   HOLE_OPEN,
@@ -14,6 +16,8 @@ import {
   type RenderedInline,
   type Template,
 } from './template.ts'
+import { readYes } from './values.ts'
+import { withinLimit } from './watchdog.ts'
 
 /** Name of the helper that marks values in address fields. */
 export const HOLE = '__hole'
@@ -25,30 +29,37 @@ export const markHole: Helper = (value) => {
   return `${HOLE_OPEN}${text.replace(MARKS, '')}${HOLE_CLOSE}`
 }
 
+/** Engines by the way in which values are written. */
+export interface Engines {
+  /** The project's own helpers. */
+  readonly helpers: Readonly<Record<string, Helper>>
+  readonly html: Engine
+  readonly text: Engine
+  readonly textOfHtml: Engine
+  /** For address fields, paths and PDF sources: values are marked, see `HOLE_OPEN`. */
+  readonly marked: Engine
+}
+
 export interface RendererOptions {
-  readonly name: string
   readonly fields: MessageFields
-  readonly origin: Origin
-  /** Where a field is written, when it is not in the template's own file. */
-  readonly elsewhere: (field: keyof MessageFields) => Origin | undefined
-  readonly textEngine: Engine
-  readonly htmlEngine: Engine
+  /** The text of a field with the place where it is written. */
+  readonly written: (path: readonly (string | number)[], text: string) => Snippet
+  readonly engines: Engines
   /** Notes the names that a text uses. */
   readonly look: (snippet: Snippet) => Snippet
-  readonly text?: Snippet
+  readonly text?: { readonly engine: 'text' | 'textOfHtml'; readonly snippet: Snippet } | undefined
   readonly html?: Snippet
   readonly inline: readonly RenderedInline[]
   readonly attachmentTemplate: (path: string) => Snippet
+  /** Files whose code runs for each row and may not come to an end. */
+  readonly foreignCode: readonly string[]
   readonly locale: string
   readonly timeZone: string
 }
 
-type HeaderField = 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'envelopeFrom' | 'subject'
 type AttachmentRenderer = (row: RowData, data: Readonly<Record<string, unknown>>) => RenderedAttachment | undefined
+type Field = (path: readonly (string | number)[], text: string | undefined, marked?: 'marked') => Compiled | undefined
 
-const PLAIN: CompileOptions = { escape: false }
-const MARKED: CompileOptions = { escape: false, through: HOLE }
-const MARKUP: CompileOptions = { escape: true }
 /** Fields that become headers by themselves. */
 const HEADER_FIELDS = [
   ['listId', 'List-Id'],
@@ -59,36 +70,33 @@ const HEADER_FIELDS = [
 ] as const
 
 export function createRenderer(options: RendererOptions): Template['render'] {
-  const { fields, textEngine, htmlEngine, look, origin, inline } = options
-  const snippet = (text: string, from: Origin = origin): Snippet => look({ ...from, text })
-  const field = (text: string | undefined, how: CompileOptions = PLAIN): Compiled | undefined =>
-    text === undefined ? undefined : textEngine.compile(snippet(text), how)
+  const { fields, engines, look, inline } = options
+  const field: Field = (path, text, marked) =>
+    text === undefined ? undefined : engines[marked ?? 'text'].compile(look(options.written(path, text)))
+  const address = (name: 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'envelopeFrom'): Compiled | undefined =>
+    field([name], fields[name], 'marked')
 
-  const headerField = (name: HeaderField, how: CompileOptions): Compiled | undefined => {
-    const text = fields[name]
-    return text === undefined ? undefined : textEngine.compile(snippet(text, options.elsewhere(name)), how)
-  }
-
-  const from = headerField('from', MARKED)
-  const to = headerField('to', MARKED)
-  const cc = headerField('cc', MARKED)
-  const bcc = headerField('bcc', MARKED)
-  const replyTo = headerField('replyTo', MARKED)
-  const envelopeFrom = headerField('envelopeFrom', MARKED)
-  const subject = headerField('subject', PLAIN) ?? (() => '')
-  const locale = field(fields.locale)
-  const text = options.text === undefined ? undefined : textEngine.compile(options.text, PLAIN)
-  const html =
-    options.html === undefined ? undefined : htmlEngine.compile(preheaded(options.html, fields.preheader, look), MARKUP)
+  const from = address('from')
+  const to = address('to')
+  const cc = address('cc')
+  const bcc = address('bcc')
+  const replyTo = address('replyTo')
+  const envelopeFrom = address('envelopeFrom')
+  const subject = field(['subject'], fields.subject) ?? (() => '')
+  const locale = field(['locale'], fields.locale)
+  const text = options.text === undefined ? undefined : engines[options.text.engine].compile(options.text.snippet)
+  const html = options.html === undefined ? undefined : engines.html.compile(preheaded(options.html, options))
   const headers = [
-    ...HEADER_FIELDS.flatMap(([key, name]) => (fields[key] === undefined ? [] : [[name, field(fields[key])] as const])),
-    ...Object.entries(fields.headers ?? {}).map(([name, value]) => [name, field(value)] as const),
-  ]
-  const attachments = (fields.attachments ?? []).map((one) => attachmentRenderer(one, options, field))
+    ...HEADER_FIELDS.map(([key, name]) => [name, field([key], fields[key])] as const),
+    ...Object.entries(fields.headers ?? {}).map(([name, value]) => [name, field(['headers', name], value)] as const),
+  ].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
+  const attachments = (fields.attachments ?? []).map((one, index) => attachmentRenderer(one, index, options, field))
   const calendar = calendarRenderer(fields.calendar, field)
   const tables = fields.tables ?? {}
+  const localeWritten = options.written(['locale'], fields.locale ?? '')
 
-  return (row, context) => {
+  const render: Template['render'] = (given, context) => {
+    const row = cellsOf(given)
     const images: HelperData['images'] = []
     let helpers: HelperData = {
       locale: context.locale ?? options.locale,
@@ -100,13 +108,13 @@ export function createRenderer(options: RendererOptions): Template['render'] {
     let data = { merge, helpers }
     if (locale !== undefined) {
       const chosen = locale(row, data).trim()
-      if (chosen !== '') helpers = { ...helpers, locale: checkedLocale(chosen, origin) }
+      if (chosen !== '') helpers = { ...helpers, locale: checkedLocale(chosen, localeWritten) }
       data = { merge, helpers }
     }
     const rendered: Mutable<Rendered> = {
       from: from?.(row, data) ?? '',
       subject: subject(row, data),
-      headers: headers.length === 0 ? NONE : headers.map(([name, value]) => [name, value?.(row, data) ?? ''] as const),
+      headers: headers.length === 0 ? NONE : headers.map(([name, value]) => [name, value(row, data)] as const),
       attachments:
         attachments.length === 0
           ? NONE
@@ -130,6 +138,16 @@ export function createRenderer(options: RendererOptions): Template['render'] {
       rendered.inline = [...inline, ...images.map((image) => ({ kind: 'content', ...image }) as const)]
     return rendered
   }
+  const { foreignCode } = options
+  if (foreignCode.length === 0) return render
+  const late = (): DataError =>
+    failure(
+      { file: foreignCode.join(', '), lineOffset: 0 },
+      'endless-helper',
+      'a helper does not come to an end',
+      'A row has a second. Look for a loop that never ends.',
+    )
+  return (row, context) => withinLimit(() => render(row, context), late)
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -137,40 +155,43 @@ const NONE: readonly never[] = []
 
 const locales = new Set<string>()
 
-function checkedLocale(tag: string, origin: Origin): string {
+function checkedLocale(tag: string, written: Snippet): string {
   if (locales.has(tag)) return tag
   try {
-    const [canonical = tag] = Intl.getCanonicalLocales(tag.replace('_', '-'))
-    if (canonical === tag) locales.add(tag)
+    const [canonical = tag] = Intl.getCanonicalLocales(tag.replaceAll('_', '-'))
+    if (canonical === tag && locales.size < 1_000) locales.add(tag)
     return canonical
   } catch {
     const message = `'${tag.slice(0, 40)}' is no language tag`
-    throw new DataError(message, {
-      problems: [
-        { severity: 'error', code: 'bad-locale', message, file: origin.file, hint: 'Write en, de-AT, pt-BR ...' },
-      ],
+    throw failure(written, 'bad-locale', message, 'Write en, de-AT, pt-BR ...', {
+      line: 1,
+      column: written.text.indexOf('{{'),
     })
   }
 }
 
-function preheaded(html: Snippet, preheader: string | undefined, look: (snippet: Snippet) => Snippet): Snippet {
-  if (preheader === undefined) return html
-  look({ ...html, text: preheader })
-  return { ...html, text: withPreheader(html.text, preheader) }
+function preheaded(html: Snippet, { fields, look, written }: RendererOptions): Snippet {
+  if (fields.preheader === undefined) return html
+  const preheader = look(written(['preheader'], fields.preheader))
+  const madeOf = [...(html.madeOf ?? [html]), ...(preheader.madeOf ?? [])]
+  return { ...html, text: withPreheader(html.text, preheader.text), madeOf }
 }
 
 function attachmentRenderer(
   one: NonNullable<MessageFields['attachments']>[number],
+  index: number,
   options: RendererOptions,
-  field: (text: string | undefined, how?: CompileOptions) => Compiled | undefined,
+  field: Field,
 ): AttachmentRenderer {
-  const when = 'when' in one ? field(one.when) : undefined
+  const { engines, look } = options
+  const at = (key: string): readonly (string | number)[] => ['attachments', index, key]
+  const when = 'when' in one ? field(at('when'), one.when) : undefined
   const wanted = (row: RowData, data: Readonly<Record<string, unknown>>): boolean =>
-    when === undefined || !/^\s*(|false|no|0)\s*$/i.test(when(row, data))
+    when === undefined || readYes(when(row, data))
   if ('path' in one) {
     // Marked as addresses are: a star in a row's value is a star, not a pattern that fits other people's files.
-    const path = field(one.path, MARKED)
-    const name = 'name' in one ? field(one.name) : undefined
+    const path = field(at('path'), one.path, 'marked')
+    const name = 'name' in one ? field(at('name'), one.name) : undefined
     const more = {
       ...('type' in one && one.type !== undefined ? { type: one.type } : {}),
       ...('optional' in one && one.optional ? { optional: true } : {}),
@@ -182,16 +203,16 @@ function attachmentRenderer(
       return { kind: 'file', path: where, ...(name === undefined ? {} : { name: name(row, data) }), ...more }
     }
   }
-  const name = field(one.name)
+  const name = field(at('name'), one.name)
   if ('pdf' in one) {
     // Marked too: a value is text in the document, whatever it would mean in Markdown.
-    const source = options.textEngine.compile(options.look(options.attachmentTemplate(one.pdf)), MARKED)
+    const source = engines.marked.compile(look(options.attachmentTemplate(one.pdf)))
     return (row, data) =>
       wanted(row, data) ? { kind: 'pdf', name: name?.(row, data) ?? '', source: source(row, data) } : undefined
   }
-  const snippet = options.look(options.attachmentTemplate(one.template))
+  const snippet = look(options.attachmentTemplate(one.template))
   const isHtml = /html/.test(one.type ?? '') || /\.html?$/i.test(one.name)
-  const content = (isHtml ? options.htmlEngine : options.textEngine).compile(snippet, isHtml ? MARKUP : PLAIN)
+  const content = engines[isHtml ? 'html' : 'text'].compile(snippet)
   const { type } = one
   return (row, data) =>
     wanted(row, data)
@@ -206,11 +227,12 @@ function attachmentRenderer(
 
 function calendarRenderer(
   calendar: MessageFields['calendar'],
-  field: (text: string | undefined, how?: CompileOptions) => Compiled | undefined,
+  field: Field,
 ): ((row: RowData, data: Readonly<Record<string, unknown>>) => RenderedCalendar) | undefined {
   if (calendar === undefined) return undefined
   const entries = Object.entries(calendar).flatMap(([key, value]) => {
-    const compiled = field(value, key === 'organizer' || key === 'attendee' ? MARKED : PLAIN)
+    const isAddress = key === 'organizer' || key === 'attendee'
+    const compiled = field(['calendar', key], value, isAddress ? 'marked' : undefined)
     return compiled === undefined ? [] : [[key, compiled] as const]
   })
   return (row, data) =>

@@ -1,0 +1,95 @@
+/**
+ * Rewrites the tree of a template before it is compiled: columns before helpers of their name, values through a helper of
+ * ours, misspelt names found. Owns these rewritings; compiles nothing.
+ */
+
+/** Helpers of Handlebars itself whose block form without a value is a mistake to be told as one. */
+const BLOCKS = new Set(['if', 'unless', 'each', 'with'])
+
+export interface RewriteOptions {
+  /** Helpers that do nothing without a value: `{{date}}` alone means a column of that name. */
+  readonly needValue: ReadonlySet<string>
+  /** Helpers whose values must be there, as those of `{{name}}` must. */
+  readonly strict: ReadonlySet<string>
+  /** Helpers that may stand alone: the project's own. */
+  readonly alone: ReadonlySet<string>
+  /** Every value that is put out goes through this helper. */
+  readonly through?: string
+  /** Values put out as they are, `{{{name}}}`, go through this one. */
+  readonly throughRaw?: string
+}
+
+export function rewrite(program: hbs.AST.Program | undefined, options: RewriteOptions): void {
+  for (const statement of program?.body ?? []) rewriteStatement(statement, options)
+}
+
+function rewriteStatement(statement: hbs.AST.Statement, options: RewriteOptions): void {
+  switch (statement.type) {
+    case 'MustacheStatement': {
+      const mustache = statement as hbs.AST.MustacheStatement
+      columnFirst(mustache, options.needValue)
+      strictValues(mustache, options.strict)
+      const helper = options.through ?? (mustache.escaped ? undefined : options.throughRaw)
+      if (helper !== undefined) passThrough(mustache, helper, options.alone)
+      return
+    }
+    case 'BlockStatement':
+    case 'DecoratorBlock':
+    case 'PartialBlockStatement': {
+      const block = statement as hbs.AST.BlockStatement
+      if (statement.type === 'BlockStatement') {
+        if (!BLOCKS.has(pathOf(block.path)?.original ?? '')) columnFirst(block, options.needValue)
+        strictValues(block, options.strict)
+      }
+      rewrite(block.program, options)
+      rewrite(block.inverse, options)
+      return
+    }
+    default:
+  }
+}
+
+interface Call {
+  path: hbs.AST.Expression
+  params: hbs.AST.Expression[]
+  hash: hbs.AST.Hash
+}
+
+function columnFirst(call: Call, needValue: ReadonlySet<string>): void {
+  const path = pathOf(call.path)
+  if (path === undefined || call.params.length > 0 || (call.hash?.pairs.length ?? 0) > 0) return
+  if (path.data || path.depth > 0 || path.parts.length !== 1 || !needValue.has(path.original)) return
+  // As if written {{./name}}: Handlebars looks for no helper then.
+  path.original = `./${path.original}`
+}
+
+/** Handlebars lets a helper have a name that is not there as `undefined`; a misspelt price would be an empty one. */
+function strictValues(call: Call, strict: ReadonlySet<string>): void {
+  const isStrict = strict.has(pathOf(call.path)?.original ?? '')
+  for (const value of call.params) {
+    if (value.type === 'SubExpression') strictValues(value as hbs.AST.SubExpression, strict)
+    else if (isStrict) markStrict(value)
+  }
+}
+
+function markStrict(value: hbs.AST.Expression): void {
+  const path = pathOf(value) as (hbs.AST.PathExpression & { strict?: boolean }) | undefined
+  if (path !== undefined) path.strict = true
+}
+
+/** `{{x}}` to `{{helper x}}`, and `{{f x}}` to `{{helper (f x)}}`. */
+function passThrough(mustache: hbs.AST.MustacheStatement, helper: string, alone: ReadonlySet<string>): void {
+  const { path, params, hash, loc } = mustache
+  const isCall = params.length > 0 || (hash?.pairs.length ?? 0) > 0 || alone.has(pathOf(path)?.original ?? '')
+  if (!isCall) markStrict(path)
+  const value = isCall ? { type: 'SubExpression', path, params, hash, loc } : path
+  const name = { type: 'PathExpression', data: false, depth: 0, parts: [helper], original: helper, loc }
+  mustache.path = name as unknown as hbs.AST.PathExpression
+  mustache.params = [value as hbs.AST.Expression]
+  mustache.hash = undefined as unknown as hbs.AST.Hash
+  mustache.escaped = false
+}
+
+export function pathOf(expression: hbs.AST.Expression | undefined): hbs.AST.PathExpression | undefined {
+  return expression?.type === 'PathExpression' ? (expression as hbs.AST.PathExpression) : undefined
+}
