@@ -10,6 +10,7 @@ import { gmailKey, normalizeAddress, parseAddressList, parseRecipient } from '..
 import { type AttachmentStore, createAttachmentStore, type FileFacts } from '../message/attachment.ts'
 import { createComposer } from '../message/compose.ts'
 import type { Identity, Message } from '../message/message.ts'
+import { returnPathOf } from '../return-path.ts'
 import type { Row, RowData } from '../source/source.ts'
 import type { RenderContext, Rendered, Template } from '../template/template.ts'
 import { restoreRow, storeRow } from './row-data.ts'
@@ -83,7 +84,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
 
   function identityOf(rendered: Rendered, key: string, occurrence: number, address: string, date: Date): Identity {
     const { url, mailto } = waysOut(address)
-    const local = hash('sha256', `${campaign.token}\n${occurrence}\n${key}`, 'base64url').slice(0, 27)
+    const local = hash('sha256', `${campaign.token}\n${occurrence}\n${key}`, 'hex').slice(0, 32)
     return {
       messageId: `<${local}@${domainOf(rendered.from)}>`,
       date,
@@ -143,6 +144,13 @@ export function createPreparer(options: PreparerOptions): Preparer {
     return { key: address === '' ? '' : personOf(address), address }
   }
 
+  /** Each message with a return path of its own, where the project wants it and the template says no other. */
+  function returned(rendered: Rendered, { messageId }: Identity): Rendered {
+    const { returnPath } = settings.bounces
+    if (returnPath === undefined || rendered.envelopeFrom !== undefined) return rendered
+    return { ...rendered, envelopeFrom: returnPathOf(returnPath, messageId) }
+  }
+
   /** What was planned is sent: the variant that a row fell to is kept with it. */
   function plannedTemplate({ variant }: DueRow): Template {
     if (variant === undefined) return template
@@ -163,7 +171,8 @@ export function createPreparer(options: PreparerOptions): Preparer {
       )
       const address = addressOf(row.data, rendered)
       const key = keyOf(row.data, address)
-      checker.compose(rendered, identityOf(rendered, key, 1, address, now))
+      const identity = identityOf(rendered, key, 1, address, now)
+      checker.compose(returned(rendered, identity), identity)
       const finish = (files: readonly FileFacts[]): Prepared => ({
         key,
         address,
@@ -180,7 +189,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const { cells, files } = restoreRow(due.data)
       const rendered = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
       const identity = identityOf(rendered, due.key, due.occurrence, due.address, date)
-      const compose = (): Message | Promise<Message> => composer.compose(rendered, identity)
+      const compose = (): Message | Promise<Message> => composer.compose(returned(rendered, identity), identity)
       const composed = files === undefined ? compose() : unchanged(rendered, files).then(compose)
       if (test === undefined) return composed
       return composed instanceof Promise ? composed.then((message) => sentTo(test, message)) : sentTo(test, composed)

@@ -468,6 +468,7 @@ function planHash(template: Template, split: Split | undefined, settings: Settin
       timeZone,
       unsubscribe?.url,
       unsubscribe?.mailto,
+      settings.bounces.returnPath,
     ]),
     'hex',
   )

@@ -1,4 +1,5 @@
 /** All commands, in the order of the help. A new command is a new file and a line here. */
+import { bounces } from './bounces.ts'
 import { cancel } from './cancel.ts'
 import { check } from './check.ts'
 import type { Command } from './command.ts'
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   report,
   suppress,
+  bounces,
   forget,
   prune,
   login,

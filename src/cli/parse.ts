@@ -63,15 +63,19 @@ export async function parseCommandLine(
       describe: command.describe,
       builder: (builder) => declare(builder, command),
       handler: (values) => {
-        chosen = { command, values }
+        chosen = { command, values: withDashes(values) }
       },
     })
   }
   parser.completion('completion', 'Print a completion script for your shell', withoutLetters)
   try {
-    await parser.parse([...words], {}, (_error, _values, output) => {
-      text = output
-    })
+    await parser.parse(
+      words.map((word) => (word === '-' ? DASH : word)),
+      {},
+      (_error, _values, output) => {
+        text = output
+      },
+    )
   } catch (error) {
     throw usageError(error, commands)
   }
@@ -86,6 +90,15 @@ export async function parseCommandLine(
   throw new UsageError(argv.length === 0 ? 'there is no command' : `there is no command before ${argv[0]}`, {
     hint: 'mailmerge --help lists the commands. mailmerge init makes a project to try.',
   })
+}
+
+/** Stands for a `-` among the words, which yargs loses from a list of positionals. */
+const DASH = '\uE000-'
+
+function withDashes(values: Record<string, unknown>): Record<string, unknown> {
+  const restored = (value: unknown): unknown =>
+    value === DASH ? '-' : Array.isArray(value) ? value.map(restored) : value
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, restored(value)]))
 }
 
 /** Letters would be offered as `--t`, which is no option. */

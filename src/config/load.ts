@@ -9,6 +9,7 @@ import { oauthProviders } from '../oauth/provider.ts'
 import { DURATION_HINT, readDuration } from './duration.ts'
 import { configFromEnvironment } from './environment.ts'
 import { findConfig, readConfig, readDotEnv } from './file.ts'
+import { bounceSettings, imapSettings } from './imap.ts'
 import type { Provider } from './providers.ts'
 import { RATE_HINT, readRate } from './rate.ts'
 import type { Config } from './schema.ts'
@@ -99,6 +100,8 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('lateBy', lateBy(flags.late, config.lateBy)),
     ...optional('locale', config.locale),
     ...optional('timeZone', flags.tz ?? config.timeZone),
+    ...optional('imap', config.imap === undefined ? undefined : imapSettings(config.imap, root)),
+    bounces: bounceSettings(config.bounces),
     ...(config.unsubscribe === undefined ? {} : { unsubscribe: unsubscribeSettings(config.unsubscribe) }),
   }
 }
@@ -116,6 +119,8 @@ function merged(file: Config, environment: Config): Config {
     ...optional('perDomain', group(file.perDomain, environment.perDomain)),
     ...optional('unsubscribe', group(file.unsubscribe, environment.unsubscribe)),
     ...optional('oauth2', clients(file.oauth2, environment.oauth2)),
+    ...optional('imap', group(file.imap, environment.imap)),
+    ...optional('bounces', group(file.bounces, environment.bounces)),
   }
 }
 

@@ -1,5 +1,6 @@
 /** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `wrong.ts`. */
 import { z } from 'zod'
+import { isReturnPath } from '../return-path.ts'
 import { isLoopbackAddress, isSafeEndpoint } from './addresses.ts'
 import { DURATION_HINT, readDuration } from './duration.ts'
 import { RATE_HINT, readRate } from './rate.ts'
@@ -133,6 +134,44 @@ const dkimKey = z.strictObject({
   key: path.describe('PEM file of a private key, RSA or Ed25519'),
 })
 
+const imap = z
+  .strictObject({
+    host: word.describe('Server of the mailbox').optional(),
+    port: z.number().int().min(1).max(65_535).describe('Default 993; 143 with security: starttls').optional(),
+    security: z
+      .enum(['tls', 'starttls', 'none'])
+      .describe('tls from the first octet (default), starttls required, none for a server on this machine')
+      .optional(),
+    user: text.describe('Name to log in with').optional(),
+    password: text.describe('Better as MAILMERGE_IMAP_PASSWORD in the environment or .env').optional(),
+    passwordCommand: text.describe('A command line whose first line of output is the password').optional(),
+    verifyCertificate: z.boolean().describe('Refuse certificates that cannot be trusted; default true').optional(),
+    ca: path.describe('PEM file of a private certificate authority').optional(),
+  })
+  .describe('The mailbox that bounces and answers come to')
+
+const bounces = z
+  .strictObject({
+    returnPath: z
+      .string()
+      .refine(isReturnPath, 'must be an address with one * in its local part, such as bounces+*@example.org')
+      .describe('Return path of each message, with * for its token: bounces+*@example.org')
+      .optional(),
+    mailbox: text.describe('Folder that is read; default INBOX').optional(),
+    done: z
+      .union([z.enum(['keep', 'seen', 'delete']), z.strictObject({ move: text })])
+      .describe('What becomes of what was taken in: keep, seen (default), delete, or move: FOLDER')
+      .optional(),
+    softLimit: z
+      .number()
+      .int()
+      .min(0)
+      .describe('Soft bounces that suppress an address; default 5, 0 for never')
+      .optional(),
+    softDays: z.number().int().min(1).describe('Days that soft bounces count; default 30').optional(),
+  })
+  .describe('What is done with what comes back')
+
 const variant = z.strictObject({
   share: z.number().positive().default(1).describe('Weight beside the other variants; default 1'),
   subject: text.describe('Subject instead of the one of the template').optional(),
@@ -214,6 +253,8 @@ export const configSchema = z
       .optional(),
     locale: text.describe('Language of dates and numbers: en-GB, fr ...').optional(),
     timeZone: text.describe('Zone of dates: Europe/Paris ...').optional(),
+    imap: imap.optional(),
+    bounces: bounces.optional(),
     unsubscribe: z
       .strictObject({
         url: z

@@ -113,6 +113,29 @@ export interface DkimKey {
   readonly key: string
 }
 
+/** A mailbox read and written over IMAP. */
+export interface ImapSettings {
+  readonly host: string
+  readonly port: number
+  /** `tls` from the first octet, `starttls` required, `none` only for this machine. */
+  readonly security: 'tls' | 'starttls' | 'none'
+  readonly user: string
+  readonly password: () => Promise<Secret>
+  readonly verifyCertificate: boolean
+  readonly ca?: string
+}
+
+export interface BounceSettings {
+  /** Return path with a `*` for the token of each message. */
+  readonly returnPath?: string
+  /** Folder of the IMAP account. */
+  readonly mailbox: string
+  /** What becomes of a report that was taken in: left as it is, marked as read, deleted, or moved to a folder. */
+  readonly done: 'keep' | 'seen' | 'delete' | { readonly move: string }
+  readonly softLimit: number
+  readonly softDays: number
+}
+
 export interface Settings {
   /** The project: folder of mailmerge.yaml, or the working directory. Paths of templates and attachments start here. */
   readonly root: string
@@ -146,6 +169,8 @@ export interface Settings {
   readonly dkim: readonly DkimKey[]
   /** How late a run with an hour may begin, in milliseconds; infinite when late is right. */
   readonly lateBy?: number
+  readonly imap?: ImapSettings
+  readonly bounces: BounceSettings
   readonly locale?: string
   readonly timeZone?: string
   /** Base address of the unsubscribe endpoint, and the mailbox for the mailto form. */

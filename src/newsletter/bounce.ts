@@ -23,12 +23,23 @@ export interface Report {
   readonly messageId?: string
   /** Where the report was sent to: a variable envelope return path is recognised by it. */
   readonly deliveredTo: readonly string[]
+  /** What stands behind the word in the subject of an unsubscribe mail. */
+  readonly unsubscribeToken?: string
 }
+
+const ID = /<[^<>\s]{3,250}>/g
 
 const REPORT_SENDER =
   /mailer-?daemon|postmaster|mail delivery (sub)?system|mdaemon|delivery[- ]?(status|notification|agent)|system administrator|^<>$|bounce|mail ?deliver|symantec|no-?reply.*deliver/i
 const REPORT_SUBJECT =
   /undeliver|return(ed|ing) (mail|message|to)|deliver(y|ed|able)?[ :-].*(fail|status|error|problem|report|notification|delay|temporar|incomplete)|fail(ure|ed)?[ :-].*(notice|deliver|notification)|not (be )?delivered|delivery (has )?failed|mail(er)? (system )?(error|failure)|non[- ]?(remis|deliver)|unzustellbar|mail delivery|could not (be|send)|postmaster notify|rejected|warning: (could|message)|unknown (user|recipient)|message delayed|action required|no longer|undelivered|not member|notification d'[eé]tat|failure notice/i
+
+/** Message-IDs that a message answers (RFC 5322 section 3.6.4), the nearest first. */
+export function repliedTo(octets: Uint8Array): readonly string[] {
+  const message = readMime(octets)
+  const named = `${headerOf(message, 'in-reply-to')} ${(headerOf(message, 'references').match(ID) ?? []).reverse().join(' ')}`
+  return [...new Set(named.match(ID) ?? [])].slice(0, 50)
+}
 
 /** Reads one message. An ordinary mail gives an empty list. Never throws; costs no more than its first two megabytes. */
 export function readReports(octets: Uint8Array): readonly Report[] {
@@ -90,7 +101,11 @@ function automaticAnswer(message: MimePart, parts: readonly MimePart[]): Bare | 
   const from = addressesIn(headerOf(message, 'from'))[0] ?? ''
   const subject = decodeWords(headerOf(message, 'subject')).trim()
   if (/^(re: *)?(unsubscribe|abmelden|d[ée]sabonn\w*|desuscribir\w*|darse de baja|remove( me)?)\b/i.test(subject)) {
-    return { kind: 'unsubscribe', address: from, reason: 'asked to be unsubscribed' }
+    const token = /^\S+\s+([\w-]{20,})$/.exec(subject.replace(/^(re|aw|sv): */i, ''))?.[1]
+    return {
+      ...{ kind: 'unsubscribe', address: from, reason: 'asked to be unsubscribed' },
+      ...(token === undefined ? {} : { unsubscribeToken: token }),
+    }
   }
   const submitted = headerOf(message, 'auto-submitted').toLowerCase()
   const marked =

@@ -38,6 +38,7 @@ describe('options', () => {
   })
   test('a value may be the dash for standard input, and digits stay a text', async () => {
     expect((await args('run --data -')).text('data')).toBe('-')
+    expect((await args('bounces a.eml - b.eml')).texts('paths')).toEqual(['a.eml', '-', 'b.eml'])
     expect((await args('run --campaign 2026')).text('campaign')).toBe('2026')
     expect((await args('run --test-to=a@b.example')).text('testTo')).toBe('a@b.example')
   })

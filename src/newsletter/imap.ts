@@ -1,0 +1,160 @@
+/**
+ * Letters of a mailbox over IMAP (RFC 9051), by imapflow. Owns that each is handed out until it was taken in, and only then
+ * marked, moved or deleted; judges none.
+ */
+import { readFileSync } from 'node:fs'
+import { ImapFlow, type ImapFlowOptions } from 'imapflow'
+import type { BounceSettings, ImapSettings } from '../config/settings.ts'
+import { ConfigError, LoginError, UnreachableError } from '../errors.ts'
+import type { FeedbackLedger } from '../ledger/feedback.ts'
+import type { Letter } from './mailbox.ts'
+
+/** Octets of one message that are fetched: no report says anything behind that. */
+const MAX_LETTER = 2_000_000
+const TIMEOUT_MS = 60_000
+
+export interface ImapMailboxOptions {
+  readonly imap: ImapSettings
+  readonly bounces: Pick<BounceSettings, 'mailbox' | 'done'>
+  /** Where it is kept how far the mailbox was read. Without it all is read, and nothing marked. */
+  readonly marks?: FeedbackLedger
+  /** Letters handed out at once. */
+  readonly batch: number
+}
+
+/**
+ * Hands out what came since the last time, in batches, and marks a batch when `take` has taken it in. When it is cut off in
+ * the middle, the next call goes on with the batch that was not taken.
+ * @returns the number of letters.
+ * @throws UnreachableError, LoginError, ConfigError for a folder that is not there.
+ */
+export async function readImap(
+  options: ImapMailboxOptions,
+  take: (letters: readonly Letter[]) => Promise<void>,
+): Promise<number> {
+  return withMailbox(options.imap, async (client) => {
+    const { mailbox } = options.bounces
+    const lock = await openFolder(client, mailbox, options)
+    try {
+      return await readNew(client, options, take)
+    } finally {
+      lock.release()
+    }
+  })
+}
+
+/** Connects, logs in, works and logs out. */
+export async function withMailbox<T>(imap: ImapSettings, work: (client: ImapFlow) => Promise<T>): Promise<T> {
+  const client = new ImapFlow(await clientOptions(imap))
+  // A connection that breaks rejects the command under way; without a listener it would end the program.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+  } catch (error) {
+    client.close()
+    throw connectError(imap, error)
+  }
+  try {
+    const result = await work(client)
+    await client.logout().catch(() => {})
+    return result
+  } catch (error) {
+    client.close()
+    throw lostConnection(imap, error)
+  }
+}
+
+async function clientOptions(imap: ImapSettings): Promise<ImapFlowOptions> {
+  const { host, port, security, user, verifyCertificate, ca } = imap
+  return {
+    host,
+    port,
+    secure: security === 'tls',
+    ...(security === 'starttls' ? { doSTARTTLS: true } : security === 'none' ? { doSTARTTLS: false } : {}),
+    auth: { user, pass: (await imap.password()).reveal() },
+    tls: { rejectUnauthorized: verifyCertificate, ...(ca === undefined ? {} : { ca: readFileSync(ca) }) },
+    logger: false,
+    connectionTimeout: TIMEOUT_MS,
+    greetingTimeout: TIMEOUT_MS,
+    socketTimeout: 5 * TIMEOUT_MS,
+  }
+}
+
+async function openFolder(client: ImapFlow, mailbox: string, { imap }: ImapMailboxOptions) {
+  try {
+    return await client.getMailboxLock(mailbox)
+  } catch (cause) {
+    throw new ConfigError(`the mailbox of ${imap.user} has no folder '${mailbox}'`, {
+      cause,
+      hint: 'Name another one with bounces.mailbox in mailmerge.yaml.',
+    })
+  }
+}
+
+async function readNew(
+  client: ImapFlow,
+  { imap, bounces, marks, batch }: ImapMailboxOptions,
+  take: (letters: readonly Letter[]) => Promise<void>,
+): Promise<number> {
+  const name = `${imap.user}@${imap.host}/${bounces.mailbox}`
+  const validity = client.mailbox === false ? '0' : String(client.mailbox.uidValidity)
+  const before = await marks?.mailboxMark(name)
+  // Other UIDs than before (RFC 9051 section 2.3.1.1): all is read again, and what was taken in is known by its content.
+  const [known, last] = before?.split(':') ?? []
+  const since = known === validity ? Number(last) : 0
+  const found = (await client.search({ uid: `${since + 1}:*` }, { uid: true })) || []
+  // `n:*` always gives the last message, also one before n.
+  const uids = found.filter((uid) => uid > since).sort((a, b) => a - b)
+  for (let at = 0; at < uids.length; at += batch) {
+    const some = uids.slice(at, at + batch)
+    const letters: Letter[] = []
+    for await (const message of client.fetch(some.join(','), { source: { maxLength: MAX_LETTER } }, { uid: true })) {
+      if (message.source !== undefined) letters.push({ file: `${name};UID=${message.uid}`, octets: message.source })
+    }
+    await take(letters)
+    if (marks === undefined) continue
+    await finish(client, some, bounces.done)
+    await marks.setMailboxMark(name, `${validity}:${some.at(-1) ?? since}`)
+  }
+  return uids.length
+}
+
+/** What a person sees in the mailbox afterwards. */
+async function finish(client: ImapFlow, uids: readonly number[], done: BounceSettings['done']): Promise<void> {
+  if (done === 'keep') return
+  const range = uids.join(',')
+  if (done === 'seen') await client.messageFlagsAdd(range, ['\\Seen'], { uid: true })
+  else if (done === 'delete') await client.messageDelete(range, { uid: true })
+  else {
+    // Fails where the folder is there already.
+    await client.mailboxCreate(done.move).catch(() => {})
+    await client.messageMove(range, done.move, { uid: true })
+  }
+}
+
+function connectError({ host, port, user }: ImapSettings, error: unknown): Error {
+  const { authenticationFailed, code, message } = error as {
+    readonly authenticationFailed?: boolean
+    readonly code?: string
+    readonly message?: string
+  }
+  if (authenticationFailed === true) {
+    return new LoginError(`${host} refused the login of ${user}`, {
+      cause: error,
+      hint: 'Check imap.user and MAILMERGE_IMAP_PASSWORD or imap.passwordCommand.',
+    })
+  }
+  return new UnreachableError(`the mailbox at ${host}:${port} cannot be reached: ${code ?? message ?? 'no answer'}`, {
+    cause: error,
+    hint: 'Check imap.host, imap.port and imap.security.',
+  })
+}
+
+/** An error of ours stays as it is; all else is the connection. */
+function lostConnection({ host }: ImapSettings, error: unknown): unknown {
+  if (!(error instanceof Error) || 'exitCode' in error) return error
+  return new UnreachableError(`the mailbox at ${host} went away: ${error.message}`, {
+    cause: error,
+    hint: 'Nothing is lost: what was not taken in is read again the next time.',
+  })
+}
