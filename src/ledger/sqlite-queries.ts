@@ -108,9 +108,20 @@ ORDER BY id`
 
 /**
  * Recipients known before now follow the new plan. Sent and in doubt stay so; failed ones come back when their row
- * changed, skipped ones always; deferred ones keep their turn unless their row changed or asks for a later one.
+ * changed, skipped ones always; deferred ones keep their turn unless their row changed or asks for a later one. The
+ * joins are CROSS, and made before the update, so that each row of the plan finds its recipient by key: the other way
+ * round it is rows times rows.
  */
 export const moveRecipients = `
+WITH n AS MATERIALIZED (
+  SELECT i.recipient AS id, p.id AS plan, p.not_before, p.variant,
+    (o.data IS p.data AND o.address IS p.address) AS same,
+    (r.status = 'skipped' OR (r.status = 'failed' AND (o.data IS NOT p.data OR o.address IS NOT p.address))) AS anew
+  FROM run_row AS p
+    CROSS JOIN identity AS i ON i.campaign = ?3 AND i.key = p.key AND i.occurrence = p.occurrence
+    CROSS JOIN recipient AS r ON r.id = i.recipient
+    LEFT JOIN run_row AS o ON o.id = r.plan
+  WHERE p.id BETWEEN ?1 AND ?2 AND p.skip IS NULL AND p.occurrence > 0 AND i.recipient <> p.id)
 UPDATE recipient SET
   plan = n.plan,
   status = CASE WHEN n.anew THEN 'deferred' ELSE status END,
@@ -125,16 +136,7 @@ UPDATE recipient SET
   smtp_code = CASE WHEN n.anew THEN NULL ELSE smtp_code END,
   enhanced_code = CASE WHEN n.anew THEN NULL ELSE enhanced_code END,
   response = CASE WHEN n.anew THEN NULL ELSE response END
-FROM (
-  SELECT i.recipient AS id, p.id AS plan, p.not_before, p.variant,
-    (o.data IS p.data AND o.address IS p.address) AS same,
-    (r.status = 'skipped' OR (r.status = 'failed' AND (o.data IS NOT p.data OR o.address IS NOT p.address))) AS anew
-  FROM run_row AS p
-    JOIN identity AS i ON i.campaign = ?3 AND i.key = p.key AND i.occurrence = p.occurrence
-    JOIN recipient AS r ON r.id = i.recipient
-    LEFT JOIN run_row AS o ON o.id = r.plan
-  WHERE p.id BETWEEN ?1 AND ?2 AND p.skip IS NULL AND p.occurrence > 0 AND i.recipient <> p.id) AS n
-WHERE recipient.id = n.id`
+FROM n WHERE recipient.id = n.id`
 
 export const planSize = `
 SELECT count(*) AS rows, count(*) FILTER (WHERE skip IS NULL AND occurrence > 0) AS selected
