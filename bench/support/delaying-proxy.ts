@@ -1,0 +1,42 @@
+/** A long wire: a TCP proxy that holds every octet back for a while in each direction, and limits no throughput. */
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface DelayingProxy {
+  readonly port: number
+  close(): void
+}
+
+/** @param oneWay milliseconds in each direction; the connection itself takes one way too. */
+export async function startDelayingProxy(target: number, oneWay: number): Promise<DelayingProxy> {
+  const sockets = new Set<Socket>()
+  const server = createServer({ noDelay: true }, (near) => {
+    sockets.add(near)
+    near.on('close', () => sockets.delete(near))
+    near.on('error', () => {})
+    near.pause()
+    setTimeout(() => {
+      const far = connect({ port: target, host: '127.0.0.1', noDelay: true })
+      far.on('error', () => near.destroy())
+      far.once('connect', () => {
+        delayed(near, far, oneWay)
+        delayed(far, near, oneWay)
+        near.resume()
+      })
+    }, oneWay)
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  return {
+    port: (server.address() as AddressInfo).port,
+    close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+function delayed(from: Socket, to: Socket, oneWay: number): void {
+  // Timers of one length fire in the order in which they were set.
+  from.on('data', (chunk) => setTimeout(() => to.writable && to.write(chunk), oneWay))
+  from.on('end', () => setTimeout(() => to.end(), oneWay))
+  from.on('close', () => setTimeout(() => to.destroy(), oneWay))
+}
