@@ -24,8 +24,8 @@ export interface Postfix extends RealServer {
   mails(): readonly Buffer[]
   /** Waits until so many are delivered. */
   waitFor(count: number): Promise<readonly Buffer[]>
-  /** Stops it, leaves it away for so long, starts it again. */
-  restart(milliseconds: number): Promise<void>
+  /** Stops it in order or at once, leaves it away for so long, starts it again. */
+  restart(milliseconds: number, how: 'stop' | 'abort'): Promise<void>
 }
 
 export interface PostfixOptions {
@@ -77,7 +77,7 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
     [...mainConfig(dir, uid, gid), ...(options.settings ?? [])].join('\n').concat('\n'),
   )
   writeFileSync(path('etc', 'master.cf'), masterConfig(port))
-  const control = (order: 'start' | 'stop'): Promise<unknown> =>
+  const control = (order: 'start' | 'stop' | 'abort'): Promise<unknown> =>
     promisify(execFile)('postfix', ['-c', path('etc'), order], { timeout: 60_000 })
   await control('start')
   await answers(port)
@@ -100,8 +100,8 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
       return mails()
     },
     log: () => (existsSync(path('postfix.log')) ? readFileSync(path('postfix.log'), 'utf8') : ''),
-    async restart(milliseconds) {
-      await control('stop')
+    async restart(milliseconds, how) {
+      await control(how)
       await new Promise((resolve) => setTimeout(resolve, milliseconds))
       await control('start')
     },

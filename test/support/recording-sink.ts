@@ -22,6 +22,8 @@ export interface RecordingSink {
 }
 
 export interface RecordingSinkOptions {
+  /** Default: one that is free. */
+  readonly port?: number
   /** Milliseconds before each reply to the end of a message. */
   readonly delay?: number
   /** Keep whole messages; otherwise only their ids. */
@@ -132,7 +134,7 @@ export async function startRecordingSink(options: RecordingSinkOptions = {}): Pr
     }
   }
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
     port,
