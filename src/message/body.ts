@@ -17,7 +17,10 @@ export const BOUNDARY_MARK = '=_'
 const PLAIN = /^[\t\n\r\u0020-\u007E]*$/
 const LONGEST = 998
 
-/** Encodes a body of text. Line ends of any kind are line breaks; a lone surrogate becomes U+FFFD. */
+/**
+ * Encodes a body of text. Line ends of any kind are line breaks, and the last line gets one where it has none; a lone
+ * surrogate becomes U+FFFD.
+ */
 export function encodeText(text: string): EncodedBody {
   const lines = text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text
   if (PLAIN.test(lines) && isSafe(lines)) {
@@ -26,21 +29,24 @@ export function encodeText(text: string): EncodedBody {
   }
   const octets = Buffer.from(lines.toWellFormed(), 'utf8')
   let special = 0
-  for (const octet of octets) if ((octet < 32 && octet !== 10 && octet !== 9) || octet > 126 || octet === 61) special++
+  for (let at = 0; at < octets.length; at++) if (AS_IT_IS[octets[at] ?? 0] === 0) special++
   // A special octet costs two more in quoted-printable, and every octet a third more in base64.
   if (special * 2 + octets.length / 38 > octets.length * 0.37 && special > 10) {
-    return {
-      encoding: 'base64',
-      content: encodeOctets(Buffer.from(lines.toWellFormed().replaceAll('\n', '\r\n'), 'utf8')),
-    }
+    const content = encodeOctets(Buffer.from(lines.toWellFormed().replaceAll('\n', '\r\n'), 'utf8')).toString('latin1')
+    return { encoding: 'base64', content }
   }
   return { encoding: 'quoted-printable', content: quotedPrintable(octets) }
 }
 
-/** True when plain text may go as it is. */
+/** True when plain text may go as it is: no long line, and nothing that a mailbox or a server would take for its own. */
 function isSafe(text: string): boolean {
   if (text.includes(BOUNDARY_MARK) || text.startsWith('.') || text.includes('\n.')) return false
   if (text.startsWith('From ') || text.includes('\nFrom ')) return false
+  return hasShortLines(text)
+}
+
+/** True when no line, between line feeds, is longer than a line may be. */
+export function hasShortLines(text: string): boolean {
   let start = 0
   for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
     if (end - start > LONGEST) return false
@@ -50,13 +56,20 @@ function isSafe(text: string): boolean {
 }
 
 const HEX = Buffer.from('0123456789ABCDEF')
+const SPACE = 2
+/** 1 for octets that quoted-printable leaves alone, SPACE for those that it leaves within a line, 0 for all others. */
+const AS_IT_IS = Uint8Array.from({ length: 256 }, (_, octet) => {
+  if (octet === 9 || octet === 32) return SPACE
+  return octet === 10 || (octet > 32 && octet < 127 && octet !== 61) ? 1 : 0
+})
 
 /** Quoted-printable of octets in which LF is a line break. Lines are at most 76 octets with their soft break. */
 function quotedPrintable(octets: Buffer): string {
-  const out = Buffer.allocUnsafe(octets.length * 3 + Math.ceil(octets.length / 20) * 3 + 16)
+  const { length } = octets
+  const out = Buffer.allocUnsafe(length * 3 + Math.ceil(length / 20) * 3 + 16)
   let size = 0
   let column = 0
-  for (let at = 0; at < octets.length; at++) {
+  for (let at = 0; at < length; at++) {
     const octet = octets[at] ?? 0
     if (octet === 10) {
       out[size++] = 13
@@ -64,12 +77,11 @@ function quotedPrintable(octets: Buffer): string {
       column = 0
       continue
     }
-    const next = octets[at + 1]
-    const lineEnds = next === 10 || next === undefined
+    const lineEnds = at + 1 === length || octets[at + 1] === 10
+    const kind = AS_IT_IS[octet]
     // At a line's end white space is encoded; at its start a dot, and the F of 'From ', which mailboxes would mangle.
     const plain =
-      (octet > 32 && octet < 127 && octet !== 61 && !(column === 0 && (octet === 46 || isFrom(octets, at)))) ||
-      ((octet === 32 || octet === 9) && !lineEnds)
+      kind === SPACE ? !lineEnds : kind === 1 && (column > 0 || (octet !== 46 && (octet !== 70 || !isFrom(octets, at))))
     const width = plain ? 1 : 3
     if (column + width > (lineEnds ? 76 : 75)) {
       out[size++] = 61
@@ -92,21 +104,25 @@ function quotedPrintable(octets: Buffer): string {
   return text.endsWith('\r\n') ? text : `${text}\r\n`
 }
 
+const FROM = Buffer.from('From ')
+
 function isFrom(octets: Buffer, at: number): boolean {
-  return (
-    octets[at] === 70 &&
-    octets[at + 1] === 114 &&
-    octets[at + 2] === 111 &&
-    octets[at + 3] === 109 &&
-    octets[at + 4] === 32
-  )
+  return octets.subarray(at, at + FROM.length).equals(FROM)
 }
 
-/** Octets in base64, 76 a line. */
-export function encodeOctets(octets: Uint8Array): string {
-  const buffer = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
-  const lines: string[] = []
-  // 57 octets make one line of 76; many lines are encoded in one go and cut.
-  for (let at = 0; at < buffer.length; at += 57) lines.push(buffer.toString('base64', at, at + 57))
-  return `${lines.join('\r\n')}\r\n`
+/** Octets in base64, 76 a line, each line with its CRLF. */
+export function encodeOctets(octets: Uint8Array): Buffer {
+  const flat = Buffer.from(asBuffer(octets).toString('base64'), 'latin1')
+  const out = Buffer.allocUnsafe(flat.length + 2 * Math.max(1, Math.ceil(flat.length / 76)))
+  let size = 0
+  for (let at = 0; at < flat.length || at === 0; at += 76) {
+    size += flat.copy(out, size, at, Math.min(at + 76, flat.length))
+    out[size++] = 13
+    out[size++] = 10
+  }
+  return out
+}
+
+function asBuffer(octets: Uint8Array): Buffer {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
 }

@@ -139,8 +139,9 @@ function zoneOf(zone: string): string {
   }
 }
 
-function shown(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ').slice(0, 60)
+/** A text that can be shown: short, and without what a terminal would obey. */
+export function shown(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, ' ').slice(0, 60)
 }
 
 /** The error for a field of `calendar:`. */

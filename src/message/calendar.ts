@@ -6,7 +6,7 @@ import ICAL from 'ical.js'
 import type { RenderedCalendar } from '../template/template.ts'
 import { wallTimeOf } from '../zone.ts'
 import { type Mailbox, parseAddressList } from './address.ts'
-import { type EventTime, readDuration, readEventTime, wrong } from './calendar-time.ts'
+import { type EventTime, readDuration, readEventTime, shown, wrong } from './calendar-time.ts'
 import { calendarZone } from './calendar-zone.ts'
 
 export interface CalendarPart {
@@ -39,8 +39,7 @@ const FLOATING = ICAL.Timezone.localTimezone
  */
 export function buildCalendar(calendar: RenderedCalendar, context: CalendarContext): CalendarPart {
   const method = calendar.method.trim().toUpperCase() || 'REQUEST'
-  if (!METHODS.has(method))
-    throw wrong('method', `'${calendar.method.slice(0, 40)}' is none of request, cancel, publish`)
+  if (!METHODS.has(method)) throw wrong('method', `'${shown(calendar.method)}' is none of request, cancel, publish`)
   const time = timeOf(calendar)
   const { uid, sequence } = identityOf(calendar, context, method)
   const summary = line('summary', calendar.summary)
@@ -91,7 +90,7 @@ function identityOf(
   if (Buffer.byteLength(given) > 255) throw wrong('uid', 'it is longer than 255 octets')
   const written = calendar.sequence?.trim()
   if (written && !/^\d{1,9}$/.test(written))
-    throw wrong('sequence', `'${written.slice(0, 40)}' is no whole number; raise it by one with each update`)
+    throw wrong('sequence', `'${shown(written)}' is no whole number; raise it by one with each update`)
   const sequence = Number(written || (method === 'CANCEL' ? 1 : 0))
   if (given === '' && method === 'CANCEL')
     throw wrong(
@@ -150,7 +149,7 @@ function addText(event: ICAL.Component, name: string, text: string): void {
 function addUrl(event: ICAL.Component, text: string | undefined): void {
   if (!text) return
   if (!/^https?:\/\/\S+$/i.test(text) || !URL.canParse(text))
-    throw wrong('url', `'${text.slice(0, 60)}' is no web address; it begins with https://`)
+    throw wrong('url', `'${shown(text)}' is no web address; it begins with https://`)
   event.addPropertyWithValue('url', new URL(text).href)
 }
 

@@ -1,18 +1,19 @@
 /**
  * Rendered content to the octets of a message. Owns the shape of the whole (RFC 5322, RFC 2045 to 2049, RFC 2387): which
- * parts there are, in which order, and which header fields. What does not depend on the row is made once.
+ * parts there are, in which order, and the fields that every message has. What does not depend on the row is made once.
  */
-
 import type { DkimKey } from '../config/settings.ts'
-import { DataError } from '../errors.ts'
 import { HOLE_OPEN, type Rendered } from '../template/template.ts'
 import { type Mailbox, parseAddressList, unmarked } from './address.ts'
+import { judgeAddress } from './address-judge.ts'
 import type { AttachmentStore } from './attachment.ts'
-import { BOUNDARY_MARK, encodeOctets, encodeText } from './body.ts'
+import { BOUNDARY_MARK } from './body.ts'
 import { buildCalendar, type CalendarPart } from './calendar.ts'
 import { createSigner, type DkimSigner } from './dkim.ts'
-import { addressField, fileNameParameter, headerText, messageDate, structured, unstructured } from './header.ts'
+import { furtherFields } from './fields.ts'
+import { addressField, headerFault, headerText, messageDate, structured, unstructured } from './header.ts'
 import type { Composer, Identity, Message } from './message.ts'
+import { calendarEntity, calendarFile, type Entity, fileEntity, multipart, textEntity } from './mime.ts'
 import type { LoadedPart } from './part.ts'
 
 export interface ComposerOptions {
@@ -24,125 +25,91 @@ export interface ComposerOptions {
   readonly root: string
 }
 
-/** Fields that the composer writes itself; a template that sets one means something else. */
-const OWNED = new Set(
-  [
-    'date',
-    'message-id',
-    'mime-version',
-    'from',
-    'sender',
-    'to',
-    'cc',
-    'bcc',
-    'reply-to',
-    'subject',
-    'return-path',
-    'received',
-    'dkim-signature',
-  ].concat([
-    'content-type',
-    'content-transfer-encoding',
-    'content-disposition',
-    'content-id',
-    'resent-from',
-    'resent-to',
-    'resent-date',
-    'resent-message-id',
-  ]),
-)
-/** Fields whose value has a grammar of its own and must not become encoded words. */
-const STRUCTURED =
-  /^(list-|references$|in-reply-to$|auto-submitted$|precedence$|feedback-id$|importance$|x-priority$|disposition-notification-to$|return-receipt-to$|resent-)/
+/** A message with its fields as text beside it, for who signs them. */
+interface Composed {
+  readonly message: Message
+  /** All fields, each with its CRLF, without the empty line. */
+  readonly fields: string
+  readonly body: readonly Uint8Array[]
+}
 
+/**
+ * A composer for one campaign.
+ * @throws ConfigError when a DKIM key is none.
+ */
 export function createComposer(options: ComposerOptions): Composer {
   const { attachments } = options
-  const seed = options.boundarySeed.replace(/[^A-Za-z0-9]/g, '').slice(0, 24)
+  const seed = options.boundarySeed.replace(/[^A-Za-z0-9]/g, '').slice(0, 32)
   const boundary = (level: string): string => `${BOUNDARY_MARK}${level}_${seed}`
   const signer: DkimSigner | undefined =
     options.dkim === undefined || options.dkim.length === 0 ? undefined : createSigner(options.dkim, options.root)
-  const shared = new WeakMap<LoadedPart, Buffer>()
-  const fields = new FieldCache()
-
-  /** A part with its own header, ready to stand between boundaries. Shared ones are made once. */
-  function partOctets(part: LoadedPart): Buffer {
-    const known = shared.get(part)
-    if (known !== undefined) return known
-    const octets = Buffer.from(attachmentPart(part), 'latin1')
-    if (part.shared) shared.set(part, octets)
-    return octets
-  }
+  const shared = new WeakMap<LoadedPart, Entity>()
+  const lists = new AddressFields()
 
   function assemble(rendered: Rendered, identity: Identity, parts: readonly LoadedPart[]): Message | Promise<Message> {
-    const { mailboxes: from } = fields.list('from', rendered.from, false)
+    const { from, to, cc, bcc, replyTo, sender, recipient } = addressesOf(rendered, identity, lists)
     const [author] = from
-    if (author === undefined)
-      throw fault('from', 'there is no sender', 'Set from: in the template or under message: in mailmerge.yaml.')
-    const to = rendered.to === undefined ? undefined : fields.list('to', rendered.to, false).mailboxes
-    const cc = rendered.cc === undefined ? [] : fields.list('cc', rendered.cc, true).mailboxes
-    const bcc = rendered.bcc === undefined ? [] : fields.list('bcc', rendered.bcc, true).mailboxes
-    const replyTo = rendered.replyTo === undefined ? [] : fields.list('replyTo', rendered.replyTo, false).mailboxes
-    const sender = envelopeSender(rendered.envelopeFrom, author, fields)
-
+    if (!MESSAGE_ID.test(identity.messageId))
+      throw headerFault('Message-ID', 'bad-header', 'the Message-ID is none', {
+        value: identity.messageId,
+        hint: 'It is <id@domain>, of plain letters.',
+      })
     const calendar =
       rendered.calendar === undefined
         ? undefined
-        : buildCalendar(rendered.calendar, calendarContext(identity, author, to?.[0]))
-    let head =
-      fields.header('From', rendered.from, from) +
-      (from.length > 1 ? fields.header('Sender', `sender ${rendered.from}`, [author]) : '') +
-      (to === undefined ? addressField('To', [bare(identity.recipient)]) : addressField('To', to)) +
+        : buildCalendar(rendered.calendar, {
+            now: identity.date,
+            organizer: author,
+            attendee: to?.[0] ?? recipient,
+            uidSeed: identity.messageId.slice(1, -1),
+          })
+    const content = bodyOf(rendered, calendar, parts)
+    const fields =
+      lists.field('From', rendered.from, from) +
+      (from.length > 1 ? lists.field('Sender', rendered.from, [author]) : '') +
+      addressField('To', to ?? [recipient]) +
       (cc.length === 0 ? '' : addressField('Cc', cc)) +
       (replyTo.length === 0 ? '' : addressField('Reply-To', replyTo)) +
       unstructured('Subject', headerText('subject', rendered.subject)) +
       `Date: ${messageDate(identity.date)}\r\n` +
       structured('Message-ID', identity.messageId) +
-      listFields(identity, rendered) +
-      customFields(rendered)
-    head += 'MIME-Version: 1.0\r\n'
-
-    const chunks: Buffer[] = []
-    const body = bodyOf(rendered, calendar, parts)
-    let text = head + body.head
-    for (const piece of body.pieces) {
-      if (typeof piece === 'string') {
-        text += piece
-        continue
-      }
-      chunks.push(headOctets(text), piece)
-      text = ''
-    }
-    if (text !== '') chunks.push(headOctets(text))
-    const message = finish(chunks, identity, sender, recipients(identity.recipient, to, cc, bcc), head)
-    return signer === undefined ? message : signer.sign(message)
+      furtherFields(rendered, identity)
+    const envelope = { from: sender?.wire ?? '', to: recipientsOf(recipient, to, cc, bcc) }
+    const composed = compile(fields, content, { id: identity.messageId, envelope })
+    return signer === undefined ? composed.message : signed(signer, composed)
   }
 
   /** From the outside in: mixed, related, alternative; each only when there is something for it. */
-  function bodyOf(rendered: Rendered, calendar: CalendarPart | undefined, parts: readonly LoadedPart[]): Assembled {
-    const inline = parts.filter(({ disposition }) => disposition === 'inline')
-    const files = parts.filter(({ disposition }) => disposition === 'attachment')
-    const alternatives: Assembled[] = []
+  function bodyOf(rendered: Rendered, calendar: CalendarPart | undefined, parts: readonly LoadedPart[]): Entity {
+    const alternatives: Entity[] = []
     if (rendered.text !== undefined || (rendered.html === undefined && calendar === undefined))
-      alternatives.push(textPart('plain', rendered.text ?? ''))
+      alternatives.push(textEntity('plain', rendered.text ?? ''))
+    const inline = parts.filter(({ disposition }) => disposition === 'inline')
     if (rendered.html !== undefined) {
-      const html = textPart('html', rendered.html)
+      const html = textEntity('html', rendered.html)
       // Images belong to the HTML that shows them (RFC 2387), so they stand beside it and not around the choice.
       alternatives.push(
         inline.length === 0
           ? html
-          : multipart('related', boundary('r'), [html, ...inline.map(whole)], '; type="text/html"'),
+          : multipart('related', boundary('r'), [html, ...inline.map(entityOf)], '; type="text/html"'),
       )
     }
-    if (calendar !== undefined) alternatives.push(calendarPart(calendar))
+    if (calendar !== undefined) alternatives.push(calendarEntity(calendar))
     const [first] = alternatives
     const content =
       alternatives.length === 1 && first !== undefined ? first : multipart('alternative', boundary('a'), alternatives)
-    const extra = calendar === undefined ? files : [...files, calendarFile(calendar)]
-    return extra.length === 0 ? content : multipart('mixed', boundary('m'), [content, ...extra.map(whole)])
+    const files = parts.filter(({ disposition }) => disposition === 'attachment')
+    if (calendar !== undefined) files.push(calendarFile(calendar))
+    return files.length === 0 ? content : multipart('mixed', boundary('m'), [content, ...files.map(entityOf)])
   }
 
-  function whole(part: LoadedPart): Assembled {
-    return { head: '', pieces: [partOctets(part)] }
+  /** The part of a file. Shared ones are made once, and their octets are the same object for every row. */
+  function entityOf(part: LoadedPart): Entity {
+    const known = shared.get(part)
+    if (known !== undefined) return known
+    const entity = fileEntity(part, seed)
+    if (part.shared) shared.set(part, entity)
+    return entity
   }
 
   return {
@@ -153,201 +120,130 @@ export function createComposer(options: ComposerOptions): Composer {
         ? parts.then((loaded) => assemble(rendered, identity, loaded))
         : assemble(rendered, identity, parts)
     },
-    async close() {
-      await signer?.close()
+    close() {
+      return Promise.resolve()
     },
   }
 }
 
-/** A part: its own header fields, then what follows them, shared octets apart from text. */
-interface Assembled {
-  readonly head: string
-  readonly pieces: readonly (string | Buffer)[]
+const MESSAGE_ID = /^<[!-;=?-~]{1,500}@[!-;=?-~]{1,300}>$/
+
+/** Everybody that a message names, checked. */
+interface Addresses {
+  readonly from: readonly [Mailbox, ...Mailbox[]]
+  readonly to: readonly Mailbox[] | undefined
+  readonly cc: readonly Mailbox[]
+  readonly bcc: readonly Mailbox[]
+  readonly replyTo: readonly Mailbox[]
+  /** Undefined for the null sender. */
+  readonly sender: Mailbox | undefined
+  /** The row's own. */
+  readonly recipient: Mailbox
 }
 
-function textPart(subtype: 'plain' | 'html', text: string): Assembled {
-  const { encoding, content } = encodeText(text)
+function addressesOf(rendered: Rendered, identity: Identity, lists: AddressFields): Addresses {
+  const [author, ...coauthors] = lists.read('from', rendered.from, false)
+  if (author === undefined)
+    throw headerFault('from', 'bad-header', 'there is no sender', {
+      hint: 'Set from: in the template or under message: in mailmerge.yaml.',
+    })
+  const to = rendered.to === undefined ? undefined : lists.read('to', rendered.to, false)
+  if (to?.length === 0)
+    throw headerFault('to', 'bad-header', 'there is nobody in to', { hint: 'Mend the cell, or to: in the template.' })
+  const judged = judgeAddress(identity.recipient)
+  if (judged.verdict === 'invalid')
+    throw headerFault('to', 'bad-address', `the recipient is no address: ${judged.why}`, {
+      value: identity.recipient,
+      hint: 'Mend the cell.',
+    })
   return {
-    head: `Content-Type: text/${subtype}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n`,
-    pieces: [content],
+    from: [author, ...coauthors],
+    to,
+    cc: rendered.cc === undefined ? NOBODY : lists.read('cc', rendered.cc, true),
+    bcc: rendered.bcc === undefined ? NOBODY : lists.read('bcc', rendered.bcc, true),
+    replyTo: rendered.replyTo === undefined ? NOBODY : lists.read('replyTo', rendered.replyTo, false),
+    sender: senderOf(rendered.envelopeFrom, author, lists),
+    recipient: judged.mailbox,
   }
 }
 
-function calendarPart({ method, text }: CalendarPart): Assembled {
-  // Base64 keeps the CRLF and the folds of the calendar as they are (RFC 6047 section 2.4).
-  return {
-    head: `Content-Type: text/calendar; charset=utf-8; method=${method}\r\nContent-Transfer-Encoding: base64\r\n\r\n`,
-    pieces: [encodeOctets(Buffer.from(text))],
-  }
+const NOBODY: readonly Mailbox[] = []
+
+function senderOf(marked: string | undefined, author: Mailbox, lists: AddressFields): Mailbox | undefined {
+  if (marked === undefined || marked.trim() === '') return author
+  if (unmarked(marked).trim() === '<>') return undefined
+  return lists.read('envelopeFrom', marked, false)[0] ?? author
 }
 
-function calendarFile({ text, fileName }: CalendarPart): LoadedPart {
-  return {
-    disposition: 'attachment',
-    name: fileName,
-    type: 'application/ics',
-    content: Buffer.from(text),
-    shared: false,
-  }
+/** The row's own address first, then everybody once. */
+function recipientsOf(own: Mailbox, ...lists: readonly (readonly Mailbox[] | undefined)[]): readonly string[] {
+  const all = [own.wire]
+  for (const list of lists) for (const { wire } of list ?? NOBODY) if (wire !== own.wire) all.push(wire)
+  return all.length < 3 ? all : [...new Set(all)]
 }
 
-function multipart(subtype: string, boundary: string, parts: readonly Assembled[], more = ''): Assembled {
-  const pieces: (string | Buffer)[] = []
-  for (const part of parts) pieces.push(`--${boundary}\r\n${part.head}`, ...part.pieces)
-  pieces.push(`--${boundary}--\r\n`)
-  return { head: `Content-Type: multipart/${subtype}${more};\r\n boundary="${boundary}"\r\n\r\n`, pieces }
-}
-
-function attachmentPart(part: LoadedPart): string {
-  const type = /^[\w.+-]+\/[\w.+-]+(; ?charset=[\w-]+)?$/.test(part.type) ? part.type : 'application/octet-stream'
-  const disposition = `Content-Disposition: ${part.disposition}${fileNameParameter('filename', part.name)}\r\n`
-  const id = part.contentId === undefined ? '' : `Content-ID: <${part.contentId}>\r\n`
-  if (/^message\//i.test(type)) {
-    // RFC 2046 section 5.2.1: such a part has no encoding. What cannot go plain goes as a file of octets.
-    const plain = encodeText(Buffer.from(part.content).toString('latin1'))
-    if (plain.encoding === '7bit')
-      return `Content-Type: ${type}${fileNameParameter('name', part.name)}\r\n${disposition}${id}\r\n${plain.content}`
-  }
-  const shown = /^(message|multipart)\//i.test(type) ? 'application/octet-stream' : type
-  return (
-    `Content-Type: ${shown}${fileNameParameter('name', part.name)}\r\n` +
-    `Content-Transfer-Encoding: base64\r\n${disposition}${id}\r\n${encodeOctets(part.content)}`
-  )
-}
-
-/** Fields that many rows have in common, parsed and written once. */
-class FieldCache {
+/** Address fields, with those that all rows have in common written once. */
+class AddressFields {
   readonly #written = new Map<string, string>()
 
   /** @throws DataError that names the field and what is wrong in it. */
-  list(field: string, marked: string, several: boolean): { readonly mailboxes: readonly Mailbox[] } {
-    const list = parseAddressList(marked, { several })
-    const [wrong] = list.faults
-    if (wrong !== undefined) {
-      const message = `${field}: ${wrong}`
-      throw new DataError(message, {
-        problems: [
-          {
-            severity: 'error',
-            code: 'bad-address',
-            message,
-            value: unmarked(marked).slice(0, 80),
-            hint: 'Mend the cell, or the field in the template.',
-          },
-        ],
-      })
-    }
-    return list
+  read(field: string, marked: string, several: boolean): readonly Mailbox[] {
+    const { faults, mailboxes } = parseAddressList(marked, { several })
+    const [wrong] = faults
+    if (wrong === undefined) return mailboxes
+    throw headerFault(field, 'bad-address', `${field}: ${wrong}`, {
+      value: unmarked(marked),
+      hint: 'Mend the cell, or the field in the template.',
+    })
   }
 
-  header(name: string, text: string, mailboxes: readonly Mailbox[]): string {
+  field(name: string, text: string, mailboxes: readonly Mailbox[]): string {
     if (text.includes(HOLE_OPEN)) return addressField(name, mailboxes)
-    let written = this.#written.get(text)
+    const key = `${name}: ${text}`
+    let written = this.#written.get(key)
     if (written === undefined) {
       written = addressField(name, mailboxes)
       if (this.#written.size > 500) this.#written.clear()
-      this.#written.set(text, written)
+      this.#written.set(key, written)
     }
     return written
   }
 }
 
-function bare(address: string): Mailbox {
-  return { address, wire: address, needsSmtputf8: /[^\u0000-\u007F]/.test(address) }
-}
+const FOREIGN = /[^\u0000-\u007F]/
 
-function envelopeSender(marked: string | undefined, author: Mailbox, fields: FieldCache): Mailbox | undefined {
-  if (marked === undefined || marked.trim() === '') return author
-  if (unmarked(marked).trim() === '<>') return undefined
-  return fields.list('envelopeFrom', marked, false).mailboxes[0] ?? author
-}
-
-/** The row's own address first, then everybody once. */
-function recipients(own: string, ...lists: readonly (readonly Mailbox[] | undefined)[]): readonly string[] {
-  if (lists.every((list) => list === undefined || list.length === 0)) return [own]
-  const all = new Set([own])
-  for (const list of lists) for (const { wire } of list ?? []) all.add(wire)
-  return [...all]
-}
-
-/** RFC 2369 and RFC 8058; a template that writes its own List-Unsubscribe has the say. */
-function listFields(identity: Identity, rendered: Rendered): string {
-  const { unsubscribeUrl, unsubscribeMailto } = identity
-  if (unsubscribeUrl === undefined && unsubscribeMailto === undefined) return ''
-  if (rendered.headers.some(([name]) => name.toLowerCase() === 'list-unsubscribe')) return ''
-  const ways = [unsubscribeUrl, unsubscribeMailto === undefined ? undefined : `mailto:${unsubscribeMailto}`]
-    .filter((way) => way !== undefined)
-    .map((way) => `<${headerText('List-Unsubscribe', way).replace(/[<>\s,]/g, encodeURIComponent)}>`)
-  const post = unsubscribeUrl?.startsWith('https:') ? 'List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n' : ''
-  return structured('List-Unsubscribe', ways.join(', ')) + post
-}
-
-function customFields(rendered: Rendered): string {
-  let out = ''
-  for (const [name, value] of rendered.headers) {
-    const lower = name.toLowerCase()
-    if (!/^[!-9;-~]{1,70}$/.test(name))
-      throw fault(name, `'${name.slice(0, 40)}' is no header name`, 'Header names are letters, digits and hyphens.')
-    if (OWNED.has(lower))
-      throw fault(
-        name,
-        `the header ${name} is written by mailmerge itself`,
-        'Use the field of the template for it, or leave it out.',
-      )
-    const text = headerText(name, value).trim()
-    if (text === '') continue
-    const asIs = STRUCTURED.test(lower) && /^[\u0020-\u007E]*$/.test(text)
-    out += asIs ? structured(name, text) : unstructured(name, text)
+/** Fields and content as octets: text in one piece where it can be, the octets of files as they are. */
+function compile(further: string, content: Entity, more: Pick<Message, 'id' | 'envelope'>): Composed {
+  const emptyLine = content.head.length - 2
+  const fields = `${further}MIME-Version: 1.0\r\n${content.head.slice(0, emptyLine)}`
+  // Header and encoded bodies are ASCII, but for the addresses of SMTPUTF8 (RFC 6532).
+  const foreign = FOREIGN.test(fields)
+  const head = `${fields}\r\n`
+  const chunks: Buffer[] = []
+  let text = head
+  for (const piece of content.pieces) {
+    if (typeof piece === 'string') text += piece
+    else {
+      if (text !== '') chunks.push(Buffer.from(text, foreign ? 'utf8' : 'latin1'))
+      chunks.push(piece)
+      text = ''
+    }
   }
-  return out
-}
-
-function calendarContext(
-  identity: Identity,
-  organizer: Mailbox,
-  attendee: Mailbox | undefined,
-): Parameters<typeof buildCalendar>[1] {
-  return {
-    now: identity.date,
-    organizer,
-    attendee: attendee ?? bare(identity.recipient),
-    uidSeed: identity.messageId.slice(1, -1),
-  }
-}
-
-/** Header and encoded bodies are ASCII, but for the addresses of SMTPUTF8 (RFC 6532). */
-function headOctets(text: string): Buffer {
-  return /[^\u0000-\u00FF]/.test(text) || /[\u0080-\u00FF]/.test(text)
-    ? Buffer.from(text, 'utf8')
-    : Buffer.from(text, 'latin1')
-}
-
-function finish(
-  chunks: readonly Buffer[],
-  identity: Identity,
-  sender: Mailbox | undefined,
-  to: readonly string[],
-  head: string,
-): Message {
+  if (text !== '') chunks.push(Buffer.from(text, foreign ? 'utf8' : 'latin1'))
+  const [first, ...rest] = chunks
+  const bodyStart = foreign ? Buffer.byteLength(head) : head.length
   let size = 0
   for (const chunk of chunks) size += chunk.length
-  const international = /[^\u0000-\u007F]/
-  const smtputf8 =
-    international.test(sender?.wire ?? '') ||
-    to.some((address) => international.test(address)) ||
-    international.test(head)
+  const smtputf8 = foreign || FOREIGN.test(more.envelope.from) || more.envelope.to.some((one) => FOREIGN.test(one))
   return {
-    id: identity.messageId,
-    envelope: { from: sender?.wire ?? '', to },
-    chunks,
-    size,
     // Encoded bodies never begin a line with a dot, and folded header lines begin with a space.
-    dotFree: true,
-    eightBit: smtputf8,
-    smtputf8,
+    message: { ...more, chunks, size, dotFree: true, eightBit: foreign, smtputf8 },
+    fields,
+    body: first === undefined ? [] : [first.subarray(bodyStart), ...rest],
   }
 }
 
-function fault(field: string, message: string, hint: string): DataError {
-  return new DataError(message, { problems: [{ severity: 'error', code: 'bad-header', message, value: field, hint }] })
+async function signed(signer: DkimSigner, { message, fields, body }: Composed): Promise<Message> {
+  const signature = await signer.sign(fields, body)
+  return { ...message, chunks: [signature, ...message.chunks], size: message.size + signature.length }
 }

@@ -8,6 +8,12 @@ import type { Mailbox } from './address.ts'
 /** Where a line should end, and where it must (RFC 5322 section 2.1.1). */
 const AIM = 78
 const HARD = 998
+/** A line with an encoded word is shorter, and so is the word (RFC 2047 section 2). */
+const ENCODED_LINE = 76
+const LONGEST_WORD = 75
+/** What stands around the text of an encoded word, and the least text that is worth one. */
+const AROUND = '=?UTF-8?Q??='.length
+const LEAST_ROOM = 24
 
 /** Control characters and separators that end a line somewhere: never in a header. A tab is a space. */
 const BREAKS = /[\u0000-\u0008\u000A-\u001F\u007F-\u009F\u2028\u2029]/
@@ -23,20 +29,23 @@ export function headerText(field: string, value: string): string {
       found === '\n' || found === '\r'
         ? 'a line break'
         : `the control character U+${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`
-    const message = `${what} in the header ${field}`
-    throw new DataError(message, {
-      problems: [
-        {
-          severity: 'error',
-          code: 'header-break',
-          message,
-          value: value.replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]/g, ' ').slice(0, 80),
-          hint: 'Take it out of the cell that goes into this header: a header is one line.',
-        },
-      ],
+    throw headerFault(field, 'header-break', `${what} in the header ${field}`, {
+      value,
+      hint: 'Take it out of the cell that goes into this header: a header is one line.',
     })
   }
   return value.includes('\t') ? value.replaceAll('\t', ' ') : value
+}
+
+/** The error for a value that cannot stand in a field; the message names it. */
+export function headerFault(
+  field: string,
+  code: string,
+  message: string,
+  more: { readonly value?: string; readonly hint: string },
+): DataError {
+  const value = (more.value ?? field).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, ' ').slice(0, 80)
+  return new DataError(message, { problems: [{ severity: 'error', code, message, value, hint: more.hint }] })
 }
 
 /** An unstructured field (Subject, custom headers) with its name and CRLF. The value is any text that `headerText` lets through. */
@@ -47,23 +56,35 @@ export function unstructured(name: string, value: string): string {
     const folded = fold(start, value.trim())
     if (folded !== undefined) return folded
   }
-  return `${start}${encodedWords(value.trim(), start.length)}\r\n`
+  const words = encodedWords(value.trim(), start.length)
+  const first = start.length + (words[0]?.length ?? 0) > ENCODED_LINE ? `${name}:\r\n ` : start
+  return `${first}${words.join('\r\n ')}\r\n`
 }
 
-/** A structured field whose value is already right: it is folded at its spaces only. */
+/**
+ * A structured field whose value is already right ASCII: it is folded at its spaces only.
+ * @throws DataError that names the field, when a word of it is longer than a line may be.
+ */
 export function structured(name: string, value: string): string {
   const start = `${name}: `
   if (start.length + value.length <= AIM) return `${start}${value}\r\n`
-  return fold(start, value) ?? `${start}\r\n ${value}\r\n`
+  const folded = fold(start, value)
+  if (folded === undefined)
+    throw headerFault(name, 'header-long', `a word in the header ${name} is longer than a line of mail may be`, {
+      value,
+      hint: `Shorten it to less than ${HARD - 100} characters.`,
+    })
+  return folded
 }
 
 /** Folds at spaces; undefined when a word is longer than any line may be. */
 function fold(start: string, value: string): string | undefined {
   let out = ''
   let line = start
-  // Every space stays where it is, before the word that follows it: unfolding gives the same value again.
+  // Every space stays where it is, before the word that follows it: unfolding gives the same value again. Where there
+  // are several no line ends, since some readers make one of them.
   for (const word of value.match(/ *[^ ]+/g) ?? []) {
-    if (line.length + word.length > AIM && word.startsWith(' ') && line.trim() !== '' && line !== start) {
+    if (line.length + word.length > AIM && /^ [^ ]/.test(word) && line !== start) {
       out += `${line}\r\n`
       line = word
     } else line += word
@@ -72,34 +93,35 @@ function fold(start: string, value: string): string | undefined {
   return `${out}${line}\r\n`
 }
 
-/** A text as encoded words of whole characters, at most 75 octets each and 76 a line. */
-export function encodedWords(text: string, used: number): string {
+/** A text as encoded words of whole characters, at most 75 octets each, for a line on which `used` octets stand already. */
+function encodedWords(text: string, used: number): readonly string[] {
   const wellFormed = text.toWellFormed()
   const octets = Buffer.byteLength(wellFormed)
   const ascii = wellFormed.match(/[A-Za-z0-9 !*+/-]/g)?.length ?? 0
   // Q reads better and is shorter for Latin scripts, B for all others.
-  const q = ascii * 3 >= octets * 2
+  const q = ascii * 2 >= octets
   const words: string[] = []
-  let room = Math.max(20, 75 - used)
+  let room = ENCODED_LINE - used - AROUND
+  // Where hardly anything fits the first word is for a line of its own.
+  if (room < LEAST_ROOM) room = LONGEST_WORD - AROUND
   let word = ''
   let size = 0
-  const limit = (): number => (words.length === 0 ? room : 75) - 12
   for (const character of wellFormed) {
     const length = q ? qLength(character) : Buffer.byteLength(character)
     const next = size + length
-    if (word !== '' && (q ? next : 4 * Math.ceil(next / 3)) > limit()) {
+    if (word !== '' && (q ? next : 4 * Math.ceil(next / 3)) > room) {
       words.push(word)
       word = ''
       size = 0
-      room = 75
+      room = LONGEST_WORD - AROUND
     }
     word += character
     size += length
   }
   words.push(word)
-  return words
-    .map((piece) => (q ? `=?UTF-8?Q?${qEncode(piece)}?=` : `=?UTF-8?B?${Buffer.from(piece).toString('base64')}?=`))
-    .join('\r\n ')
+  return words.map((piece) =>
+    q ? `=?UTF-8?Q?${qEncode(piece)}?=` : `=?UTF-8?B?${Buffer.from(piece).toString('base64')}?=`,
+  )
 }
 
 function qLength(character: string): number {
@@ -117,64 +139,77 @@ function qEncode(text: string): string {
   return out
 }
 
-/** A display name: bare, quoted, or encoded. */
-export function phrase(name: string, used: number): string {
-  if (
-    /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+$/.test(name) &&
-    !name.includes('=?') &&
-    !/ {2}/.test(name) &&
-    name.length < 900
-  )
-    return name
-  if (/^[\u0020-\u007E]*$/.test(name) && !name.includes('=?') && name.length < 60)
-    return `"${name.replace(/[\\"]/g, '\\$&')}"`
+/** A display name as words between which a line may end: bare, one in quotes, or encoded (RFC 5322 section 3.2.5). */
+function phrase(name: string, used: number): readonly string[] {
+  if (isBare(name)) return name.split(' ')
+  if (/^[\u0020-\u007E]{0,60}$/.test(name) && !name.includes('=?')) return [`"${name.replace(/[\\"]/g, '\\$&')}"`]
   return encodedWords(name, used)
 }
 
-/** An address field, one mailbox after the other, folded between them. */
-export function addressField(name: string, mailboxes: readonly Mailbox[]): string {
+function isBare(name: string): boolean {
+  return (
+    /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,400}(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]{1,400})*$/.test(name) &&
+    !name.includes('=?')
+  )
+}
+
+/** A display name and what follows it, as `List-Id` has it: `Our news <news.example.org>`. */
+export function phraseField(field: string, display: string, rest: string): string {
+  return wordsField(field, (used) => [...(display === '' ? [] : phrase(headerText(field, display), used)), rest], 1)
+}
+
+/** An address field, one mailbox after the other, folded where it must be. */
+export function addressField(field: string, mailboxes: readonly Mailbox[]): string {
+  const [only] = mailboxes
+  // What nearly every field is: one mailbox that needs neither quotes nor a second line.
+  if (mailboxes.length === 1 && only !== undefined && !only.needsSmtputf8) {
+    const { name = '', wire } = only
+    const line = name === '' ? `${field}: ${wire}` : `${field}: ${name} <${wire}>`
+    if (line.length <= AIM && (name === '' || isBare(name))) return `${line}\r\n`
+  }
+  return wordsField(
+    field,
+    (used, index) => {
+      const mailbox = mailboxes[index]
+      if (mailbox === undefined) return []
+      const { name = '', address, wire, needsSmtputf8 } = mailbox
+      const comma = index < mailboxes.length - 1 ? ',' : ''
+      // With SMTPUTF8 the whole address is written as typed; without, the domain is in A-labels that all understand.
+      const spec = needsSmtputf8 ? address : wire
+      return name === '' ? [spec + comma] : [...phrase(headerText(field, name), used), `<${spec}>${comma}`]
+    },
+    mailboxes.length,
+  )
+}
+
+/** A field of words with a space or a line's end between them; `wordsOf` is told how many octets stand on the line. */
+function wordsField(field: string, wordsOf: (used: number, index: number) => readonly string[], count: number): string {
+  const start = `${field}:`
   let out = ''
-  let line = `${name}: `
-  for (const [index, { name: display, address, wire, needsSmtputf8 }] of mailboxes.entries()) {
-    // With SMTPUTF8 the whole address is written as typed; without, the domain is in A-labels that all understand.
-    const spec = needsSmtputf8 ? address : wire
-    const shown = display === undefined || display === '' ? '' : phrase(headerText(name, display), line.length + 1)
-    const text = (shown === '' ? spec : `${shown} <${spec}>`) + (index < mailboxes.length - 1 ? ',' : '')
-    const firstLine = text.split('\r\n')[0] ?? ''
-    if (index > 0) {
-      if (line.length + 1 + firstLine.length > AIM) {
+  let line = start
+  for (let index = 0; index < count; index++) {
+    for (const word of wordsOf(line.length + 1, index)) {
+      const most = word.startsWith('=?') || line.includes('=?') ? ENCODED_LINE : AIM
+      if (line.length + 1 + word.length > most && (line !== start || word.startsWith('=?'))) {
         out += `${line}\r\n`
-        line = ' '
-      } else line += ' '
-    }
-    const lines = text.split('\r\n')
-    // A long address after a long name goes on a line of its own.
-    const last = lines.at(-1) ?? ''
-    out += lines.length === 1 ? '' : `${line}${lines.slice(0, -1).join('\r\n')}\r\n`
-    line = lines.length === 1 ? line + text : last
-    if (line.length > AIM && / </.test(line)) {
-      const at = line.lastIndexOf(' <')
-      if (line.slice(0, at).trim() !== `${name}:` && at > 1) {
-        out += `${line.slice(0, at)}\r\n`
-        line = line.slice(at)
+        line = ''
       }
+      line += ` ${word}`
     }
   }
   return `${out}${line}\r\n`
 }
 
 /**
- * A file name as parameters: plain where it is ASCII, else RFC 2231 for those who follow it, before it a fallback that
- * Outlook and others read. Each parameter begins a line of its own.
+ * A file name as parameters: plain where it is short ASCII, else by RFC 2231 as `filename`, and as `name`, where Outlook
+ * and old readers look, in encoded words. Each parameter begins a line of its own.
  */
 export function fileNameParameter(parameter: 'filename' | 'name', name: string): string {
   const safe = name.toWellFormed()
-  if (/^[\u0020-\u007E]*$/.test(safe) && safe.length <= 60)
+  if (/^[\u0020-\u007E]{0,60}$/.test(safe) && !safe.includes('=?'))
     return `;\r\n ${parameter}="${safe.replace(/[\\"]/g, '\\$&')}"`
-  // `name` is only there for old readers, which decode an encoded word in it (against RFC 2047, but all do).
-  if (parameter === 'name') {
-    return `;\r\n name="${encodedWords(safe, 8)}"`
-  }
+  // Against RFC 2047 section 5, but read by all who do not know RFC 2231, and by none who do.
+  if (parameter === 'name') return `;\r\n name="${encodedWords(safe, ' name=""'.length).join('\r\n ')}"`
   const encoded = encodeURIComponent(safe).replace(
     /['()*!]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
