@@ -1,6 +1,8 @@
 /** The mailbox of the settings. Owns its defaults and where its password comes from; connects to nothing. */
 import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
+import type { OAuthProvider } from '../oauth/provider.ts'
+import { signedInToken } from './access-token.ts'
 import { once, secretFromCommand } from './password.ts'
 import type { Config } from './schema.ts'
 import { type BounceSettings, type ImapSettings, Secret } from './settings.ts'
@@ -11,7 +13,11 @@ type ImapConfig = NonNullable<Config['imap']>
  * The mailbox, where one is set. `root` is the folder that paths and commands start at.
  * @throws ConfigError where half of it is set.
  */
-export function imapSettings(config: ImapConfig, root: string): ImapSettings | undefined {
+export function imapSettings(
+  config: ImapConfig,
+  root: string,
+  providers: Readonly<Record<string, OAuthProvider>>,
+): ImapSettings | undefined {
   const { host, user } = config
   // A password alone, in the environment of a machine with several projects, asks for no mailbox.
   if (host === undefined && user === undefined) return undefined
@@ -26,7 +32,9 @@ export function imapSettings(config: ImapConfig, root: string): ImapSettings | u
     port: config.port ?? (security === 'tls' ? 993 : 143),
     security,
     user,
-    password: once(() => passwordOf(config, user, root)),
+    ...(config.oauth2 === undefined
+      ? { password: once(() => passwordOf(config, user, root)) }
+      : { accessToken: signedInToken(config.oauth2, providers, user) }),
     verifyCertificate: config.verifyCertificate ?? true,
     ...(config.ca === undefined ? {} : { ca: resolve(root, config.ca) }),
   }

@@ -100,7 +100,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('lateBy', lateBy(flags.late, config.lateBy)),
     ...optional('locale', config.locale),
     ...optional('timeZone', flags.tz ?? config.timeZone),
-    ...optional('imap', config.imap === undefined ? undefined : imapSettings(config.imap, root)),
+    ...optional('imap', config.imap === undefined ? undefined : imapSettings(config.imap, root, providers)),
     bounces: bounceSettings(config.bounces),
     ...(config.unsubscribe === undefined ? {} : { unsubscribe: unsubscribeSettings(config.unsubscribe) }),
   }

@@ -145,6 +145,9 @@ const imap = z
     user: text.describe('Name to log in with').optional(),
     password: text.describe('Better as MAILMERGE_IMAP_PASSWORD in the environment or .env').optional(),
     passwordCommand: text.describe('A command line whose first line of output is the password').optional(),
+    oauth2: text
+      .describe('Log in with the sign-in of mailmerge login: google, microsoft, or a name under oauth2')
+      .optional(),
     verifyCertificate: z.boolean().describe('Refuse certificates that cannot be trusted; default true').optional(),
     ca: path.describe('PEM file of a private certificate authority').optional(),
   })

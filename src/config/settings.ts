@@ -120,7 +120,9 @@ export interface ImapSettings {
   /** `tls` from the first octet, `starttls` required, `none` only for this machine. */
   readonly security: 'tls' | 'starttls' | 'none'
   readonly user: string
-  readonly password: () => Promise<Secret>
+  /** One of the two: asked when a login needs it. */
+  readonly password?: () => Promise<Secret>
+  readonly accessToken?: () => Promise<Secret>
   readonly verifyCertificate: boolean
   readonly ca?: string
 }

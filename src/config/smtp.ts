@@ -4,7 +4,8 @@
  */
 import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
-import { type OAuthProvider, oauthProvider } from '../oauth/provider.ts'
+import type { OAuthProvider } from '../oauth/provider.ts'
+import { signedInToken } from './access-token.ts'
 import { readDuration } from './duration.ts'
 import { once, secretFromCommand, together } from './password.ts'
 import { type Provider, providerOf, providerOfHost } from './providers.ts'
@@ -196,11 +197,7 @@ function tokenSource(
 ): (() => Promise<Secret>) | undefined {
   if (tokenCommand !== undefined)
     return together(() => secretFromCommand(tokenCommand, root, 'tokenCommand', 'an access token'))
-  if (oauth2 === undefined) return undefined
-  const provider = oauthProvider(oauth2, providers)
-  // Loaded when a login needs it: most projects have a password.
-  const source = once(async () => (await import('../oauth/access-token.ts')).accessTokens(provider, user))
-  return async () => (await source())()
+  return oauth2 === undefined ? undefined : signedInToken(oauth2, providers, user)
 }
 
 function tokenHint({ oauth2 }: KnownSecret, user = ''): string {

@@ -65,19 +65,24 @@ export async function withMailbox<T>(imap: ImapSettings, work: (client: ImapFlow
 }
 
 async function clientOptions(imap: ImapSettings): Promise<ImapFlowOptions> {
-  const { host, port, security, user, verifyCertificate, ca } = imap
+  const { host, port, security, verifyCertificate, ca } = imap
   return {
     host,
     port,
     secure: security === 'tls',
     ...(security === 'starttls' ? { doSTARTTLS: true } : security === 'none' ? { doSTARTTLS: false } : {}),
-    auth: { user, pass: (await imap.password()).reveal() },
+    auth: await login(imap),
     tls: { rejectUnauthorized: verifyCertificate, ...(ca === undefined ? {} : { ca: readFileSync(ca) }) },
     logger: false,
     connectionTimeout: TIMEOUT_MS,
     greetingTimeout: TIMEOUT_MS,
     socketTimeout: 5 * TIMEOUT_MS,
   }
+}
+
+async function login({ user, password, accessToken }: ImapSettings): Promise<NonNullable<ImapFlowOptions['auth']>> {
+  if (accessToken !== undefined) return { user, accessToken: (await accessToken()).reveal() }
+  return { user, ...(password === undefined ? {} : { pass: (await password()).reveal() }) }
 }
 
 async function openFolder(client: ImapFlow, mailbox: string, { imap }: ImapMailboxOptions) {
@@ -141,7 +146,7 @@ function connectError({ host, port, user }: ImapSettings, error: unknown): Error
   if (authenticationFailed === true) {
     return new LoginError(`${host} refused the login of ${user}`, {
       cause: error,
-      hint: 'Check imap.user and MAILMERGE_IMAP_PASSWORD or imap.passwordCommand.',
+      hint: 'Check imap.user, and MAILMERGE_IMAP_PASSWORD, imap.passwordCommand or imap.oauth2. It was tried once.',
     })
   }
   return new UnreachableError(`the mailbox at ${host}:${port} cannot be reached: ${code ?? message ?? 'no answer'}`, {

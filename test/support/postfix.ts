@@ -22,6 +22,9 @@ import { PASSWORD, type RealServer, type RelayOptions, USER } from './real-serve
 export interface Postfix extends RealServer {
   /** Messages delivered so far. */
   mails(): readonly Buffer[]
+  /** Where the Maildirs are that it delivers into, and whose they are. */
+  readonly mailFolder: string
+  readonly mailOwner: { readonly uid: number; readonly gid: number }
   /** Waits until so many are delivered. */
   waitFor(count: number): Promise<readonly Buffer[]>
   /** Stops it in order or at once, leaves it away for so long, starts it again. */
@@ -94,6 +97,8 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
     user: USER,
     password: PASSWORD,
     mails,
+    mailFolder: path('mail'),
+    mailOwner: { uid, gid },
     async waitFor(count) {
       for (let waited = 0; waited < 30_000 && mails().length < count; waited += 100)
         await new Promise((resolve) => setTimeout(resolve, 100))

@@ -1,0 +1,172 @@
+import { parse } from 'csv-parse/sync'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Dovecot, startDovecot } from '../support/dovecot.ts'
+import { type Postfix, startPostfix } from '../support/postfix.ts'
+import { makeProject, type Project } from '../support/program.ts'
+import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'
+
+/** The world outside: it knows nobody called `gone`, the box of `full` is full, and it refuses one domain for policy. */
+const ANSWERS: readonly (readonly [RegExp, string])[] = [
+  [/gone@/, '550 5.1.1 no such user here'],
+  [/full@/, '552 5.2.2 mailbox is full'],
+  [/@refused\.example/, '550 5.7.1 refused by local policy'],
+]
+const PEOPLE = ['ada@outside.example', 'gone@outside.example', 'full@outside.example', 'eve@refused.example']
+
+let world: ScriptedServer
+let postfix: Postfix | { readonly skipped: string }
+let dovecot: Dovecot | { readonly skipped: string }
+let project: Project
+
+beforeAll(async () => {
+  world = await startScriptedServer({ rcpt: ({ line }) => ANSWERS.find(([who]) => who.test(line))?.[1] })
+  postfix = await startPostfix({
+    settings: [
+      'virtual_mailbox_domains = society.example',
+      'virtual_mailbox_maps = static:bounces/',
+      `relayhost = [127.0.0.1]:${world.port}`,
+      'disable_dns_lookups = yes',
+      'smtp_host_lookup = native',
+    ],
+  })
+  if ('skipped' in postfix) dovecot = postfix
+  else dovecot = await startDovecot({ maildir: `${postfix.mailFolder}/bounces`, owner: postfix.mailOwner })
+}, 400_000)
+
+afterAll(async () => {
+  if ('stop' in postfix) await postfix.stop()
+  if ('stop' in dovecot) await dovecot.stop()
+  await world.close()
+  project?.remove()
+})
+
+const config = (more = ''): string => {
+  if ('skipped' in dovecot || 'skipped' in postfix) return ''
+  return `csv: list.csv
+template: news
+smtp: { host: localhost, port: ${postfix.port}, ca: ${postfix.ca} }
+imap: { host: 127.0.0.1, port: ${dovecot.port}, security: none, user: ${dovecot.user}, password: "${dovecot.password}" }
+bounces: { returnPath: "bounces+*@society.example"${more} }
+`
+}
+
+async function results(): Promise<readonly Readonly<Record<string, string>>[]> {
+  return parse((await project.run(['report'])).stdout, { columns: true })
+}
+
+async function until<T>(ask: () => Promise<T>, right: (answer: T) => boolean): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    const answer = await ask()
+    if (right(answer) || tries > 60) return answer
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}
+
+describe('a real Postfix whose bounces lie in a real Dovecot', () => {
+  test('each is heard once: the dead address suppressed, the full one counted, the refused one kept', {
+    timeout: 120_000,
+  }, async ({ skip }) => {
+    if ('skipped' in dovecot) return skip(dovecot.skipped)
+    project = makeProject({
+      'list.csv': `name,email\n${PEOPLE.map((address) => `X,${address}`).join('\n')}\n`,
+      'templates/news.txt': '---\nfrom: News <news@society.example>\nsubject: News\n---\nDear {{name}}, news.\n',
+      'mailmerge.yaml': config(),
+    })
+    const run = await project.run(['run', '--yes'])
+    expect(run.code, run.stderr).toBe(0)
+    // Postfix writes three reports, each a little later.
+    const heard: Record<string, unknown>[] = []
+    const read = async (): Promise<number> => {
+      const { stdout, stderr, code } = await project.run(['bounces', '--json'])
+      expect(code, stderr).toBe(0)
+      heard.push(
+        ...stdout
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line)),
+      )
+      return heard.length
+    }
+    await until(read, (count) => count >= 3)
+    const said = heard.map(
+      ({ address, kind, outcome, enhanced_code }) => `${address} ${kind} ${enhanced_code} ${outcome}`,
+    )
+    expect(said.sort()).toEqual([
+      'eve@refused.example soft 5.7.1 recorded',
+      'full@outside.example soft 5.2.2 recorded',
+      'gone@outside.example hard 5.1.1 suppressed',
+    ])
+    // Nothing is heard twice.
+    expect(await read()).toBe(3)
+    // A mailbox put back from a backup has other UIDs: all is read again, and known.
+    dovecot.forgetUids()
+    expect(await read()).toBe(6)
+    expect(heard.slice(3).map(({ outcome }) => outcome)).toEqual(['known', 'known', 'known'])
+    const rows = await results()
+    expect(rows.map(({ address, status, bounce }) => `${address} ${status} ${bounce}`)).toEqual([
+      'ada@outside.example sent ',
+      'gone@outside.example sent hard: mailbox unknown',
+      'full@outside.example sent soft: mailbox full',
+      'eve@refused.example sent soft: refused by policy',
+    ])
+    const next = await project.run(['run', '--yes', '--campaign', 'next', '--json'])
+    expect(next.code).toBe(0)
+    const skipped = next.stdout.split('\n').filter((line) => line.includes('"skipped"') && line.includes('"row"'))
+    expect(skipped).toHaveLength(1)
+    expect(skipped[0]).toContain('gone@outside.example')
+  })
+})
+
+const report = (token: string): string =>
+  `From: MAILER-DAEMON@x.example\r\nTo: bounces@society.example\r\nSubject: Undelivered Mail\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <${token}@society.example>\r\n\r\nx\r\n--b--\r\n`
+
+describe('a mailbox over IMAP', () => {
+  let box: Dovecot | { readonly skipped: string }
+  beforeAll(async () => {
+    box = await startDovecot()
+  }, 400_000)
+  afterAll(async () => {
+    if ('stop' in box) await box.stop()
+  })
+  beforeEach(() => {
+    project?.remove()
+    if ('skipped' in box) return
+    project = makeProject({
+      'mailmerge.yaml': `imap: { host: 127.0.0.1, port: ${box.port}, security: none, user: ${box.user} }\nbounces: { done: { move: Done } }\n`,
+    })
+  })
+  const env = (): NodeJS.Dict<string> => ({ MAILMERGE_IMAP_PASSWORD: 'password' in box ? box.password : '' })
+  const lines = async (args: readonly string[]): Promise<readonly string[]> =>
+    (await project.run([...args, '--json'], env())).stdout.split('\n').filter(Boolean)
+
+  test('is only looked at by --dry-run; taken in, its letters go where the config says', { timeout: 60_000 }, async ({
+    skip,
+  }) => {
+    if ('skipped' in box) return skip(box.skipped)
+    for (const token of ['a', 'b', 'c']) box.deliver(report(token))
+    expect(await lines(['bounces', '--dry-run'])).toHaveLength(3)
+    expect(await lines(['bounces', '--dry-run'])).toHaveLength(3)
+    expect(await lines(['bounces'])).toHaveLength(3)
+    expect(await lines(['bounces'])).toHaveLength(0)
+    box.deliver(report('d'))
+    expect(await lines(['bounces'])).toHaveLength(1)
+  })
+
+  test('with a wrong password ends with 77 after one try, without its port with 69, without the folder with 78', {
+    timeout: 60_000,
+  }, async ({ skip }) => {
+    if ('skipped' in box) return skip(box.skipped)
+    const wrong = await project.run(['bounces'], { MAILMERGE_IMAP_PASSWORD: 'hunter2-canary' })
+    expect(wrong.code).toBe(77)
+    expect(wrong.stderr).toContain('refused the login of ada')
+    expect(wrong.stderr).not.toContain('hunter2-canary')
+    const folder = await project.run(['bounces'], { ...env(), MAILMERGE_BOUNCES_MAILBOX: 'Nowhere' })
+    expect(folder.code).toBe(78)
+    expect(folder.stderr).toContain("no folder 'Nowhere'")
+    const away = await project.run(['bounces'], { ...env(), MAILMERGE_IMAP_PORT: '1' })
+    expect(away.code).toBe(69)
+    const none = await project.run(['bounces'], { MAILMERGE_IMAP_PASSWORD: '' })
+    expect(none.code).toBe(78)
+    expect(none.stderr).toContain('MAILMERGE_IMAP_PASSWORD')
+  })
+})
