@@ -5,6 +5,7 @@ import { providerOf, providerOfHost } from '../../src/config/providers.ts'
 import { type SmtpSources, smtpSettings } from '../../src/config/smtp.ts'
 import { readSmtpUrl } from '../../src/config/smtp-url.ts'
 import { ConfigError } from '../../src/errors.ts'
+import { oauthProviders } from '../../src/oauth/provider.ts'
 
 function from(sources: Partial<SmtpSources>): ReturnType<typeof smtpSettings>['smtp'] {
   return smtpSettings({ environment: {}, file: {}, root: '/nowhere', ...sources }).smtp
@@ -162,6 +163,52 @@ describe('passwords', () => {
   test('never show in settings that are printed', () => {
     const smtp = from({ file: { ...file, password: 'canary' } })
     expect(`${inspect(smtp, { depth: 9, showHidden: true })}${JSON.stringify(smtp)}`).not.toContain('canary')
+  })
+})
+
+describe('tokens instead of passwords', () => {
+  const providers = oauthProviders({
+    config: { own: { clientId: 'x' } },
+    root: '/',
+    env: { XDG_STATE_HOME: '/nowhere' },
+  })
+  const file = { host: 'h', user: 'ada', oauth2: 'own' }
+
+  test('take the place of the password, and the hint speaks of them', () => {
+    const smtp = from({ file: { ...file, service: 'gmail' }, providers })
+    expect([smtp.password, typeof smtp.accessToken]).toEqual([undefined, 'function'])
+    expect(smtp.loginHint).toContain('mailmerge login own --user ada')
+  })
+
+  test('are for one server and not for another one', () => {
+    expect(from({ file, providers, flag: 'smtp://ada@other.example.com' }).accessToken).toBeUndefined()
+    expect(
+      from({ file: { ...file, oauth2: undefined, tokenCommand: 'x' }, flag: 'smtp://bob@h' }).accessToken,
+    ).toBeUndefined()
+  })
+
+  test('of a sign-in are each mailbox its own', async () => {
+    const { accessToken } = from({ file, providers, flag: 'smtp://bob@h' })
+    await expect(accessToken?.()).rejects.toMatchObject({ exitCode: 77, message: 'nobody signed in at own for bob' })
+  })
+
+  test('give way to a password of the environment', async () => {
+    const smtp = from({ file, providers, environment: { password: 'secret' } })
+    expect([(await smtp.password?.())?.reveal(), smtp.accessToken]).toEqual(['secret', undefined])
+  })
+
+  test.each([
+    [{ ...file, password: 'canary' }, 'smtp.password and smtp.oauth2 are both set'],
+    [{ ...file, tokenCommand: 'x' }, 'smtp.tokenCommand and smtp.oauth2 are both set'],
+    [{ host: 'h', oauth2: 'own' }, 'smtp.oauth2 is set, and no smtp.user'],
+    [{ ...file, oauth2: 'onw' }, "there is no OAuth2 provider 'onw'"],
+  ])('%j is refused', (wrong, says) => expect(() => from({ file: wrong, providers })).toThrow(says))
+
+  test('from a command are asked for anew, but once by those who ask together', async () => {
+    const { accessToken } = from({ file: { host: 'h', user: 'ada', tokenCommand: 'echo $$-$(date +%N)' }, root: '/' })
+    const [one, two] = await Promise.all([accessToken?.(), accessToken?.()])
+    expect(one?.reveal()).toBe(two?.reveal())
+    expect((await accessToken?.())?.reveal()).not.toBe(one?.reveal())
   })
 })
 
