@@ -591,7 +591,7 @@ function deliverRun(
     transport,
     prepare: (due, date) => preparer.message(due, date),
     settings: local ? unlimited : delivery,
-    account: `${settings.smtp.user ?? ''}@${settings.smtp.host}`,
+    account: accountOf(settings, transport),
     group: groupOf(settings, run),
     counts,
     clock,
@@ -607,6 +607,11 @@ function deliverRun(
           onProgress: (state) => onEvent({ event: 'progress', run: runId, ...state }),
         }),
   })
+}
+
+/** Whose quota it is: of a login at a server, or of another way to send. */
+function accountOf({ smtp, transport }: Settings, { name }: Transport): string {
+  return transport === undefined || transport === 'smtp' ? `${smtp.user ?? ''}@${smtp.host}` : name
 }
 
 async function summarize(

@@ -199,7 +199,7 @@ export const configSchema = z
       .optional(),
     transport: z
       .union([text, z.record(z.string(), z.unknown())])
-      .describe('Another way to send than SMTP: maildir:PATH, mbox:PATH, sendmail, or a module of your own')
+      .describe('Another way to send than SMTP: maildir:PATH, mbox:PATH, sendmail, ses, or a module of your own')
       .optional(),
     campaign: text.describe('What a person gets once; default template and list').optional(),
     group: text.describe('Campaigns of one group share their unsubscribes; default the campaign').optional(),

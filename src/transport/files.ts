@@ -9,7 +9,8 @@ import { csvCells } from '../csv-cells.ts'
 import { OutputError } from '../errors.ts'
 import { subjectOf } from '../message/encoded-words.ts'
 import { safeFileName } from '../message/file-name.ts'
-import type { Feed, Job, Lane, LaneEnd, Transport } from './transport.ts'
+import { type Handed, oneByOne } from './one-by-one.ts'
+import type { Job, Lane, Transport } from './transport.ts'
 
 export interface FilesTransportOptions {
   readonly dir: string
@@ -47,19 +48,13 @@ export function createFilesTransport({ dir }: FilesTransportOptions): Transport 
     return name
   }
 
-  async function work(feed: Feed<RowJob>, index: Index, stopped: () => boolean): Promise<LaneEnd> {
-    for (;;) {
-      const job = stopped() ? undefined : await feed.next()
-      if (job === undefined) return { kind: 'drained' }
-      await feed.begin(job)
-      try {
-        const name = await write(job, index)
-        feed.end(job, { kind: 'accepted', reply: { code: 250, text: `written as ${name}` } })
-      } catch (error) {
-        failure ??= unwritable(dir, error)
-        feed.end(job, { kind: 'unsent', reason: 'the file cannot be written' })
-        return { kind: 'lost', reason: failure.message }
-      }
+  async function handOver(job: RowJob, index: Index): Promise<Handed> {
+    try {
+      const name = await write(job, index)
+      return { outcome: { kind: 'accepted', reply: { code: 250, text: `written as ${name}` } } }
+    } catch (error) {
+      failure ??= unwritable(dir, error)
+      return { outcome: { kind: 'unsent', reason: 'the file cannot be written' }, lost: failure.message }
     }
   }
 
@@ -71,13 +66,7 @@ export function createFilesTransport({ dir }: FilesTransportOptions): Transport 
       if (failure !== undefined) throw failure
       opened ??= openIndex(dir)
       const index = await opened
-      let stopped = false
-      return {
-        run: (feed) => work(feed, index, () => stopped),
-        abort() {
-          stopped = true
-        },
-      }
+      return oneByOne((_message, job) => handOver(job, index))
     },
     verify() {
       return Promise.resolve({ server: dir, secure: true, authenticated: false, extensions: [] })

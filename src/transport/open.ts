@@ -1,17 +1,93 @@
-/** The transport that the settings ask for. Owns the choice only. */
+/** The transport that the settings ask for. Owns the choice, and the words by which transports are named. */
+import { resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { ConfigError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
 import { createSmtpTransport, type SmtpTransportOptions } from './smtp/smtp-transport.ts'
 import type { Transport } from './transport.ts'
 
-/** @throws ConfigError for a transport that is not known. */
+const WORDS = ['smtp', 'maildir', 'mbox', 'sendmail', 'ses'] as const
+
+/**
+ * @example
+ * transport: maildir:archive
+ * transport: sendmail
+ * transport: { ses: { region: eu-west-1 } }
+ * transport: { module: ./transport.mjs, options: { key: value } }
+ *
+ * @throws ConfigError for a transport that is not known.
+ */
 export async function openTransport(settings: Settings, options: SmtpTransportOptions = {}): Promise<Transport> {
-  const { transport } = settings
+  const { transport, root } = settings
   if (transport === undefined || transport === 'smtp') return createSmtpTransport(settings.smtp, options)
-  throw new ConfigError(
-    `there is no transport '${typeof transport === 'string' ? transport : JSON.stringify(transport)}'`,
-    {
-      hint: 'Leave transport out for SMTP.',
-    },
-  )
+  const { word, value, more } = typeof transport === 'string' ? fromText(transport) : fromGroup(transport)
+  switch (word) {
+    case 'maildir':
+    case 'mbox': {
+      if (value === undefined) throw new ConfigError(`transport: ${word} has no path`, { hint: `Write ${word}:PATH.` })
+      const path = resolve(root, value)
+      if (word === 'maildir') return (await import('./maildir.ts')).createMaildirTransport(path)
+      return (await import('./mbox.ts')).createMboxTransport(path)
+    }
+    case 'sendmail': {
+      const { createSendmailTransport } = await import('./sendmail.ts')
+      const args = more['args']
+      return createSendmailTransport({
+        ...(value === undefined ? {} : { path: value.includes('/') ? resolve(root, value) : value }),
+        ...(Array.isArray(args) ? { args: args.map(String) } : {}),
+      })
+    }
+    case 'ses': {
+      const { createNodemailerTransport } = await import('./nodemailer.ts')
+      const { sesPlugin } = await import('./own-module.ts')
+      const region = value ?? more['region']
+      return createNodemailerTransport({
+        name: typeof region === 'string' ? `ses ${region}` : 'ses',
+        plugin: () => sesPlugin({ ...more, ...(region === undefined ? {} : { region }) }, root),
+      })
+    }
+    default: {
+      if (value === undefined) throw unknown(word)
+      const { createNodemailerTransport } = await import('./nodemailer.ts')
+      const { pluginOf } = await import('./own-module.ts')
+      return createNodemailerTransport({ name: value, plugin: () => pluginOf(value, more['options'], root) })
+    }
+  }
+}
+
+interface Choice {
+  readonly word: string
+  /** Path, region, module. */
+  readonly value?: string
+  readonly more: Readonly<Record<string, unknown>>
+}
+
+/** `word`, `word:value`, or a path or package. */
+function fromText(text: string): Choice {
+  const [, word = text, value] = /^([a-z]+)(?::(.*))?$/s.exec(text) ?? []
+  if (WORDS.some((known) => known === word)) return { word, ...(value ? { value } : {}), more: {} }
+  const guess = nearest(word, WORDS)
+  if (guess !== undefined && value !== undefined) throw unknown(text)
+  return { word: 'module', value: text, more: {} }
+}
+
+/** `{ word: value or options, ... }`. */
+function fromGroup(group: Readonly<Record<string, unknown>>): Choice {
+  const word = ['module', ...WORDS].find((known) => group[known] !== undefined)
+  if (word === undefined) throw unknown(Object.keys(group).join(', '))
+  const { [word]: value, ...more } = group
+  if (typeof value === 'string') return { word, value, more }
+  const inner = typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
+  const { path, ...rest } = inner
+  return { word, ...(typeof path === 'string' ? { value: path } : {}), more: { ...more, ...rest } }
+}
+
+function unknown(text: string): ConfigError {
+  const guess = nearest(text.split(':')[0] ?? '', WORDS)
+  return new ConfigError(`there is no transport '${text}'`, {
+    hint:
+      guess === undefined
+        ? 'There are maildir:PATH, mbox:PATH, sendmail, ses, and modules: ./transport.mjs. Leave transport out for SMTP.'
+        : `Did you mean '${guess}'?`,
+  })
 }

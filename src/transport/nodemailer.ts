@@ -1,0 +1,164 @@
+/**
+ * Any transport of nodemailer behind our seam. Owns what its answers and errors come to: it does not tell whether a message
+ * was handed over, so whatever does not prove the contrary is in doubt.
+ */
+import { domainToASCII } from 'node:url'
+import { createTransport, type Transport as Plugin, type Transporter, type TransportOptions } from 'nodemailer'
+import { ConfigError, LoginError, type MailmergeError, UnreachableError } from '../errors.ts'
+import type { Message } from '../message/message.ts'
+import { failureOf } from './nodemailer-failure.ts'
+import { type Handed, oneByOne } from './one-by-one.ts'
+import { readable } from './smtp/reply-parser.ts'
+import type { Lane, Outcome, RefusedCopy, Reply, Transport } from './transport.ts'
+
+/** What nodemailer's `createTransport` takes, or a transporter that it made. */
+export type NodemailerPlugin = Plugin | TransportOptions | Pick<Transporter, 'sendMail'>
+
+export interface NodemailerOptions {
+  /** For people, without secrets. */
+  readonly name: string
+  /** Called once, when the first lane is opened. */
+  readonly plugin: () => Promise<NodemailerPlugin>
+}
+
+/** What transports tell of a message that they took; each of them only some of it. */
+interface Info {
+  readonly response?: unknown
+  readonly messageId?: unknown
+  readonly rejected?: unknown
+  readonly rejectedErrors?: unknown
+}
+
+export function createNodemailerTransport({ name, plugin }: NodemailerOptions): Transport {
+  let made: Promise<Transporter> | undefined
+  let broken: MailmergeError | undefined
+
+  function transporter(): Promise<Transporter> {
+    made ??= plugin().then((found) => {
+      const usable = 'sendMail' in found ? (found as Transporter) : createTransport(found as Plugin)
+      usable.use('stream', (mail, done) => done(strayRecipient(mail.data['envelope'], mail.message?.getEnvelope().to)))
+      return usable
+    })
+    return made
+  }
+
+  async function handOver(message: Message): Promise<Handed> {
+    const { envelope, chunks } = message
+    try {
+      const info = (await (
+        await transporter()
+      ).sendMail({
+        // Structured, so that nothing reads an address of a row as a list of them.
+        envelope: { from: envelope.from, to: envelope.to.map((address) => ({ name: '', address })) },
+        raw: Buffer.concat(chunks),
+        disableFileAccess: true,
+        disableUrlAccess: true,
+      })) as Info
+      return { outcome: outcomeOf(info, message) }
+    } catch (error) {
+      const { outcome, stop } = failureOf(error)
+      if (stop === undefined) return { outcome }
+      broken =
+        stop.kind === 'login'
+          ? new LoginError(`${name} refused the login: ${stop.reason}`, {
+              hint: 'Check its credentials. It was tried once; nothing was sent.',
+            })
+          : new UnreachableError(`${name} cannot be reached: ${stop.reason}`, { hint: 'Check its settings.' })
+      return { outcome, lost: broken.message }
+    }
+  }
+
+  return {
+    name,
+    async open(): Promise<Lane> {
+      const before = broken
+      // A refused login stays refused; a server that was away may be back.
+      if (before instanceof LoginError) throw before
+      broken = undefined
+      if (before !== undefined) throw before
+      await transporter()
+      return oneByOne(handOver)
+    },
+    async verify() {
+      const usable = await transporter()
+      const proven = typeof usable.verify === 'function' && (await verified(usable, name))
+      return { server: name, secure: true, authenticated: proven, extensions: [] }
+    },
+    async close() {
+      const usable = await made?.catch(() => undefined)
+      if (typeof usable?.close === 'function') usable.close()
+    },
+  }
+}
+
+async function verified(transporter: Transporter, name: string): Promise<boolean> {
+  try {
+    await transporter.verify()
+    return true
+  } catch (error) {
+    const { stop, outcome } = failureOf(error)
+    const reason = stop?.reason ?? ('reply' in outcome ? outcome.reply.text : outcome.reason)
+    if (stop?.kind === 'login')
+      throw new LoginError(`${name} refused the login: ${reason}`, { hint: 'Check its credentials.' })
+    // Plugins without a way to verify say so by an error of nodemailer's own.
+    if (/not support|not implemented|unable to verify/i.test(reason)) return false
+    throw new UnreachableError(`${name} cannot be used: ${reason}`, { hint: 'Check its settings.' })
+  }
+}
+
+/** Stops a message whose recipients are not those that it has: the last fence before another program's code. */
+function strayRecipient(wanted: unknown, found: unknown): Error | undefined {
+  const to = ((wanted as { to?: readonly { address: string }[] } | undefined)?.to ?? []).map(({ address }) =>
+    bare(address),
+  )
+  const actual = (Array.isArray(found) ? found : []).map((address) => bare(String(address)))
+  if (to.length === actual.length && to.every((address, at) => address === actual[at])) return undefined
+  return Object.assign(new Error('an address was changed on its way'), { responseCode: 553, command: 'RCPT TO' })
+}
+
+function bare(address: string): string {
+  const at = address.lastIndexOf('@')
+  const domain = address.slice(at + 1)
+  return `${address.slice(0, at)}@${(domainToASCII(domain) || domain).toLowerCase()}`
+}
+
+function outcomeOf(info: Info, { envelope }: Message): Outcome {
+  const reply = acceptance(info)
+  const rejected = new Set((Array.isArray(info.rejected) ? info.rejected : []).map((address) => bare(String(address))))
+  if (rejected.size === 0) return { kind: 'accepted', reply }
+  const errors = Array.isArray(info.rejectedErrors) ? (info.rejectedErrors as readonly { recipient?: unknown }[]) : []
+  const refusals: RefusedCopy[] = []
+  for (const [at, address] of envelope.to.entries()) {
+    if (!rejected.has(bare(address))) continue
+    const error = errors.find(({ recipient }) => bare(String(recipient)) === bare(address))
+    const { outcome } = failureOf(
+      error ?? { responseCode: 550, response: '550 the recipient was refused', command: 'RCPT TO' },
+    )
+    if (outcome.kind !== 'rejected' && outcome.kind !== 'deferred') continue
+    if (at === 0) return outcome
+    refusals.push({ address, reply: outcome.reply })
+  }
+  return { kind: 'accepted', reply, refused: refusals }
+}
+
+/** The words of the server where there are some; a transport that speaks no SMTP has no code. */
+function acceptance({ response, messageId }: Info): Reply {
+  const text = readable(typeof response === 'string' ? response : '').trim()
+  const parts = /^(2\d\d)[ -](?:(2\.\d{1,3}\.\d{1,3}) )?(.*)$/.exec(text)
+  if (parts === null) return { code: 250, text: text || readable(String(messageId ?? 'taken')) }
+  const [, code, enhanced, rest = ''] = parts
+  return { code: Number(code), ...(enhanced === undefined ? {} : { enhanced }), text: rest }
+}
+
+/** @throws ConfigError for a plugin that is none. */
+export function asPlugin(found: unknown, name: string): NodemailerPlugin {
+  if (typeof found === 'object' && found !== null) {
+    if ('sendMail' in found && typeof found.sendMail === 'function') return found as Transporter
+    if ('send' in found && typeof found.send === 'function') return found as unknown as Plugin
+    if (['host', 'url', 'service', 'SES', 'sendmail', 'streamTransport', 'jsonTransport'].some((key) => key in found))
+      return found as TransportOptions
+  }
+  throw new ConfigError(`${name} gives no transport`, {
+    hint: 'It must export a nodemailer transport (an object with send), or a function that returns one.',
+  })
+}
