@@ -22,6 +22,11 @@ export class Breaker {
     this.#longest = longest
   }
 
+  /** True until the server answers for a message again: it is tried with one lane at a time. */
+  get tripped(): boolean {
+    return this.#failures > 0
+  }
+
   /** Milliseconds until the server may be tried again. */
   wait(now: number): number {
     return Math.max(0, this.#closedUntil - now)

@@ -63,6 +63,7 @@ const OUTAGE_MS = 30 * 60_000
 /** A quota that opens later than this ends the run; it can be resumed. */
 const LONGEST_QUOTA_WAIT_MS = 60 * 60_000
 const WATCH_MS = 250
+const GATHER_MS = 2_000
 /** While rows wait for their hour the ledger is asked again this often: another process may have moved them. */
 const LONGEST_SLEEP_MS = 60_000
 
@@ -131,8 +132,8 @@ class Delivery implements DeliveryControl {
       steady: this.#steady,
       control: this,
       accepted: () => {
-        this.#governor.succeeded()
         this.#throttle.succeeded()
+        if (this.#governor.succeeded()) this.#balance()
       },
       throttled: (said) => this.#askedForLess(said),
       ...(onSettled === undefined ? {} : { onSettled }),
@@ -243,7 +244,8 @@ class Delivery implements DeliveryControl {
         return
       }
       if (wait > 0) this.paused('waiting to try deferred rows again', this.#in(wait))
-      this.#later(Math.max(wait, 5), () => {
+      // Rows that were deferred one after the other come back together, over the same lanes.
+      this.#later(wait > 0 ? wait + GATHER_MS : 5, () => {
         this.#queue.rewind()
         this.#balance()
       })

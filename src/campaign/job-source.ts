@@ -46,6 +46,8 @@ export class JobSource {
   readonly #parking = new Parking()
   readonly #ready: Ready[] = []
   #readyOctets = 0
+  /** Octets of the message made last: the next one will not be very different. */
+  #lastOctets = 0
   #making = 0
   #makesAhead = false
   #refilling = false
@@ -88,6 +90,7 @@ export class JobSource {
       this.#makeAhead()
       return this.#handOut(ready, lane, now)
     }
+    if (this.#making > 0 && this.#full) return this.#park(lane)
     const due = queue.take()
     if (typeof due === 'number') return this.#later(lane, due)
     if (due === undefined) {
@@ -154,11 +157,19 @@ export class JobSource {
     return this.#parking.park(() => this.next(lane), milliseconds)
   }
 
+  /** So much is made, or being made, that one more would be too much to hold. */
+  get #full(): boolean {
+    // How large they are is known when the first one is made.
+    if (this.#lastOctets === 0) return this.#making > 0
+    const octets = this.#readyOctets + this.#making * this.#lastOctets
+    return octets > 0 && octets + this.#lastOctets > AHEAD_OCTETS
+  }
+
   #makeAhead(): void {
     const { queue, clock, control, lanes, prepare } = this.#options
     if (!this.#makesAhead) return
     while (!control.stopping && this.#ready.length + this.#making < 2 * lanes() + 2) {
-      if (this.#readyOctets > AHEAD_OCTETS && this.#ready.length + this.#making > 0) return
+      if (this.#full) return
       const due = queue.take()
       if (due === undefined || typeof due === 'number') return
       try {
@@ -180,6 +191,7 @@ export class JobSource {
         else {
           this.#ready.push({ due, message })
           this.#readyOctets += message.size
+          this.#lastOctets = message.size
         }
         this.wake()
         control.changed()

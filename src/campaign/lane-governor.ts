@@ -34,13 +34,14 @@ export class LaneGovernor {
       this.#target = Math.min(FIRST_TARGET, this.#max)
   }
 
-  /** A message was accepted. */
-  succeeded(): void {
-    if (this.#target >= this.#max) return
+  /** A message was accepted. True when there may be one lane more for it. */
+  succeeded(): boolean {
+    if (this.#target >= this.#max) return false
     this.#credit += 1 / this.#target
-    if (this.#credit < 1 || this.#clock.monotonic() < this.#holdUntil) return
+    if (this.#credit < 1 || this.#clock.monotonic() < this.#holdUntil) return false
     this.#credit = 0
     this.#target++
+    return true
   }
 
   /** The server asked for less, or refused a further connection while `live` others worked. */

@@ -52,7 +52,8 @@ export class LanePool {
 
   /** Opens lanes for `work` further messages, as many as there may be. */
   openFor(work: number): void {
-    const wanted = Math.min(this.#options.governor.target, this.#lanes.size + work)
+    const { governor, breaker } = this.#options
+    const wanted = Math.min(breaker.tripped ? 1 : governor.target, this.#lanes.size + work)
     while (this.#lanes.size + this.#opening < wanted) {
       this.#opening++
       void this.#open()
@@ -86,7 +87,7 @@ export class LanePool {
     this.#lanes.add(lane)
     governor.opened()
     control.changed()
-    const feed = new LaneFeed(number, source, outcomes)
+    const feed = new LaneFeed(number, source, outcomes, () => this.#served())
     let end: LaneEnd
     try {
       end = await lane.run(feed)
@@ -113,12 +114,17 @@ export class LanePool {
     }
   }
 
+  /** The server answered for a message. */
+  #served(): void {
+    const { breaker, control } = this.#options
+    this.#barren = 0
+    if (!breaker.tripped) return
+    breaker.worked()
+    control.changed()
+  }
+
   #ended(end: LaneEnd, { served, unsent }: LaneFeed): void {
-    const { breaker, governor, outcomes, outage, throttled } = this.#options
-    if (served > 0) {
-      this.#barren = 0
-      breaker.worked()
-    }
+    const { governor, outcomes, outage, throttled } = this.#options
     switch (end.kind) {
       case 'drained':
         return
@@ -146,15 +152,17 @@ class LaneFeed implements Feed<MergeJob> {
   readonly #number: number
   readonly #source: JobSource
   readonly #outcomes: Outcomes
+  readonly #onServed: () => void
   /** Messages that the server answered for. */
   served = 0
   /** Recipients whose message was given back untried. */
   readonly unsent: number[] = []
 
-  constructor(number: number, source: JobSource, outcomes: Outcomes) {
+  constructor(number: number, source: JobSource, outcomes: Outcomes, onServed: () => void) {
     this.#number = number
     this.#source = source
     this.#outcomes = outcomes
+    this.#onServed = onServed
   }
 
   next(): MergeJob | undefined | Promise<MergeJob | undefined> {
@@ -167,7 +175,9 @@ class LaneFeed implements Feed<MergeJob> {
 
   end(job: MergeJob, outcome: Outcome): void {
     if (outcome.kind === 'unsent') this.unsent.push(job.due.recipient)
-    else if (outcome.kind !== 'in_doubt') this.served++
     this.#outcomes.end(job, outcome)
+    if (outcome.kind === 'unsent' || outcome.kind === 'in_doubt') return
+    this.served++
+    this.#onServed()
   }
 }

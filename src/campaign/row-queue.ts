@@ -9,6 +9,8 @@ import { DomainGate, type DomainLimits } from './domain-gate.ts'
 
 const FETCH_ROWS = 500
 const FETCH_BYTES = 4_000_000
+/** In a long run, rows whose second try is due do not wait for the end of the list. */
+const REWIND_MS = 60_000
 
 export interface RowQueueOptions {
   readonly ledger: Ledger
@@ -36,9 +38,11 @@ export class RowQueue {
   #limit = FETCH_ROWS
   #mark: number | undefined
   #rechecking = false
+  #rewoundAt: number
 
   constructor(options: RowQueueOptions) {
     this.#options = options
+    this.#rewoundAt = options.clock.monotonic()
     this.#gate = new DomainGate(options.domains ?? {}, options.clock)
   }
 
@@ -105,12 +109,14 @@ export class RowQueue {
   rewind(): void {
     this.#after = 0
     this.#drained = false
+    this.#rewoundAt = this.#options.clock.monotonic()
   }
 
   /** Fetches more when little is left. Cheap to call often. */
   fill(): Promise<void> | undefined {
     if (this.#filling !== undefined) return this.#filling
     if (this.#rechecking || this.#drained || this.buffered >= this.#limit / 2) return undefined
+    if (this.#options.clock.monotonic() - this.#rewoundAt > REWIND_MS) this.rewind()
     this.#filling = this.#fetch().finally(() => {
       this.#filling = undefined
       this.#stale.clear()

@@ -79,12 +79,12 @@ export class Throttle {
 
   /** Milliseconds that no lane needs to be open for. */
   pausedFor(now: number): number {
-    return Math.max(0, this.#pausedUntil - now, this.closedFor(now))
+    return Math.max(0, this.#pausedUntil - now, this.#nextAt - now, this.closedFor(now), this.#gate.wait(now))
   }
 
-  /** Milliseconds until one more message may go; 0 when it may now. */
+  /** Milliseconds until one more message may go; 0 when it may now, which reserves it. */
   wait(now: number): number {
-    const wait = Math.max(this.pausedFor(now), this.#nextAt - now, this.#gate.wait(now))
+    const wait = this.pausedFor(now)
     if (wait > 0) return wait
     if (this.#options.quotas.length === 0 || this.#allowance > 0) return 0
     if (this.#reserveAt > now) return this.#reserveAt - now
