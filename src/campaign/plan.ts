@@ -208,7 +208,7 @@ async function listDuplicates(
 }
 
 function refused(name: string, bad: ProblemList): DataError {
-  const some = bad.count === 1 ? 'One problem' : `${bad.count} problems`
+  const some = bad.count === 1 ? 'one problem' : `${bad.count} problems`
   return new DataError(`${some} in ${name}; nothing was sent`, {
     problems: bad.kept,
     hint: 'Mend the list and give the command again, or send the good rows with --skip-bad.',

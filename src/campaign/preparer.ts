@@ -54,6 +54,10 @@ export interface Preparer {
   close(): Promise<void>
 }
 
+const NO_SUBJECT = problem('no-subject', 'there is no subject', undefined, {
+  hint: 'Set subject: in the template, or fill the cells that it is made of.',
+})
+
 const NO_ATTACHMENTS: AttachmentStore['load'] = () => []
 
 export function createPreparer(options: PreparerOptions): Preparer {
@@ -169,6 +173,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
         row.data,
         contextOf(row.number, now, likelyAddress(row.data)),
       )
+      if (rendered.subject.trim() === '') throw NO_SUBJECT
       const address = addressOf(row.data, rendered)
       const key = keyOf(row.data, address)
       const identity = identityOf(rendered, key, 1, address, now)

@@ -6,6 +6,8 @@ import { plural } from './words.ts'
 
 /** Problems listed without --verbose. */
 const LISTED = 20
+/** Ranges of rows named with one problem. */
+const RANGES = 6
 
 /** Prints an error and gives the exit code that it ends the program with. */
 export function complain(error: unknown, out: Output): number {
@@ -35,29 +37,65 @@ export function complain(error: unknown, out: Output): number {
 
 /** Each problem on a line, indented, at most twenty of them unless --verbose asks for all. */
 function listProblems(problems: readonly Problem[], out: Output): void {
-  const listed = out.verbose ? problems : problems.slice(0, LISTED)
+  const groups = alike(problems)
+  const listed = out.verbose ? groups : groups.slice(0, LISTED)
   let hintBefore: string | undefined
-  for (const problem of listed) {
-    out.complain(`  ${problemLine(problem)}`)
+  for (const { problem, rows } of listed) {
+    out.complain(`  ${problemLine(problem, rows)}`)
     // The same advice under each of a hundred rows is noise.
     if (problem.hint !== undefined && problem.hint !== hintBefore)
       out.complain(out.style('dim', `      ${printableLines(problem.hint)}`))
     hintBefore = problem.hint
   }
-  const rest = problems.length - listed.length
+  const rest = groups.slice(listed.length).reduce((sum, { rows }) => sum + Math.max(1, rows.length), 0)
   if (rest > 0) out.complain(`  and ${plural(rest, 'more problem')}; --verbose lists all`)
 }
 
-/** A problem as one line: place, weight, sentence, value. */
-export function problemLine({ severity, file, line, row, column, message, value }: Problem): string {
+interface Alike {
+  readonly problem: Problem
+  readonly rows: number[]
+}
+
+/** What is wrong in the same way in many rows is one thing to mend. */
+function alike(problems: readonly Problem[]): readonly Alike[] {
+  const groups = new Map<string, Alike>()
+  for (const problem of problems) {
+    const { severity, code, file, column, message, value, row } = problem
+    const name = JSON.stringify([severity, code, file, column, message, value])
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, { problem, rows: row === undefined ? [] : [row] })
+    else if (row !== undefined) group.rows.push(row)
+  }
+  return [...groups.values()]
+}
+
+/** A problem as one line: place, weight, sentence, value. `rows` are those that have it too. */
+export function problemLine(
+  { severity, file, line, row, column, message, value }: Problem,
+  rows: readonly number[] = [],
+): string {
+  const many = rows.length > 1
   const place = [
-    file === undefined ? undefined : `${printable(file)}${line === undefined ? '' : `:${line}`}`,
-    row === undefined ? undefined : `row ${row}`,
+    file === undefined ? undefined : `${printable(file)}${line === undefined || many ? '' : `:${line}`}`,
+    many ? rowWords(rows) : row === undefined ? undefined : `row ${row}`,
     column === undefined ? undefined : `column ${printable(column)}`,
   ].filter((part) => part !== undefined)
   const weight = severity === 'error' ? '' : `${severity}: `
-  const shown = value === undefined || value === '' ? '' : ` (${cut(printable(value), 80)})`
+  const shown = value === undefined || value === '' || message.includes(value) ? '' : ` (${cut(printable(value), 80)})`
   return `${place.length === 0 ? '' : `${place.join(', ')}: `}${weight}${printableLines(message)}${shown}`
+}
+
+/** `rows 1-3, 7` */
+function rowWords(rows: readonly number[]): string {
+  const ranges: [first: number, last: number][] = []
+  for (const row of rows) {
+    const range = ranges.at(-1)
+    if (range !== undefined && row === range[1] + 1) range[1] = row
+    else ranges.push([row, row])
+  }
+  const shown = ranges.slice(0, RANGES).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
+  const rest = ranges.slice(RANGES).reduce((sum, [first, last]) => sum + last - first + 1, 0)
+  return `rows ${shown.join(', ')}${rest === 0 ? '' : ` and ${plural(rest, 'more', 'more')}`}`
 }
 
 function showStack(error: unknown, out: Output): void {

@@ -6,6 +6,7 @@ import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../campai
 import type { MergeHooks, MergeMode, PlanPreview } from '../campaign/run.ts'
 import { UnfinishedError } from '../errors.ts'
 import type { Context } from './command.ts'
+import { complain } from './complain.ts'
 import { confirmLines } from './confirm.ts'
 import { eventFields } from './json-events.ts'
 import { cut, printable } from './printable.ts'
@@ -46,14 +47,15 @@ export async function driveMerge(
     summary.exitCode === 75 ? (signals.exitCode ?? 75) : summary.exitCode
   let before: PlannedEvent | undefined
   let last: SummaryEvent | undefined
-  const conclude = (summary: SummaryEvent, why?: string): void => {
+  const conclude = (summary: SummaryEvent): void => {
     progress.end()
     teller.end()
     if (!out.json && summary.stopped !== DECLINED && !(out.quiet && summary.exitCode === 0)) {
       const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
       for (const line of summaryLines(summary, options.mode, out, io.cwd, before)) print(line)
     }
-    if (why !== undefined) out.say(`stopped: ${printable(why)}`)
+  }
+  const advise = (summary: SummaryEvent): void => {
     for (const line of nextSteps(summary, options.mode)) out.say(line)
   }
   const onEvent = (event: MergeEvent): void => {
@@ -105,12 +107,23 @@ export async function driveMerge(
       ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', printable(line))) } : {}),
     })
     const { stopped } = summary
-    conclude(summary, stopped === DECLINED ? undefined : stopped)
+    conclude(summary)
+    if (stopped !== undefined && stopped !== DECLINED) out.say(`stopped: ${printable(stopped)}`)
+    advise(summary)
     return exitCode(summary)
   } catch (error) {
     progress.end()
-    // What broke may have broken after much was sent.
-    if (last !== undefined) conclude(last)
+    // What broke may have broken after much was sent: what came of it, what broke, how to go on.
+    if (last !== undefined && signals.exitCode === undefined) {
+      conclude(last)
+      const code = complain(error, out)
+      advise(last)
+      return code
+    }
+    if (last !== undefined) {
+      conclude(last)
+      advise(last)
+    }
     // Stopped while the rows were still being checked: the plan is dropped, nothing was sent.
     if (signals.exitCode !== undefined && error instanceof Error && error.name === 'AbortError') {
       out.say('stopped before anything was sent')

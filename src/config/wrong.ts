@@ -70,8 +70,11 @@ function explain(issue: z.core.$ZodIssue, data: unknown): readonly WrongSetting[
       return [{ path, message: `${name} must be ${boundWords(issue)}${found(path, data)}` }]
     case 'invalid_union':
       return explainUnion(issue, data)
-    default:
-      return [{ path, message: `${name} ${issue.message}${found(path, data)}` }]
+    default: {
+      // A sentence of the schema, and behind it what to write instead.
+      const [, what = issue.message, hint] = /^(.*?)\. (.*)$/s.exec(issue.message) ?? []
+      return [{ path, message: `${name} ${what}${found(path, data)}`, ...(hint === undefined ? {} : { hint }) }]
+    }
   }
 }
 
