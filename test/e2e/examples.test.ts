@@ -1,0 +1,126 @@
+/** The projects under examples/, each run from its own folder as its comment says, into real servers. */
+import { execFile, execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import PostalMime, { type Email } from 'postal-mime'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startProgram } from '../support/program.ts'
+import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
+let copy: string
+let sink: RecordingSink
+
+/** A copy, so that no run leaves a ledger in the checkout. */
+beforeAll(async () => {
+  copy = mkdtempSync(join(tmpdir(), 'mailmerge-examples-'))
+  for (const name of ['examples', 'templates', 'src', 'package.json', 'schema', 'bin'])
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true })
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
+  sink = await startRecordingSink({ keep: true })
+})
+afterAll(async () => {
+  await sink.close()
+  rmSync(copy, { recursive: true, force: true })
+})
+
+interface Arrived {
+  readonly from: string
+  readonly to: readonly string[]
+  readonly head: string
+  readonly mail: Email
+}
+
+async function send(example: string): Promise<readonly Arrived[]> {
+  const before = sink.messages.length
+  const args = ['run', '--csv', 'list.csv', '--smtp', `smtp://localhost:${sink.port}`]
+  const ended = await startProgram(args, join(copy, 'examples', example)).ended
+  expect(ended.code, ended.stderr).toBe(0)
+  const arrived = sink.messages.slice(before).map(async ({ from, to, octets }) => ({
+    from,
+    to,
+    head: octets.toString('latin1').split('\r\n\r\n')[0] ?? '',
+    mail: await PostalMime.parse(octets),
+  }))
+  return (await Promise.all(arrived)).sort((one, other) => (one.to[0] ?? '').localeCompare(other.to[0] ?? ''))
+}
+
+test('plain-text: one text part, with the letters of every name', async () => {
+  const arrived = await send('plain-text')
+  expect(arrived.map(({ mail }) => mail.subject)).toEqual(['Hello Ada', 'Hello Søren', 'Hello Zoë'])
+  for (const { mail, head } of arrived) {
+    expect(head).toMatch(/^content-type: text\/plain; charset=utf-8/im)
+    expect([mail.html, mail.attachments]).toEqual([undefined, []])
+  }
+  expect(arrived[1]?.mail.text).toContain('It says god dag in your language.')
+})
+
+test('html: values are text in it, and the plain part is made from it', async () => {
+  const arrived = await send('html')
+  expect(arrived.map(({ mail }) => mail.subject)).toEqual(['News for Bits & Looms', 'News for <Tags> Ltd'])
+  const [ada, bjork] = arrived.map(({ mail }) => mail)
+  expect(ada?.html).toContain('<h1>News for Bits &amp; Looms</h1>')
+  expect(bjork?.html).toContain('News for &lt;Tags&gt; Ltd')
+  expect(ada?.text).toMatch(/NEWS FOR BITS & LOOMS|News for Bits & Looms/)
+  expect(ada?.text).toContain('https://www.example.com/news')
+  expect(ada?.text).toContain('We moved to Zürich.')
+})
+
+test('attachment: one file for everyone and one of its own for each row, octet for octet', async () => {
+  const arrived = await send('attachment')
+  for (const [index, { mail }] of arrived.entries()) {
+    const [terms, invoice] = mail.attachments
+    expect(mail.attachments).toHaveLength(2)
+    expect([terms?.filename, invoice?.filename]).toEqual(['terms.txt', `Rechnung für ${['Ada', 'Jürgen'][index]}.csv`])
+    expect(text(terms?.content)).toBe('Terms: pay within thirty days, complain within sixty.\n')
+    expect(text(invoice?.content)).toMatch(['Punched cards', 'Valves'][index] ?? '')
+  }
+})
+
+test('envelope: the sender and the copy of the envelope are in no header', async () => {
+  const arrived = await send('envelope')
+  expect(arrived).toHaveLength(2)
+  for (const { from, to, head, mail } of arrived) {
+    expect([from, to[1]]).toEqual(['bounces@example.org', 'archive@example.net'])
+    expect(mail.from?.address).toBe('author@example.com')
+    expect(head).not.toMatch(/archive@|bounces@/)
+  }
+})
+
+test('no-server: the run says that nobody answers, and can be resumed', async () => {
+  const ended = await startProgram(['run', '--csv', 'list.csv'], join(copy, 'examples/no-server')).ended
+  expect(ended.code, ended.stderr).toBe(69)
+  expect(ended.stderr).toContain('nobody answers at localhost:9')
+  expect(ended.stderr).toContain('mailmerge resume')
+  expect(ended.stdout).toContain('0 sent, 3 still to come of 3 rows')
+})
+
+test('invite: the command of the README, from the folder of the project', async () => {
+  const args = ['run', '--csv', 'examples/invite/list.csv', '--template', 'invite', '--sandbox']
+  const ended = await startProgram(args, copy).ended
+  expect(ended.code, ended.stderr).toBe(0)
+  expect(ended.stdout).toContain('5 delivered to the sandbox of 5 rows')
+  const before = sink.messages.length
+  const sent = await startProgram([...args.slice(0, -1), '--smtp', `smtp://localhost:${sink.port}`], copy).ended
+  expect(sent.code, sent.stderr).toBe(0)
+  const mails = await Promise.all(sink.messages.slice(before).map(({ octets }) => PostalMime.parse(octets)))
+  const satoru = mails.find(({ to }) => to?.[0]?.address === 'satoru@example.com')
+  expect(satoru?.subject).toBe('岩田 聡, your seat at the Analytical Evening')
+  expect([satoru?.text, satoru?.html].every((body) => body?.includes('機関室, 京都'))).toBe(true)
+  expect(satoru?.attachments[0]?.filename).toBe('ticket-B2.txt')
+  expect(text(satoru?.attachments[0]?.content)).toContain('Guest:  岩田 聡')
+})
+
+test('library: the program beside its list sends it, through the name of the package', async () => {
+  execFileSync(process.execPath, [TSC, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(copy, 'dist')])
+  const { stdout } = await promisify(execFile)(process.execPath, ['send.ts'], { cwd: join(copy, 'examples/library') })
+  expect(stdout).toMatch(/^ada@example\.com: 250 kept as /m)
+  expect(stdout).toContain('3 of 3 sent')
+})
+
+function text(content: ArrayBuffer | Uint8Array | string | undefined): string {
+  return Buffer.from(content as ArrayBuffer).toString('utf8')
+}
