@@ -47,6 +47,7 @@ export class Engine {
     this.#handlebars.registerHelper('log', () => '')
     this.#boundEach()
     this.#boundPartials()
+    this.#setUpOnce()
     for (const [name, helper] of Object.entries(helpers))
       this.#handlebars.registerHelper(name, located(name, helper, options.escape))
     this.#rewriting = {
@@ -150,6 +151,26 @@ export class Engine {
     })
   }
 
+  /**
+   * Handlebars gathers and wraps all helpers again for each text that it renders, which costs more than the rendering. Ours
+   * are the same for every row, so that each template is set up at its first. A partial takes the set-up of its caller.
+   */
+  #setUpOnce(): void {
+    const runtime = this.#handlebars as unknown as { template(spec: unknown): SetUp }
+    const { template } = runtime
+    runtime.template = (spec) => {
+      const made = template.call(runtime, spec)
+      const setUp = made._setup
+      let done = false
+      made._setup = (options) => {
+        if (done && !options.partial) return
+        setUp(options)
+        done = !options.partial
+      }
+      return made
+    }
+  }
+
   /** Partials that use partials that use partials cost without a loop. */
   #boundPartials(): void {
     const engine = this
@@ -163,6 +184,11 @@ export class Engine {
       },
     }
   }
+}
+
+/** What Handlebars makes of a compiled text; `_setup` is where its helpers are gathered. */
+interface SetUp {
+  _setup(options: { readonly partial?: boolean }): void
 }
 
 /** Without a value these are columns too. */
