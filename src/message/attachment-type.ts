@@ -1,11 +1,12 @@
 /** Media types of files, by name and by content. Owns no list of its own: `mime` knows names, `file-type` signatures. */
-import { fileTypeFromBuffer } from 'file-type'
 import mime from 'mime'
 
 /** The ending of a name has the say; without one that is known, the content; text is text, all else octets. */
 export async function typeOfFile(name: string, content: Uint8Array): Promise<string> {
   const byName = mime.getType(name)
   if (byName !== null) return isText(byName) && holdsNul(content) ? 'application/octet-stream' : byName
+  // Loaded by those who need it: few files come without an ending.
+  const { fileTypeFromBuffer } = await import('file-type')
   // The library may fail on a signature whose file goes on wrongly; then it is no file of that type.
   const byContent = await fileTypeFromBuffer(content).catch(() => undefined)
   return byContent?.mime ?? plainType(content)

@@ -11,7 +11,6 @@ import { kindOf, refuseBinary } from './kind.ts'
 import { isLines, openLines } from './lines.ts'
 import type { Source } from './source.ts'
 import { openSql } from './sql.ts'
-import { openWorkbook } from './workbook.ts'
 
 export interface OpenOptions {
   /** Where relative paths start; the working directory without it. */
@@ -55,7 +54,10 @@ async function openPlain(settings: SourceSettings, options: OpenOptions, locale:
   }
   const input = await openInput(settings.path, cwd, options.stdin ?? process.stdin)
   const kind = kindOf(input, settings.format)
-  if (kind === 'workbook') return openWorkbook(input, { ...sheetOptions(settings), locale })
+  if (kind === 'workbook') {
+    const { openWorkbook } = await import('./workbook.ts')
+    return openWorkbook(input, { ...sheetOptions(settings), locale })
+  }
   return openText(input, kind, settings, options.lines)
 }
 

@@ -5,12 +5,14 @@
 
 import { hash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
-import { convert } from 'html-to-text'
-import juice from 'juice'
 import { marked } from 'marked'
 import { failure, MUSTACHE, type Snippet } from './place.ts'
 import type { RenderedInline } from './template.ts'
+
+/** Heavy libraries are loaded by those templates that need them, and not by every command. */
+const load = createRequire(import.meta.url)
 
 const TOKEN = /<!--(?:[oce]:)?zqm\d+qz-->|zqm\d+qz/g
 
@@ -150,7 +152,11 @@ export async function mjmlToHtml(snippet: Snippet): Promise<string> {
 export function inlineStyles(html: string): string {
   if (!/<style\b/i.test(html)) return html
   const { text, restore } = protect(html, asComment)
-  return restore(juice(text, JUICE))
+  return restore(stylesheets()(text, JUICE))
+}
+
+function stylesheets(): typeof import('juice') {
+  return load('juice') as typeof import('juice')
 }
 
 /** Nothing is fetched or read: only what stands in the text itself. */
@@ -167,12 +173,13 @@ export function inlineStylesOf(page: string, piece: string): string {
   const rules = [...page.matchAll(/<style\b[^>]*>([\s\S]*?)<\/style>/gi)].map(([, css]) => css).join('\n')
   if (rules === '' || rules.includes('{{')) return piece
   const { text, restore } = protect(piece, asComment)
-  return restore(juice.inlineContent(text, rules, JUICE))
+  return restore(stylesheets().inlineContent(text, rules, JUICE))
 }
 
 /** A plain text for those who read no HTML. */
 export function htmlToText(html: string): string {
   const { text, restore } = protect(html)
+  const { convert } = load('html-to-text') as typeof import('html-to-text')
   const plain = convert(text, {
     wordwrap: false,
     limits: { maxInputLength: 2_000_000, maxDepth: 200 },

@@ -1,12 +1,16 @@
 /** A QR code as a small PNG of two colours. Owns the drawing; the code itself is a library's. */
+import { createRequire } from 'node:module'
 import { crc32, deflateSync } from 'node:zlib'
-import QRCode from 'qrcode'
+
+/** Loaded by those templates that draw one. */
+const load = createRequire(import.meta.url)
 
 const QUIET = 4
 
 /** PNG octets of a QR code for `text`, `scale` pixels a module, with the quiet zone that readers need. */
 export function qrPng(text: string, scale: number): Uint8Array {
-  const { modules } = QRCode.create(text, { errorCorrectionLevel: 'M' })
+  const { create } = load('qrcode') as typeof import('qrcode')
+  const { modules } = create(text, { errorCorrectionLevel: 'M' })
   const side = (modules.size + 2 * QUIET) * scale
   const stride = Math.ceil(side / 8)
   const rows: Buffer[] = []

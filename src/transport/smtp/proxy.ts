@@ -1,7 +1,6 @@
 /** A socket through a SOCKS or HTTP proxy. Owns the way to the proxy; what is said through it is not its business. */
 import type { Socket } from 'node:net'
 import httpProxyClient from 'nodemailer/lib/smtp-connection/http-proxy-client.js'
-import { SocksClient } from 'socks'
 import { ConfigError } from '../../errors.ts'
 
 export interface Destination {
@@ -21,6 +20,7 @@ export async function connectThrough(proxy: string, { host, port }: Destination,
   if (scheme === 'http' || scheme === 'https') return throughHttp(proxy, { host, port }, timeout)
   const type = scheme === 'socks4' || scheme === 'socks4a' ? 4 : 5
   try {
+    const { SocksClient } = await import('socks')
     const { socket } = await SocksClient.createConnection({
       command: 'connect',
       proxy: {
