@@ -34,6 +34,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { type DeliveryEnd, deliver } from './deliver.ts'
 import type { MergeEvent, RowEvent, SummaryEvent } from './events.ts'
 import { type LocalHour, openLocalHour } from './local-hour.ts'
+import { metered } from './metered.ts'
 import { openLedger, openScratchLedger } from './open-ledger.ts'
 import { type FirstMessage, planRows } from './plan.ts'
 import { createPreparer, type Preparer } from './preparer.ts'
@@ -128,11 +129,12 @@ interface Workshop {
  * @returns the summary, also when rows failed or the run stopped early: `exitCode` says how it ended.
  * @throws MailmergeError for everything that keeps a run from starting, and for what breaks it.
  */
-export async function runMerge(
-  settings: Settings,
-  request: MergeRequest,
-  hooks: MergeHooks = {},
-): Promise<SummaryEvent> {
+export function runMerge(settings: Settings, request: MergeRequest, hooks: MergeHooks = {}): Promise<SummaryEvent> {
+  const metrics = request.mode === 'send' ? settings.metrics : undefined
+  return metered(metrics, hooks, (own) => planAndDeliver(settings, request, own))
+}
+
+async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: MergeHooks): Promise<SummaryEvent> {
   const clock = hooks.clock ?? systemClock
   const templateName = settings.template ?? missing('template', '--template NAME')
   if (settings.source.path === undefined && settings.source.sql === undefined) missing('list', '--csv FILE')
@@ -279,9 +281,11 @@ export function resumeMerge(
   request: ResumeRequest = {},
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
-  return goOn(settings, request, hooks, newestUnfinished, async (ledger, run) => {
-    if (request.inDoubt !== undefined) await ledger.settleInDoubt(run.id, request.inDoubt)
-  })
+  return metered(settings.metrics, hooks, (own) =>
+    goOn(settings, request, own, newestUnfinished, async (ledger, run) => {
+      if (request.inDoubt !== undefined) await ledger.settleInDoubt(run.id, request.inDoubt)
+    }),
+  )
 }
 
 /** Tries again what failed for good in a run. */
@@ -290,9 +294,11 @@ export function retryMerge(
   request: ResumeRequest = {},
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
-  return goOn(settings, request, hooks, findRun, async (ledger, run) => {
-    await ledger.retryFailed(run.id)
-  })
+  return metered(settings.metrics, hooks, (own) =>
+    goOn(settings, request, own, findRun, async (ledger, run) => {
+      await ledger.retryFailed(run.id)
+    }),
+  )
 }
 
 /**

@@ -65,6 +65,7 @@ export const run: Command = {
     detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, and return; serve or resume sends' },
     yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'No question before sending' },
     report: { type: 'array', string: true, group: REPORT, describe: 'Results file: .csv, .json or .html; repeatable' },
+    ...grouped(REPORT, DELIVERY_OPTIONS, ['metrics']),
     ledger: { ...LEDGER_OPTION['ledger'], group: REPORT },
   },
   async run(args, context) {

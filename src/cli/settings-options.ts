@@ -23,6 +23,7 @@ export const DELIVERY_OPTIONS: Readonly<Record<string, Options>> = {
   rate: { type: 'array', string: true, describe: 'Limit such as 10/s or 500/day; every one given holds' },
   'retry-for': { type: 'string', describe: 'How long deferred rows are tried again; default 4h' },
   grace: { type: 'string', describe: 'How long a stop waits for what is in flight; default 30s' },
+  metrics: { type: 'string', describe: 'Keep the numbers of the run in this file, for Prometheus' },
 }
 
 /** Runs that have an hour. */
@@ -56,6 +57,7 @@ export async function settingsFor(args: Arguments, { io, out }: Context): Promis
     ...(args.flag('foldGmail') ? { foldGmail: true } : {}),
     ...given('duplicates', args.choice('duplicates', ['error', 'skip', 'all'])),
     ...given('ledger', args.text('ledger')),
+    ...given('metrics', args.text('metrics')),
     ...given('retryFor', args.text('retryFor')),
     ...given('grace', args.text('grace')),
     ...given('late', args.text('late')),

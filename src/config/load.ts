@@ -30,6 +30,7 @@ export interface Flags {
   readonly foldGmail?: boolean
   readonly duplicates?: 'error' | 'skip' | 'all'
   readonly ledger?: string
+  readonly metrics?: string
   readonly retryFor?: string
   readonly grace?: string
   readonly late?: string
@@ -92,6 +93,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('segments', config.segments),
     ...optional('variants', config.variants),
     foldGmail: flags.foldGmail ?? config.foldGmail ?? false,
+    ...optional('metrics', metricsPath(flags, config, cwd, root)),
     duplicates: flags.duplicates ?? config.duplicates ?? 'error',
     ledger:
       flags.ledger === undefined ? place(config.ledger ?? '.mailmerge/ledger.db', root) : place(flags.ledger, cwd),
@@ -139,6 +141,12 @@ function group<G extends object>(file: G | undefined, environment: G | undefined
 function templateFlag(text: string, cwd: string, root: string): string {
   const path = resolve(cwd, text)
   return resolve(cwd) !== root && /[\\/]/.test(text) && existsSync(path) ? path : text
+}
+
+/** A flag starts where the command was given, a setting in the project. */
+function metricsPath(flags: Flags, config: Config, cwd: string, root: string): string | undefined {
+  if (flags.metrics !== undefined) return resolve(cwd, flags.metrics)
+  return config.metrics === undefined ? undefined : resolve(root, config.metrics)
 }
 
 /** A database: its address, or a file of the project. */

@@ -245,6 +245,9 @@ export const configSchema = z
     retryFor: duration.describe('How long deferred rows are tried again; default 4h').optional(),
     grace: duration.describe('How long a stop waits for what is in flight; default 30s').optional(),
     lateBy: duration.describe('How late a run with an hour may begin; later it asks. Default 1h').optional(),
+    metrics: path
+      .describe('File that holds the numbers of a run for Prometheus while it goes on: mailmerge.prom')
+      .optional(),
     ledger: text.describe('Where runs are recorded: a SQLite file; default .mailmerge/ledger.db').optional(),
     attachments: z
       .strictObject({ roots: z.array(path).describe('Folders beside the project that attachments may come from') })

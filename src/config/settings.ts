@@ -164,6 +164,8 @@ export interface Settings {
   readonly segments?: Readonly<Record<string, readonly string[]>>
   /** Variants by name, each for a stable share of the recipients. */
   readonly variants?: Readonly<Record<string, VariantSettings>>
+  /** File for the numbers of a run, in the text format of Prometheus; absolute. */
+  readonly metrics?: string
   /** Path of the SQLite file, or a postgres:// address. */
   readonly ledger: string
   /** Folders beside the project that attachments may come from, absolute. */

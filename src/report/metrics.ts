@@ -1,0 +1,117 @@
+/**
+ * A run in the text format of Prometheus (prometheus.io/docs/instrumenting/exposition_formats). Owns names, units and
+ * escaping; measures nothing.
+ */
+import type { DeliveryProgress } from '../campaign/progress.ts'
+import type { StatusCounts } from '../ledger/ledger.ts'
+
+/** What is known of a run at this moment. */
+export interface Standing {
+  readonly campaign: string
+  readonly run: string
+  readonly startedAt: Date
+  readonly counts: StatusCounts
+  readonly progress?: Omit<DeliveryProgress, 'counts'>
+  /** Times that a row was deferred, since the start. */
+  readonly deferrals: number
+  readonly paused: boolean
+  /** Once the run has ended. */
+  readonly end?: { readonly at: Date; readonly exitCode: number }
+}
+
+interface Sample {
+  readonly labels?: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+interface Metric {
+  readonly name: string
+  readonly help: string
+  readonly type?: 'counter'
+  readonly samples: readonly Sample[]
+}
+
+/** The lines of one file; the campaign is a label of each, and the run, of which there are many, of one alone. */
+export function metricsText(standing: Standing): string {
+  const { campaign } = standing
+  return metricsOf(standing)
+    .filter(({ samples }) => samples.length > 0)
+    .map(({ name, help, type = 'gauge', samples }) => {
+      const lines = samples.map(({ labels = {}, value }) => `${name}${labelsText({ campaign, ...labels })} ${value}\n`)
+      return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`
+    })
+    .join('')
+}
+
+function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }: Standing): readonly Metric[] {
+  const quota = progress?.quota
+  const limit = quota === undefined ? '' : `${quota.count}/${quota.seconds}s`
+  return [
+    {
+      name: 'mailmerge_run_info',
+      help: 'The run that the other numbers are of.',
+      samples: [{ labels: { run }, value: 1 }],
+    },
+    {
+      name: 'mailmerge_rows',
+      help: 'Rows of the campaign by their state.',
+      samples: Object.entries(counts).map(([status, value]) => ({ labels: { status }, value })),
+    },
+    { name: 'mailmerge_lanes', help: 'Connections open now.', samples: one(end === undefined ? progress?.lanes : 0) },
+    {
+      name: 'mailmerge_rows_per_second',
+      help: 'Rows settled a second, over the last seconds.',
+      samples: one(end === undefined ? progress?.rate : 0),
+    },
+    {
+      name: 'mailmerge_retrying_rows',
+      help: 'Rows that the server deferred and that wait for another try.',
+      samples: one(progress?.retrying),
+    },
+    {
+      name: 'mailmerge_deferrals_total',
+      help: 'Times that the server deferred a row.',
+      type: 'counter',
+      samples: one(deferrals),
+    },
+    {
+      name: 'mailmerge_quota_left',
+      help: 'Messages left in the quota that will be used up first.',
+      samples: quota === undefined ? [] : [{ labels: { limit }, value: quota.left }],
+    },
+    {
+      name: 'mailmerge_paused',
+      help: '1 while nothing is sent because of a limit or a server.',
+      samples: one(paused ? 1 : 0),
+    },
+    {
+      name: 'mailmerge_seconds_left',
+      help: 'Seconds to the end, at this rate and within the limits.',
+      samples: one(end === undefined ? progress?.secondsLeft : undefined),
+    },
+    { name: 'mailmerge_run_start_timestamp_seconds', help: 'When it began.', samples: one(startedAt.getTime() / 1000) },
+    {
+      name: 'mailmerge_run_end_timestamp_seconds',
+      help: 'When it ended; absent while it goes on.',
+      samples: one(end === undefined ? undefined : end.at.getTime() / 1000),
+    },
+    {
+      name: 'mailmerge_run_exit_code',
+      help: 'Exit code that it ended with; absent while it goes on.',
+      samples: one(end?.exitCode),
+    },
+  ]
+}
+
+function one(value: number | undefined): readonly Sample[] {
+  return value === undefined ? [] : [{ value: Math.round(value * 1000) / 1000 }]
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  const parts = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`)
+  return `{${parts.join(',')}}`
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}
