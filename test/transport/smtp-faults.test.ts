@@ -481,8 +481,8 @@ describe('level 2 alone', () => {
     const transport = createSmtpTransport(smtpSettings(port), { dialogue: (line) => lines.push(line) })
     await (await transport.open()).run(feed)
     expect(received()).toEqual(all(3))
-    const mails = [...lines.entries()].filter(([, line]) => line.startsWith('C: MAIL')).map(([at]) => at)
-    const answers = [...lines.entries()].filter(([, line]) => line === 'S: 250 2.0.0 taken').map(([at]) => at)
+    const mails = [...lines.entries()].filter(([, line]) => line.startsWith('[1] C: MAIL')).map(([at]) => at)
+    const answers = [...lines.entries()].filter(([, line]) => line === '[1] S: 250 2.0.0 taken').map(([at]) => at)
     expect(mails[2]).toBeLessThan(answers[1] ?? 0)
   })
 
@@ -520,8 +520,8 @@ describe('level 2 alone', () => {
     const feed: Feed = { next: () => jobs.shift(), begin: () => Promise.resolve(), end: () => {} }
     await (await transport.open()).run(feed)
     expect(lines.filter((line) => /canary|Subject/.test(line))).toEqual([])
-    expect(lines.filter((line) => line.startsWith('C: RCPT TO:'))).toHaveLength(3)
-    expect(lines.filter((line) => /^C: \[\d+ octets of content\]$/.test(line))).toHaveLength(3)
-    expect(lines.filter((line) => line.startsWith('S: 354'))).toHaveLength(3)
+    expect(lines.filter((line) => line.startsWith('[1] C: RCPT TO:'))).toHaveLength(3)
+    expect(lines.filter((line) => /^\[1\] C: \[\d+ octets of content\]$/.test(line))).toHaveLength(3)
+    expect(lines.filter((line) => line.startsWith('[1] S: 354'))).toHaveLength(3)
   })
 })

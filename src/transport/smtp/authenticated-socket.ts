@@ -172,15 +172,25 @@ interface Listener {
 
 type Logger = NonNullable<Exclude<SMTPConnectionOptions['logger'], boolean>>
 
-/** Nodemailer's log as dialogue lines. It leaves secrets out of its own lines, and AUTH lines are cut here as well. */
+/** Nodemailer's log as dialogue lines. Whatever a login says, up to the reply that ends it, is left out here. */
 function loggerFor(listener: Listener): Logger {
   const none = (): void => {}
+  let loggingIn = false
+  const heard = (line: string): string => {
+    if (!line.startsWith('334')) loggingIn = false
+    return `S: ${line}`
+  }
+  const said = (line: string): string => {
+    const mechanism = /^AUTH \S+/i.exec(line)?.[0]
+    if (mechanism === undefined) return loggingIn ? 'C: [secret]' : `C: ${line}`
+    loggingIn = true
+    return mechanism === line ? `C: ${line}` : `C: ${mechanism} [secret]`
+  }
   const debug = (entry: unknown, ...text: unknown[]): void => {
     const { tnx } = (entry ?? {}) as { readonly tnx?: string }
     if (tnx !== 'server' && tnx !== 'client') return
     for (const line of text.map(String).join(' ').split('\n')) {
-      const said = readable(line)
-      listener.line(tnx === 'server' ? `S: ${said}` : `C: ${said.replace(/^(AUTH \S+) .*/i, '$1 [secret]')}`)
+      listener.line(tnx === 'server' ? heard(readable(line)) : said(readable(line)))
     }
   }
   const warn = (entry: unknown): void => {

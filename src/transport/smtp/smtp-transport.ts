@@ -16,7 +16,10 @@ export interface SmtpTransportOptions {
     get(server: string): Promise<ServerMemory>
     set(server: string, memory: ServerMemory): Promise<void>
   }
-  /** The conversation line by line, `C:` and `S:`, without secrets and contents. */
+  /**
+   * The conversation line by line, `C:` and `S:`, without secrets and contents. Lanes talk at the same time: their lines have
+   * the number of the connection in front, `[2] S: 250 ok`.
+   */
   readonly dialogue?: DialogueLine
   /** Things worth saying once. */
   readonly note?: (text: string) => void
@@ -38,7 +41,8 @@ const LEAST_MESSAGES = 2
 export function createSmtpTransport(settings: SmtpSettings, options: SmtpTransportOptions = {}): Transport {
   const server = `${settings.host}:${settings.port}`
   const now = options.now ?? (() => new Date())
-  const connect = oneLoginFirst(settings, options.dialogue)
+  const connect = oneLoginFirst(settings)
+  let connections = 0
   const said = new Set<Pipelining>()
   let memory: ServerMemory | undefined
 
@@ -65,7 +69,8 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
     name: `${settings.lmtp ? 'lmtp' : settings.security === 'tls' ? 'smtps' : 'smtp'}://${server}`,
     async open(signal): Promise<Lane> {
       await recall()
-      const connection = await connect(signal)
+      const dialogue = numbered(options.dialogue, ++connections)
+      const connection = await connect(dialogue, signal)
       const known = await recall()
       const limits = [settings.messagesPerConnection, known.messagesPerConnection].filter(
         (limit) => limit !== undefined,
@@ -80,11 +85,11 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
         onMessageLimit: (count) => {
           if (count >= LEAST_MESSAGES) remember({ ...memory, messagesPerConnection: count })
         },
-        ...(options.dialogue === undefined ? {} : { dialogue: options.dialogue }),
+        ...(dialogue === undefined ? {} : { dialogue }),
       })
     },
     async verify(): Promise<ServerReport> {
-      const connection = await connect()
+      const connection = await connect(options.dialogue)
       const found = report(server, connection)
       leave(connection)
       return found
@@ -93,16 +98,19 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
   }
 }
 
+type Connect = (dialogue?: DialogueLine, signal?: AbortSignal) => Promise<AuthenticatedSocket>
+
+function numbered(dialogue: DialogueLine | undefined, number: number): DialogueLine | undefined {
+  return dialogue === undefined ? undefined : (line) => dialogue(`[${number}] ${line}`)
+}
+
 /** Connects; where there is a login, the first connection goes alone, so that a wrong password is tried once. */
-function oneLoginFirst(
-  settings: SmtpSettings,
-  dialogue: DialogueLine | undefined,
-): (signal?: AbortSignal) => Promise<AuthenticatedSocket> {
+function oneLoginFirst(settings: SmtpSettings): Connect {
   let accepted = settings.user === undefined
   let refused: LoginError | undefined
   let turn: Promise<void> = Promise.resolve()
 
-  async function connect(signal?: AbortSignal): Promise<AuthenticatedSocket> {
+  async function connect(dialogue?: DialogueLine, signal?: AbortSignal): Promise<AuthenticatedSocket> {
     if (refused !== undefined) throw refused
     try {
       const connection = await openSocket(settings, dialogue, signal)
@@ -114,14 +122,14 @@ function oneLoginFirst(
     }
   }
 
-  return async (signal) => {
-    if (accepted) return connect(signal)
+  return async (dialogue, signal) => {
+    if (accepted) return connect(dialogue, signal)
     const before = turn
     const { promise, resolve } = Promise.withResolvers<void>()
     turn = promise
     try {
       await before
-      return await connect(signal)
+      return await connect(dialogue, signal)
     } finally {
       resolve()
     }
