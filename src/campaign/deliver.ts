@@ -33,6 +33,8 @@ export interface DeliverOptions {
   readonly account: string
   /** Suppression group of the campaign. */
   readonly group: string
+  /** Rows whose turn has come and that are not wanted any more, by recipient, with the reason. */
+  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, string>>
   readonly counts: StatusCounts
   readonly clock: Clock
   /** First request to stop: finish what is in flight. */
@@ -113,6 +115,7 @@ class Delivery implements DeliveryControl {
       clock: this.#steady,
       group,
       ...(settings.perDomain === undefined ? {} : { domains: settings.perDomain }),
+      ...(options.stopped === undefined ? {} : { stopped: options.stopped }),
       suppressed: (rows) => this.#outcomes.dropped(rows),
     })
     this.#source = new JobSource({

@@ -7,6 +7,7 @@ import { DataError, MailmergeError, type Problem } from '../errors.ts'
 import type { Ledger, PlanCounts, PlannedRow } from '../ledger/ledger.ts'
 import type { Row, Source } from '../source/source.ts'
 import type { Rendered } from '../template/template.ts'
+import type { Followed, FollowUp } from './follow-up.ts'
 import type { Prepared, Preparer } from './preparer.ts'
 import type { Selector } from './select.ts'
 
@@ -27,6 +28,8 @@ export interface PlanOptions {
   readonly signal?: AbortSignal
   /** Not before this moment, row by row. Throws DataError for a row that has no such moment. */
   readonly notBefore?: (row: Row) => Date | undefined
+  /** The earlier campaign that this one follows. */
+  readonly follow?: FollowUp
 }
 
 /** The first row that is going to be sent, to show what the run is about. */
@@ -88,8 +91,9 @@ async function readAndSettle(options: PlanOptions): Promise<Planned> {
   for await (const batch of source.rows()) {
     options.signal?.throwIfAborted()
     const planned: PlannedRow[] = []
+    const followed = await options.follow?.look(batch.map((row) => options.preparer.identify(row).key))
     for (const row of batch) {
-      const outcome = planRow(row, options, bad)
+      const outcome = planRow(row, options, bad, followed)
       const settled = outcome instanceof Promise ? await outcome : outcome
       planned.push(settled.planned)
       if (settled.rendered !== undefined && first === undefined) {
@@ -121,13 +125,20 @@ interface PlannedOutcome {
   readonly rendered?: Rendered
 }
 
-function planRow(row: Row, options: PlanOptions, bad: ProblemList): PlannedOutcome | Promise<PlannedOutcome> {
+function planRow(
+  row: Row,
+  options: PlanOptions,
+  bad: ProblemList,
+  earlier: ReadonlyMap<string, Followed> | undefined,
+): PlannedOutcome | Promise<PlannedOutcome> {
   const unselected = options.selector(row)
   if (unselected !== undefined) return { planned: skipped(row, unselected, options) }
   if (row.problems !== undefined && row.problems.length > 0) return badRow(row, row.problems, options, bad)
   try {
-    const notBefore = options.notBefore?.(row)
-    const checked = options.preparer.check(row, options.now)
+    const followed = earlier === undefined ? undefined : followedBy(row, options, earlier)
+    if (followed?.stop !== undefined) return { planned: skipped(row, followed.stop, options) }
+    const notBefore = later(options.notBefore?.(row), followed?.notBefore)
+    const checked = options.preparer.check(row, options.now, followed?.thread)
     if (!(checked instanceof Promise)) return goodRow(row, checked, notBefore)
     return checked.then(
       (prepared) => goodRow(row, prepared, notBefore),
@@ -136,6 +147,14 @@ function planRow(row: Row, options: PlanOptions, bad: ProblemList): PlannedOutco
   } catch (error) {
     return badRow(row, problemsOf(error), options, bad)
   }
+}
+
+function followedBy(row: Row, { preparer, follow }: PlanOptions, earlier: ReadonlyMap<string, Followed>): Followed {
+  return earlier.get(preparer.identify(row).key) ?? { stop: follow?.absent ?? '' }
+}
+
+function later(one: Date | undefined, other: Date | undefined): Date | undefined {
+  return one === undefined || (other !== undefined && other > one) ? other : one
 }
 
 function goodRow(

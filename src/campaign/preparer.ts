@@ -13,6 +13,7 @@ import type { Identity, Message } from '../message/message.ts'
 import { returnPathOf } from '../return-path.ts'
 import type { Row, RowData } from '../source/source.ts'
 import type { RenderContext, Rendered, Template } from '../template/template.ts'
+import { type Thread, threaded } from './follow-up.ts'
 import { restoreRow, storeRow } from './row-data.ts'
 import type { WaysOut } from './unsubscribe.ts'
 import type { Split } from './variants.ts'
@@ -46,7 +47,7 @@ export interface Preparer {
    * Renders, composes and checks a row without reading what is attached.
    * @throws DataError whose problems name row and column.
    */
-  check(row: Row, now: Date): Prepared | Promise<Prepared>
+  check(row: Row, now: Date, thread?: Thread): Prepared | Promise<Prepared>
   /** Key and address of a row as far as they can be told, for one that is not sent. Never throws. */
   identify(row: Row): { readonly key: string; readonly address: string }
   /** The message of a planned row. `date` is its Date header. */
@@ -166,13 +167,11 @@ export function createPreparer(options: PreparerOptions): Preparer {
   }
 
   return {
-    check(row, now) {
+    check(row, now, thread) {
       // A row without an address column has no key before it is rendered: its cells stand for it.
       const variant = split?.of(identify(row).key || storeRow(row.data, []))
-      const rendered = (variant?.template ?? template).render(
-        row.data,
-        contextOf(row.number, now, likelyAddress(row.data)),
-      )
+      const own = (variant?.template ?? template).render(row.data, contextOf(row.number, now, likelyAddress(row.data)))
+      const rendered = thread === undefined ? own : threaded(own, thread)
       if (rendered.subject.trim() === '') throw NO_SUBJECT
       const address = addressOf(row.data, rendered)
       const key = keyOf(row.data, address)
@@ -181,7 +180,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const finish = (files: readonly FileFacts[]): Prepared => ({
         key,
         address,
-        data: storeRow(row.data, files),
+        data: storeRow(row.data, files, thread),
         rendered,
         ...(variant === undefined ? {} : { variant: variant.name }),
       })
@@ -191,8 +190,9 @@ export function createPreparer(options: PreparerOptions): Preparer {
     },
     identify,
     message(due, date) {
-      const { cells, files } = restoreRow(due.data)
-      const rendered = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
+      const { cells, files, thread } = restoreRow(due.data)
+      const own = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
+      const rendered = thread === undefined ? own : threaded(own, thread)
       const identity = identityOf(rendered, due.key, due.occurrence, due.address, date)
       const compose = (): Message | Promise<Message> => composer.compose(returned(rendered, identity), identity)
       const composed = files === undefined ? compose() : unchanged(rendered, files).then(compose)

@@ -1,12 +1,15 @@
 /** Cells to text and back, for the ledger. Owns that format: JSON, with dates marked so that they come back as dates. */
 import type { FileFacts } from '../message/attachment.ts'
 import type { RowData } from '../source/source.ts'
+import type { Thread } from './follow-up.ts'
 
 /** What is kept of a row: its cells, and what its attachments were like when it was planned. */
 export interface StoredRow {
   readonly cells: RowData
   /** Fingerprints of attached files, in the order of the template. */
   readonly files?: readonly string[]
+  /** Of a follow-up: the thread that it goes on with. */
+  readonly thread?: Thread
 }
 
 const DATE_MARK = '\u0001date:'
@@ -26,10 +29,10 @@ function holdsDate(cells: RowData): boolean {
   return false
 }
 
-export function storeRow(cells: RowData, files: readonly FileFacts[]): string {
+export function storeRow(cells: RowData, files: readonly FileFacts[], thread?: Thread): string {
   const text = holdsDate(cells) ? JSON.stringify(cells, mark) : JSON.stringify(cells)
-  if (files.length === 0) return `{"cells":${text}}`
-  return `{"cells":${text},"files":${JSON.stringify(files.map((file) => file.fingerprint))}}`
+  const fingerprints = files.length === 0 ? '' : `,"files":${JSON.stringify(files.map((file) => file.fingerprint))}`
+  return `{"cells":${text}${fingerprints}${thread === undefined ? '' : `,"thread":${JSON.stringify(thread)}`}}`
 }
 
 /** The stored row again; its cells have no prototype, so that no column name reaches anything else. */

@@ -20,6 +20,8 @@ export interface RowQueueOptions {
   /** Called with rows that must not be written to any more; the queue has dropped them. */
   suppressed(rows: readonly { readonly row: DueRow; readonly why: string }[]): void
   readonly group: string
+  /** Rows that must not be written to for another reason, by recipient; asked when they are fetched. */
+  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, string>>
 }
 
 export class RowQueue {
@@ -175,7 +177,7 @@ export class RowQueue {
         !known.has(recipient) &&
         !this.#gate.holds(recipient),
     )
-    const allowed = await this.#withoutSuppressed(fresh)
+    const allowed = await this.#withoutSuppressed(await this.#withoutStopped(fresh))
     this.#rows = [...this.#rows.slice(this.#head), ...allowed]
     this.#head = 0
   }
@@ -188,13 +190,28 @@ export class RowQueue {
       group,
     )
     if (hits.size === 0) return rows
-    const dropped = rows.flatMap((row) => {
+    return this.#without(rows, (row) => {
       const hit = hits.get(normalizeAddress(row.address))
-      return hit === undefined ? [] : [{ row, why: `suppressed: ${hit.reason.replaceAll('_', ' ')}` }]
+      return hit === undefined ? undefined : `suppressed: ${hit.reason.replaceAll('_', ' ')}`
+    })
+  }
+
+  async #withoutStopped(rows: readonly DueRow[]): Promise<readonly DueRow[]> {
+    const stopped = rows.length === 0 ? undefined : await this.#options.stopped?.(rows)
+    if (stopped === undefined || stopped.size === 0) return rows
+    return this.#without(rows, ({ recipient }) => stopped.get(recipient))
+  }
+
+  #without(rows: readonly DueRow[], whyNot: (row: DueRow) => string | undefined): readonly DueRow[] {
+    const dropped: { readonly row: DueRow; readonly why: string }[] = []
+    const kept = rows.filter((row) => {
+      const why = whyNot(row)
+      if (why !== undefined) dropped.push({ row, why })
+      return why === undefined
     })
     // They are on their way to the ledger: a fetch before they arrive there must not see them as new.
     for (const { row } of dropped) this.#out.add(row.recipient)
-    this.#options.suppressed(dropped)
-    return rows.filter((row) => !hits.has(normalizeAddress(row.address)))
+    if (dropped.length > 0) this.#options.suppressed(dropped)
+    return kept
   }
 }

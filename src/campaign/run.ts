@@ -15,6 +15,7 @@ import {
   UsageError,
 } from '../errors.ts'
 import { type Inbox, startInbox } from '../inbox/server.ts'
+import type { MessageFate } from '../ledger/feedback.ts'
 import type { Campaign, Ledger, RunRecord, StatusCounts } from '../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../ledger/owner.ts'
 import { newRunId } from '../ledger/run-id.ts'
@@ -33,11 +34,13 @@ import { localZone } from '../zone.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type DeliveryEnd, deliver } from './deliver.ts'
 import type { MergeEvent, RowEvent, SummaryEvent } from './events.ts'
+import { type FollowUp, openFollowUp } from './follow-up.ts'
 import { type LocalHour, openLocalHour } from './local-hour.ts'
 import { metered } from './metered.ts'
 import { openLedger, openScratchLedger } from './open-ledger.ts'
 import { type FirstMessage, planRows } from './plan.ts'
 import { createPreparer, type Preparer } from './preparer.ts'
+import { restoreRow } from './row-data.ts'
 import { openSelector, type Selection } from './select.ts'
 import { awaitStart, hourOf, LATE_BY_MS } from './start-time.ts'
 import { openWaysOut } from './unsubscribe.ts'
@@ -64,6 +67,8 @@ export interface MergeRequest extends Selection {
   readonly at?: Date
   /** Planned and checked now, each row sent at this hour on the clock of its recipient. */
   readonly atLocal?: LocalHour
+  /** Only those who got this earlier campaign and have not answered, left or bounced, so long after it. */
+  readonly after?: { readonly campaign: string; readonly wait: number }
   /** Return once planned; `resumeMerge`, or `serve`, sends when the time has come. */
   readonly detach?: boolean
   /** Occurrence of a schedule that this run is. */
@@ -164,7 +169,9 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   const folder = real ? join(dirname(resolveLedger(settings)), 'runs') : join(settings.root, '.mailmerge', request.mode)
   const shop: Workshop = { settings, ledger, hooks, clock, mode: request.mode, folder: (id) => join(folder, id) }
   let inbox: Inbox | undefined
+  let follow: FollowUp | undefined
   try {
+    follow = request.after === undefined ? undefined : await followUp(shop, request.after)
     const campaign = await ledger.campaign(name, { again: request.again ?? false })
     const claim = await ledger.claim(campaign, ownerOfThisProcess())
     try {
@@ -198,6 +205,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
             group,
             ...(request.atLocal === undefined ? {} : { atLocal: request.atLocal.text }),
             ...(request.occurrence === undefined ? {} : { occurrence: request.occurrence }),
+            ...(request.after === undefined ? {} : { after: request.after }),
           },
         })
         const planned = await planRows({
@@ -211,6 +219,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
           now,
           // A rehearsal checks the hours and waits for none.
           ...(rowHour === undefined ? {} : { notBefore: (row: Row) => (real ? rowHour(row) : void rowHour(row)) }),
+          ...(follow === undefined ? {} : { follow }),
           ...(hooks.onRows === undefined ? {} : { onRows: hooks.onRows }),
           ...(hooks.signal === undefined ? {} : { signal: hooks.signal }),
         })
@@ -243,7 +252,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
             )
           }
           const own = { id: runId, detach: request.detach ?? false }
-          const end = await beginAndDeliver(shop, own, transport, preparer, counts)
+          const end = await beginAndDeliver(shop, own, transport, preparer, counts, real ? follow : undefined)
           await inbox?.close()
           const reports =
             request.reports ?? (request.mode === 'dry-run' ? [] : [join(shop.folder(runId), 'results.csv')])
@@ -260,6 +269,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     }
   } finally {
     await inbox?.close()
+    await follow?.close()
     await ledger.close()
   }
 }
@@ -376,7 +386,8 @@ async function goOn(
           toSend: counts.deferred,
           counts,
         })
-        const end = await beginAndDeliver(shop, { ...run, detach: false }, transport, preparer, counts)
+        const follow = isAfter(run.options['after']) ? await followUp(shop, run.options['after']) : undefined
+        const end = await beginAndDeliver(shop, { ...run, detach: false }, transport, preparer, counts, follow)
         const reports = request.reports ?? [join(shop.folder(run.id), 'results.csv')]
         return await summarize(shop, { id: run.id, campaign: run.campaign.name, rows }, end, reports)
       } finally {
@@ -543,6 +554,51 @@ function groupOf(settings: Settings, { campaign, options }: RunRecord): string {
   return settings.group ?? (typeof options['group'] === 'string' ? options['group'] : campaign.name)
 }
 
+function isAfter(value: unknown): value is NonNullable<MergeRequest['after']> {
+  return typeof value === 'object' && value !== null && 'campaign' in value && 'wait' in value
+}
+
+/** The follow-up of a run. A rehearsal looks at the real ledger, and waits for nothing. */
+async function followUp(
+  { settings, ledger, mode }: Workshop,
+  { campaign, wait }: NonNullable<MergeRequest['after']>,
+): Promise<FollowUp> {
+  if (mode === 'send') {
+    const subjectOf = await earlierSubjects(settings, await ledger.run(undefined, campaign))
+    return openFollowUp({ ledger, after: campaign, wait, subjectOf, close: () => Promise.resolve() })
+  }
+  const real = (await openLedger(settings, { existing: true })) ?? (await openScratchLedger())
+  try {
+    const subjectOf = await earlierSubjects(settings, await real.run(undefined, campaign))
+    return await openFollowUp({ ledger: real, after: campaign, subjectOf, close: () => real.close() })
+  } catch (error) {
+    await real.close()
+    throw error
+  }
+}
+
+/** The subjects of an earlier run, made again from its rows; none where its template is gone. */
+async function earlierSubjects(settings: Settings, run: RunRecord | undefined): Promise<(fate: MessageFate) => string> {
+  if (run === undefined) return () => ''
+  const name = String(run.options['template'] ?? run.template)
+  const opened = await Promise.all([
+    openTemplate(name, settings),
+    openVariants(name, settings, run.campaign.name),
+  ]).catch(() => undefined)
+  if (opened === undefined) return () => ''
+  const [template, split] = opened
+  return ({ row, data, variant, finishedAt }) => {
+    const planned = (variant === undefined ? undefined : split?.named(variant)?.template) ?? template
+    try {
+      const context = { row, campaign: run.campaign.name, now: finishedAt ?? run.startedAt }
+      return planned.render(restoreRow(data).cells, context).subject
+    } catch {
+      // The template changed since then and does not fit the row any more.
+      return ''
+    }
+  }
+}
+
 /** Of all that start the run of one occurrence of a schedule, one plans it. */
 async function refuseSecond(ledger: Ledger, campaign: string, occurrence: string): Promise<void> {
   const newest = await ledger.run(undefined, campaign)
@@ -559,12 +615,13 @@ async function beginAndDeliver(
   transport: Transport,
   preparer: Preparer,
   counts: StatusCounts,
+  follow: FollowUp | undefined,
 ): Promise<DeliveryEnd & { readonly waitsUntil?: Date }> {
   const { ledger, settings, hooks, clock } = shop
   const run = await ledger.run(planned.id)
   if (run === undefined) throw new DefectError(`the run ${planned.id} is gone`)
   const waitsUntil = planned.detach
-    ? ((await hourOf(run, ledger)) ?? clock.now())
+    ? ((await hourOf(run, ledger)) ?? (await ledger.nextDue(run.id)) ?? clock.now())
     : await awaitStart(run, {
         ledger,
         clock,
@@ -574,7 +631,7 @@ async function beginAndDeliver(
           hooks.onEvent?.({ event: 'paused', run: run.id, reason: 'the run begins at its hour', until }),
       })
   if (waitsUntil !== undefined) return { counts, sent: 0, seconds: 0, stopped: WAITS, waitsUntil }
-  return deliverRun(shop, run, transport, preparer, counts)
+  return deliverRun(shop, run, transport, preparer, counts, follow)
 }
 
 function deliverRun(
@@ -583,6 +640,7 @@ function deliverRun(
   transport: Transport,
   preparer: Preparer,
   counts: StatusCounts,
+  follow: FollowUp | undefined,
 ): Promise<DeliveryEnd> {
   const { settings, ledger, hooks, clock, mode } = shop
   const runId = run.id
@@ -596,6 +654,7 @@ function deliverRun(
     runId,
     transport,
     prepare: (due, date) => preparer.message(due, date),
+    ...(follow === undefined ? {} : { stopped: (rows) => follow.stopped(rows) }),
     settings: local ? unlimited : delivery,
     account: accountOf(settings, transport),
     group: groupOf(settings, run),

@@ -1,5 +1,6 @@
 /** `mailmerge run`: plan, then deliver. Parses and prints; the merge is `runMerge`. */
 import type { MergeMode, MergeRequest } from '../campaign/run.ts'
+import { DURATION_HINT, readDuration } from '../config/duration.ts'
 import type { Settings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
 import { localZone } from '../zone.ts'
@@ -62,6 +63,12 @@ export const run: Command = {
     'at-local': { type: 'string', group: WHEN, describe: "At 09:00, or '2026-12-01 09:00', on each recipient's clock" },
     'tz-column': { type: 'string', group: WHEN, describe: 'Column with the zone of each row; found by its name' },
     ...grouped(WHEN, LATE_OPTION, ['late']),
+    after: {
+      type: 'string',
+      group: WHEN,
+      describe: 'A follow-up: only those who got that campaign and have not answered, left or bounced',
+    },
+    wait: { type: 'string', group: WHEN, describe: 'How long after that message: 3d; default at once' },
     detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, and return; serve or resume sends' },
     yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'No question before sending' },
     report: { type: 'array', string: true, group: REPORT, describe: 'Results file: .csv, .json or .html; repeatable' },
@@ -112,9 +119,22 @@ function requestOf(args: Arguments): MergeRequest {
     ...given('campaign', args.text('campaign')),
     ...given('variant', args.text('variant')),
     ...given('reports', args.texts('report')),
+    ...given('after', afterOf(args)),
     skipBad: args.flag('skipBad'),
     again: args.flag('again'),
   }
+}
+
+/** @throws UsageError for a wait that is no duration, or that waits for nothing. */
+function afterOf(args: Arguments): MergeRequest['after'] {
+  const [campaign, wait] = [args.text('after'), args.text('wait')]
+  if (campaign === undefined) {
+    if (wait === undefined) return undefined
+    throw new UsageError('--wait says how long after the message of --after', { hint: 'Add --after CAMPAIGN.' })
+  }
+  const milliseconds = wait === undefined ? 0 : readDuration(wait)
+  if (milliseconds !== undefined) return { campaign, wait: milliseconds }
+  throw new UsageError(`--wait does not understand '${wait}'`, { hint: DURATION_HINT })
 }
 
 /** @throws UsageError for an hour that says nothing, is past, or is given twice. */

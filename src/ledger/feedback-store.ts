@@ -1,9 +1,10 @@
 /** What came back to us, in SQLite. Owns that a report is taken once and shows in the results; suppresses nobody. */
-import type { Feedback, FeedbackKind, FeedbackLedger, SentMessage } from './feedback.ts'
+import type { Feedback, FeedbackKind, FeedbackLedger, MessageFate, SentMessage } from './feedback.ts'
+import type { Campaign, RowStatus } from './ledger.ts'
 import { headOf } from './run-store.ts'
 import * as sql from './sqlite-queries.ts'
 import type { SqliteStore } from './sqlite-store.ts'
-import { numberOf, textOf } from './sqlite-values.ts'
+import { numberOf, optionalDate, optionalText, type SqlRow, textOf } from './sqlite-values.ts'
 
 /** What the results say of a row, the worst last; answers are no matter of the results. */
 const WEIGHT: Readonly<Record<FeedbackKind, number>> = {
@@ -53,6 +54,13 @@ export class FeedbackStore implements FeedbackLedger {
     })
   }
 
+  fates(campaign: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, MessageFate>> {
+    return this.#store.read(() => {
+      const rows = this.#store.all(sql.fatesOfKeys, campaign.id, JSON.stringify(keys))
+      return new Map(rows.map((row) => [textOf(row['key']), fateOf(row)]))
+    })
+  }
+
   counts(runId: string): Promise<ReadonlyMap<FeedbackKind, number>> {
     return this.#store.read(() => {
       const { first, last, campaign } = headOf(this.#store, runId)
@@ -84,5 +92,18 @@ export class FeedbackStore implements FeedbackLedger {
     const shown = this.#store.get(sql.shownFeedback, recipient)?.['bounce']
     const before = typeof shown === 'string' ? WEIGHT[shown.split(':')[0] as FeedbackKind] : 0
     if (WEIGHT[kind] >= before) this.#store.run(sql.showFeedback, recipient, `${kind}: ${reason}`)
+  }
+}
+
+function fateOf(row: SqlRow): MessageFate {
+  return {
+    status: textOf(row['status']) as RowStatus,
+    row: numberOf(row['row']),
+    data: textOf(row['data']),
+    ...optionalText('variant', row['variant']),
+    ...optionalText('messageId', row['message_id']),
+    ...optionalDate('finishedAt', row['finished_at']),
+    ...optionalText('bounce', row['bounce']),
+    answered: numberOf(row['answered']) === 1,
   }
 }

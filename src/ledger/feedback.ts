@@ -2,6 +2,7 @@
  * The seam to what came back to us: bounces, complaints, answers. Owns the words and the promises that a report is taken
  * once and only about a message of ours; never decides what follows from it.
  */
+import type { Campaign, RowStatus } from './ledger.ts'
 
 export type FeedbackKind = 'hard' | 'soft' | 'complaint' | 'auto_reply' | 'delivered' | 'unsubscribe' | 'reply'
 
@@ -28,6 +29,21 @@ export interface Feedback {
   readonly reason: string
 }
 
+/** What became of the message to one recipient key of a campaign. */
+export interface MessageFate {
+  readonly status: RowStatus
+  readonly row: number
+  /** The row's cells as they were planned. */
+  readonly data: string
+  readonly variant?: string
+  readonly messageId?: string
+  readonly finishedAt?: Date
+  /** The worst that came back: `hard: mailbox unknown`. */
+  readonly bounce?: string
+  /** A person answered. */
+  readonly answered: boolean
+}
+
 /** Every change is durable when it resolves. */
 export interface FeedbackLedger {
   /**
@@ -37,6 +53,8 @@ export interface FeedbackLedger {
   find(tokens: readonly string[]): Promise<ReadonlyMap<string, SentMessage>>
   /** Takes what was not taken before; gives the fingerprints of those. The results say the worst that came of a row. */
   take(feedback: readonly Feedback[]): Promise<ReadonlySet<string>>
+  /** What became of messages of a campaign, by recipient key. */
+  fates(campaign: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, MessageFate>>
   /** Rows of a run by the worst that came back of them. */
   counts(runId: string): Promise<ReadonlyMap<FeedbackKind, number>>
   /** Soft bounces of a person since `since`, of different messages; what came in between is not asked. */

@@ -331,6 +331,15 @@ FROM known
   JOIN campaign ON campaign.id = run.campaign
 WHERE known.own IN (SELECT token FROM wanted) OR known.given IN (SELECT token FROM wanted)`
 
+/** ?1 campaign, ?2 keys as JSON. Of several rows with one key the first counts. */
+export const fatesOfKeys = `
+SELECT i.key, r.status, n.id & 0xffffffff AS row, n.data, r.variant, r.message_id, r.finished_at, r.bounce,
+  EXISTS (SELECT 1 FROM feedback AS f WHERE f.recipient = r.id AND f.kind = 'reply') AS answered
+FROM identity AS i
+  JOIN recipient AS r ON r.id = i.recipient
+  JOIN run_row AS n ON n.id = r.plan
+WHERE i.campaign = ?1 AND i.occurrence = 1 AND i.key IN (SELECT value FROM json_each(?2))`
+
 export const countFeedback = `
 SELECT substr(r.bounce, 1, instr(r.bounce, ':') - 1) AS kind, count(*) AS rows ${rowStates} AND r.bounce IS NOT NULL
 GROUP BY 1 ORDER BY 1`
