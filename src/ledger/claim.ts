@@ -32,7 +32,7 @@ export class ClaimStore {
     const orphans = await store.write(() => {
       const now = this.#now().getTime()
       const holder = store.get(sql.selectClaim, campaign.id)
-      if (holder !== undefined && this.#lives(holder, now)) throw heldBy(holder, campaign.name)
+      if (holder !== undefined && isHeld(holder, now)) throw heldBy(holder, campaign.name)
       const { pid, host, bootId, processStart } = owner
       store.run(sql.takeClaim, campaign.id, token, pid, host, bootId, processStart, now)
       return this.#leaveInDoubt(campaign.id, now)
@@ -45,10 +45,6 @@ export class ClaimStore {
 
   async releaseAll(): Promise<void> {
     for (const token of [...this.#held.keys()]) await this.#release(token)
-  }
-
-  #lives(holder: SqlRow, now: number): boolean {
-    return isAlive(ownerOf(holder)) ?? now - numberOf(holder['heartbeat_at']) < SILENCE_MS
   }
 
   #beat(campaign: number, token: string): void {
@@ -104,6 +100,11 @@ export class ClaimStore {
     }
     return orphans.length
   }
+}
+
+/** Whether the holder of a claim is alive, as far as it can be told. `now` in milliseconds. */
+export function isHeld(claim: SqlRow, now: number): boolean {
+  return isAlive(ownerOf(claim)) ?? now - numberOf(claim['heartbeat_at']) < SILENCE_MS
 }
 
 function ownerOf(row: SqlRow): Owner {

@@ -112,7 +112,7 @@ export class DeliveryStore {
   }
 
   #refusal(what: string, recipient: number): DefectError {
-    const status = this.#store.get(sql.recipientStatus, recipient)?.['status']
+    const status = this.#store.get(sql.recipientState, recipient)?.['status']
     return new DefectError(
       status === undefined
         ? `Recipient ${recipient} is not in the ledger`

@@ -4,8 +4,9 @@
  */
 import { hash, randomBytes } from 'node:crypto'
 import { UnfinishedError } from '../errors.ts'
+import { isHeld } from './claim.ts'
 import type { Forgotten, Pruned } from './ledger.ts'
-import { planId } from './run-store.ts'
+import { planId, runNumberOf } from './run-store.ts'
 import * as sql from './sqlite-queries.ts'
 import type { SqliteStore } from './sqlite-store.ts'
 import { numberOf, textOf } from './sqlite-values.ts'
@@ -27,12 +28,17 @@ export class PrivacyStore {
       store.exec('PRAGMA secure_delete = ON')
       const rows = store.all(sql.rowsOfPerson, normalised)
       const runs = new Set<string>()
+      // Rows of one key must stay rows of one key, in this campaign alone and for nobody else to guess.
+      const pseudonyms = new Map<string, string>()
       for (const row of rows) {
         const campaign = numberOf(row['campaign'])
         const holder = store.get(sql.selectClaim, campaign)
-        if (holder !== undefined) throw atWork(textOf(row['run']))
+        if (holder !== undefined && isHeld(holder, this.#now().getTime())) throw atWork(textOf(row['run']))
         runs.add(textOf(row['run']))
-        this.#blank(numberOf(row['id']), campaign, textOf(row['key']), numberOf(row['occurrence']))
+        const key = textOf(row['key'])
+        const pseudonym = pseudonyms.get(`${campaign} ${key}`) ?? `forgotten-${randomBytes(8).toString('hex')}`
+        pseudonyms.set(`${campaign} ${key}`, pseudonym)
+        this.#blank(numberOf(row['id']), campaign, key, numberOf(row['occurrence']), pseudonym)
       }
       const suppressions = store.run(sql.hideSuppression, hash('sha256', normalised, 'buffer'))
       return { rows: rows.length, runs: [...runs], suppressions }
@@ -50,18 +56,20 @@ export class PrivacyStore {
     return { campaigns: old.length, runs }
   }
 
-  #blank(plan: number, campaign: number, key: string, occurrence: number): void {
+  #blank(plan: number, campaign: number, key: string, occurrence: number, pseudonym: string): void {
     const store = this.#store
-    // Rows of one key must stay rows of one key, in this campaign alone and for nobody else to guess.
-    const identity = store.get(sql.findIdentity, campaign, key, occurrence)
-    const pseudonym = `forgotten-${randomBytes(8).toString('hex')}`
     store.run(sql.blankRow, plan, pseudonym)
+    const identity = store.get(sql.findIdentity, campaign, key, occurrence)
     if (identity === undefined) return
     const recipient = numberOf(identity['recipient'])
+    const before = store.get(sql.recipientState, recipient)
     store.run(sql.blankIdentity, campaign, key, occurrence, pseudonym)
     store.run(sql.blankAttempts, recipient)
     store.run(sql.deleteFeedback, recipient, recipient)
-    store.get(sql.blankRecipient, recipient, this.#now().getTime())
+    store.run(sql.blankRecipient, recipient, this.#now().getTime())
+    // Who was still to come is skipped now.
+    if (before?.['status'] === 'deferred')
+      store.run(sql.addToCounts, runNumberOf(numberOf(before['plan'])), 0, 0, 1, -1, 0)
   }
 
   #pruneCampaign(campaign: number): Promise<readonly string[]> {

@@ -229,7 +229,7 @@ UPDATE recipient SET status = ?2, reason = ?3, smtp_code = ?4, enhanced_code = ?
   first_attempt_at = coalesce(first_attempt_at, ?11), tries_since = coalesce(tries_since, ?11)
 WHERE id = ?1 AND status = 'deferred' RETURNING plan`
 
-export const recipientStatus = `SELECT status FROM recipient WHERE id = ?1`
+export const recipientState = `SELECT status, plan FROM recipient WHERE id = ?1`
 
 /** Adds to the kept counts of a run. ?1 number, ?2-?6 differences. */
 export const addToCounts = `
@@ -404,7 +404,7 @@ UPDATE recipient SET response = NULL, message_id = NULL, due_at = NULL,
   reason = CASE status WHEN 'deferred' THEN 'forgotten' END,
   finished_at = CASE status WHEN 'deferred' THEN ?2 ELSE finished_at END,
   status = CASE status WHEN 'deferred' THEN 'skipped' ELSE status END
-WHERE id = ?1 RETURNING status`
+WHERE id = ?1`
 
 export const blankAttempts = `UPDATE attempt SET response = NULL, message_id = NULL, reason = NULL WHERE recipient = ?1`
 

@@ -1,0 +1,22 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+import { ledgerContract } from './contract.ts'
+
+ledgerContract('a SQLite file', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'mailmerge-ledger-'))
+  const open: Ledger[] = []
+  return Promise.resolve({
+    async open(now) {
+      const ledger = await openSqliteLedger(join(dir, 'ledger.db'), now === undefined ? {} : { now })
+      open.push(ledger)
+      return ledger
+    },
+    async close() {
+      for (const ledger of open) await ledger.close()
+      rmSync(dir, { recursive: true, force: true })
+    },
+  })
+})
