@@ -286,7 +286,8 @@ class Conversation {
       const action = options.end?.(this.#step('', { octets: octets.length, recipient }))
       const done = this.#act(action, '250 2.0.0 taken')
       const lost = typeof action === 'object' && ('silence' in action || 'drop' in action || 'reset' in action)
-      if (done || lost || (typeof action === 'object' && 'raw' in action)) kept = true
+      const farewell = typeof action === 'object' && 'close' in action && action.close.startsWith('2')
+      if (done || lost || farewell || (typeof action === 'object' && 'raw' in action)) kept = true
       answers.push(answerOf(action))
     }
     if (kept) this.#notebook.messages.push(recorded)

@@ -15,6 +15,7 @@ import {
   startScriptedServer,
 } from '../support/scripted-server.ts'
 import { type Delivered, deliverAll, letter, smtpSettings } from './smtp-lane.ts'
+import { expectTruth as expectTruthOf } from './smtp-truth.ts'
 
 let server: ScriptedServer
 afterEach(() => server.close())
@@ -29,41 +30,7 @@ async function serve(options: ScriptedServerOptions): Promise<number> {
 const received = (): string[] => server.messages.map(({ id }) => id)
 const all = (count: number): string[] => Array.from({ length: count }, (_, index) => `<${index + 1}@test>`)
 
-/**
- * What holds whatever happened: nothing twice, each under its own envelope, no octet of content where commands belong, sent
- * only what the server took with its own 2xx, unsent or refused only what it never took.
- */
-function expectTruth({ outcomes }: Delivered): void {
-  const times = new Map<string, number>()
-  for (const { id, from, to } of server.whole) {
-    times.set(id, (times.get(id) ?? 0) + 1)
-    const number = id.slice(1, id.indexOf('@'))
-    expect({ from, to: to[0] }, id).toEqual({ from: 'sender@example.org', to: `r${number}@example.com` })
-  }
-  expect(server.strays).toEqual([])
-  for (const [number, told] of outcomes) {
-    const id = `<${number}@test>`
-    const kinds = told.map(({ kind }) => kind)
-    const last = kinds.at(-1)
-    expect(
-      kinds.slice(0, -1).every((kind) => kind === 'unsent'),
-      `${id}: ${kinds}`,
-    ).toBe(true)
-    if (last === 'accepted') {
-      const [message] = server.whole.filter((one) => one.id === id)
-      expect(times.get(id), id).toBe(1)
-      expect(
-        message?.answers.some((answer) => answer.startsWith('2')),
-        id,
-      ).toBe(true)
-    } else if (last !== 'in_doubt') {
-      expect(
-        server.messages.some((one) => one.id === id),
-        `${id} ended ${last}`,
-      ).toBe(false)
-    }
-  }
-}
+const expectTruth = (delivered: Delivered): void => expectTruthOf(server, delivered)
 
 function kinds({ outcomes }: Delivered, number: number): string[] {
   return outcomes.get(number)?.map(({ kind }) => kind) ?? []
@@ -257,6 +224,64 @@ describe.each(LEVELS)('level %i', (level) => {
       expect(told.map(({ kind }) => kind)).toEqual(['accepted'])
       server = await startScriptedServer()
     })
+  })
+
+  test.each([
+    ['421 4.4.2 timeout exceeded', 'lost'],
+    ['421 4.3.2 going down', 'throttled'],
+  ])(
+    '%s without being asked, behind the answer to a message -> that message is sent, the next goes elsewhere',
+    async (line, end) => {
+      const port = await serve({ end: onceAt(2, { raw: `250 2.0.0 taken\r\n${line}\r\n` }) })
+      const delivered = await deliverAll(port, 4, { settings })
+      expectTruth(delivered)
+      expect(delivered.ends[0]?.kind).toBe(end)
+      expect(received()).toEqual(all(4))
+      expect(delivered.outcomes.get(2)?.map(({ kind }) => kind)).toEqual(['accepted'])
+    },
+  )
+
+  test('a server that takes a message and hangs up -> it is sent, and the next goes elsewhere', async () => {
+    const port = await serve({ end: onceAt(2, { close: '250 2.0.0 taken' }) })
+    const delivered = await deliverAll(port, 4, { settings })
+    expectTruth(delivered)
+    expect(received()).toEqual(all(4))
+    expect(kinds(delivered, 2)).toEqual(['accepted'])
+  })
+
+  test('a copy deferred, the row itself taken -> sent, with the copy told', async () => {
+    const port = await serve({ rcpt: ({ line }) => (line.includes('copy@') ? '451 4.2.0 later' : undefined) })
+    const messages = [letter(1, { to: ['r1@example.com', 'copy@example.com'] }), letter(2)]
+    const { outcomes } = await deliverAll(port, 2, { settings, messages })
+    expect(outcomes.get(1)).toEqual([
+      expect.objectContaining({
+        kind: 'accepted',
+        refused: [expect.objectContaining({ address: 'copy@example.com' })],
+      }),
+    ])
+    expect(received()).toEqual(all(2))
+  })
+
+  test('421 on a lane that waits for work -> the lane ends; a row that comes for it later is given back', async () => {
+    const port = await serve({ end: () => ({ raw: '250 2.0.0 taken\r\n421 4.3.2 going down\r\n' }) })
+    const told: string[] = []
+    let arrive: (job: Job) => void = () => {}
+    const later = new Promise<Job>((resolve) => {
+      arrive = resolve
+    })
+    const queue: (Job | Promise<Job>)[] = [{ message: letter(1) }, later]
+    const feed: Feed = {
+      next: () => queue.shift(),
+      begin: () => Promise.resolve(),
+      end: (job, { kind }) => told.push(`${kind} ${job.message.id}`),
+    }
+    const end = await (await createSmtpTransport(smtpSettings(port, settings)).open()).run(feed)
+    expect(end.kind).toBe('throttled')
+    arrive({ message: letter(2) })
+    await later
+    await Promise.resolve()
+    expect(told).toEqual(['accepted <1@test>', 'unsent <2@test>'])
+    expect(received()).toEqual(['<1@test>'])
   })
 
   describe('silence -> the limit of the stage ends it', () => {
