@@ -631,7 +631,32 @@ async function beginAndDeliver(
           hooks.onEvent?.({ event: 'paused', run: run.id, reason: 'the run begins at its hour', until }),
       })
   if (waitsUntil !== undefined) return { counts, sent: 0, seconds: 0, stopped: WAITS, waitsUntil }
-  return deliverRun(shop, run, transport, preparer, counts, follow)
+  const end = await deliverRun(shop, run, transport, preparer, counts, follow)
+  if (settings.sentCopy !== undefined && shop.mode === 'send') await keepSent(shop, run, preparer, settings.sentCopy)
+  return end
+}
+
+/** Copies are a convenience: what goes wrong with them is said, and changes nothing about what was sent. */
+async function keepSent(
+  { ledger, settings, hooks }: Workshop,
+  run: RunRecord,
+  preparer: Preparer,
+  folder: string,
+): Promise<void> {
+  const { imap } = settings
+  if (imap === undefined) return
+  try {
+    const { keepCopies } = await import('./sent-copy.ts')
+    const { copies } = ledger
+    await keepCopies({
+      ...{ copies, runId: run.id, imap, folder, prepare: (due, date) => preparer.message(due, date) },
+      ...(hooks.signal === undefined ? {} : { signal: hooks.signal }),
+    })
+  } catch (error) {
+    if (!(error instanceof MailmergeError)) throw error
+    const hint = error.hint === undefined ? '' : ` ${error.hint}`
+    hooks.note?.(`copies in '${folder}' are not complete: ${error.message}.${hint} mailmerge resume ${run.id} goes on.`)
+  }
 }
 
 function deliverRun(

@@ -76,6 +76,10 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     providers,
     ...optional('askPassword', askPassword),
   })
+  const imap = config.imap === undefined ? undefined : imapSettings(config.imap, root, providers)
+  if (config.sentCopy !== undefined && imap === undefined) {
+    throw new ConfigError('sentCopy names a folder, and no mailbox is set', { hint: 'Set imap: in mailmerge.yaml.' })
+  }
   return {
     root,
     ...optional('configFile', configFile),
@@ -102,7 +106,8 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('lateBy', lateBy(flags.late, config.lateBy)),
     ...optional('locale', config.locale),
     ...optional('timeZone', flags.tz ?? config.timeZone),
-    ...optional('imap', config.imap === undefined ? undefined : imapSettings(config.imap, root, providers)),
+    ...optional('imap', imap),
+    ...optional('sentCopy', config.sentCopy),
     bounces: bounceSettings(config.bounces),
     ...(config.unsubscribe === undefined ? {} : { unsubscribe: unsubscribeSettings(config.unsubscribe) }),
   }

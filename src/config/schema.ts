@@ -260,6 +260,9 @@ export const configSchema = z
     locale: text.describe('Language of dates and numbers: en-GB, fr ...').optional(),
     timeZone: text.describe('Zone of dates: Europe/Paris ...').optional(),
     imap: imap.optional(),
+    sentCopy: text
+      .describe('Folder of that mailbox for a copy of each sent message, where the provider keeps none')
+      .optional(),
     bounces: bounces.optional(),
     unsubscribe: z
       .strictObject({

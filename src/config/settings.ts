@@ -174,6 +174,8 @@ export interface Settings {
   /** How late a run with an hour may begin, in milliseconds; infinite when late is right. */
   readonly lateBy?: number
   readonly imap?: ImapSettings
+  /** Folder of the mailbox for a copy of each sent message. */
+  readonly sentCopy?: string
   readonly bounces: BounceSettings
   readonly locale?: string
   readonly timeZone?: string

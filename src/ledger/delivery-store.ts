@@ -121,7 +121,8 @@ export class DeliveryStore {
   }
 }
 
-function dueRowOf(row: SqlRow): DueRow {
+/** A row of a query that gives what a delivery needs. */
+export function dueRowOf(row: SqlRow): DueRow {
   return {
     recipient: numberOf(row['recipient']),
     row: numberOf(row['row']),

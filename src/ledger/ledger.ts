@@ -5,6 +5,7 @@
  * Two things are kept apart. A run's plan (`PlannedRow`) is what the source said when it was planned: written once,
  * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
  */
+import type { CopyLedger } from './copies.ts'
 import type { FeedbackLedger } from './feedback.ts'
 import type { Schedules } from './schedules.ts'
 
@@ -305,6 +306,8 @@ export interface Ledger {
 
   /** Bounces, complaints and answers. */
   readonly feedback: FeedbackLedger
+  /** Copies of sent messages. */
+  readonly copies: CopyLedger
   /** Future and recurring runs. */
   readonly schedules: Schedules
   /** Leaves a sign of life under `name`, and gives the time of the one before. */

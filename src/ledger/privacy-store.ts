@@ -84,6 +84,7 @@ export class PrivacyStore {
         store.run(sql.deleteRecipients, first, last)
         store.run(sql.deleteAttempts, first, last)
         store.run(sql.deleteFeedback, first, last)
+        store.run(sql.deleteCopies, first, last)
         store.run(sql.deleteRun, number)
       }
       store.run(sql.deleteIdentities, campaign)

@@ -356,6 +356,19 @@ export const showFeedback = `UPDATE recipient SET bounce = ?2 WHERE id = ?1`
 export const countSoftBounces = `
 SELECT count(DISTINCT recipient) AS messages FROM feedback WHERE kind = 'soft' AND person = ?1 AND at >= ?2`
 
+/** ?1 first, ?2 last, ?3 limit. */
+export const uncopiedRows = `
+SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
+  n.variant, r.tries, r.tries_since, coalesce(r.tries_since, r.finished_at) AS sent_at
+FROM recipient AS r JOIN run_row AS n ON n.id = r.plan
+WHERE r.plan BETWEEN ?1 AND ?2 AND r.status = 'sent' AND r.message_id IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM sent_copy AS c WHERE c.recipient = r.id)
+ORDER BY r.plan LIMIT ?3`
+
+export const insertCopy = `INSERT INTO sent_copy (recipient) VALUES (?1) ON CONFLICT DO NOTHING`
+
+export const deleteCopies = `DELETE FROM sent_copy WHERE recipient BETWEEN ?1 AND ?2`
+
 export const deleteFeedback = `DELETE FROM feedback WHERE recipient BETWEEN ?1 AND ?2`
 
 // ---- schedules -------------------------------------------------------------------------------------------------------

@@ -166,6 +166,11 @@ CREATE TABLE feedback (
 CREATE INDEX feedback_by_person ON feedback (person, at) WHERE kind = 'soft';
 CREATE INDEX feedback_by_recipient ON feedback (recipient);
 
+-- Messages of which a copy was kept in the sender's mailbox.
+CREATE TABLE sent_copy (
+  recipient INTEGER PRIMARY KEY
+) STRICT;
+
 CREATE TABLE server (
   name                    TEXT PRIMARY KEY,
   pipelining              INTEGER,

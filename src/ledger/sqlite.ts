@@ -1,6 +1,8 @@
 /** The ledger in a SQLite file. Owns putting its parts together; each part owns its tables. */
 import { uptime } from 'node:os'
 import { ClaimStore, nameOf } from './claim.ts'
+import type { CopyLedger } from './copies.ts'
+import { CopyStore } from './copy-store.ts'
 import { DeliveryStore } from './delivery-store.ts'
 import type { FeedbackLedger } from './feedback.ts'
 import { FeedbackStore } from './feedback-store.ts'
@@ -99,6 +101,7 @@ class SqliteLedger implements Ledger {
   readonly #suppressions: SuppressionStore
   readonly #privacy: PrivacyStore
   readonly feedback: FeedbackLedger
+  readonly copies: CopyLedger
 
   constructor(store: SqliteStore, now: () => Date, boot: BootClock | undefined) {
     this.location = store.path
@@ -113,6 +116,7 @@ class SqliteLedger implements Ledger {
     this.#suppressions = new SuppressionStore(store)
     this.#privacy = new PrivacyStore(store, now)
     this.feedback = new FeedbackStore(store)
+    this.copies = new CopyStore(store)
     store.nameHolders(() => store.all(sql.allClaims).map(nameOf))
   }
 

@@ -97,7 +97,7 @@ async function readSetMailbox(
       hint: 'Name files, a Maildir, an mbox or -, or set imap: in mailmerge.yaml.',
     })
   }
-  const { readImap } = await import('./imap.ts')
+  const { readImap } = await import('./imap-mailbox.ts')
   const marks = ledger === undefined ? {} : { marks: ledger.feedback }
   return readImap({ imap, bounces, batch: INTAKE_LETTERS, ...marks }, take)
 }

@@ -1,17 +1,16 @@
 /**
- * Letters of a mailbox over IMAP (RFC 9051), by imapflow. Owns that each is handed out until it was taken in, and only then
+ * Letters of a mailbox over IMAP (RFC 9051). Owns that each is handed out until it was taken in, and only then
  * marked, moved or deleted; judges none.
  */
-import { readFileSync } from 'node:fs'
-import { ImapFlow, type ImapFlowOptions } from 'imapflow'
+import type { ImapFlow } from 'imapflow'
 import type { BounceSettings, ImapSettings } from '../config/settings.ts'
-import { ConfigError, LoginError, UnreachableError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
+import { withMailbox } from '../imap/client.ts'
 import type { FeedbackLedger } from '../ledger/feedback.ts'
 import type { Letter } from './mailbox.ts'
 
 /** Octets of one message that are fetched: no report says anything behind that. */
 const MAX_LETTER = 2_000_000
-const TIMEOUT_MS = 60_000
 
 export interface ImapMailboxOptions {
   readonly imap: ImapSettings
@@ -41,48 +40,6 @@ export async function readImap(
       lock.release()
     }
   })
-}
-
-/** Connects, logs in, works and logs out. */
-export async function withMailbox<T>(imap: ImapSettings, work: (client: ImapFlow) => Promise<T>): Promise<T> {
-  const client = new ImapFlow(await clientOptions(imap))
-  // A connection that breaks rejects the command under way; without a listener it would end the program.
-  client.on('error', () => {})
-  try {
-    await client.connect()
-  } catch (error) {
-    client.close()
-    throw connectError(imap, error)
-  }
-  try {
-    const result = await work(client)
-    await client.logout().catch(() => {})
-    return result
-  } catch (error) {
-    client.close()
-    throw lostConnection(imap, error)
-  }
-}
-
-async function clientOptions(imap: ImapSettings): Promise<ImapFlowOptions> {
-  const { host, port, security, verifyCertificate, ca } = imap
-  return {
-    host,
-    port,
-    secure: security === 'tls',
-    ...(security === 'starttls' ? { doSTARTTLS: true } : security === 'none' ? { doSTARTTLS: false } : {}),
-    auth: await login(imap),
-    tls: { rejectUnauthorized: verifyCertificate, ...(ca === undefined ? {} : { ca: readFileSync(ca) }) },
-    logger: false,
-    connectionTimeout: TIMEOUT_MS,
-    greetingTimeout: TIMEOUT_MS,
-    socketTimeout: 5 * TIMEOUT_MS,
-  }
-}
-
-async function login({ user, password, accessToken }: ImapSettings): Promise<NonNullable<ImapFlowOptions['auth']>> {
-  if (accessToken !== undefined) return { user, accessToken: (await accessToken()).reveal() }
-  return { user, ...(password === undefined ? {} : { pass: (await password()).reveal() }) }
 }
 
 async function openFolder(client: ImapFlow, mailbox: string, { imap }: ImapMailboxOptions) {
@@ -135,31 +92,4 @@ async function finish(client: ImapFlow, uids: readonly number[], done: BounceSet
     await client.mailboxCreate(done.move).catch(() => {})
     await client.messageMove(range, done.move, { uid: true })
   }
-}
-
-function connectError({ host, port, user }: ImapSettings, error: unknown): Error {
-  const { authenticationFailed, code, message } = error as {
-    readonly authenticationFailed?: boolean
-    readonly code?: string
-    readonly message?: string
-  }
-  if (authenticationFailed === true) {
-    return new LoginError(`${host} refused the login of ${user}`, {
-      cause: error,
-      hint: 'Check imap.user, and MAILMERGE_IMAP_PASSWORD, imap.passwordCommand or imap.oauth2. It was tried once.',
-    })
-  }
-  return new UnreachableError(`the mailbox at ${host}:${port} cannot be reached: ${code ?? message ?? 'no answer'}`, {
-    cause: error,
-    hint: 'Check imap.host, imap.port and imap.security.',
-  })
-}
-
-/** An error of ours stays as it is; all else is the connection. */
-function lostConnection({ host }: ImapSettings, error: unknown): unknown {
-  if (!(error instanceof Error) || 'exitCode' in error) return error
-  return new UnreachableError(`the mailbox at ${host} went away: ${error.message}`, {
-    cause: error,
-    hint: 'Nothing is lost: what was not taken in is read again the next time.',
-  })
 }
