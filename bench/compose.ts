@@ -95,10 +95,18 @@ function render(template: Template, index: number): Rendered {
   return template.render(LIST[index % ROWS]!, { row: index + 1, campaign: 'bench', now: NOW })
 }
 
-/** How often a second `work` is done, `atOnce` of it at a time, over so many seconds. */
-async function rate(seconds: number, atOnce: number, work: (index: number) => unknown): Promise<number> {
+interface Speed {
+  /** Messages a second by the clock on the wall. */
+  readonly rate: number
+  /** Messages a second of processor time, of all threads: what others do on the machine falls out of it. */
+  readonly perCore: number
+}
+
+/** How often `work` is done, `atOnce` of it at a time, over so many seconds. */
+async function measureSpeed(seconds: number, atOnce: number, work: (index: number) => unknown): Promise<Speed> {
   let done = 0
   const started = performance.now()
+  const processor = process.cpuUsage()
   const until = started + seconds * 1_000
   const one = async (): Promise<void> => {
     while (performance.now() < until) {
@@ -109,7 +117,8 @@ async function rate(seconds: number, atOnce: number, work: (index: number) => un
     }
   }
   await Promise.all(Array.from({ length: atOnce }, one))
-  return done / ((performance.now() - started) / 1_000)
+  const { user, system } = process.cpuUsage(processor)
+  return { rate: done / ((performance.now() - started) / 1_000), perCore: done / ((user + system) / 1e6) }
 }
 
 /** What nodemailer is given: the same texts, for the same reader. */
@@ -131,33 +140,37 @@ function buildTheirs(rendered: Rendered, index: number, file: string | undefined
 
 const joined = (message: Message): Buffer => Buffer.concat(message.chunks)
 
-interface Figures {
-  compose: number
-  joined: number
-  whole: number
-  peer: number
-}
+type Figure = 'compose' | 'joined' | 'whole' | 'peer'
 
-async function measure(one: Case, seconds: number, peer: (rendered: readonly Rendered[]) => Promise<number>) {
+async function measure(one: Case, seconds: number, peer: (rendered: readonly Rendered[]) => Promise<Speed>) {
   const { composer, template } = one
   const rendered = LIST.map((_, index) => render(template, index))
   const compose = (index: number): Message | Promise<Message> => composer.compose(rendered[index]!, identities[index]!)
+  const join = (index: number): unknown => {
+    const message = compose(index)
+    return message instanceof Promise ? message.then(joined) : joined(message)
+  }
+  const whole = (index: number): unknown => composer.compose(render(template, index), identities[index]!)
   const lanes = (await isAsync(compose)) ? AT_ONCE : 1
-  const best: Figures = { compose: 0, joined: 0, whole: 0, peer: 0 }
+  const figures: Readonly<Record<Figure, () => Promise<Speed>>> = {
+    compose: () => measureSpeed(seconds, lanes, compose),
+    joined: () => measureSpeed(seconds, lanes, join),
+    whole: () => measureSpeed(seconds, lanes, whole),
+    peer: () => peer(rendered),
+  }
+  const best: Record<Figure, Speed> = { compose: NONE, joined: NONE, whole: NONE, peer: NONE }
   // In turns, so that whatever else the machine does falls on all.
   for (let round = 0; round < ROUNDS; round++) {
-    const join = (index: number): unknown => {
-      const message = compose(index)
-      return message instanceof Promise ? message.then(joined) : joined(message)
+    for (const figure of Object.keys(figures) as Figure[]) {
+      const { rate, perCore } = await figures[figure]()
+      const { rate: fastest, perCore: leanest } = best[figure]
+      best[figure] = { rate: Math.max(rate, fastest), perCore: Math.max(perCore, leanest) }
     }
-    const whole = (index: number): unknown => composer.compose(render(template, index), identities[index]!)
-    best.compose = Math.max(best.compose, await rate(seconds, lanes, compose))
-    best.joined = Math.max(best.joined, await rate(seconds, lanes, join))
-    best.whole = Math.max(best.whole, await rate(seconds, lanes, whole))
-    best.peer = Math.max(best.peer, await peer(rendered))
   }
   return best
 }
+
+const NONE: Speed = { rate: 0, perCore: 0 }
 
 /** Files are read with the first message; after that most kinds are made at once. */
 async function isAsync(compose: (index: number) => Message | Promise<Message>): Promise<boolean> {
@@ -166,10 +179,10 @@ async function isAsync(compose: (index: number) => Message | Promise<Message>): 
 }
 
 /** Signatures alone, of as many octets as the signed header fields of a message have. */
-function signatures(seconds: number): Promise<number> {
+function signatures(seconds: number): Promise<Speed> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const data = Buffer.alloc(900, 'x')
-  return rate(seconds, AT_ONCE, () => {
+  return measureSpeed(seconds, AT_ONCE, () => {
     return new Promise<Buffer>((resolve, reject) =>
       sign('sha256', data, privateKey, (error, octets) => (error === null ? resolve(octets) : reject(error))),
     )
@@ -180,18 +193,23 @@ async function speed(seconds: number): Promise<void> {
   await inProject(async (cases) => {
     for (const [name, one] of Object.entries(cases)) {
       const isSigning = name === 'dkim'
-      const peer = (rendered: readonly Rendered[]): Promise<number> =>
-        isSigning ? signatures(seconds) : rate(seconds, 1, (index) => buildTheirs(rendered[index]!, index, one.file))
+      const peer = (rendered: readonly Rendered[]): Promise<Speed> =>
+        isSigning
+          ? signatures(seconds)
+          : measureSpeed(seconds, 1, (index) => buildTheirs(rendered[index]!, index, one.file))
       const { size } = await one.composer.compose(render(one.template, 0), identities[0]!)
       const best = await measure(one, seconds, peer)
-      const ratio = (rate: number): string => (rate / best.peer).toFixed(isSigning ? 2 : 1)
-      const figures = (['compose', 'joined', 'whole'] as const).map(
-        (figure) => `${figure} ${Math.round(best[figure])}/s (${ratio(best[figure])}x)`,
-      )
-      const beside = isSigning
-        ? `crypto.sign alone ${Math.round(best.peer)}/s`
-        : `nodemailer ${Math.round(best.peer)}/s`
-      process.stdout.write(`${one.title}, ${size} octets: ${figures.join(', ')}; ${beside}\n`)
+      const digits = isSigning ? 2 : 1
+      process.stdout.write(`${one.title}, ${size} octets; ${isSigning ? 'crypto.sign alone' : 'nodemailer'}`)
+      process.stdout.write(` ${Math.round(best.peer.rate)}/s\n`)
+      for (const figure of ['compose', 'joined', 'whole'] as const) {
+        const { rate, perCore } = best[figure]
+        const times = `${(rate / best.peer.rate).toFixed(digits)} times`
+        const byProcessor = `${(perCore / best.peer.perCore).toFixed(digits)} by processor time`
+        process.stdout.write(
+          `  ${figure.padEnd(8)}${String(Math.round(rate)).padStart(7)}/s  ${times}, ${byProcessor}\n`,
+        )
+      }
     }
   })
 }

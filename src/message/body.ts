@@ -29,7 +29,7 @@ export function encodeText(text: string): EncodedBody {
   }
   const octets = Buffer.from(lines.toWellFormed(), 'utf8')
   let special = 0
-  for (let at = 0; at < octets.length; at++) if (AS_IT_IS[octets[at] ?? 0] === 0) special++
+  for (let at = 0; at < octets.length; at++) special += COSTS[octets[at] ?? 0] ?? 0
   // A special octet costs two more in quoted-printable, and every octet a third more in base64.
   if (special * 2 + octets.length / 38 > octets.length * 0.37 && special > 10) {
     const content = encodeOctets(Buffer.from(lines.toWellFormed().replaceAll('\n', '\r\n'), 'utf8')).toString('latin1')
@@ -56,40 +56,61 @@ export function hasShortLines(text: string): boolean {
 }
 
 const HEX = Buffer.from('0123456789ABCDEF')
-const SPACE = 2
-/** 1 for octets that quoted-printable leaves alone, SPACE for those that it leaves within a line, 0 for all others. */
-const AS_IT_IS = Uint8Array.from({ length: 256 }, (_, octet) => {
-  if (octet === 9 || octet === 32) return SPACE
-  return octet === 10 || (octet > 32 && octet < 127 && octet !== 61) ? 1 : 0
-})
+/** 1 for octets that quoted-printable leaves alone within a line, white space among them. */
+const AS_IT_IS = Uint8Array.from({ length: 256 }, (_, octet) =>
+  octet === 9 || octet === 32 || (octet > 32 && octet < 127 && octet !== 61) ? 1 : 0,
+)
+/** 1 for octets that cost two more in quoted-printable. */
+const COSTS = AS_IT_IS.map((asItIs, octet) => (octet === 10 ? 0 : 1 - asItIs))
+/** Room that is used again for each text that fits into it. */
+const SCRATCH = Buffer.allocUnsafeSlow(128 * 1024)
 
 /** Quoted-printable of octets in which LF is a line break. Lines are at most 76 octets with their soft break. */
 function quotedPrintable(octets: Buffer): string {
   const { length } = octets
-  const out = Buffer.allocUnsafe(length * 3 + Math.ceil(length / 20) * 3 + 16)
+  const room = length * 3 + Math.ceil(length / 20) * 3 + 16
+  const out = room <= SCRATCH.length ? SCRATCH : Buffer.allocUnsafeSlow(room)
   let size = 0
+  let at = 0
+  while (at < length) {
+    const feed = octets.indexOf(10, at)
+    const end = feed < 0 ? length : feed
+    size = quoteLine(octets, at, end, out, size)
+    out[size++] = 13
+    out[size++] = 10
+    at = end + 1
+  }
+  return size === 0 ? '\r\n' : out.toString('latin1', 0, size)
+}
+
+/** Writes the octets from `at` to `end` at `size`, and gives the size after. */
+function quoteLine(octets: Buffer, start: number, end: number, out: Buffer, written: number): number {
+  const last = end - 1
+  let at = start
+  let size = written
   let column = 0
-  for (let at = 0; at < length; at++) {
-    const octet = octets[at] ?? 0
-    if (octet === 10) {
-      out[size++] = 13
-      out[size++] = 10
-      column = 0
-      continue
+  while (at < end) {
+    // At a line's start a dot, and the F of 'From ', which mailboxes would mangle, are written otherwise.
+    const special = column === 0 && isSpecial(octets, at)
+    if (!special) {
+      const from = at
+      const stop = Math.min(last, at + 75 - column)
+      for (; at < stop; at++) {
+        const octet = octets[at] ?? 0
+        if (AS_IT_IS[octet] === 0) break
+        out[size++] = octet
+      }
+      column += at - from
     }
-    const lineEnds = at + 1 === length || octets[at + 1] === 10
-    const kind = AS_IT_IS[octet]
-    // At a line's end white space is encoded; at its start a dot, and the F of 'From ', which mailboxes would mangle.
-    const plain =
-      kind === SPACE ? !lineEnds : kind === 1 && (column > 0 || (octet !== 46 && (octet !== 70 || !isFrom(octets, at))))
+    const octet = octets[at] ?? 0
+    // At a line's end white space is written otherwise too.
+    const plain = !special && AS_IT_IS[octet] === 1 && (at < last || octet > 32)
     const width = plain ? 1 : 3
-    if (column + width > (lineEnds ? 76 : 75)) {
+    if (column + width > (at === last ? 76 : 75)) {
       out[size++] = 61
       out[size++] = 13
       out[size++] = 10
       column = 0
-      // The octet begins a line now: look at it again.
-      at--
       continue
     }
     if (plain) out[size++] = octet
@@ -99,15 +120,16 @@ function quotedPrintable(octets: Buffer): string {
       out[size++] = HEX[octet & 15] ?? 48
     }
     column += width
+    at++
   }
-  const text = out.toString('latin1', 0, size)
-  return text.endsWith('\r\n') ? text : `${text}\r\n`
+  return size
 }
 
 const FROM = Buffer.from('From ')
 
-function isFrom(octets: Buffer, at: number): boolean {
-  return octets.subarray(at, at + FROM.length).equals(FROM)
+function isSpecial(octets: Buffer, at: number): boolean {
+  const octet = octets[at]
+  return octet === 46 || (octet === 70 && octets.subarray(at, at + FROM.length).equals(FROM))
 }
 
 /** Octets in base64, 76 a line, each line with its CRLF. */

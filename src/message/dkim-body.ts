@@ -48,29 +48,42 @@ export function createBodyHash(): (chunks: readonly Uint8Array[]) => string {
   }
 }
 
-/** Writes into `out`, which has room for the chunk as it is. */
+/** White space that does not stand alone between words. */
+const LOOSE = /\t| [ \r]/
+
+/** Writes into `out`, which has room for the chunk as it is, unless it is in relaxed form already. */
 function relax(chunk: Uint8Array, out: Buffer): Relaxed {
+  const octets = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  if (!LOOSE.test(octets.toString('latin1'))) return withoutLineEnds(octets)
   let size = 0
   let lineEnds = 0
-  let space = false
-  for (let at = 0; at < chunk.length; at++) {
-    const octet = chunk[at] ?? 0
-    if (octet > 32) {
-      if (lineEnds > 0) {
-        for (; lineEnds > 0; lineEnds--) {
-          out[size++] = 13
-          out[size++] = 10
-        }
-      }
-      if (space) {
-        out[size++] = 32
-        space = false
-      }
+  let at = 0
+  while (at < octets.length) {
+    let space = false
+    for (; at < octets.length; at++) {
+      const octet = octets[at] ?? 0
+      if (octet > 32) break
+      if (octet === 10) lineEnds++
+      space = octet !== 10 && octet !== 13
+    }
+    if (at === octets.length) break
+    for (; lineEnds > 0; lineEnds--) {
+      out[size++] = 13
+      out[size++] = 10
+    }
+    if (space) out[size++] = 32
+    for (; at < octets.length; at++) {
+      const octet = octets[at] ?? 0
+      if (octet <= 32) break
       out[size++] = octet
-    } else if (octet === 10) {
-      lineEnds++
-      space = false
-    } else if (octet === 32 || octet === 9) space = true
+    }
   }
   return { octets: out.subarray(0, size), lineEnds }
+}
+
+function withoutLineEnds(octets: Buffer): Relaxed {
+  let { length } = octets
+  let lineEnds = 0
+  for (; length > 0 && octets[length - 1] === 10; length -= 2) lineEnds++
+  return { octets: octets.subarray(0, length), lineEnds }
 }
