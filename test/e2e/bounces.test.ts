@@ -1,5 +1,6 @@
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
 import { type Dovecot, startDovecot } from '../support/dovecot.ts'
 import { type Postfix, startPostfix } from '../support/postfix.ts'
 import { makeProject, type Project } from '../support/program.ts'
@@ -168,5 +169,48 @@ describe('a mailbox over IMAP', () => {
     const none = await project.run(['bounces'], { MAILMERGE_IMAP_PASSWORD: '' })
     expect(none.code).toBe(78)
     expect(none.stderr).toContain('MAILMERGE_IMAP_PASSWORD')
+  })
+
+  test('loses no report and counts none twice when the reading is killed again and again', {
+    timeout: 120_000,
+  }, async ({ skip }) => {
+    if ('skipped' in box) return skip(box.skipped)
+    const addresses = Array.from({ length: 450 }, (_, index) => `p${index}@example.com`)
+    const path = `${project.dir}/.mailmerge/ledger.db`
+    const before = await openSqliteLedger(path)
+    const campaign = await before.campaign('news')
+    const now = new Date()
+    await before.createRun({
+      ...{ id: 'r1', campaign, startedAt: now, source: 's', template: 't', templateHash: '', columns: [], options: {} },
+    })
+    await before.plan(
+      'r1',
+      addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
+    )
+    await before.settlePlan('r1', { duplicates: 'skip' })
+    const due = await before.due('r1', { now, after: 0, limit: 1000 })
+    await before.record(
+      due.map(({ recipient, row }) => ({
+        ...{ kind: 'settled', recipient, lane: 1, at: now, status: 'sent', attempted: true },
+        messageId: `<killed${row}@society.example>`,
+      })),
+    )
+    await before.close()
+    for (const row of addresses.keys()) box.deliver(report(`killed${row + 1}`))
+    for (let kills = 0; kills < 4; kills++) {
+      const { child, ended } = project.start(['bounces'], env())
+      const timer = setTimeout(() => child.kill('SIGKILL'), 500 + Math.random() * 700)
+      await ended
+      clearTimeout(timer)
+    }
+    const { code, stderr } = await project.run(['bounces'], env())
+    expect(code, stderr).toBe(0)
+    const after = await openSqliteLedger(path)
+    expect(await after.feedback.counts('r1')).toEqual(new Map([['hard', addresses.length]]))
+    let suppressed = 0
+    for await (const batch of after.suppressions()) suppressed += batch.length
+    expect(suppressed).toBe(addresses.length)
+    await after.close()
+    expect(await lines(['bounces'])).toEqual([])
   })
 })
