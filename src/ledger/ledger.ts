@@ -310,8 +310,8 @@ export interface Ledger {
   readonly copies: CopyLedger
   /** Future and recurring runs. */
   readonly schedules: Schedules
-  /** Leaves a sign of life under `name`, and gives the time of the one before. */
-  beat(name: string, at: Date): Promise<Date | undefined>
+  /** Notes a time under `name`, and gives the one that was noted before: signs of life, things that were told. */
+  stamp(name: string, at: Date): Promise<Date | undefined>
 
   serverMemory(server: string): Promise<ServerMemory>
   rememberServer(server: string, memory: ServerMemory): Promise<void>

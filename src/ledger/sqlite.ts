@@ -235,10 +235,10 @@ class SqliteLedger implements Ledger {
     return this.#privacy.prune(before)
   }
 
-  beat(name: string, at: Date): Promise<Date | undefined> {
+  stamp(name: string, at: Date): Promise<Date | undefined> {
     return this.#store.write(() => {
-      const before = this.#store.get(sql.getMeta, `beat ${name}`)
-      this.#store.run(sql.setMeta, `beat ${name}`, at.getTime())
+      const before = this.#store.get(sql.getMeta, `stamp ${name}`)
+      this.#store.run(sql.setMeta, `stamp ${name}`, at.getTime())
       return before === undefined ? undefined : new Date(numberOf(before['value']))
     })
   }

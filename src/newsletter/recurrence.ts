@@ -13,8 +13,8 @@ export interface Occurrence extends Moment {
 }
 
 export interface Recurrence {
-  /** Occurrences after a moment, in order; fewer than asked for only when there are no more. */
-  after(moment: Date, count: number): readonly Occurrence[]
+  /** Occurrences after a moment and, if given, up to another one, in order; `count` at most. */
+  after(moment: Date, count: number, until?: Date): readonly Occurrence[]
 }
 
 /**
@@ -32,10 +32,11 @@ export function parseRecurrence(expression: string, zone: string): Recurrence {
     })
   }
   return {
-    after(moment, count) {
+    after(moment, count, until) {
       const found: Occurrence[] = []
-      // Where clocks go back, times on the wall before this moment may still be to come: a day earlier is early enough.
-      let cursor = new Date(wallTimeOf(moment, zone).toZonedDateTime('UTC').epochMilliseconds - 86_400_000)
+      // A later time on the wall never means an earlier moment, as a time that comes twice means its first: what is still to
+      // come stands later on the wall than this moment does. A minute more is for zones that were once off by seconds.
+      let cursor = new Date(wallTimeOf(moment, zone).toZonedDateTime('UTC').epochMilliseconds - 60_000)
       let last = moment.getTime()
       while (found.length < count) {
         const next = pattern.nextRun(cursor)
@@ -45,6 +46,7 @@ export function parseRecurrence(expression: string, zone: string): Recurrence {
         const occurrence = momentOf(wall, zone)
         // Two times of one gap are the same moment: it comes once.
         if (occurrence.at.getTime() <= last) continue
+        if (until !== undefined && occurrence.at.getTime() > until.getTime()) break
         last = occurrence.at.getTime()
         found.push({ ...occurrence, wall: wall.toString({ smallestUnit: 'minute' }) })
       }

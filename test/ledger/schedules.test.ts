@@ -104,8 +104,8 @@ test('occurrences come newest first, as many as asked for', async () => {
   expect(await ledger.schedules.occurrences('other', 5)).toEqual([])
 })
 
-test('a sign of life gives the one before', async () => {
-  expect(await ledger.beat('serve', NOW)).toBeUndefined()
-  expect(await another.beat('serve', new Date('2026-12-02T00:00:00Z'))).toEqual(NOW)
-  expect(await ledger.beat('other', NOW)).toBeUndefined()
+test('a time that is noted gives the one before', async () => {
+  expect(await ledger.stamp('serve', NOW)).toBeUndefined()
+  expect(await another.stamp('serve', new Date('2026-12-02T00:00:00Z'))).toEqual(NOW)
+  expect(await ledger.stamp('other', NOW)).toBeUndefined()
 })
