@@ -142,7 +142,8 @@ export function runMerge(settings: Settings, request: MergeRequest, hooks: Merge
 async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: MergeHooks): Promise<SummaryEvent> {
   const clock = hooks.clock ?? systemClock
   const templateName = settings.template ?? missing('template', '--template NAME')
-  if (settings.source.path === undefined && settings.source.sql === undefined) missing('list', '--csv FILE')
+  if (settings.source.path === undefined && settings.source.sql === undefined && settings.source.command === undefined)
+    missing('list', '--csv FILE')
   for (const report of request.reports ?? []) await checkWritable(report)
   const source = await openList(settings)
   for (const text of source.notes) hooks.note?.(text)

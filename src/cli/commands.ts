@@ -11,6 +11,7 @@ import { report } from './report.ts'
 import { resume } from './resume.ts'
 import { retry } from './retry.ts'
 import { run } from './run.ts'
+import { schedule } from './schedule.ts'
 import { status } from './status.ts'
 import { suppress } from './suppress.ts'
 import { verify } from './verify.ts'
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   cancel,
   status,
   report,
+  schedule,
   suppress,
   bounces,
   forget,

@@ -182,12 +182,14 @@ function sourceSettings(
   // How the configured list is to be read says nothing of another file.
   if (flag !== undefined) return { ...columns, ...how, path: asTyped(flag, cwd) }
   const set = environment.data ?? environment.csv ?? file.data ?? file.csv
-  const { path, sql, ...rest } = (typeof set === 'string' ? { path: set } : (set ?? {})) as SourceSettings
+  const { path, sql, command, ...rest } =
+    typeof set === 'string' ? { path: set, sql: undefined, command: undefined } : (set ?? {})
   return {
     ...columns,
-    ...rest,
+    ...(rest as SourceSettings),
     ...how,
     ...(path === undefined ? {} : { path: asTyped(path, root) }),
+    ...(command === undefined ? {} : { command: { line: command, folder: root } }),
     ...(sql === undefined ? {} : { sql: { ...sql, database: place(sql.database, root) } }),
   }
 }

@@ -126,6 +126,9 @@ const source = z.strictObject({
     .strictObject({ query: text, database: text.describe('SQLite file or postgres:// address') })
     .describe('A query as the list')
     .optional(),
+  command: text
+    .describe('A command line for the shell, run in the project folder: its output is the list, if it ends well')
+    .optional(),
 })
 
 const dkimKey = z.strictObject({

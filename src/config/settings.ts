@@ -12,6 +12,8 @@ export interface SourceSettings {
   readonly headerRow?: number
   /** A query as source: `sql` text and the database it goes to. */
   readonly sql?: { readonly query: string; readonly database: string }
+  /** A command line whose output is the list, and the folder that it runs in. */
+  readonly command?: { readonly line: string; readonly folder: string }
   /** Old name to new name. */
   readonly rename?: Readonly<Record<string, string>>
   /** New columns as Handlebars texts. */

@@ -235,7 +235,7 @@ async function readHead(chunks: AsyncGenerator<Uint8Array>): Promise<Head> {
 }
 
 /** A source that can be read only once: its head is kept and given again before the rest. */
-async function fromStream(
+export async function fromStream(
   name: string,
   names: { readonly stem: string; readonly extension: string },
   raw: AsyncGenerator<Uint8Array>,

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { SourceSettings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
 import { type HandlebarsEnvironment, mapColumns } from './column-map.ts'
+import { openCommand } from './command.ts'
 import { openCsv } from './csv.ts'
 import { decodeInput } from './decode.ts'
 import { type Input, openInput } from './input.ts'
@@ -50,9 +51,14 @@ async function openPlain(settings: SourceSettings, options: OpenOptions, locale:
   const cwd = options.cwd ?? process.cwd()
   if (settings.path === undefined) {
     if (settings.sql !== undefined) return openSql(settings.sql, cwd)
+    if (settings.command !== undefined)
+      return openInputAs(await openCommand(settings.command), settings, options, locale)
     throw new UsageError('there is no list', { hint: 'Give one with --csv FILE, or set it in mailmerge.yaml.' })
   }
-  const input = await openInput(settings.path, cwd, options.stdin ?? process.stdin)
+  return openInputAs(await openInput(settings.path, cwd, options.stdin ?? process.stdin), settings, options, locale)
+}
+
+function openInputAs(input: Input, settings: SourceSettings, options: OpenOptions, locale: string): Promise<Source> {
   const kind = kindOf(input, settings.format)
   if (kind === 'workbook') {
     const { openWorkbook } = await import('./workbook.ts')
