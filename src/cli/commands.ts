@@ -12,6 +12,7 @@ import { resume } from './resume.ts'
 import { retry } from './retry.ts'
 import { run } from './run.ts'
 import { schedule } from './schedule.ts'
+import { serve } from './serve.ts'
 import { status } from './status.ts'
 import { suppress } from './suppress.ts'
 import { verify } from './verify.ts'
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   status,
   report,
   schedule,
+  serve,
   suppress,
   bounces,
   forget,

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { InputError, UsageError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { OccurrenceRecord, Schedule } from '../ledger/schedules.ts'
+import type { Schedule } from '../ledger/schedules.ts'
 import { nearest } from '../nearest.ts'
 import { type Arguments, type Command, type Context, given } from './command.ts'
 import { withLedger } from './find-run.ts'
@@ -116,6 +116,7 @@ async function add(name: string, args: Arguments, context: Context): Promise<num
     })
   }
   const settings = await settingsFor(args, context)
+  const { scheduleFields } = await import('../newsletter/schedule-fields.ts')
   const { campaignPattern, isOneCampaign, recurrenceOf } = await import('../newsletter/schedule.ts')
   const { parseWhen } = await import('../newsletter/when.ts')
   const { openLedger } = await import('../campaign/open-ledger.ts')
@@ -158,7 +159,7 @@ async function add(name: string, args: Arguments, context: Context): Promise<num
         hint: `Name it otherwise, or remove the other one first: mailmerge schedule remove ${name}`,
       })
     }
-    if (out.json) out.result(JSON.stringify(await fields(ledger, made)))
+    if (out.json) out.result(JSON.stringify(await scheduleFields(ledger, made)))
     else if (!out.quiet) out.result(`${name}: first ${wallWords(first.wall)} (${zone}), ${first.at.toISOString()}`)
   } finally {
     await ledger.close()
@@ -231,6 +232,7 @@ function selectionOf(args: Arguments): Readonly<Record<string, unknown>> {
 
 async function list(args: Arguments, context: Context): Promise<number> {
   const { out } = context
+  const { scheduleFields } = await import('../newsletter/schedule-fields.ts')
   const settings = await settingsFor(args, context)
   await withLedger(settings, async (ledger) => {
     const all = (await ledger?.schedules.all()) ?? []
@@ -240,7 +242,7 @@ async function list(args: Arguments, context: Context): Promise<number> {
     }
     const rows: (readonly string[])[] = []
     for (const one of all) {
-      const shown = await fields(ledger, one)
+      const shown = await scheduleFields(ledger, one)
       if (out.json) out.result(JSON.stringify(shown))
       else
         rows.push([
@@ -318,6 +320,7 @@ async function runDue(args: Arguments, context: Context): Promise<number> {
       hint: 'run-due --late ok makes up for what was missed or failed last.',
     })
   }
+  const { occurrenceFields } = await import('../newsletter/schedule-fields.ts')
   const { runDue: run } = await import('../newsletter/run-due.ts')
   const { loadSettings } = await import('../config/load.ts')
   const name = args.text('name')
@@ -340,7 +343,7 @@ async function runDue(args: Arguments, context: Context): Promise<number> {
         },
         {
           onMissed: ({ occurrence, reason }) => {
-            if (out.json) out.result(JSON.stringify({ event: 'missed', ...plain(occurrence), reason }))
+            if (out.json) out.result(JSON.stringify({ event: 'missed', ...occurrenceFields(occurrence), reason }))
             out.complain(
               `${occurrence.schedule}: the occurrence of ${wallWords(occurrence.wall)} was missed: ${reason}. ` +
                 `mailmerge schedule run-due ${occurrence.schedule} --late ok makes up for the last one`,
@@ -398,34 +401,4 @@ async function scheduleNamed(ledger: Ledger | undefined, name: string): Promise<
 /** `2026-12-01T09:00` as people write it. */
 function wallWords(wall: string): string {
   return wall.replace('T', ' ')
-}
-
-function plain({ schedule, wall, at, campaign }: Pick<OccurrenceRecord, 'schedule' | 'wall' | 'at' | 'campaign'>) {
-  return { schedule, wall, at: at.toISOString(), campaign }
-}
-
-async function fields(ledger: Ledger, one: Schedule) {
-  const { issueOf, recurrenceOf } = await import('../newsletter/schedule.ts')
-  const { campaign, catchUp, late, flags, selection } = issueOf(one)
-  const [coming] = recurrenceOf(one).after(new Date(), 1)
-  const [last] = await ledger.schedules.occurrences(one.name, 1)
-  return {
-    schedule: one.name,
-    cron: one.timing.kind === 'cron' ? one.timing.expression : null,
-    at: one.timing.kind === 'once' ? one.timing.wall : null,
-    tz: one.zone,
-    next_at: coming?.at.toISOString() ?? null,
-    next_wall: coming?.wall ?? null,
-    campaign,
-    catch_up: catchUp,
-    late: late ?? null,
-    template: flags.template ?? null,
-    source: flags.csv ?? flags.data ?? null,
-    selection,
-    created_at: one.createdAt.toISOString(),
-    last:
-      last === undefined
-        ? null
-        : { ...plain(last), state: last.state, run: last.run ?? null, reason: last.reason ?? null },
-  }
 }

@@ -1,5 +1,6 @@
 /** `mailmerge status`: where runs stand. Reads the ledger, changes nothing. */
 import type { Ledger, RunRecord, StatusCounts } from '../ledger/ledger.ts'
+import { runFields } from '../report/run-fields.ts'
 import type { Command, Context } from './command.ts'
 import { findRun, withLedger } from './find-run.ts'
 import { cut, printable } from './printable.ts'
@@ -39,7 +40,7 @@ async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
   const standings: Standing[] = []
   for (const run of listed) standings.push(await standingOf(ledger, run))
   if (out.json) {
-    for (const standing of standings) out.result(JSON.stringify(fields(standing)))
+    for (const standing of standings) out.result(JSON.stringify(runFields(standing.run, standing.counts)))
     return
   }
   if (standings.length === 0) return
@@ -62,7 +63,7 @@ async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
 async function showOne(standing: Standing, { out }: Context): Promise<void> {
   const { run, counts } = standing
   if (out.json) {
-    out.result(JSON.stringify(fields(standing)))
+    out.result(JSON.stringify(runFields(standing.run, standing.counts)))
     return
   }
   const facts: readonly (readonly [string, string])[] = [
@@ -112,20 +113,4 @@ function campaignName({ campaign }: RunRecord): string {
 
 function total(counts: StatusCounts): number {
   return counts.sent + counts.failed + counts.skipped + counts.deferred + counts.in_doubt
-}
-
-function fields({ run, counts }: Standing): Readonly<Record<string, unknown>> {
-  return {
-    run: run.id,
-    campaign: run.campaign.name,
-    generation: run.campaign.generation,
-    state: run.state,
-    started_at: run.startedAt.toISOString(),
-    not_before: run.notBefore?.toISOString() ?? null,
-    ended_at: run.endedAt?.toISOString() ?? null,
-    source: run.source,
-    template: run.template,
-    rows: total(counts),
-    ...counts,
-  }
 }

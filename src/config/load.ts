@@ -109,6 +109,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('imap', imap),
     ...optional('sentCopy', config.sentCopy),
     bounces: bounceSettings(config.bounces),
+    ...(config.serve === undefined ? {} : { serve: serveSettings(config.serve) }),
     ...(config.unsubscribe === undefined ? {} : { unsubscribe: unsubscribeSettings(config.unsubscribe) }),
   }
 }
@@ -124,6 +125,7 @@ function merged(file: Config, environment: Config): Config {
     ...environment,
     ...optional('columns', group(file.columns, environment.columns)),
     ...optional('perDomain', group(file.perDomain, environment.perDomain)),
+    ...optional('serve', group(file.serve, environment.serve)),
     ...optional('unsubscribe', group(file.unsubscribe, environment.unsubscribe)),
     ...optional('oauth2', clients(file.oauth2, environment.oauth2)),
     ...optional('imap', group(file.imap, environment.imap)),
@@ -243,14 +245,27 @@ function lateBy(flag: string | undefined, config: string | undefined): number | 
   return text === undefined ? undefined : durationOf(text, '--late')
 }
 
+function serveSettings({ token, host, port, proxies }: NonNullable<Config['serve']>): NonNullable<Settings['serve']> {
+  return {
+    ...optional('host', host),
+    ...optional('port', port),
+    ...optional('proxies', proxies),
+    ...optional('token', token === undefined ? undefined : new Secret(token)),
+  }
+}
+
 function unsubscribeSettings({
   url,
   mailto,
   secret,
+  sender,
+  lists,
 }: NonNullable<Config['unsubscribe']>): NonNullable<Settings['unsubscribe']> {
   return {
     ...optional('url', url),
     ...optional('mailto', mailto),
+    ...optional('sender', sender),
+    ...optional('lists', lists),
     ...(secret === undefined ? {} : { secret: () => Promise.resolve(new Secret(secret)) }),
   }
 }

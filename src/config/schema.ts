@@ -267,6 +267,23 @@ export const configSchema = z
       .describe('Folder of that mailbox for a copy of each sent message, where the provider keeps none')
       .optional(),
     bounces: bounces.optional(),
+    serve: z
+      .strictObject({
+        host: word.describe('Address that mailmerge serve listens on; default 127.0.0.1').optional(),
+        port: z.number().int().min(0).max(65_535).describe('Its port; default 8025').optional(),
+        token: text
+          .describe('Opens its private pages; better as MAILMERGE_SERVE_TOKEN; default a new one at each start')
+          .optional(),
+        proxies: z
+          .number()
+          .int()
+          .min(0)
+          .max(10)
+          .describe('Proxies of yours in front of it, whose X-Forwarded-For is believed; default 0')
+          .optional(),
+      })
+      .describe('How mailmerge serve is reached')
+      .optional(),
     unsubscribe: z
       .strictObject({
         url: z
@@ -275,6 +292,11 @@ export const configSchema = z
           .describe('Address under which mailmerge serve answers unsubscribes (RFC 8058): https://news.example.com')
           .optional(),
         mailto: text.describe('Mailbox that takes unsubscribe mails (RFC 2369)').optional(),
+        sender: text.describe('Who sends, on the unsubscribe page').optional(),
+        lists: z
+          .record(z.string(), z.string())
+          .describe('Names of groups for people, on the unsubscribe page: news: Weekly news')
+          .optional(),
         secret: text
           .describe('Seals the links; better as MAILMERGE_UNSUBSCRIBE_SECRET; default a file beside the ledger')
           .optional(),

@@ -182,5 +182,19 @@ export interface Settings {
   readonly locale?: string
   readonly timeZone?: string
   /** Base address of the unsubscribe endpoint, and the mailbox for the mailto form. */
-  readonly unsubscribe?: { readonly url?: string; readonly mailto?: string; readonly secret?: () => Promise<Secret> }
+  readonly unsubscribe?: {
+    readonly url?: string
+    readonly mailto?: string
+    readonly secret?: () => Promise<Secret>
+    /** For people, on the page: who sends, and what the groups are called. */
+    readonly sender?: string
+    readonly lists?: Readonly<Record<string, string>>
+  }
+  /** How `mailmerge serve` is reached. */
+  readonly serve?: {
+    readonly host?: string
+    readonly port?: number
+    readonly token?: Secret
+    readonly proxies?: number
+  }
 }

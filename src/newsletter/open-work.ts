@@ -29,6 +29,8 @@ export interface OpenWorkOptions {
   readonly lateBy: number
   /** The last sign of life of a schedule on this ledger before now; what was begun and left longer ago is told. */
   readonly aliveAt?: Date | undefined
+  /** True for work that is under way in this process's hands: it does not lie still. */
+  readonly underWay?: (key: string) => boolean
 }
 
 export function keyOf(work: Work): string {
@@ -49,9 +51,12 @@ export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promis
   )
   const runs = (await ledger.runs()).filter(({ state }) => state === 'ready')
   for (const occurrence of await ledger.schedules.open()) {
-    const reason = whyNot(occurrence, runs, lateBy.get(occurrence.schedule), options)
+    const at = { kind: 'occurrence', occurrence } as const
+    const reason = options.underWay?.(keyOf(at))
+      ? undefined
+      : whyNot(occurrence, runs, lateBy.get(occurrence.schedule), options)
     if (reason === undefined) {
-      work.push({ kind: 'occurrence', occurrence })
+      work.push(at)
       continue
     }
     await ledger.schedules.settle(occurrence, { state: 'failed', reason }, options.now)
@@ -66,6 +71,7 @@ export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promis
   }
   for (const run of runs) {
     if (run.options['occurrence'] !== undefined) continue
+    if (options.underWay?.(keyOf({ kind: 'run', run: run.id, campaign: '' }))) continue
     const hour = await hourOf(run, ledger)
     const timed = run.notBefore !== undefined || run.options['atLocal'] !== undefined
     if (!timed || (hour !== undefined && hour.getTime() > options.now.getTime())) continue

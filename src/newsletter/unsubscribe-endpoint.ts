@@ -1,0 +1,193 @@
+/**
+ * Answers unsubscribe links (RFC 8058). Owns what a request may do: only a POST that says so takes anybody off a list, a
+ * GET shows a page and never acts, so that programs which follow links unsubscribe nobody. What it answers with 200 is
+ * durable before. Knows no socket.
+ */
+import { hash } from 'node:crypto'
+import { readEntry, suppressionOf } from '../campaign/suppression.ts'
+import type { UnsubscribeTokens } from '../campaign/unsubscribe-token.ts'
+import { DataError } from '../errors.ts'
+import type { Ledger, Suppression } from '../ledger/ledger.ts'
+import { TokenBuckets } from './token-buckets.ts'
+import { PAGE_HEADERS, type PageState, unsubscribePage } from './unsubscribe-page.ts'
+import { chooseLanguage } from './unsubscribe-words.ts'
+
+export interface LinkRequest {
+  readonly method: string
+  /** The token of the link, as it came. */
+  readonly token: string
+  /** `?lang=` of the link. */
+  readonly lang?: string | undefined
+  readonly acceptLanguage?: string | undefined
+  readonly contentType?: string | undefined
+  /** Of the body, bounded by who reads it. */
+  readonly body: Uint8Array
+  /** Whose request it is, for limits: an IP address. */
+  readonly client: string
+}
+
+export interface LinkAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** What was done, for the log; without any address. */
+  readonly did?: 'unsubscribed' | 'subscribed'
+}
+
+export interface EndpointOptions {
+  readonly ledger: Ledger
+  readonly tokens: UnsubscribeTokens
+  /** Names of groups for people. */
+  readonly lists: Readonly<Record<string, string>>
+  readonly sender?: string | undefined
+  readonly now?: () => Date
+}
+
+/** Wrong links of one client: so many at once, and then one in so many seconds. Good links are never refused for them. */
+const WRONG = { burst: 30, seconds: 2 }
+/** Changes of mind of one recipient. Leaving is never refused. */
+const RETURNS = { burst: 5, seconds: 600 }
+
+export class UnsubscribeEndpoint {
+  readonly #options: EndpointOptions
+  readonly #wrong: TokenBuckets
+  readonly #returns: TokenBuckets
+  #waiting: { readonly entry: Suppression; readonly done: (error?: unknown) => void }[] = []
+  #writing = false
+
+  constructor(options: EndpointOptions) {
+    this.#options = options
+    const now = () => this.#now().getTime()
+    this.#wrong = new TokenBuckets(WRONG, now)
+    this.#returns = new TokenBuckets(RETURNS, now)
+  }
+
+  async answer(request: LinkRequest): Promise<LinkAnswer> {
+    if (request.method !== 'GET' && request.method !== 'POST') {
+      return { status: 405, headers: { allow: 'GET, POST', ...TEXT_HEADERS }, body: '' }
+    }
+    const leaving = this.#options.tokens.open(request.token)
+    if (leaving === undefined) return this.#unknown(request)
+    const { address, group } = leaving
+    const page = (state: PageState, all = false): string => this.#page(request, state, address, all ? '' : group)
+    if (request.method === 'GET') return { status: 200, headers: PAGE_HEADERS, body: page('ask') }
+    const form = await formOf(request)
+    const act = actOf(form)
+    if (act === undefined) {
+      return { status: 400, headers: TEXT_HEADERS, body: 'The body must be List-Unsubscribe=One-Click (RFC 8058).\n' }
+    }
+    const all = form?.get('scope') === 'all'
+    try {
+      if (act === 'subscribe') {
+        if (!this.#returns.take(hash('sha256', `${address}\n${group}`))) {
+          return { status: 429, headers: { ...PAGE_HEADERS, 'retry-after': '3600' }, body: page('slow') }
+        }
+        await this.#comeBack(address, group)
+        return { status: 200, headers: PAGE_HEADERS, body: page('back'), did: 'subscribed' }
+      }
+      const fresh = await this.#leave(address, all ? '' : group)
+      return { status: 200, headers: PAGE_HEADERS, body: page('left', all), ...(fresh ? { did: 'unsubscribed' } : {}) }
+    } catch {
+      // Providers try again later; a person sees that nothing was done.
+      return { status: 503, headers: { ...PAGE_HEADERS, 'retry-after': '120' }, body: page('failed') }
+    }
+  }
+
+  #unknown(request: LinkRequest): LinkAnswer {
+    if (!this.#wrong.take(request.client)) {
+      return { status: 429, headers: { ...TEXT_HEADERS, 'retry-after': '60' }, body: '' }
+    }
+    return { status: 404, headers: PAGE_HEADERS, body: this.#page(request, 'unknown') }
+  }
+
+  #page(request: LinkRequest, state: PageState, address?: string, group = ''): string {
+    const { lists, sender } = this.#options
+    return unsubscribePage({
+      state,
+      language: chooseLanguage(request.lang, request.acceptLanguage),
+      ...(address === undefined ? {} : { address }),
+      ...(group === '' ? {} : { list: Object.hasOwn(lists, group) ? (lists[group] ?? group) : group }),
+      ...(sender === undefined ? {} : { sender }),
+    })
+  }
+
+  /** False when the recipient had left already: a link that is tried again and again costs no write. */
+  async #leave(address: string, group: string): Promise<boolean> {
+    const entry = entryOf(address)
+    if ((await this.#own(entry, group)) !== undefined) return false
+    await this.#write(suppressionOf(entry, { group, reason: 'unsubscribed', addedAt: this.#now() }))
+    return true
+  }
+
+  /** Takes back only what the recipient did, for the list and for all: a bounce, a complaint, a person's word stay. */
+  async #comeBack(address: string, group: string): Promise<void> {
+    const entry = entryOf(address)
+    for (const _ of ['the list', 'all']) {
+      const found = await this.#own(entry, group)
+      if (found !== undefined) await this.#options.ledger.unsuppress([entry], found.group)
+    }
+  }
+
+  /** The recipient's own wish not to be written to; one for the whole domain is somebody else's. */
+  async #own(entry: string, group: string): Promise<Suppression | undefined> {
+    const found = (await this.#options.ledger.suppressed([entry], group)).get(entry)
+    return found?.reason === 'unsubscribed' && found.hash === hash('sha256', entry) ? found : undefined
+  }
+
+  /** Many that leave at once are one transaction. */
+  #write(entry: Suppression): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entry, done: (error) => (error === undefined ? resolve() : reject(error)) })
+      if (!this.#writing) void this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    this.#writing = true
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      const error = await this.#options.ledger.suppress(batch.map(({ entry }) => entry)).then(
+        () => undefined,
+        (cause: unknown) => cause ?? new Error('not written'),
+      )
+      for (const { done } of batch) done(error)
+    }
+    this.#writing = false
+  }
+
+  #now(): Date {
+    return this.#options.now?.() ?? new Date()
+  }
+}
+
+const TEXT_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'text/plain; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+}
+
+/** The form in which the ledger looks an address up. */
+function entryOf(address: string): string {
+  const judged = readEntry(address)
+  if ('fault' in judged) throw new DataError(`a link was sent to what is no address: ${judged.fault}`)
+  return judged.entry
+}
+
+/** The fields of a form, urlencoded or multipart as RFC 8058 section 3.1 allows. */
+async function formOf({ contentType, body }: LinkRequest): Promise<FormData | undefined> {
+  if (contentType === undefined || !/^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(contentType)) {
+    return undefined
+  }
+  try {
+    return await new Response(Buffer.from(body), { headers: { 'content-type': contentType } }).formData()
+  } catch {
+    return undefined
+  }
+}
+
+function actOf(form: FormData | undefined): 'leave' | 'subscribe' | undefined {
+  if (form === undefined) return undefined
+  if (form.get('action') === 'subscribe') return 'subscribe'
+  return form.get('List-Unsubscribe') === 'One-Click' ? 'leave' : undefined
+}

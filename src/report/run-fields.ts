@@ -1,0 +1,18 @@
+/** A run as programs read it, in `status --json` and from `serve`. Owns the names. */
+import type { RunRecord, StatusCounts } from '../ledger/ledger.ts'
+
+export function runFields(run: RunRecord, counts: StatusCounts): Readonly<Record<string, unknown>> {
+  return {
+    run: run.id,
+    campaign: run.campaign.name,
+    generation: run.campaign.generation,
+    state: run.state,
+    started_at: run.startedAt.toISOString(),
+    not_before: run.notBefore?.toISOString() ?? null,
+    ended_at: run.endedAt?.toISOString() ?? null,
+    source: run.source,
+    template: run.template,
+    rows: Object.values(counts).reduce((sum, count) => sum + count, 0),
+    ...counts,
+  }
+}
