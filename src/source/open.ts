@@ -58,7 +58,12 @@ async function openPlain(settings: SourceSettings, options: OpenOptions, locale:
   return openInputAs(await openInput(settings.path, cwd, options.stdin ?? process.stdin), settings, options, locale)
 }
 
-function openInputAs(input: Input, settings: SourceSettings, options: OpenOptions, locale: string): Promise<Source> {
+async function openInputAs(
+  input: Input,
+  settings: SourceSettings,
+  options: OpenOptions,
+  locale: string,
+): Promise<Source> {
   const kind = kindOf(input, settings.format)
   if (kind === 'workbook') {
     const { openWorkbook } = await import('./workbook.ts')
