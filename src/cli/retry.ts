@@ -8,6 +8,7 @@ export const retry: Command = {
   describe: 'Try again what failed for good',
   positionals: { run: { describe: 'Id of the run; default the newest' } },
   options: {
+    failed: { type: 'boolean', default: true, hidden: true, describe: 'What failed for good; always so' },
     ...DELIVERY_OPTIONS,
     ...LEDGER_OPTION,
     report: { type: 'array', string: true, describe: 'Results file: .csv, .json or .html; repeatable' },
