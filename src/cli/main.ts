@@ -1,4 +1,5 @@
 /** The program `mailmerge`: reads the command line, runs the command, turns errors into exit codes. Knows no merge. */
+import { Console } from 'node:console'
 import { readFile } from 'node:fs/promises'
 import type { Arguments, Context } from './command.ts'
 import { COMMANDS } from './commands.ts'
@@ -14,6 +15,7 @@ import { parseCommandLine } from './parse.ts'
 export async function main(argv: readonly string[], io?: Io): Promise<number> {
   if (io !== undefined) return runCommand(argv, io)
   silenceSqliteWarning()
+  consoleToStderr()
   const own = processIo()
   const fatal = (error: unknown): void => {
     const out = new Output(own, { verbose: argv.includes('--verbose') })
@@ -60,6 +62,13 @@ function outputOptions(args: Arguments): ConstructorParameters<typeof Output>[1]
 async function ownVersion(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(text) as { version: string }).version
+}
+
+/** Standard output holds results alone, whatever a project's own helpers print. */
+function consoleToStderr(): void {
+  const stderr = new Console(process.stderr)
+  const { log, info, debug, dir, table, count, timeEnd } = stderr
+  Object.assign(console, { log, info, debug, dir, table, count, timeEnd })
 }
 
 /** Node.js calls its own SQLite experimental; that is nothing a user of this program can act on. */

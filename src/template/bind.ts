@@ -25,9 +25,6 @@ export interface NameUse extends Place {
   readonly snippet: Snippet
 }
 
-/** Blocks in each other; more is a mistake, and would be one for the engine too. */
-const MAX_DEPTH = 100
-
 interface Scope {
   /** False inside a block that changes what names mean. */
   readonly isRow: boolean
@@ -38,7 +35,7 @@ interface Scope {
 /** Names of columns that a text reads. @throws DataError for a helper or partial that there is not. */
 export function namesIn({ program, snippet }: Parsed, known: Known): readonly NameUse[] {
   const uses: NameUse[] = []
-  walk(program, { isRow: true, locals: new Set() }, { snippet, known, uses, walked: new Set(), depth: 0 })
+  walk(program, { isRow: true, locals: new Set() }, { snippet, known, uses, walked: new Set() })
   return uses
 }
 
@@ -80,7 +77,6 @@ interface Walk {
   readonly uses: NameUse[]
   /** Partials walked, with what their names meant then. */
   readonly walked: Set<string>
-  readonly depth: number
 }
 
 const CHANGES_SCOPE = new Set(['each', 'with'])
@@ -89,12 +85,7 @@ function walk(program: hbs.AST.Program | undefined, scope: Scope, state: Walk): 
   for (const statement of program?.body ?? []) visit(statement, scope, state)
 }
 
-function visit(node: hbs.AST.Statement, scope: Scope, before: Walk): void {
-  const state = { ...before, depth: before.depth + 1 }
-  if (state.depth > MAX_DEPTH) {
-    const message = `more than ${MAX_DEPTH} blocks stand in each other`
-    throw failure(state.snippet, 'template-depth', message, 'Put parts of it into partials.', start(node))
-  }
+function visit(node: hbs.AST.Statement, scope: Scope, state: Walk): void {
   switch (node.type) {
     case 'MustacheStatement':
       call(node as hbs.AST.MustacheStatement, scope, state, false)

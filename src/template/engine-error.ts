@@ -30,8 +30,10 @@ function isFromEngine(error: unknown): error is Error & { readonly lineNumber: n
   return error instanceof Error && 'lineNumber' in error && typeof error.lineNumber === 'number'
 }
 
+/** Asked where hardly any stack is left, which not even a regular expression may need. */
 function isStackOverflow(error: unknown): boolean {
-  return error instanceof RangeError && /call stack/i.test(error.message)
+  if (!(error instanceof Error)) return false
+  return error.message.includes('call stack') || error.message.includes('Stack overflow')
 }
 
 export function syntaxError(snippet: Snippet, error: unknown): DataError {
@@ -125,7 +127,7 @@ export function noText(snippet: Snippet, fields: string): DataError {
   return failure(snippet, 'no-text', `a value put out here is no text${has}`, hint)
 }
 
-function tooDeep(snippet: Snippet): DataError {
+export function tooDeep(snippet: Snippet, place?: Place): DataError {
   const message = 'the template goes too deep: a partial that calls itself, or too many blocks in each other'
-  return failure(snippet, 'template-depth', message)
+  return failure(snippet, 'template-depth', message, 'Put parts of it into partials.', place)
 }

@@ -5,9 +5,9 @@
 import Handlebars from 'handlebars'
 import type { DataError } from '../errors.ts'
 import { fieldsPutOut } from './cells.ts'
-import { helperError, noText, renderError, syntaxError } from './engine-error.ts'
+import { helperError, noText, renderError, syntaxError, tooDeep } from './engine-error.ts'
 import { plainOf } from './markup.ts'
-import { failure, type Snippet } from './place.ts'
+import { failure, MUSTACHE, placeOf, type Snippet } from './place.ts'
 import { type RewriteOptions, rewrite } from './tree.ts'
 
 export type Compiled = (row: unknown, data: Readonly<Record<string, unknown>>) => string
@@ -16,6 +16,8 @@ export type Helper = (this: unknown, ...args: unknown[]) => unknown
 
 /** A rendered text longer than this is a mistake: a loop without end, or a cell that is no cell. */
 const MAX_RENDERED = 20_000_000
+/** Blocks, or helpers, in each other. */
+const MAX_DEPTH = 100
 /** Turns of loops and uses of partials for one text of one row. */
 const MAX_STEPS = 500_000
 
@@ -45,12 +47,18 @@ export class Engine {
     const { helpers, needValue, strict, through, throughRaw } = options
     // The built-in log writes to stdout, where only results belong.
     this.#handlebars.registerHelper('log', () => '')
+    this.#emptySections()
     this.#boundEach()
     this.#boundPartials()
     this.#setUpOnce()
     for (const [name, helper] of Object.entries(helpers))
       this.#handlebars.registerHelper(name, located(name, helper, options.escape))
+    this.#handlebars.registerHelper(AS_TEXT, (value: unknown) =>
+      value === undefined || value === null ? '' : String(value),
+    )
     this.#rewriting = {
+      asText: AS_TEXT,
+      escape: options.escape,
       needValue: new Set([...needValue, ...BUILT_IN]),
       strict,
       alone: new Set(Object.keys(helpers).filter((name) => !needValue.has(name))),
@@ -102,8 +110,8 @@ export class Engine {
 
   /** The tree of a text as it is compiled, for looking at. */
   parse(snippet: Snippet): hbs.AST.Program {
-    const { needValue, strict, alone } = this.#rewriting
-    return this.#parse(snippet, { needValue, strict, alone })
+    const { needValue, strict, alone, asText } = this.#rewriting
+    return this.#parse(snippet, { needValue, strict, alone, asText, escape: true })
   }
 
   #template(snippet: Snippet): Handlebars.TemplateDelegate {
@@ -117,6 +125,7 @@ export class Engine {
   }
 
   #parse(snippet: Snippet, rewriting: RewriteOptions): hbs.AST.Program {
+    boundDepth(snippet)
     try {
       const program = this.#handlebars.parse(snippet.text)
       rewrite(program, rewriting)
@@ -129,6 +138,14 @@ export class Engine {
   #step(): void {
     if (++this.#steps <= MAX_STEPS) return
     throw new Error(`it does more than ${MAX_STEPS.toLocaleString('en-US')} steps for one row: look at its loops`)
+  }
+
+  /** `{{#discount}}` of an empty cell is nothing, as an empty cell is to `{{#if discount}}`. */
+  #emptySections(): void {
+    const { blockHelperMissing } = this.#handlebars.helpers
+    this.#handlebars.registerHelper('blockHelperMissing', function (this: unknown, ...args: unknown[]) {
+      return blockHelperMissing?.call(this, args[0] === '' ? null : args[0], args.at(-1))
+    })
   }
 
   /** The loop of Handlebars, with its turns and what they write counted. */
@@ -189,6 +206,18 @@ export class Engine {
 /** What Handlebars makes of a compiled text; `_setup` is where its helpers are gathered. */
 interface SetUp {
   _setup(options: { readonly partial?: boolean }): void
+}
+
+const AS_TEXT = '__text'
+
+/** The parser's time grows with the square of the depth: 30,000 blocks in each other would take it minutes. */
+function boundDepth(snippet: Snippet): void {
+  let depth = 0
+  for (const { 0: tag, index } of snippet.text.matchAll(MUSTACHE)) {
+    if (/^\{\{~?[#^]/.test(tag)) depth++
+    else if (/^\{\{~?\//.test(tag)) depth--
+    if (depth > MAX_DEPTH || tag.split('(').length > MAX_DEPTH) throw tooDeep(snippet, placeOf(snippet.text, index))
+  }
 }
 
 /** Without a value these are columns too. */

@@ -97,8 +97,8 @@ function isRow(line: string | undefined): boolean {
 }
 
 const MARK = '<!--[oce]:zqm\\d+qz-->'
-const ROW_BEGINS = new RegExp(`(<tr>\\s*<t[dh][^>]*>)((?:${MARK})+)`, 'g')
-const ROW_ENDS = new RegExp(`((?:${MARK})+)(</t[dh]>\\s*</tr>)`, 'g')
+const ROW_BEGINS = new RegExp(`(<tr>\\s*<t[dh][^>]*>)((?:${MARK})+)\\s*`, 'g')
+const ROW_ENDS = new RegExp(`\\s*((?:${MARK})+)(</t[dh]>\\s*</tr>)`, 'g')
 const LIST_IN_LOOP = /(<!--o:zqm\d+qz-->)\s*<(ul|ol)>((?:(?!<[uo]l>)[\s\S])*?)<\/\2>\s*(<!--c:zqm\d+qz-->)/g
 
 /** A loop over rows stands around the row, and a loop over items within the list: one table, one list. */
@@ -118,7 +118,7 @@ function withoutMarks(source: string): string {
     .replace(/\[([^\]]+)\]\(([^)\s]+)[^)]*\)/g, (_, label: string, url: string) =>
       label === url ? url : `${label} (${url})`,
     )
-    .replace(/^#{1,6}\s+(.*?)\s*#*$/gm, '$1')
+    .replace(/^#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$/gm, '$1')
     .replace(/(\*\*|__)(?=\S)([\s\S]*?\S)\1/g, '$2')
     .replace(/(^|[\s(])[*_](?=\S)([^*_\n]*\S)[*_](?=[\s).,;:!?]|$)/gm, '$1$2')
     .replace(/^ *([*_-] *){3,}$/gm, '')
@@ -137,15 +137,15 @@ export async function mjmlToHtml(snippet: Snippet): Promise<string> {
     // Between the elements of MJML only an element may stand.
     ENDING_ELEMENT.test(before) ? token : `<mj-raw>${token}</mj-raw>`,
   )
-  // Row values enter after MJML, and it reads no file: includes are off.
-  const result = await mjml(text, { validationLevel: 'soft', ignoreIncludes: true, keepComments: false })
+  // Row values enter after MJML, and it reads no file: includes are off. No font is linked to that nobody asked for.
+  const result = await mjml(text, { validationLevel: 'soft', ignoreIncludes: true, keepComments: false, fonts: {} })
   const [problem] = result.errors
   if (problem !== undefined)
     throw failure(snippet, 'mjml', problem.message, 'documentation.mjml.io explains the elements.', {
       line: problem.line,
       column: 0,
     })
-  return restore(result.html)
+  return restore(result.html.replace(/\n\s*\n/g, '\n'))
 }
 
 /** Writes the rules of `<style>` into the elements, because many mail programs read nothing else. Media queries stay. */
@@ -182,6 +182,12 @@ export function htmlToText(html: string): string {
   const { convert } = load('html-to-text') as typeof import('html-to-text')
   const plain = convert(text, {
     wordwrap: false,
+    formatters: {
+      cell: (element, walk, builder) => {
+        walk(element.children, builder)
+        builder.addInline(' ')
+      },
+    },
     limits: { maxInputLength: 2_000_000, maxDepth: 200 },
     selectors: [
       { selector: 'a', options: { hideLinkHrefIfSameAsText: true, ignoreHref: false } },
@@ -194,7 +200,9 @@ export function htmlToText(html: string): string {
       { selector: 'title', format: 'skip' },
       { selector: '.preheader', format: 'skip' },
       { selector: 'tr', format: 'block', options: { leadingLineBreaks: 1, trailingLineBreaks: 1 } },
-      { selector: 'td', format: 'inline' },
+      { selector: 'td', format: 'cell' },
+      { selector: 'th', format: 'cell' },
+      { selector: 'ul', options: { itemPrefix: '- ' } },
     ],
   })
   return `${restore(plain)

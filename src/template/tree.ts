@@ -17,10 +17,30 @@ export interface RewriteOptions {
   readonly through?: string
   /** Values put out as they are, `{{{name}}}`, go through this one. */
   readonly throughRaw?: string
+  /** Values are escaped, so that each is a text. */
+  readonly escape?: boolean
+  /** Makes a text of a value. */
+  readonly asText: string
 }
 
 export function rewrite(program: hbs.AST.Program | undefined, options: RewriteOptions): void {
   for (const statement of program?.body ?? []) rewriteStatement(statement, options)
+  textFirst(program?.body ?? [], options)
+}
+
+/** Handlebars joins by `+`: of two numbers side by side at the very beginning it would make their sum. */
+function textFirst(
+  body: readonly hbs.AST.Statement[],
+  { alone, asText, escape: escaped, through }: RewriteOptions,
+): void {
+  const first = body.find(
+    (statement) =>
+      statement.type !== 'CommentStatement' &&
+      !(statement.type === 'ContentStatement' && (statement as hbs.AST.ContentStatement).value === ''),
+  )
+  if (first?.type !== 'MustacheStatement' || through !== undefined) return
+  const mustache = first as hbs.AST.MustacheStatement
+  if (!(escaped && mustache.escaped)) passThrough(mustache, asText, alone)
 }
 
 function rewriteStatement(statement: hbs.AST.Statement, options: RewriteOptions): void {
