@@ -1,6 +1,6 @@
 /** `mailmerge login`: signs in to a mailbox by OAuth2. Parses and prints; the signing in is in oauth/. */
 import type { Settings } from '../config/settings.ts'
-import { LoginError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import type { OAuthClient } from '../oauth/client.ts'
 import type { DeviceCode } from '../oauth/device.ts'
 import type { OAuthProvider } from '../oauth/provider.ts'
@@ -148,11 +148,11 @@ async function byBrowser(client: OAuthClient, user: string, open: boolean, conte
 }
 
 async function showStatus(provider: OAuthProvider, user: string, { io, out }: Context): Promise<number> {
-  const { readTokens, signInHint, tokenPath } = await import('../oauth/token-file.ts')
+  const { nobodySignedIn, readTokens, tokenPath } = await import('../oauth/token-file.ts')
   const path = tokenPath(provider, user)
   const tokens = await readTokens(path)
   if (tokens === undefined) {
-    throw new LoginError(`nobody signed in at ${provider.name} for ${user}`, { hint: signInHint(provider.name, user) })
+    throw nobodySignedIn(provider.name, user)
   }
   if (out.json) {
     out.result(JSON.stringify({ event: 'status', ...facts(tokens, path) }))

@@ -8,7 +8,15 @@ import { LoginError, UnreachableError } from '../errors.ts'
 import { withLockFile } from '../lock-file.ts'
 import { type OAuthClient, oauthClient, oauthError, requestOptions, tokensFrom } from './client.ts'
 import type { OAuthProvider } from './provider.ts'
-import { checkOwner, readTokens, signInHint, type Tokens, tokenPath, writeTokens } from './token-file.ts'
+import {
+  checkOwner,
+  nobodySignedIn,
+  readTokens,
+  signInHint,
+  type Tokens,
+  tokenPath,
+  writeTokens,
+} from './token-file.ts'
 
 /** A token that ends within this time is refreshed before it is used; of short ones within a tenth of their life. */
 const MARGIN_MS = 120_000
@@ -43,11 +51,7 @@ export function accessTokens(
   async function current(): Promise<Tokens> {
     const kept = await readTokens(path)
     const tokens = latest !== undefined && (kept === undefined || kept.issuedAt < latest.issuedAt) ? latest : kept
-    if (tokens === undefined) {
-      throw new LoginError(`nobody signed in at ${provider.name} for ${user}`, {
-        hint: `Sign in: mailmerge login ${provider.name} --user ${user}`,
-      })
-    }
+    if (tokens === undefined) throw nobodySignedIn(provider.name, user)
     checkOwner(tokens, provider, user, provider.tokenEndpoint ?? tokens.tokenEndpoint)
     return tokens
   }
@@ -57,7 +61,7 @@ export function accessTokens(
       // Another process may have done it while we waited for the lock.
       const tokens = await current()
       if (isFresh(tokens, now())) return tokens
-      const renewed = await renew(await oauthClient(provider), tokens, now)
+      const renewed = await renew(await oauthClient({ clientId: tokens.clientId, ...provider }), tokens, now)
       await keep(path, renewed, tokens)
       latest = renewed
       return renewed

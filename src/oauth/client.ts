@@ -118,6 +118,14 @@ const REGISTRATION: Readonly<Record<string, string>> = {
   invalid_request: 'it does not understand the request',
 }
 
+const NETWORK: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'its host is not known',
+  EAI_AGAIN: 'its host is not known',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'it closed the connection',
+  UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
+}
+
 /** A refusal or a failure of a provider, in words. The errors of the library hold answers and are not passed on. */
 export function oauthError(error: unknown, provider: OAuthProvider, user?: string): MailmergeError {
   if (error instanceof MailmergeError) return error
@@ -152,7 +160,8 @@ export function oauthError(error: unknown, provider: OAuthProvider, user?: strin
     })
   }
   const inner = (cause ?? {}) as { code?: string; message?: string }
-  return new UnreachableError(`${name} cannot be reached: ${plain(inner.code ?? inner.message ?? message)}`, {
+  const why = NETWORK[inner.code ?? ''] ?? plain(inner.message || inner.code || message)
+  return new UnreachableError(`${name} cannot be reached: ${why}`, {
     hint: 'Check the network; behind a proxy set NODE_USE_ENV_PROXY=1 and HTTPS_PROXY.',
   })
 }

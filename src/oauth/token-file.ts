@@ -160,6 +160,12 @@ export function checkOwner(tokens: Tokens, provider: OAuthProvider, user: string
   throw new LoginError(`the sign-in at ${provider.name} was made ${differs}`, { hint: signInHint(provider.name, user) })
 }
 
+export function nobodySignedIn(name: string, user: string): LoginError {
+  return new LoginError(`nobody signed in at ${name} for ${user}`, {
+    hint: `Sign in: mailmerge login ${name} --user ${user}`,
+  })
+}
+
 export function signInHint(name: string, user: string): string {
   return `Sign in again: mailmerge login ${name} --user ${user}`
 }

@@ -63,6 +63,13 @@ describe('a token', () => {
     expect(kept?.signedInAt).toEqual(before.signedInAt)
   })
 
+  test('is renewed by the client id that it was given to, where the project names none', async () => {
+    await signIn()
+    const { clientId: _, ...nameless } = provider
+    await accessTokens(nameless, USER, { now: ahead(3600) })()
+    expect(renewals()).toBe(1)
+  })
+
   test('is renewed once for many lanes, and once for many processes', async () => {
     await signIn()
     // A provider that changes the refresh token each time ends the whole sign-in when an old one comes twice.

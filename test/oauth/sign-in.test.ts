@@ -251,7 +251,7 @@ describe('the client', () => {
     await idp.close()
     await expect(byDevice(client, () => {})).rejects.toMatchObject({
       exitCode: 69,
-      message: expect.stringContaining('own cannot be reached: ECONNREFUSED'),
+      message: expect.stringContaining('own cannot be reached: connection refused'),
     })
   })
 
