@@ -139,12 +139,18 @@ async function byBrowser(client: OAuthClient, user: string, open: boolean, conte
       out.flush()
       if (open) void openBrowser(url)
     },
-    ...(canAsk(io) && !out.json
-      ? {
-          paste: (signal: AbortSignal) => askLine(io, '', { signal, onInterrupt: () => io.signals?.exit(130) }),
-        }
-      : {}),
+    ...(canAsk(io) && !out.json ? { paste: pasteFrom(context) } : {}),
   })
+}
+
+/** Asks for the address of the last page, again and again until it is the right one. */
+function pasteFrom({ io, out }: Context): (signal: AbortSignal) => Promise<string | undefined> {
+  let asked = false
+  return (signal) => {
+    if (asked) out.complain('that is not it: it begins with http:// and has code= and state= in it')
+    asked = true
+    return askLine(io, '', { signal, onInterrupt: () => io.signals?.exit(130) })
+  }
 }
 
 async function showStatus(provider: OAuthProvider, user: string, { io, out }: Context): Promise<number> {

@@ -39,6 +39,12 @@ function fields(report: ServerReport): Readonly<Record<string, unknown>> {
   }
 }
 
+/** Only what greets can offer something. */
+function offers({ extensions, greeting }: ServerReport): string | undefined {
+  if (extensions.length > 0) return extensions.map(printable).join(' ')
+  return greeting === undefined ? undefined : 'no extensions'
+}
+
 function lines(report: ServerReport, { out }: Context): readonly string[] {
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['server', printable(report.server)],
@@ -48,7 +54,7 @@ function lines(report: ServerReport, { out }: Context): readonly string[] {
       report.secure ? printable(report.tls ?? 'TLS') : out.style('yellow', 'none: what is sent can be read'),
     ],
     ['login', report.authenticated ? 'accepted' : 'none was needed or set'],
-    ['offers', report.extensions.map(printable).join(' ') || 'no extensions'],
+    ['offers', offers(report)],
     ['message', report.size === undefined || report.size === 0 ? undefined : `at most ${count(report.size)} octets`],
   ]
   return facts.filter((fact) => fact[1] !== undefined).map(([name, value]) => `${name.padEnd(9)} ${value}`)

@@ -89,7 +89,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     smtp,
     oauth2: { providers, ...optional('used', environment.smtp?.oauth2 ?? file.smtp?.oauth2) },
     ...optional('transport', flags.smtp === undefined ? config.transport : undefined),
-    delivery: deliverySettings(flags, config, provider),
+    delivery: deliverySettings(flags, config, usesSmtp(flags, config) ? provider : undefined),
     ...optional('campaign', flags.campaign ?? config.campaign),
     ...optional('group', config.group),
     ...optional('key', flags.key ?? config.key),
@@ -199,6 +199,11 @@ function sourceSettings(
 /** A path that works from here, and still reads as it was typed where that is the same. */
 function asTyped(path: string, folder: string): string {
   return path === '-' || resolve(folder) === process.cwd() ? path : resolve(folder, path)
+}
+
+/** Limits of a provider hold for what goes through its server. */
+function usesSmtp({ smtp }: Flags, { transport }: Config): boolean {
+  return smtp !== undefined || transport === undefined || transport === 'smtp'
 }
 
 function deliverySettings(flags: Flags, config: Config, provider: Provider | undefined): DeliverySettings {

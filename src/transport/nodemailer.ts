@@ -32,6 +32,7 @@ interface Info {
 export function createNodemailerTransport({ name, plugin }: NodemailerOptions): Transport {
   let made: Promise<Transporter> | undefined
   let broken: MailmergeError | undefined
+  let proven = false
 
   function transporter(): Promise<Transporter> {
     made ??= plugin().then((found) => {
@@ -76,19 +77,32 @@ export function createNodemailerTransport({ name, plugin }: NodemailerOptions): 
       if (before instanceof LoginError) throw before
       broken = undefined
       if (before !== undefined) throw before
-      await transporter()
+      const usable = await transporter()
+      // A wrong host or login is found before a message waits for it. Others have no way to try that sends nothing.
+      if (!proven && isSmtp(usable)) {
+        await verified(usable, name).catch((error: unknown) => {
+          if (error instanceof LoginError) broken = error
+          throw error
+        })
+      }
+      proven = true
       return oneByOne(handOver)
     },
     async verify() {
       const usable = await transporter()
-      const proven = typeof usable.verify === 'function' && (await verified(usable, name))
-      return { server: name, secure: true, authenticated: proven, extensions: [] }
+      const authenticated = typeof usable.verify === 'function' && (await verified(usable, name))
+      return { server: name, secure: true, tls: 'as the transport has it', authenticated, extensions: [] }
     },
     async close() {
       const usable = await made?.catch(() => undefined)
       if (typeof usable?.close === 'function') usable.close()
     },
   }
+}
+
+function isSmtp({ transporter }: { readonly transporter?: unknown }): boolean {
+  const { name } = (transporter ?? {}) as { readonly name?: unknown }
+  return typeof name === 'string' && name.startsWith('SMTP')
 }
 
 async function verified(transporter: Transporter, name: string): Promise<boolean> {

@@ -76,7 +76,13 @@ export function createSendmailTransport({ path, args = [] }: SendmailOptions = {
     async verify() {
       if (program.includes('/') && !existsSync(program))
         throw new ConfigError(`there is no ${program}`, { hint: 'Set the path with transport: sendmail:/path.' })
-      return { server: `sendmail ${program}`, secure: true, authenticated: false, extensions: [] }
+      return {
+        server: `sendmail ${program}`,
+        secure: true,
+        tls: 'nothing leaves this machine',
+        authenticated: false,
+        extensions: [],
+      }
     },
     async close() {},
   }

@@ -1,5 +1,5 @@
 /** Other ways to send than SMTP, by the whole program: real Dovecot over LMTP, real Postfix by its sendmail, and files. */
-import { chmodSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { simpleParser } from 'mailparser'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
@@ -72,6 +72,33 @@ test('a Maildir gets every message once, also over several commands', async () =
     (name) => /^Subject: (.*)$/m.exec(readFileSync(join(project.dir, 'mails', 'new', name), 'utf8'))?.[1],
   )
   expect(subjects.sort()).toEqual(Array.from({ length: 25 }, (_, at) => `Hello Person ${at + 1}`).sort())
+})
+
+test('a Maildir run that is killed and gone on with delivers nothing twice, and loses nothing', async () => {
+  const rows = 600
+  project = makeProject(files('transport: maildir:mails', listOf(rows)))
+  const folder = join(project.dir, 'mails', 'new')
+  const delivered = (): readonly string[] => (existsSync(folder) ? readdirSync(folder) : [])
+  let kills = 0
+  for (const mark of [60, 300]) {
+    const args = kills === 0 ? ['run', '--csv', 'list.csv', '-t', 'letter', '--yes'] : ['resume']
+    const { child, ended } = project.start(args)
+    while (delivered().length < mark && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 2))
+    if (child.kill('SIGKILL')) kills++
+    await ended
+  }
+  await project.run(['resume'])
+  const statuses = new Map(results().map((cells) => [cells[2] ?? '', cells[3]]))
+  const arrived = delivered().map(
+    (name) => /^Delivered-To: (.*)$/m.exec(readFileSync(join(folder, name), 'utf8'))?.[1] ?? '',
+  )
+  const inDoubt = [...statuses].filter(([, status]) => status === 'in_doubt')
+  expect(statuses.size).toBe(rows)
+  expect(new Set(arrived).size).toBe(arrived.length)
+  expect([...statuses].filter(([address, status]) => status === 'sent' && !arrived.includes(address))).toEqual([])
+  expect([...statuses].filter(([, status]) => status !== 'sent' && status !== 'in_doubt')).toEqual([])
+  expect(inDoubt.length).toBeLessThanOrEqual(5 * kills)
+  expect(kills).toBe(2)
 })
 
 test('an mbox gets every message, as a parser of others reads it', async () => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { inspect } from 'node:util'
+import type { SMTPTransportOptions } from 'nodemailer/lib/smtp-transport'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
 import type { Message } from '../../src/message/message.ts'
@@ -153,10 +154,12 @@ describe("nodemailer's own SMTP", () => {
   let server: ScriptedServer
   afterEach(() => server?.close())
 
+  const plainTo = (port: number): SMTPTransportOptions => ({ host: '127.0.0.1', port, ignoreTLS: true })
+
   async function through(options: ScriptedServerOptions, message = letter(1)): Promise<Outcome | undefined> {
     server = await startScriptedServer(options)
-    const plugin = { host: '127.0.0.1', port: server.port, ignoreTLS: true }
-    const transport = createNodemailerTransport({ name: 'test', plugin: async () => plugin as never })
+    const { port } = server
+    const transport = createNodemailerTransport({ name: 'test', plugin: async () => plainTo(port) })
     return (await deliver(transport, [message])).outcomes[0]
   }
 
@@ -175,9 +178,26 @@ describe("nodemailer's own SMTP", () => {
     ['deferred at MAIL', { mail: () => '451 4.3.0 later' }, 'deferred'],
     ['refused at its end', { end: () => '554 5.7.1 spam' }, 'rejected'],
     ['cut off behind its end', { end: (() => ({ drop: true })) as Rule }, 'in_doubt'],
-    ['turned away at the door', { greeting: () => '554 no' }, 'unsent'],
+    [
+      'cut off behind EHLO',
+      { ehlo: (({ connection }) => (connection === 1 ? undefined : { drop: true })) as Rule },
+      'in_doubt',
+    ],
   ])('%s', async (_what, options, kind) => {
     expect((await through(options))?.kind).toBe(kind)
+  })
+
+  test('that turns us away, or refuses the login once, is told before a message waits for it', async () => {
+    server = await startScriptedServer({ greeting: () => '554 no' })
+    const away = createNodemailerTransport({ name: 'test', plugin: async () => plainTo(server.port) })
+    await expect(away.open()).rejects.toMatchObject({ exitCode: 69 })
+    await server.close()
+    server = await startScriptedServer({ auth: () => '535 5.7.8 no' })
+    const auth = { user: 'ada', pass: 'canary' }
+    const closed = createNodemailerTransport({ name: 'test', plugin: async () => ({ ...plainTo(server.port), auth }) })
+    await expect(closed.open()).rejects.toMatchObject({ exitCode: 77, message: expect.not.stringContaining('canary') })
+    await expect(closed.open()).rejects.toMatchObject({ exitCode: 77 })
+    expect(server.commands.filter((line) => line.startsWith('AUTH'))).toHaveLength(1)
   })
 })
 
