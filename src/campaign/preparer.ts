@@ -3,6 +3,7 @@
  * the recipient of a row, its key and its Message-ID; reads no source and sends nothing.
  */
 import { hash } from 'node:crypto'
+import { resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { DataError, type Problem, UsageError } from '../errors.ts'
 import type { DueRow } from '../ledger/ledger.ts'
@@ -63,7 +64,11 @@ const NO_ATTACHMENTS: AttachmentStore['load'] = () => []
 
 export function createPreparer(options: PreparerOptions): Preparer {
   const { settings, template, split, campaign, emailColumn, testTo } = options
-  const attachments = createAttachmentStore({ root: settings.root, roots: settings.attachmentRoots })
+  const attachments = createAttachmentStore({
+    root: settings.root,
+    roots: settings.attachmentRoots,
+    never: privateFiles(settings),
+  })
   const boundarySeed = hash('sha256', `boundary\n${campaign.token}`, 'hex')
   const common = { boundarySeed, root: settings.root }
   const composer = createComposer({ ...common, attachments, dkim: settings.dkim })
@@ -132,14 +137,10 @@ export function createPreparer(options: PreparerOptions): Preparer {
   }
 
   /** What was checked is what is sent: a file that changed since planning stops the run. */
-  async function unchanged(rendered: Rendered, planned: readonly string[]): Promise<void> {
-    const files = await attachments.inspect(rendered.attachments, [])
-    for (const [index, file] of files.entries()) {
-      if (file.fingerprint === planned[index]) continue
-      throw new DataError(`the attachment ${file.path} changed after the run was planned`, {
-        hint: 'Give the run command again: it plans anew with the file as it is now, and sends what is not yet sent.',
-      })
-    }
+  function unchanged(rendered: Rendered, planned: readonly string[]): void | Promise<void> {
+    if (!rendered.attachments.some(({ kind }) => kind === 'file')) return
+    const files = attachments.inspect(rendered.attachments, [])
+    return files instanceof Promise ? files.then((found) => compareFiles(found, planned)) : compareFiles(files, planned)
   }
 
   function identify({ data }: Row): { readonly key: string; readonly address: string } {
@@ -195,7 +196,8 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const rendered = thread === undefined ? own : threaded(own, thread)
       const identity = identityOf(rendered, due.key, due.occurrence, due.address, date)
       const compose = (): Message | Promise<Message> => composer.compose(returned(rendered, identity), identity)
-      const composed = files === undefined ? compose() : unchanged(rendered, files).then(compose)
+      const same = unchanged(rendered, files ?? [])
+      const composed = same === undefined ? compose() : same.then(compose)
       if (test === undefined) return composed
       return composed instanceof Promise ? composed.then((message) => sentTo(test, message)) : sentTo(test, composed)
     },
@@ -204,6 +206,22 @@ export function createPreparer(options: PreparerOptions): Preparer {
       await checker.close()
     },
   }
+}
+
+/** @throws DataError when the files are not those that were planned: one changed, went, or came. */
+function compareFiles(found: readonly FileFacts[], planned: readonly string[]): void {
+  const at = found.findIndex(({ fingerprint }, index) => fingerprint !== planned[index])
+  if (at < 0 && found.length === planned.length) return
+  const what = at < 0 ? 'an attachment is gone that was there when' : `the attachment ${found[at]?.path} changed after`
+  throw new DataError(`${what} the run was planned`, {
+    hint: 'Give the run command again: it plans anew with the files as they are now, and sends what is not yet sent.',
+  })
+}
+
+/** What no row may give away, although it lies in the project: configuration, keys, the list, the ledger. */
+function privateFiles({ configFile, dkim, ledger, source }: Settings): readonly string[] {
+  const own = [configFile, source.path, source.sql?.database, ledger, ...dkim.map(({ key }) => key)]
+  return own.flatMap((path) => (path === undefined || path === '-' || path.includes('://') ? [] : [resolve(path)]))
 }
 
 function cellText(cell: unknown): string {
