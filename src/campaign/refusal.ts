@@ -75,7 +75,7 @@ const FAMILIES: readonly (readonly [code: RegExp, words: string])[] = [
 ]
 
 /** Codes that servers give for everything: a sentence that says what it is about is worth more. */
-const SAYS_LITTLE = /^(\d+\.0|5\.[0124]|7\.1|3\.2|7\.[5-9]\d\d)$/
+const SAYS_LITTLE = /^(\d+\.0|2\.1|5\.[0124]|7\.1|7\.30|3\.2|7\.[5-9]\d\d)$/
 
 /** In this order: the first that fits decides. */
 const SENTENCES: readonly (readonly [sentence: RegExp, words: string])[] = [
@@ -87,6 +87,8 @@ const SENTENCES: readonly (readonly [sentence: RegExp, words: string])[] = [
     /\b(spf|dkim|dmarc)\b|unauthenticated (mail|email)|reverse (dns|lookup)|\bptr record/i,
     'sender not authenticated (SPF, DKIM, DMARC or reverse DNS)',
   ],
+  [/requiretls/i, 'server does not promise TLS on the whole way'],
+  [/receiving mail (at a rate|too (quickly|fast|often))/i, 'mailbox gets more mail than it may'],
   [/virus|malware|\binfected/i, 'refused for a virus'],
   [/gr[ea]y-?list/i, 'greylisted'],
   [

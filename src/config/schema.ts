@@ -16,6 +16,18 @@ const rates = z.union([rate.transform((one) => [one]), z.array(rate)])
 /** Goes into a line of the SMTP dialogue, so nothing in it may end the line or the word. */
 const word = z.string().regex(/^[^\s\p{Cc}]+$/u, 'must be one word without spaces')
 
+const dsn = z
+  .strictObject({
+    notify: z
+      .array(z.enum(['never', 'success', 'failure', 'delay']))
+      .min(1)
+      .refine((kinds) => kinds.length === 1 || !kinds.includes('never'), 'never stands alone')
+      .describe('When to report: success, failure, delay; or never')
+      .optional(),
+    return: z.enum(['full', 'headers']).describe('What a report holds of the message').optional(),
+  })
+  .describe('Delivery reports to ask for, where the server offers them (DSN, RFC 3461)')
+
 const smtp = z
   .strictObject({
     url: text
@@ -59,6 +71,17 @@ const smtp = z
       .describe('How commands are grouped: auto learns it; 0 one by one, 1 within a message, 2 across messages')
       .optional(),
     messagesPerConnection: z.number().int().min(1).describe('Open a new connection after so many messages').optional(),
+    recipientsPerConnection: z
+      .number()
+      .int()
+      .min(1)
+      .describe('Open a new connection after so many recipients, copies among them')
+      .optional(),
+    dsn: dsn.optional(),
+    requireTls: z
+      .boolean()
+      .describe('Send only to servers that promise TLS on the whole way (REQUIRETLS, RFC 8689); default false')
+      .optional(),
     proxy: text.describe('socks5://host:port or http://host:port').optional(),
     timeouts: z
       .strictObject({

@@ -56,6 +56,12 @@ export interface SmtpTimeouts {
   readonly endOfData: number
 }
 
+/** Delivery reports: of what, and with how much of the message in them. */
+export interface DsnSettings {
+  readonly notify?: readonly ('never' | 'success' | 'failure' | 'delay')[] | undefined
+  readonly return?: 'full' | 'headers' | undefined
+}
+
 export interface SmtpSettings {
   readonly host: string
   readonly port: number
@@ -80,6 +86,11 @@ export interface SmtpSettings {
   readonly pipelining: 'auto' | 0 | 1 | 2
   readonly timeouts: SmtpTimeouts
   readonly messagesPerConnection?: number
+  readonly recipientsPerConnection?: number
+  /** Which delivery reports to ask for, where the server knows how (RFC 3461). */
+  readonly dsn?: DsnSettings
+  /** Refuse servers that do not promise TLS on the whole way (RFC 8689). */
+  readonly requireTls?: boolean
   /** SOCKS or HTTP proxy. */
   readonly proxy?: string
 }

@@ -57,7 +57,7 @@ export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSetting
   const loginHint = token === undefined ? provider?.login : tokenHint(known, user)
   const timeouts = { ...file.timeouts, ...environment.timeouts }
   const general = { ...file, ...environment }
-  const { name, proxy } = general
+  const { name, proxy, recipientsPerConnection, dsn, requireTls } = general
   const messagesPerConnection = general.messagesPerConnection ?? provider?.messagesPerConnection
   const smtp: SmtpSettings = {
     host,
@@ -81,6 +81,9 @@ export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSetting
       endOfData: milliseconds(timeouts.endOfData) ?? TIMEOUTS.endOfData,
     },
     ...(messagesPerConnection === undefined ? {} : { messagesPerConnection }),
+    ...(recipientsPerConnection === undefined ? {} : { recipientsPerConnection }),
+    ...(dsn === undefined ? {} : { dsn }),
+    ...(requireTls === undefined ? {} : { requireTls }),
     ...(proxy === undefined ? {} : { proxy }),
   }
   return provider === undefined ? { smtp } : { smtp, provider }

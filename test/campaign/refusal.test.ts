@@ -93,6 +93,13 @@ describe('why a server refused', () => {
       ['530 5.7.0 Authentication required', 'mail', 'login needed'],
       ['530 no', 'mail', 'login needed'],
       ['553 5.7.1 <x@y.example>: Sender address rejected: not owned by user ada', 'mail', 'sender address refused'],
+      ['550 5.7.30 Basic authentication is not supported for Client Submission', 'mail', 'login needed'],
+      ['554 5.7.30 REQUIRETLS support required', 'mail', 'server does not promise TLS on the whole way'],
+      [
+        '450 4.2.1 The user you are trying to contact is receiving mail at a rate that prevents more',
+        'rcpt',
+        'mailbox gets more mail than it may',
+      ],
       ['454 Throttling failure: Maximum sending rate exceeded.', 'end-of-data', 'sent more than the server allows'],
       ['550 5.7.1 Account suspended', 'rcpt', 'mailbox disabled'],
     ] as const)('%s (%s): %s', (line, stage, words) => {

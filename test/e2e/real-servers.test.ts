@@ -59,7 +59,7 @@ function makeRun(server: RealServer, files: Readonly<Record<string, string>>): P
   project = makeProject({
     'templates/letter/message.yaml': MESSAGE.slice(0, MESSAGE.indexOf('attachments')),
     'templates/letter/text.hbs': 'Dear number {{n}},\n\nthis is for you.\n',
-    'mailmerge.yaml': `template: letter\ncsv: list.csv\nsmtp:\n  host: ${server.host}\n  port: ${server.port}\n${server.secure ? `  security: starttls\n  user: ${server.user}\n  ca: ${server.ca}\n` : ''}`,
+    'mailmerge.yaml': `template: letter\ncsv: list.csv\nsmtp:\n  host: ${server.host}\n  port: ${server.port}\n  dsn: { notify: [failure, delay], return: headers }\n${server.secure ? `  security: starttls\n  user: ${server.user}\n  ca: ${server.ca}\n` : ''}`,
     ...files,
   })
   return project

@@ -19,6 +19,7 @@ describe('extensions', () => {
     expect(readExtensions(['LIMITS MAILMAX=7 RCPTMAX=50 RCPTDOMAINMAX=1'])).toMatchObject({
       maxMessages: 7,
       maxRecipients: 50,
+      maxDomains: 1,
     })
     expect(readExtensions(['LIMITS MAILMAX=0 RCPTMAX=x'])).not.toHaveProperty('maxMessages')
     expect(readExtensions(['XPIPELINING', 'NOPIPELINING']).pipelining).toBe(false)
@@ -31,7 +32,32 @@ describe('MAIL and RCPT', () => {
     expect(mailCommand(foreign, ALL)).toBe('MAIL FROM:<sender@example.org> SIZE=1234 BODY=8BITMIME SMTPUTF8\r\n')
     expect(mailCommand(message({ size: 1234 }), NONE)).toBe('MAIL FROM:<sender@example.org>\r\n')
     expect(mailCommand(message({ envelope: { from: '', to: ['a@b.example'] } }), NONE)).toBe('MAIL FROM:<>\r\n')
-    expect(rcptCommand('"a b"@c.example')).toBe('RCPT TO:<"a b"@c.example>\r\n')
+    expect(rcptCommand('"a b"@c.example', ALL)).toBe('RCPT TO:<"a b"@c.example>\r\n')
+  })
+
+  test('ask for delivery reports where that is wanted and offered, in letters that cannot end the word', () => {
+    const offered = readExtensions(['DSN'])
+    const dsn = { notify: ['failure', 'delay'], return: 'headers' } as const
+    expect(mailCommand(message({ id: '<a+b=c@example.org>' }), offered, { dsn })).toBe(
+      'MAIL FROM:<sender@example.org> RET=HDRS ENVID=a+2Bb+3Dc@example.org\r\n',
+    )
+    expect(rcptCommand('p+q@c.example', offered, { dsn })).toBe(
+      'RCPT TO:<p+q@c.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;p+2Bq@c.example\r\n',
+    )
+    expect(rcptCommand('"a b"@c.example', offered, { dsn: { notify: ['never'] } })).toBe(
+      'RCPT TO:<"a b"@c.example> NOTIFY=NEVER\r\n',
+    )
+    expect(rcptCommand('jürgen@c.example', offered, { dsn })).not.toContain('ORCPT')
+    expect(mailCommand(message({ id: `<${'x'.repeat(101)}>` }), offered, { dsn: {} })).not.toContain('ENVID')
+    expect(mailCommand(message(), NONE, { dsn })).toBe('MAIL FROM:<sender@example.org>\r\n')
+    expect(rcptCommand('a@c.example', NONE, { dsn })).toBe('RCPT TO:<a@c.example>\r\n')
+  })
+
+  test('ask for TLS on the whole way where that is wanted; who does not offer it gets nothing', () => {
+    const offered = readExtensions(['REQUIRETLS'])
+    expect(mailCommand(message(), offered, { requireTls: true })).toBe('MAIL FROM:<sender@example.org> REQUIRETLS\r\n')
+    expect(unfit(message(), 'clean', offered, { requireTls: true })).toBeUndefined()
+    expect(unfit(message(), 'clean', ALL, { requireTls: true })).toMatchObject({ code: 554, enhanced: '5.7.30' })
   })
 
   test('an address beyond ASCII asks for SMTPUTF8 even when nobody said so', () => {

@@ -362,6 +362,26 @@ describe.each(LEVELS)('level %i', (level) => {
     expect(server.connections).toBe(3)
   })
 
+  test('so many recipients a connection -> not one more, copies counted', async () => {
+    const port = await serve({})
+    const messages = Array.from({ length: 7 }, (_, at) =>
+      letter(at + 1, { to: [`r${at + 1}@example.com`, `copy${at + 1}@example.com`] }),
+    )
+    const delivered = await deliverAll(port, 7, { settings: { ...settings, recipientsPerConnection: 5 }, messages })
+    expectTruth(delivered)
+    expect(received()).toEqual(all(7))
+    // Two messages of two: a third would make it six.
+    expect(server.messages.map(({ connection }) => connection)).toEqual([1, 1, 2, 2, 3, 3, 4])
+  })
+
+  test('LIMITS RCPTDOMAINMAX -> not one domain more a connection', async () => {
+    const port = await serve({ extensions: ['PIPELINING', 'LIMITS RCPTDOMAINMAX=2'] })
+    const messages = Array.from({ length: 4 }, (_, at) => letter(at + 1, { to: [`r${at + 1}@d${at}.example`] }))
+    const delivered = await deliverAll(port, 4, { settings, messages })
+    expect(delivered.ends.map(({ kind }) => kind)).toEqual(['limit', 'limit'])
+    expect(server.messages.map(({ connection }) => connection)).toEqual([1, 1, 2, 2])
+  })
+
   test.each([
     ['a bare LF', 'one\ntwo\r\n'],
     ['a bare CR', 'one\rtwo\r\n'],

@@ -9,9 +9,12 @@ export interface Extensions {
   readonly size: boolean
   /** Largest message in octets; 0 when it names none (RFC 1870 section 4). */
   readonly maxSize: number
-  /** Messages and recipients a connection or transaction (RFC 9422). */
+  readonly dsn: boolean
+  readonly requireTls: boolean
+  /** Messages a connection, recipients a message, and their domains a connection (RFC 9422). */
   readonly maxMessages?: number
   readonly maxRecipients?: number
+  readonly maxDomains?: number
 }
 
 export function readExtensions(lines: readonly string[]): Extensions {
@@ -26,14 +29,18 @@ export function readExtensions(lines: readonly string[]): Extensions {
   const size = find('SIZE')
   const maxMessages = limit('MAILMAX')
   const maxRecipients = limit('RCPTMAX')
+  const maxDomains = limit('RCPTDOMAINMAX')
   return {
     lines: lines.map((line) => line.replace(/[^\u0020-\u007E]/g, ' ').slice(0, 200)),
     pipelining: find('PIPELINING') !== undefined,
     eightBitMime: find('8BITMIME') !== undefined,
     smtputf8: find('SMTPUTF8') !== undefined,
     size: size !== undefined,
+    dsn: find('DSN') !== undefined,
+    requireTls: find('REQUIRETLS') !== undefined,
     maxSize: Math.max(0, Number(size?.[1]) || 0),
     ...(maxMessages === undefined ? {} : { maxMessages }),
     ...(maxRecipients === undefined ? {} : { maxRecipients }),
+    ...(maxDomains === undefined ? {} : { maxDomains }),
   }
 }

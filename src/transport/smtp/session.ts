@@ -14,7 +14,8 @@
 import type { SmtpTimeouts } from '../../config/settings.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome, Reply } from '../transport.ts'
 import type { AuthenticatedSocket, DialogueLine } from './authenticated-socket.ts'
-import { mailCommand, rcptCommand, unfit } from './commands.ts'
+import { Budget, type BudgetLimits } from './budget.ts'
+import { type EnvelopeRequests, mailCommand, rcptCommand, unfit } from './commands.ts'
 import { asksForLess, hungUpOnIdle, limitsMessages } from './connection-verdict.ts'
 import { dotStuffed, endMark, type Look, lookAt, pieces } from './content.ts'
 import { Deadline } from './deadline.ts'
@@ -29,7 +30,8 @@ export interface SessionOptions {
   readonly lmtp: boolean
   /** Highest level that settings and memory allow. */
   readonly pipelining: Pipelining
-  readonly messagesPerConnection?: number
+  readonly limits: BudgetLimits
+  readonly requests: EnvelopeRequests
   /** A lower level was found to be the safe one. */
   readonly onFallback?: (level: Pipelining, reason: string) => void
   /** The server takes only so many messages a connection. */
@@ -41,8 +43,6 @@ export interface SessionOptions {
 const GROUP_OCTETS = 4096
 /** Content up to here goes in one write together with its end; longer content piece by piece, as the kernel takes it. */
 const PIECE = 128 * 1024
-/** Servers count RSET against a client: one in so many messages, and where more are needed we connect anew. */
-const MESSAGES_PER_RESET = 20
 /** The reply to QUIT is a courtesy: nobody waits long for it. */
 const QUIT_WAIT = 2_000
 /** After the reply to a message, the reply to the MAIL behind it must come within this, or the group was swallowed. */
@@ -68,7 +68,7 @@ class Session<J extends Job> {
   readonly #parser: ReplyParser
   readonly #deadline: Deadline
   readonly #expectations = new Expectations<J>()
-  readonly #limit: number
+  readonly #budget: Budget
   #state: 'working' | 'leaving' | 'over' = 'working'
   #level: Pipelining
   /** Level 2 is earned by one whole success on this connection. */
@@ -84,8 +84,6 @@ class Session<J extends Job> {
   #waiting = false
   #drained = false
   #resetNeeded = false
-  #resets = 0
-  #started = 0
   #accepted = 0
   #heardReply = false
   #end: LaneEnd | undefined
@@ -95,10 +93,10 @@ class Session<J extends Job> {
   constructor(options: SessionOptions, feed: Feed<J>) {
     this.#options = options
     this.#feed = feed
-    const { timeouts, lmtp, messagesPerConnection = Number.POSITIVE_INFINITY } = options
-    const { pipelining, maxMessages = Number.POSITIVE_INFINITY } = options.connection.extensions
-    this.#level = pickLevel(options.pipelining, pipelining, lmtp)
-    this.#limit = Math.min(messagesPerConnection, maxMessages)
+    const { timeouts, lmtp } = options
+    const { extensions } = options.connection
+    this.#level = pickLevel(options.pipelining, extensions.pipelining, lmtp)
+    this.#budget = new Budget(options.limits, extensions)
     this.#parser = new ReplyParser({
       reply: (reply) => this.#reply(reply),
       broken: (reason) => this.#poison(reason),
@@ -137,18 +135,10 @@ class Session<J extends Job> {
   /** Starts the next message when nothing of an earlier one is in its way. */
   #advance(): void {
     if (this.#state !== 'working' || this.#waiting || this.#open.length > 0) return
-    const spent = this.#spent()
+    const spent = this.#budget.spent(this.#resetNeeded)
     if (spent !== undefined) return this.#leave({ kind: 'limit', reply: { code: 250, text: spent } })
     this.#take(false)
     if (this.#drained) this.#leave({ kind: 'drained' })
-  }
-
-  /** Why this connection should take no further message, though the server has not said so. */
-  #spent(): string | undefined {
-    if (this.#started >= this.#limit) return `${this.#limit} messages a connection`
-    if (this.#resetNeeded && this.#resets >= Math.max(1, Math.ceil(this.#started / MESSAGES_PER_RESET)))
-      return 'a fresh connection instead of one more RSET'
-    return undefined
   }
 
   /** Takes the next message and asks for its envelope; one that is not at hand comes back by `#arrived`. */
@@ -182,17 +172,18 @@ class Session<J extends Job> {
   /** False when the message was refused at once, because this server cannot take it at all. */
   #start(job: J, behind: boolean): boolean {
     const look: Look = lookAt(job.message.chunks)
-    const reply = unfit(job.message, look, this.#options.connection.extensions)
+    const { connection, requests } = this.#options
+    const reply = unfit(job.message, look, connection.extensions, requests)
     if (reply !== undefined) {
       this.#feed.end(job, refused({ stage: 'mail', reply }))
       return false
     }
     const transaction = new Transaction(job, behind, look === 'dots')
-    this.#started++
+    this.#budget.start(job.message.envelope.to)
     this.#open.push(transaction)
     if (this.#resetNeeded) {
       this.#resetNeeded = false
-      this.#resets++
+      this.#budget.reset()
       this.#expectations.add({ kind: 'rset' })
       this.#outbox += 'RSET\r\n'
     }
@@ -209,15 +200,16 @@ class Session<J extends Job> {
   #ask(transaction: Transaction<J>): void {
     const { message } = transaction.job
     const { to } = message.envelope
+    const { connection, requests } = this.#options
     const grouped = this.#level > 0
     let octets = 0
     if (!transaction.mailAsked) {
       transaction.mailAsked = true
-      octets += this.#command('mail', mailCommand(message, this.#options.connection.extensions), transaction)
+      octets += this.#command('mail', mailCommand(message, connection.extensions, requests), transaction)
       if (!grouped) return
     }
     while (transaction.recipientsAsked < to.length) {
-      const command = rcptCommand(to[transaction.recipientsAsked] ?? '')
+      const command = rcptCommand(to[transaction.recipientsAsked] ?? '', connection.extensions, requests)
       if (octets > 0 && octets + command.length > GROUP_OCTETS) return
       transaction.recipientsAsked++
       octets += this.#command('rcpt', command, transaction)
@@ -310,7 +302,7 @@ class Session<J extends Job> {
       return true
     }
     // The first message of a connection finds nothing of another: what is said of it, is said of it.
-    if (reply.code !== 503 || this.#started === 1) return false
+    if (reply.code !== 503 || this.#budget.started === 1) return false
     const said = `${reply.code} ${reply.text}`
     if (transaction.behind && before?.kind === 'accepted') {
       // The message was taken and the group behind it was not: this server pipelines within a message only.
@@ -430,7 +422,7 @@ class Session<J extends Job> {
     for (let count = lmtp ? transaction.taken : 1; count > 0; count--)
       this.#expectations.add({ kind: 'end', transaction })
     this.#outbox = endMark(chunks)
-    if (this.#level === 2 && this.#proven && this.#spent() === undefined) this.#take(true)
+    if (this.#level === 2 && this.#proven && this.#budget.spent(this.#resetNeeded) === undefined) this.#take(true)
     // Taking may have ended in a stop.
     if (connection.socket.destroyed) {
       transaction.state = 'content'

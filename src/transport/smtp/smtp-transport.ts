@@ -7,6 +7,7 @@ import { LoginError } from '../../errors.ts'
 import type { ServerMemory } from '../../ledger/ledger.ts'
 import type { Lane, ServerReport, Transport } from '../transport.ts'
 import { type AuthenticatedSocket, type DialogueLine, openSocket } from './authenticated-socket.ts'
+import type { BudgetLimits } from './budget.ts'
 import { allowedLevel, fallenBack, type Pipelining } from './pipelining.ts'
 import { createSession } from './session.ts'
 
@@ -72,15 +73,13 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
       const dialogue = numbered(options.dialogue, ++connections)
       const connection = await connect(dialogue, signal)
       const known = await recall()
-      const limits = [settings.messagesPerConnection, known.messagesPerConnection].filter(
-        (limit) => limit !== undefined,
-      )
       return createSession({
         connection,
         timeouts: settings.timeouts,
         lmtp: settings.lmtp,
         pipelining: allowedLevel(settings.pipelining, known, now()),
-        ...(limits.length === 0 ? {} : { messagesPerConnection: Math.min(...limits) }),
+        limits: limitsOf(settings, known),
+        requests: settings,
         onFallback: fellBack,
         onMessageLimit: (count) => {
           if (count >= LEAST_MESSAGES) remember({ ...memory, messagesPerConnection: count })
@@ -134,6 +133,16 @@ function oneLoginFirst(settings: SmtpSettings): Connect {
       resolve()
     }
   }
+}
+
+/** The lower of what was set and what was learnt. */
+function limitsOf(settings: SmtpSettings, known: ServerMemory): BudgetLimits {
+  const { messagesPerConnection, recipientsPerConnection } = settings
+  const messages = Math.min(
+    messagesPerConnection ?? Number.POSITIVE_INFINITY,
+    known.messagesPerConnection ?? Number.POSITIVE_INFINITY,
+  )
+  return { messages, ...(recipientsPerConnection === undefined ? {} : { recipients: recipientsPerConnection }) }
 }
 
 /** Says goodbye without waiting for long. */
