@@ -7,6 +7,9 @@ if (major < 24) {
   )
   process.exitCode = 78
 } else {
+  const { availableParallelism } = await import('node:os')
+  // Signing (DKIM) is done on the thread pool, which has four threads by itself; it starts with its first task.
+  process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()))
   const { main } = await import('../dist/cli/main.js')
   await main(process.argv.slice(2))
 }
