@@ -29,6 +29,7 @@ export function readSmtpUrl(text: string): SmtpUrl {
   // `localhost:2525` is a URL too, of a scheme called localhost.
   if (!/^[a-z+]+:\/\//i.test(text))
     throw new ConfigError('the SMTP address does not begin with smtp://', { hint: HINT })
+  if (url !== null && url.hostname === '' && url.pathname.length > 1) return onSocket(url)
   if (url === null || url.hostname === '') throw new ConfigError('the SMTP address is no URL', { hint: HINT })
   const scheme = Object.hasOwn(SCHEMES, url.protocol) ? SCHEMES[url.protocol] : undefined
   if (scheme === undefined) throw new ConfigError(`the SMTP address begins with '${url.protocol}//'`, { hint: HINT })
@@ -46,6 +47,16 @@ export function readSmtpUrl(text: string): SmtpUrl {
     ...(user === '' ? {} : { user }),
     ...(password === '' ? {} : { password }),
   }
+}
+
+/** `lmtp:///run/dovecot/lmtp`: a socket file of this machine, over which nobody listens in. */
+function onSocket(url: URL): SmtpUrl {
+  const scheme = Object.hasOwn(SCHEMES, url.protocol) ? SCHEMES[url.protocol] : undefined
+  if (scheme === undefined || scheme.security !== 'auto' || url.search !== '' || url.hash !== '')
+    throw new ConfigError('the SMTP address names a socket file that it cannot name', {
+      hint: 'Write lmtp:///run/dovecot/lmtp, or smtp:///path.',
+    })
+  return { host: decoded(url.pathname), security: 'none', lmtp: scheme.lmtp }
 }
 
 /** Of schemes that are not the web's own, URL leaves the host as it was typed. */

@@ -29,7 +29,7 @@ const OTHER_WORDS: Readonly<Record<string, string>> = {
   retry: 'retryFor',
 }
 
-const SECRET = /password|secret|token|url|proxy|database|ledger/i
+const SECRET = /password|secret|token|oauth|url|proxy|database|ledger/i
 
 const TYPES: Readonly<Record<string, string>> = {
   string: 'a text',

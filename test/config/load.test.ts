@@ -144,6 +144,22 @@ describe('flags beat environment, environment beats config', () => {
     expect(source.path).toBe(join(dir, 'environment.csv'))
   })
 
+  test('the secret of a client may be in the environment, and the rest in the file', async () => {
+    const yaml = 'oauth2: { google: { clientId: id, scopes: mail } }'
+    const { oauth2 } = await load({ yaml, env: { MAILMERGE_OAUTH2: '{google: {clientSecret: canary}}' } })
+    expect(oauth2.providers['google']).toMatchObject({ clientId: 'id', scopes: ['mail'] })
+    expect((await oauth2.providers['google']?.clientSecret?.())?.reveal()).toBe('canary')
+    expect(inspect(oauth2, { depth: 9, showHidden: true })).not.toContain('canary')
+    const error = await refused({ yaml, env: { MAILMERGE_OAUTH2: 'canary' } })
+    expect(inspect(error, { depth: 9 })).not.toContain('canary')
+  })
+
+  test('limits of a provider hold for its server, and not for another way to send', async () => {
+    const yaml = 'smtp: { service: microsoft365, user: ada }\ntransport: maildir:mails'
+    expect((await load({ yaml })).delivery).toMatchObject({ rates: [], concurrency: 5 })
+    expect((await load({ yaml, flags: { smtp: 'smtp://smtp.office365.com' } })).delivery.concurrency).toBe(3)
+  })
+
   test('an empty variable sets nothing', async () => {
     expect((await load({ yaml, env: { MAILMERGE_CAMPAIGN: '', MAILMERGE_SMTP_URL: '' } })).campaign).toBe('file')
   })

@@ -21,6 +21,7 @@ describe('an SMTP address', () => {
     ['smtp://[::1]:2525', { host: '::1', port: 2525 }],
     ['smtp://bücher.example', { host: 'xn--bcher-kva.example' }],
     ['lmtp://h:24', { lmtp: true, port: 24 }],
+    ['lmtp:///run/dovecot/lmtp', { host: '/run/dovecot/lmtp', lmtp: true, security: 'none' }],
   ])('%s', (text, expected) => expect(readSmtpUrl(text)).toMatchObject(expected))
 
   test.each([
@@ -29,6 +30,7 @@ describe('an SMTP address', () => {
     ['smtp://', 'no URL'],
     ['smtp://h:99999', 'no URL'],
     ['smtp://h/path', 'goes on'],
+    ['smtps:///run/socket', 'socket file'],
     ['smtp://u:canary%zz@h', '%'],
     ['smtp://u:canary%0d%0aRCPT@h', 'control character'],
     ['smtp://u:canary with/slash@h', 'address'],

@@ -53,15 +53,24 @@ describe.skipIf('skipped' in dovecot)(`a real Dovecot ${'skipped' in dovecot ? `
     expect((await project.run(['verify'])).stdout).toContain('PIPELINING')
   })
 
-  test('LMTP: copies have an answer each, and a refused one does not fail the row', async () => {
+  test('LMTP over a socket file: copies have an answer each, and a refused one does not fail the row', async () => {
     project = makeProject({
-      ...files(lmtp(), 'name,email\nAda,p1@example.com\n'),
+      ...files(
+        `smtp: { url: "lmtp://${'socket' in dovecot ? dovecot.socket : ''}" }`,
+        'name,email\nAda,p1@example.com\n',
+      ),
       'templates/letter.txt': LETTER.replace('subject:', 'cc: copy@example.com, nobody@example.com\nsubject:'),
     })
     expect((await send('--report', 'out.csv')).code).toBe(0)
     expect(mails('copy@example.com')).toHaveLength(1)
     expect(readFileSync(join(project.dir, 'out.csv'), 'utf8')).toMatch(/sent.*copy to nobody@example\.com refused: 550/)
   })
+})
+
+test('a socket file that is not there -> exit 69, with its path', async () => {
+  project = makeProject(files('smtp: { url: "lmtp:///run/no/such/socket" }', listOf(1)))
+  const { code, stderr } = await send()
+  expect([code, stderr]).toEqual([69, expect.stringContaining('there is no socket /run/no/such/socket')])
 })
 
 test('a Maildir gets every message once, also over several commands', async () => {

@@ -17,6 +17,8 @@ import { answers, freePort } from './postfix.ts'
 
 export interface DovecotLmtp {
   readonly port: number
+  /** The socket file that it listens on too. */
+  readonly socket: string
   /** Mails of a user, as they stand in the Maildir. */
   mails(user: string): readonly string[]
   log(): string
@@ -40,6 +42,7 @@ export async function startDovecotLmtp(users: readonly string[]): Promise<Doveco
   await answers(port)
   return {
     port,
+    socket: join(dir, 'run', 'lmtp-test'),
     mails(user) {
       const folder = join(dir, 'mail', user, 'new')
       return existsSync(folder) ? readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1')) : []
@@ -68,7 +71,7 @@ function configuration(dir: string, port: number): string {
     'first_valid_uid = 1',
     `passdb {\n  driver = passwd-file\n  args = scheme=PLAIN ${dir}/users\n}`,
     `userdb {\n  driver = passwd-file\n  args = ${dir}/users\n  default_fields = uid=nobody gid=nogroup home=${dir}/mail/%u\n}`,
-    `service lmtp {\n  inet_listener lmtp {\n    address = 127.0.0.1\n    port = ${port}\n  }\n}`,
+    `service lmtp {\n  inet_listener lmtp {\n    address = 127.0.0.1\n    port = ${port}\n  }\n  unix_listener lmtp-test {\n    mode = 0666\n  }\n}`,
     '',
   ].join('\n')
 }

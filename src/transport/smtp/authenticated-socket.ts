@@ -13,6 +13,7 @@ import { type Extensions, readExtensions } from './extensions.ts'
 import { login, TOKEN_LOGINS } from './login.ts'
 import { connectThrough } from './proxy.ts'
 import { readable } from './reply-parser.ts'
+import { connectToSocket, isSocketPath } from './unix-socket.ts'
 
 /** A connection after greeting, EHLO, STARTTLS and login: paused, nobody listens on it, nothing is under way. */
 export interface AuthenticatedSocket {
@@ -87,7 +88,7 @@ export async function openSocket(
     },
   }
   const options = connectionOptions(settings, hear)
-  const tunnel = settings.proxy === undefined ? {} : { connection: await throughProxy(settings.proxy, settings) }
+  const tunnel = await tunnelFor(settings)
   const connection = new SMTPConnection({ ...options, ...tunnel })
   const internals = internalsOf(connection)
   const stop = (): void => connection.close()
@@ -109,6 +110,20 @@ export async function openSocket(
   }
 }
 
+/** A connection that is there before nodemailer's own work begins. */
+async function tunnelFor(settings: SmtpSettings): Promise<{ readonly connection?: Socket }> {
+  const { host, proxy, timeouts } = settings
+  if (isSocketPath(host)) {
+    const opened = connectToSocket(host, timeouts.connect)
+    return {
+      connection: await opened.catch((error: unknown) => {
+        throw connectError(error, settings)
+      }),
+    }
+  }
+  return proxy === undefined ? {} : { connection: await throughProxy(proxy, settings) }
+}
+
 async function throughProxy(proxy: string, settings: SmtpSettings): Promise<Socket> {
   try {
     return await connectThrough(proxy, settings, settings.timeouts.connect)
@@ -118,7 +133,7 @@ async function throughProxy(proxy: string, settings: SmtpSettings): Promise<Sock
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+  return isSocketPath(host) || host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 }
 
 function connectionOptions(settings: SmtpSettings, listener: Listener): SMTPConnectionOptions {
@@ -147,7 +162,7 @@ function connectionOptions(settings: SmtpSettings, listener: Listener): SMTPConn
       rejectUnauthorized: verify,
       minVersion: 'TLSv1.2',
       ...(settings.ca === undefined ? {} : { ca: readAuthority(settings.ca) }),
-      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...(isIP(host) === 0 && !isSocketPath(host) ? { servername: host } : {}),
     },
   }
 }

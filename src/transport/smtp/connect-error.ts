@@ -2,6 +2,7 @@
 import type { SmtpSettings } from '../../config/settings.ts'
 import { LoginError, type MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { readable } from './reply-parser.ts'
+import { isSocketPath } from './unix-socket.ts'
 
 /** What nodemailer, Node and OpenSSL say of a failure. */
 interface Failure {
@@ -44,6 +45,7 @@ const TLS: readonly (readonly [pattern: RegExp, what: string, hint: string])[] =
 ]
 
 export function place({ host, port }: SmtpSettings): string {
+  if (isSocketPath(host)) return host
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
@@ -88,6 +90,10 @@ function networkWords(failure: Failure, { host, security }: SmtpSettings, at: st
   if (system === 'ECONNREFUSED') {
     const hint = 'Check host and port, and that the server runs. Nothing was sent.'
     return { what: `nobody answers at ${at}: connection refused`, hint }
+  }
+  if (isSocketPath(host) && (system === 'ENOENT' || system === 'EACCES')) {
+    const what = system === 'ENOENT' ? `there is no socket ${host}` : `the socket ${host} may not be opened`
+    return { what, hint: 'Check its path, its permissions, and that the server runs.' }
   }
   if (code === 'EDNS' || system === 'ENOTFOUND' || system === 'EAI_AGAIN')
     return { what: `the host '${host}' is not known`, hint: 'Check its spelling, and the network.' }

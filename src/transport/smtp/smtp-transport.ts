@@ -10,6 +10,7 @@ import { type AuthenticatedSocket, type DialogueLine, openSocket } from './authe
 import type { BudgetLimits } from './budget.ts'
 import { allowedLevel, fallenBack, type Pipelining } from './pipelining.ts'
 import { createSession } from './session.ts'
+import { isSocketPath } from './unix-socket.ts'
 
 export interface SmtpTransportOptions {
   /** What is known of servers, by `host:port`. */
@@ -40,7 +41,7 @@ const LEAST_MESSAGES = 2
  * await lane.run(feed)
  */
 export function createSmtpTransport(settings: SmtpSettings, options: SmtpTransportOptions = {}): Transport {
-  const server = `${settings.host}:${settings.port}`
+  const server = isSocketPath(settings.host) ? settings.host : `${settings.host}:${settings.port}`
   const now = options.now ?? (() => new Date())
   const connect = oneLoginFirst(settings)
   let connections = 0
