@@ -25,7 +25,7 @@ export function createMessageLints(columns: readonly string[]): (rendered: Rende
   return (rendered) => {
     const { subject, text, html, headers } = rendered
     const look = html === undefined ? undefined : lookAtHtml(html)
-    const words = text ?? look?.text ?? ''
+    const words = text === undefined || text.trim() === '' ? (look?.text ?? '') : text
     const advice = [
       ...subjectAdvice(subject),
       ...bodyAdvice(rendered, look?.text),
