@@ -35,6 +35,8 @@ export interface DeliverOptions {
   readonly group: string
   /** Rows whose turn has come and that are not wanted any more, by recipient, with the reason. */
   readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, string>>
+  /** Rows that have an hour are not sent by themselves when they are found so many milliseconds after it. */
+  readonly lateBy?: number
   readonly counts: StatusCounts
   readonly clock: Clock
   /** First request to stop: finish what is in flight. */
@@ -249,6 +251,12 @@ class Delivery implements DeliveryControl {
       if (wait > 0) this.paused('waiting to try deferred rows again', this.#in(wait))
       // Rows that were deferred one after the other come back together, over the same lanes.
       this.#later(wait > 0 ? wait + GATHER_MS : 5, () => {
+        // The machine may have slept meanwhile.
+        const late = this.#steady.now().getTime() - next.getTime()
+        if (late - GATHER_MS > (this.#options.lateBy ?? Number.POSITIVE_INFINITY)) {
+          this.halt(`some rows were for ${next.toISOString()}, which is long past; resume with --late ok sends them`)
+          return
+        }
         this.#queue.rewind()
         this.#balance()
       })

@@ -406,7 +406,10 @@ async function goOn(
 /** The run of that id, or the newest unfinished one, or the newest where all are finished. */
 async function newestUnfinished(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
   if (id !== undefined) return findRun(ledger, id)
-  return (await ledger.runs()).find(({ state }) => state === 'ready') ?? findRun(ledger, undefined)
+  const open = (await ledger.runs()).filter(({ state }) => state === 'ready')
+  // One that was broken off comes before one that waits for its hour.
+  const waits = ({ notBefore, begunAt }: RunRecord): boolean => notBefore !== undefined && begunAt === undefined
+  return open.find((run) => !waits(run)) ?? open[0] ?? findRun(ledger, undefined)
 }
 
 async function findRun(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
@@ -684,6 +687,7 @@ function deliverRun(
     settings: local ? unlimited : delivery,
     account: accountOf(settings, transport),
     group: groupOf(settings, run),
+    ...(run.options['atLocal'] === undefined ? {} : { lateBy: settings.lateBy ?? LATE_BY_MS }),
     counts,
     clock,
     ...(hooks.signal === undefined ? {} : { stop: hooks.signal }),

@@ -38,6 +38,7 @@ export const serve: Command = {
     const { openLedger } = await import('../campaign/open-ledger.ts')
     const { systemClock } = await import('../campaign/clock.ts')
     const { serve: runServe } = await import('../newsletter/serve.ts')
+    const { periodicJobs } = await import('../newsletter/periodic-jobs.ts')
     const { createWorkHost } = await import('../newsletter/work-host.ts')
     const signals = watchSignals(io.signals, {
       onFirst: () => log('info', 'stopping'),
@@ -56,6 +57,7 @@ export const serve: Command = {
         clock: systemClock,
         log,
         begin: createWorkHost({ root: settings.root, flags: workFlags(args, settings) }),
+        jobs: periodicJobs(settings, log),
         looked: () => {
           lookedAt = systemClock.monotonic()
         },

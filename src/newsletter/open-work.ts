@@ -12,6 +12,9 @@ export type Work =
   | { readonly kind: 'occurrence'; readonly occurrence: OccurrenceRecord }
   | { readonly kind: 'run'; readonly run: string; readonly campaign: string }
 
+/** A follow-up waits for days, and is not late after an hour. */
+const FOLLOW_UP_MS = 7 * 86_400_000
+
 /** Something that a person must know and decide. Each is told once. */
 export interface Told {
   readonly what: string
@@ -73,14 +76,16 @@ export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promis
     if (run.options['occurrence'] !== undefined) continue
     if (options.underWay?.(keyOf({ kind: 'run', run: run.id, campaign: '' }))) continue
     const hour = await hourOf(run, ledger)
-    const timed = run.notBefore !== undefined || run.options['atLocal'] !== undefined
-    if (!timed || (hour !== undefined && hour.getTime() > options.now.getTime())) continue
+    // Runs without any hour are a person's: what was broken off by hand does not go on by itself.
+    if (hour === undefined && run.begunAt === undefined) continue
+    if ((hour?.getTime() ?? 0) > options.now.getTime()) continue
     // Rows in doubt are for a person to decide.
     if ((await ledger.counts(run.id)).deferred === 0) continue
     const still = run.begunAt ?? hour ?? run.startedAt
     const alive = Math.max(still.getTime(), run.begunAt === undefined ? 0 : (options.aliveAt?.getTime() ?? 0))
     const late = options.now.getTime() - alive
-    if (late <= options.lateBy) work.push({ kind: 'run', run: run.id, campaign: run.campaign.name })
+    const patience = run.options['after'] === undefined ? options.lateBy : Math.max(options.lateBy, FOLLOW_UP_MS)
+    if (late <= patience) work.push({ kind: 'run', run: run.id, campaign: run.campaign.name })
     else {
       const since = run.begunAt === undefined ? 'was to begin' : 'lies still since'
       await tell(

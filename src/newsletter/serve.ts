@@ -51,7 +51,7 @@ export interface ServeOptions {
 }
 
 /** Between two looks at schedules and hours. */
-const LOOK_MS = 1_000
+const LOOK_MS = 500
 const ALIVE_MS = 30_000
 /** Runs at a time; the others wait in the ledger. */
 const MOST_RUNS = 4
