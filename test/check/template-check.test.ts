@@ -59,7 +59,7 @@ describe('errors, with which nothing would be sent', () => {
   test('no subject, by row', async () => {
     const said = await check({ 'templates/t.txt': '---\nfrom: s@example.org\n---\nDear {{name}},\n' })
     expect(said.code).toBe(65)
-    const missing = said.problems.filter(({ code }) => code === 'missing-subject')
+    const missing = said.problems.filter(({ code }) => code === 'no-subject')
     expect(missing).toMatchObject([
       { severity: 'error', row: 1, hint: expect.stringContaining('subject:') },
       { severity: 'error', row: 2 },
