@@ -162,7 +162,9 @@ describe.each(SERVERS)('a real $name', ({ start, limit, smtputf8 }) => {
     expect(arrived.filter(({ octets }) => !octets.includes('Dear number'))).toEqual([])
   })
 
-  test('gets one message for one row, whatever looks like the end of a message in it', async ({ skip }) => {
+  test('gets one message for one row, whatever looks like the end of a message in it', { timeout: TIME }, async ({
+    skip,
+  }) => {
     if ('skipped' in server) return skip(server.skipped)
     const forged = (end: string): string =>
       `before${end}MAIL FROM:<evil@example.org>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\nSubject: forged\r\n\r\nforged${end}after`
@@ -188,7 +190,9 @@ describe.each(SERVERS)('a real $name', ({ start, limit, smtputf8 }) => {
     expect(arrived.filter(({ from, to }) => from.includes('evil') || to.includes('victim@example.com'))).toEqual([])
   })
 
-  test('gets lines of dots octet for octet, and nothing that could be two messages', async ({ skip }) => {
+  test('gets lines of dots octet for octet, and nothing that could be two messages', { timeout: TIME }, async ({
+    skip,
+  }) => {
     if ('skipped' in server) return skip(server.skipped)
     const before = sink.messages.length
     const lines = Array.from({ length: 60 }, (_, at) => `${'.'.repeat(at % 6)}${'x'.repeat((at * 7) % 3)}`)
@@ -211,7 +215,7 @@ describe.each(SERVERS)('a real $name', ({ start, limit, smtputf8 }) => {
     }
   })
 
-  test('an international address: taken, or failed with the reason', async ({ skip }) => {
+  test('an international address: taken, or failed with the reason', { timeout: TIME }, async ({ skip }) => {
     if ('skipped' in server) return skip(server.skipped)
     const before = sink.messages.length
     makeRun(server, { 'list.csv': 'n,email\n1,jörg@example.com\n2,ada@bücher.example\n' })

@@ -123,6 +123,22 @@ describe.each(LEVELS)('level %i', (level) => {
       },
     )
 
+    test.each<[string, Action]>([
+      ['silence', undefined],
+      ['hanging up', { close: '250 2.1.5 ok' }],
+      ['421 for silence', { raw: '250 2.1.5 ok\r\n421 4.4.2 timeout\r\n' }],
+    ])('the reply to a message left out, the next one with a copy, then %s -> in doubt', async (_name, then) => {
+      const rcpt: Rule = ({ connection, message, line }) =>
+        connection === 1 && message === 4 && line.includes('copy') ? then : undefined
+      const port = await serve({ end: onceAt(3, { mute: true }), rcpt })
+      const messages = Array.from({ length: 5 }, (_, at) =>
+        letter(at + 1, { to: [`r${at + 1}@example.com`, `copy${at + 1}@example.com`] }),
+      )
+      const delivered = await deliverAll(port, 5, { settings, messages })
+      expectTruth(delivered)
+      expect(kinds(delivered, 3)).toEqual(['in_doubt'])
+    })
+
     test('the reply to a message left out, and the next one refused -> in doubt', async () => {
       const port = await serve({ end: onceAt(3, { mute: true }), rcpt: onceAt(4, '550 5.1.1 unknown') })
       const delivered = await deliverAll(port, 6, { settings })

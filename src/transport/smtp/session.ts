@@ -356,6 +356,7 @@ class Session<J extends Job> {
       this.#options.onMessageLimit?.(this.#accepted)
       this.#finish({ kind: 'limit', reply })
     } else if (hungUpOnIdle(reply)) {
+      this.#suspectShift()
       this.#finish({ kind: 'lost', reason: `the server hung up: ${reply.code} ${reply.text}` })
     } else this.#finish({ kind: 'throttled', reply })
   }
@@ -473,6 +474,16 @@ class Session<J extends Job> {
     return outcome
   }
 
+  /**
+   * The server says nothing more while one last reply to a group is missing, and no 354 came to prove that the others are in
+   * their places: the missing one may be the first, whose place the reply to MAIL then took.
+   */
+  #suspectShift(): void {
+    const [first] = this.#open
+    if (first === undefined || !first.behind || first.state !== 'envelope' || first.outstanding !== 1) return
+    if (first.refusal !== undefined || !first.dataAsked) this.#doubt ??= 'the server left out a reply'
+  }
+
   // ---- ending ------------------------------------------------------------------------------------------------------
 
   #leave(end: LaneEnd): void {
@@ -509,6 +520,7 @@ class Session<J extends Job> {
     this.#state = 'over'
     this.#deadline.stop()
     const reason = this.#closeReason
+    if (this.#end === undefined) this.#suspectShift()
     const end = this.#end ?? { kind: 'lost', reason }
     this.#confirm()
     for (const transaction of [...this.#open]) this.#settle(transaction, this.#leftAs(transaction, reason))
@@ -548,10 +560,9 @@ class Session<J extends Job> {
     const { head } = this.#expectations
     const [first] = this.#open
     if (head === undefined) return this.#finish({ kind: 'lost', reason: 'the server took no content for too long' })
+    this.#suspectShift()
     if (first !== undefined && this.#state === 'working' && first.state === 'envelope') {
       if (this.#isNextBehind(head)) this.#fallBack(1, 'the server swallowed commands behind a message')
-      // Refused, and then replies missing: whose answer the first of them was cannot be told.
-      else if (first.behind && first.refusal !== undefined) this.#doubt = 'the server left out a reply'
       else if (this.#accepted === 0) this.#fallBack(0, 'the server does not answer grouped commands')
     }
     this.#finish({ kind: 'lost', reason: `no answer to ${NAMES[head.kind]} in time` })
