@@ -22,9 +22,9 @@ export const login: Command = {
     '',
     'docs/login.md tells how to get a client id.',
   ].join('\n'),
-  positionals: { name: { describe: 'Provider; default smtp.oauth2 of mailmerge.yaml' } },
+  positionals: { name: { describe: 'Provider; default smtp.oauth2, or imap.oauth2' } },
   options: {
-    user: { type: 'string', describe: 'Address of the mailbox; default smtp.user' },
+    user: { type: 'string', describe: 'Address of the mailbox; default smtp.user, or imap.user' },
     'client-id': { type: 'string', describe: 'Client id; default oauth2.NAME.clientId' },
     device: { type: 'boolean', describe: 'Sign in on another device, with a short code' },
     'no-open': { type: 'boolean', describe: 'Open no browser, only print the address' },
@@ -36,7 +36,7 @@ export const login: Command = {
       throw new UsageError('--status and --remove cannot both be given', { hint: 'Give one of them.' })
     const settings = await settingsFor(args, context)
     const provider = await providerFor(args, settings)
-    const user = args.text('user') ?? settings.smtp.user
+    const user = args.text('user') ?? settings.smtp.user ?? settings.imap?.user
     if (user === undefined) {
       throw new UsageError('there is no mailbox to sign in to', {
         hint: `Give it: mailmerge login ${provider.name} --user you@example.com, or set smtp.user in mailmerge.yaml.`,
@@ -91,7 +91,7 @@ async function signIn(
         ),
       )
     }
-    if (settings.oauth2.used !== provider.name || settings.smtp.user !== user)
+    if (settings.oauth2.used !== provider.name || (settings.smtp.user ?? settings.imap?.user) !== user)
       out.say(`to send with it, set smtp.user: ${printable(user)} and smtp.oauth2: ${printable(provider.name)}`)
     else out.say('next: mailmerge verify')
   }

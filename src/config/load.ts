@@ -87,7 +87,10 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     ...optional('template', flags.template === undefined ? config.template : templateFlag(flags.template, cwd, root)),
     message: config.message ?? {},
     smtp,
-    oauth2: { providers, ...optional('used', environment.smtp?.oauth2 ?? file.smtp?.oauth2) },
+    oauth2: {
+      providers,
+      ...optional('used', environment.smtp?.oauth2 ?? file.smtp?.oauth2 ?? config.imap?.oauth2),
+    },
     ...optional('transport', flags.smtp === undefined ? config.transport : undefined),
     delivery: deliverySettings(flags, config, usesSmtp(flags, config) ? provider : undefined),
     ...optional('campaign', flags.campaign ?? config.campaign),

@@ -90,7 +90,8 @@ function expectNoToken(...texts: readonly string[]): void {
   }
 }
 
-describe('mailmerge login', () => {
+// Each starts several programs, on machines that may be busy.
+describe('mailmerge login', { timeout: 120_000 }, () => {
   test('signs in, says so without a token, and the run sends with it', async () => {
     await prepare({})
     const said = await signIn()
@@ -145,7 +146,7 @@ describe('mailmerge login', () => {
   })
 })
 
-describe('a run', () => {
+describe('a run', { timeout: 120_000 }, () => {
   test('whose token ends on the way goes on with a fresh one', async () => {
     // Each connection takes one message. After the first the token has ended, for the provider and by the clock.
     const end: Rule = ({ connection }) => {
@@ -198,6 +199,31 @@ describe('a run', () => {
     expect(code).toBe(77)
     expect(stderr).toContain('mailmerge login own --user ada@example.com')
     expect(shown).toEqual([])
+  })
+
+  test('whose sign-in is ended on the way stops with 77, and goes on after a new one', async () => {
+    const end: Rule = ({ connection }) => {
+      if (connection === 1) {
+        const tokens = JSON.parse(readFileSync(tokenFile(), 'utf8'))
+        const ended = JSON.stringify({ ...tokens, expiresAt: tokens.issuedAt })
+        project.write('state/mailmerge/tokens/own-ada@example.com.json', ended)
+      }
+      return undefined
+    }
+    await prepare({ end, mail: ({ message }) => (message > 1 ? '421 4.7.0 too many messages' : undefined) })
+    await signIn()
+    await idp.forget()
+    const stopped = await send().ended
+    expect([stopped.code, server.messages.length]).toEqual([77, 1])
+    expect(stopped.stderr).toContain('mailmerge login own --user ada@example.com')
+    expect(stopped.stderr).toContain('mailmerge resume')
+    await signIn()
+    expect((await project.run(['resume'], env())).code).toBe(0)
+    expect(server.messages.flatMap(({ to }) => to).sort()).toEqual([
+      'p1@example.com',
+      'p2@example.com',
+      'p3@example.com',
+    ])
   })
 
   test('takes a token from a command, anew for each connection', async () => {

@@ -2,10 +2,13 @@
 import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { simpleParser } from 'mailparser'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { startDovecotLmtp } from '../support/dovecot-lmtp.ts'
 import { startPostfix } from '../support/postfix.ts'
 import { LETTER, listOf, makeProject, type Project } from '../support/program.ts'
+
+// Each starts several programs, on machines that may be busy.
+vi.setConfig({ testTimeout: 120_000 })
 
 let project: Project
 afterEach(() => project?.remove())
