@@ -64,8 +64,8 @@ export interface DeliveryEnd {
 
 /** A server may be away for as long as a row is tried, and at least this long. */
 const OUTAGE_MS = 30 * 60_000
-/** A quota that opens later than this ends the run; it can be resumed. */
-const LONGEST_QUOTA_WAIT_MS = 60 * 60_000
+/** A quota that opens later than this ends the run; it can be resumed. One of an hour is waited for. */
+const LONGEST_QUOTA_WAIT_MS = 90 * 60_000
 const WATCH_MS = 250
 const GATHER_MS = 2_000
 /** While rows wait for their hour the ledger is asked again this often: another process may have moved them. */

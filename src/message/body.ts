@@ -132,15 +132,23 @@ function isSpecial(octets: Buffer, at: number): boolean {
   return octet === 46 || (octet === 70 && octets.subarray(at, at + FROM.length).equals(FROM))
 }
 
+/** Octets of one line of base64, and of so many lines at once that the text between is small beside a large file. */
+const LINE_OCTETS = 57
+const SLICE_OCTETS = LINE_OCTETS * 4096
+
 /** Octets in base64, 76 a line, each line with its CRLF. */
 export function encodeOctets(octets: Uint8Array): Buffer {
-  const flat = Buffer.from(asBuffer(octets).toString('base64'), 'latin1')
-  const out = Buffer.allocUnsafe(flat.length + 2 * Math.max(1, Math.ceil(flat.length / 76)))
+  const all = asBuffer(octets)
+  const letters = 4 * Math.ceil(all.length / 3)
+  const out = Buffer.allocUnsafe(letters + 2 * Math.max(1, Math.ceil(letters / 76)))
   let size = 0
-  for (let at = 0; at < flat.length || at === 0; at += 76) {
-    size += flat.copy(out, size, at, Math.min(at + 76, flat.length))
-    out[size++] = 13
-    out[size++] = 10
+  for (let from = 0; from < all.length || from === 0; from += SLICE_OCTETS) {
+    const flat = Buffer.from(all.toString('base64', from, from + SLICE_OCTETS), 'latin1')
+    for (let at = 0; at < flat.length || at === 0; at += 76) {
+      size += flat.copy(out, size, at, Math.min(at + 76, flat.length))
+      out[size++] = 13
+      out[size++] = 10
+    }
   }
   return out
 }
