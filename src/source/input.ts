@@ -38,7 +38,7 @@ export interface Input {
  * @throws InputError when there is nothing to read, or it cannot be read.
  */
 export async function openInput(path: string, cwd: string, stdin: Readable): Promise<Input> {
-  if (path === '-' || path === '/dev/stdin') return openStdin(path, stdin)
+  if (path === '-' || path === '/dev/stdin') return openStdin(stdin)
   const full = resolve(cwd, path)
   const stats = await statList(full, path)
   if (stats.isFile()) {
@@ -52,13 +52,13 @@ export async function openInput(path: string, cwd: string, stdin: Readable): Pro
   return fromStream(path, namesOf(path), pipeChunks(full, path))
 }
 
-function openStdin(name: string, stdin: Readable): Promise<Input> {
+function openStdin(stdin: Readable): Promise<Input> {
   if ('isTTY' in stdin && stdin.isTTY === true) {
     throw new InputError('standard input is a terminal, not a list', {
       hint: 'Pipe a list into the command: mailmerge run --data - < list.csv',
     })
   }
-  return fromStream(name, { stem: 'stdin', extension: '' }, streamChunks(stdin))
+  return fromStream('standard input', { stem: 'stdin', extension: '' }, streamChunks(stdin))
 }
 
 function namesOf(path: string): { readonly stem: string; readonly extension: string } {

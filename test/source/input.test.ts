@@ -47,7 +47,7 @@ describe('where lists come from', () => {
       for (const size of [1, 1 << 16]) expect((await readText(content, {}, size)).data).toEqual(ROWS)
     }
     const source = await openSource({ path: '-' }, { stdin: Readable.from([Buffer.from(LIST)]) })
-    expect([source.name, source.stem]).toEqual(['-', 'stdin'])
+    expect([source.name, source.stem]).toEqual(['standard input', 'stdin'])
   })
 
   test('a named pipe', async () => {
