@@ -176,7 +176,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     const campaign = await ledger.campaign(name, { again: request.again ?? false })
     const claim = await ledger.claim(campaign, ownerOfThisProcess())
     try {
-      if (request.occurrence !== undefined) await refuseSecond(ledger, name, request.occurrence)
+      if (request.occurrence !== undefined) await refuseSecond(ledger, request.occurrence)
       const now = clock.now()
       const runId = newRunId(now, clock.random)
       const waysOut = await openWaysOut(settings, group)
@@ -604,11 +604,13 @@ async function earlierSubjects(settings: Settings, run: RunRecord | undefined): 
 }
 
 /** Of all that start the run of one occurrence of a schedule, one plans it. */
-async function refuseSecond(ledger: Ledger, campaign: string, occurrence: string): Promise<void> {
-  const newest = await ledger.run(undefined, campaign)
-  if (newest?.options['occurrence'] !== occurrence) return
-  throw new UnfinishedError(`the occurrence ${occurrence} is planned already, as run ${newest.id}`, {
-    hint: `Go on with it: mailmerge resume ${newest.id}`,
+async function refuseSecond(ledger: Ledger, occurrence: string): Promise<void> {
+  const planned = (await ledger.runs()).find(
+    ({ state, options }) => options['occurrence'] === occurrence && state !== 'planning',
+  )
+  if (planned === undefined) return
+  throw new UnfinishedError(`the occurrence ${occurrence} is planned already, as run ${planned.id}`, {
+    hint: `Go on with it: mailmerge resume ${planned.id}`,
   })
 }
 

@@ -51,6 +51,11 @@ export class Arguments {
     return this.#values[name] === true
   }
 
+  /** Whether the option was given, by its name with hyphens. */
+  has(name: string): boolean {
+    return this.#values[name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())] !== undefined
+  }
+
   /** One of the words that the option allows. */
   choice<const W extends string>(name: string, words: readonly W[]): W | undefined {
     return words.find((word) => word === this.#values[name])

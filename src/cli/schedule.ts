@@ -16,6 +16,10 @@ import { tableLines } from './table.ts'
 
 const ACTIONS = ['add', 'list', 'remove', 'next', 'run-due'] as const
 const CATCH_UP = ['skip', 'last', 'all'] as const
+const ADD_OPTIONS = [
+  ...['cron', 'at', 'catch-up', 'csv', 'data', 'encoding', 'delimiter', 'sheet', 'template', 'campaign', 'rows'],
+  ...['limit', 'where', 'segment', 'sample', 'seed', 'variant', 'skip-bad', 'key', 'duplicates'],
+]
 const WHEN = 'When it comes (add):'
 const WHAT = 'What is sent (add):'
 
@@ -69,6 +73,7 @@ export const schedule: Command = {
   },
   async run(args, context) {
     const action = args.text('action') ?? ''
+    if (action !== 'add') refuseAddOptions(action, args)
     switch (action) {
       case 'add':
         return add(needed(args, action), args, context)
@@ -88,6 +93,15 @@ export const schedule: Command = {
       }
     }
   },
+}
+
+/** @throws UsageError for an option that the action would not heed. */
+function refuseAddOptions(action: string, args: Arguments): void {
+  const stray = ADD_OPTIONS.find((name) => args.has(name))
+  if (stray === undefined || !ACTIONS.some((known) => known === action)) return
+  throw new UsageError(`--${stray} is an option of mailmerge schedule add`, {
+    hint: 'To change a schedule, remove it and add it anew: what it did is not forgotten.',
+  })
 }
 
 function grouped(group: string, options: Command['options']): Command['options'] {
@@ -138,7 +152,7 @@ async function add(name: string, args: Arguments, context: Context): Promise<num
     throw new UsageError('--late ok is said of one run', { hint: 'A schedule has --catch-up last, or --late 12h.' })
   }
   const campaign = campaignPattern({ name, timing, zone }, args.text('campaign'), now)
-  await look(settings, out.say.bind(out))
+  await look(settings, args, (text) => out.say(text))
   const made: Schedule = {
     name,
     timing,
@@ -172,7 +186,7 @@ async function add(name: string, args: Arguments, context: Context): Promise<num
 }
 
 /** What can be seen now of what will be read then: a template that is wrong is an error, a list may still come. */
-async function look(settings: Settings, say: (text: string) => void): Promise<void> {
+async function look(settings: Settings, args: Arguments, say: (text: string) => void): Promise<void> {
   const { openList, openTemplate } = await import('../campaign/run.ts')
   if (settings.template === undefined) {
     throw new UsageError('there is no template', {
@@ -194,9 +208,13 @@ async function look(settings: Settings, say: (text: string) => void): Promise<vo
   await openTemplate(settings.template, settings)
   // A command may have effects, and a query may take long: they are left for the hour.
   if (settings.source.path === undefined) return
-  await openList(settings).catch((error: unknown) => {
+  const source = await openList(settings).catch((error: unknown) => {
     say(`note: the list cannot be read now: ${error instanceof Error ? printable(error.message) : ''}`)
   })
+  if (source === undefined) return
+  const { openSelector } = await import('../campaign/select.ts')
+  const { sample: _sample, seed: _seed, ...selection } = selectionOf(args)
+  await openSelector(selection, source.columns, settings.segments ?? {}, () => openList(settings))
 }
 
 /** Paths are kept whole: the schedule runs from elsewhere. */
@@ -320,6 +338,11 @@ async function runDue(args: Arguments, context: Context): Promise<number> {
       hint: 'run-due --late ok makes up for what was missed or failed last.',
     })
   }
+  if (late === 'ok' && args.text('name') === undefined) {
+    throw new UsageError('--late ok needs the name of a schedule', {
+      hint: 'What was missed may be old: say of which one you mean it. mailmerge schedule list shows them.',
+    })
+  }
   const { occurrenceFields } = await import('../newsletter/schedule-fields.ts')
   const { runDue: run } = await import('../newsletter/run-due.ts')
   const { loadSettings } = await import('../config/load.ts')
@@ -361,7 +384,7 @@ async function runDue(args: Arguments, context: Context): Promise<number> {
             }
           },
           onEnd: (_work, { summary, error }) => {
-            if (summary !== undefined && !out.json) {
+            if (summary !== undefined && !out.json && !(out.quiet && summary.exitCode === 0)) {
               for (const line of summaryLines(summary, 'send', out, io.cwd)) out.result(line)
             }
             if (error !== undefined) out.complain(`mailmerge: ${printable(error.message)}`)

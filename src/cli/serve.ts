@@ -12,6 +12,9 @@ import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from './set
 import { watchSignals } from './signals.ts'
 
 const DEFAULT_PORT = 8025
+/** The numbers of one run are no numbers of several. */
+const { metrics: _, ...RUN_OPTIONS } = DELIVERY_OPTIONS
+
 /** Without a look at the schedules for so long the process is not well. */
 const WELL_MS = 60_000
 /** Runs that `/runs` tells of without `?limit=`. */
@@ -28,11 +31,14 @@ export const serve: Command = {
     port: { type: 'number', describe: `Port to listen on; 0 takes any that is free; default ${DEFAULT_PORT}` },
     host: { type: 'string', describe: 'Address to listen on; default 127.0.0.1' },
     ...LATE_OPTION,
-    ...DELIVERY_OPTIONS,
+    ...RUN_OPTIONS,
     ...LEDGER_OPTION,
   },
   async run(args, context) {
     const { io } = context
+    if (args.text('late') === 'ok') {
+      throw new UsageError('--late ok is said of one run', { hint: 'Give serve a limit, such as --late 12h.' })
+    }
     const settings = await settingsFor(args, context)
     const log = logTo(io.stderr)
     const { openLedger } = await import('../campaign/open-ledger.ts')

@@ -38,8 +38,8 @@ export async function runOccurrence(
   const planned = async (run: string): Promise<void> => {
     await ledger.schedules.settle(occurrence, { state: 'planned', run }, clock.now())
   }
-  const newest = await ledger.run(undefined, occurrence.campaign)
-  const own = newest?.options['occurrence'] === id ? newest : undefined
+  // Where all occurrences are one campaign, the newest run of it may be that of a later one.
+  const own = (await ledger.runs()).find(({ state, options }) => options['occurrence'] === id && state !== 'planning')
   if (own !== undefined && own.state !== 'ready') {
     await ledger.schedules.settle(occurrence, { state: 'done', run: own.id }, clock.now())
     return { kind: 'done' }
