@@ -79,7 +79,7 @@ export const run: Command = {
     const plain = requestOf(args)
     const settings = await settingsFor(args, context)
     const { runMerge } = await import('../campaign/run.ts')
-    const request = { ...plain, ...(await hourOf(args, plain.mode, settings)) }
+    const request = { ...plain, ...(await hourOf(args, plain.mode, settings, (text) => context.out.say(text))) }
     if (request.at !== undefined) context.out.say(`begins ${hourWords(request.at, settings.timeZone)}`)
     return driveMerge(context, { mode: request.mode, yes: args.flag('yes') }, (hooks) =>
       runMerge(settings, request, hooks),
@@ -142,6 +142,7 @@ async function hourOf(
   args: Arguments,
   mode: MergeMode,
   { timeZone }: Settings,
+  say: (text: string) => void,
 ): Promise<Pick<MergeRequest, 'at' | 'atLocal' | 'detach'>> {
   const [at, atLocal, zoneColumn] = [args.text('at'), args.text('atLocal'), args.text('tzColumn')]
   if (at !== undefined && atLocal !== undefined) {
@@ -157,7 +158,10 @@ async function hourOf(
   if (atLocal !== undefined) return { ...detach, atLocal: { text: atLocal, ...given('zoneColumn', zoneColumn) } }
   if (at === undefined) return detach
   const { parseWhen } = await import('../newsletter/when.ts')
-  return { ...detach, at: parseWhen(at, timeZone ?? localZone(), new Date()).at }
+  const moment = parseWhen(at, timeZone ?? localZone(), new Date())
+  if (moment.rule === 'gap') say('that hour is not on the clock that day: the first moment after it counts')
+  if (moment.rule === 'twice') say('that hour is on the clock twice that day: the first counts')
+  return { ...detach, at: moment.at }
 }
 
 function grouped(
