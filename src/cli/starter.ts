@@ -22,6 +22,7 @@ const MESSAGE = `# Each value is a Handlebars text: a column of the list is {{co
 # Without 'to' a message goes to the column that holds the address.
 from: Your Name <you@example.com>
 subject: "Hello {{name}}"
+preheader: "Your seat is {{seat}}"
 `
 
 const TEXT = `Hello {{name}},
@@ -34,11 +35,33 @@ Your Name
 
 const HTML = `<!doctype html>
 <html lang="en">
-  <body style="font-family: sans-serif; line-height: 1.5">
-    <p>Hello {{name}},</p>
-    <p>this is the first mail of your project. Your seat is <strong>{{seat}}</strong>.</p>
-    <p>All the best<br>Your Name</p>
-  </body>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Hello</title>
+<style>
+  /* Written into the elements when the template is read, once: many mail programs look nowhere else. */
+  body { margin: 0; padding: 24px 12px; background-color: #f3f4f6; color: #1f2328; font-family: Helvetica, Arial, sans-serif; font-size: 16px; line-height: 1.6; }
+  .page { max-width: 560px; margin: 0 auto; padding: 32px; background-color: #ffffff; border-radius: 10px; }
+  p { margin: 0 0 16px; }
+  @media (prefers-color-scheme: dark) {
+    body { background-color: #15171a !important; color: #e6e8eb !important; }
+    .page { background-color: #202327 !important; }
+  }
+  @media (max-width: 480px) {
+    body { padding: 0 !important; }
+    .page { padding: 24px 20px !important; border-radius: 0 !important; }
+  }
+</style>
+</head>
+<body>
+<div class="page">
+  <p>Hello {{name}},</p>
+  <p>this is the first mail of your project. Your seat is <strong>{{seat}}</strong>.</p>
+  <p>All the best<br>Your Name</p>
+</div>
+</body>
 </html>
 `
 

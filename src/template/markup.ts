@@ -114,6 +114,7 @@ export function markdownToText(source: string): string {
 
 function withoutMarks(source: string): string {
   return source
+    .replace(/(?:\\|<br\s*\/?>[ \t]*)$/gm, '')
     .replace(/!\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/\[([^\]]+)\]\(([^)\s]+)[^)]*\)/g, (_, label: string, url: string) =>
       label === url ? url : `${label} (${url})`,

@@ -80,6 +80,47 @@ test('attachment: one file for everyone and one of its own for each row, octet f
   }
 })
 
+test('newsletter: a picture within, words for those who see none, and a way to leave of each reader’s own', async () => {
+  const arrived = await send('newsletter')
+  expect(arrived.map(({ mail }) => mail.subject)).toEqual([
+    'Ada, the engine is running',
+    'José, the engine is running',
+    'The engine is running',
+    'Zoë, the engine is running',
+  ])
+  const ways = arrived.map(({ mail, head }) => {
+    expect(mail.html).toMatch(/<img src="cid:[^"]+" alt="Rows of brass wheels[^>]*style="[^"]*width: 100%/)
+    expect(mail.html).not.toMatch(/\{\{|zqm/)
+    expect(mail.attachments).toMatchObject([{ filename: 'wheels.png', disposition: 'inline' }])
+    expect(head).toMatch(/^list-unsubscribe-post: List-Unsubscribe=One-Click/im)
+    return /https:\/\/news\.example\.com\/u\/[\w-]+/.exec(mail.text ?? '')?.[0]
+  })
+  expect(new Set(ways).size).toBe(4)
+  expect(arrived[0]?.mail.text).toContain('Dear Ada,\n')
+  expect(arrived[2]?.mail.text).toContain('Dear reader,\n')
+  expect(arrived[0]?.mail.text).toMatch(/^Letters on Engines\n[\s\S]*Yours,\nthe editors\n/)
+})
+
+test('ticket: a PDF, a code and an invitation of each guest’s own, in the language of each', async () => {
+  const arrived = await send('ticket')
+  const lucja = arrived.find(({ to }) => to[0] === 'lucja@example.com')?.mail
+  expect(lucja?.html).toContain('11 grudnia 2026 19:00')
+  expect(lucja?.attachments.map(({ mimeType }) => mimeType).sort()).toEqual([
+    'application/ics',
+    'application/pdf',
+    'image/png',
+    'text/calendar',
+  ])
+  const pdf = lucja?.attachments.find(({ mimeType }) => mimeType === 'application/pdf')
+  expect(pdf?.filename).toBe('Ticket EV-1791.pdf')
+  expect(text(pdf?.content).slice(0, 5)).toBe('%PDF-')
+  const uids = arrived.map(({ mail }) => {
+    const invitation = mail.attachments.find(({ mimeType }) => mimeType === 'application/ics')
+    return /^UID:(.*?)\r?$/m.exec(text(invitation?.content))?.[1]
+  })
+  expect(uids.sort()).toEqual(['1791', '1815', '1871', '1906'].map((number) => `evening-EV-${number}@example.org`))
+})
+
 test('envelope: the sender and the copy of the envelope are in no header', async () => {
   const arrived = await send('envelope')
   expect(arrived).toHaveLength(2)

@@ -57,6 +57,8 @@ describe('Markdown', () => {
     ],
     ['a quote', '> {{n}}', '<blockquote> <p>A</p> </blockquote>', '> A'],
     ['a line break', 'a  \nb', '<p>a<br>b</p>', undefined],
+    ['a line break that is seen', 'a\\\nb', '<p>a<br>b</p>', 'a\nb'],
+    ['a line break of HTML', 'a<br>\nb', '<p>a<br> b</p>', 'a\nb'],
     [
       'an image',
       '![Logo of {{n}}](https://example.com/l.png)',
