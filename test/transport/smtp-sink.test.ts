@@ -1,19 +1,13 @@
 /** Postfix's own test server with each of its fault flags: what each does to a row. */
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { SmtpSettings } from '../../src/config/settings.ts'
 import { UnreachableError } from '../../src/errors.ts'
-import { noSmtpSink, type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
+import { noSmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
 import { deliverAll, letter } from './smtp-lane.ts'
 
 const COUNT = 3
 const PATIENT = { connect: 20_000, greeting: 20_000, command: 20_000, data: 20_000, endOfData: 20_000 }
 const missing = noSmtpSink()
-
-let sink: SmtpSink | undefined
-afterEach(async () => {
-  await sink?.stop()
-  sink = undefined
-})
 
 interface Came {
   /** The last word on each message. */
@@ -25,19 +19,25 @@ interface Came {
 }
 
 async function deliver(flags: readonly string[], settings: Partial<SmtpSettings> = {}, size?: number): Promise<Came> {
-  sink = await startSmtpSink(flags)
-  const messages = Array.from({ length: COUNT }, (_, at) => letter(at + 1, size === undefined ? {} : { size }))
-  const { outcomes, ends } = await deliverAll(sink.port, COUNT, {
-    lanes: COUNT,
-    messages,
-    settings: { timeouts: PATIENT, ...settings },
-  })
-  expect(new Set(sink.ids()).size).toBe(sink.ids().length)
-  const told = [...outcomes.values()].map((all) => {
-    const last = all.at(-1)
-    return last === undefined ? '' : 'stage' in last ? `${last.kind} at ${last.stage}` : last.kind
-  })
-  return { told: once(told), lanes: once(ends.map(({ kind }) => kind)), heard: sink.ids().length }
+  const sink = await startSmtpSink(flags)
+  try {
+    const messages = Array.from({ length: COUNT }, (_, at) => letter(at + 1, size === undefined ? {} : { size }))
+    const { outcomes, ends } = await deliverAll(sink.port, COUNT, {
+      lanes: COUNT,
+      messages,
+      settings: { timeouts: PATIENT, ...settings },
+    })
+    const told = [...outcomes.values()].map((all) => {
+      const last = all.at(-1)
+      return last === undefined ? '' : 'stage' in last ? `${last.kind} at ${last.stage}` : last.kind
+    })
+    const heard = sink.ids()
+    // Nothing twice, whatever it said.
+    if (new Set(heard).size < heard.length) throw new Error(`heard twice: ${heard.join(' ')}`)
+    return { told: once(told), lanes: once(ends.map(({ kind }) => kind)), heard: heard.length }
+  } finally {
+    await sink.stop()
+  }
 }
 
 const once = (words: readonly string[]): string => [...new Set(words)].sort().join(', ')
@@ -47,7 +47,7 @@ const unheard = (told: string, lanes = 'drained'): Came => ({ told, lanes, heard
 const heard = (told: string, lanes = 'drained'): Came => ({ told, lanes, heard: COUNT })
 
 describe.skipIf(missing !== undefined)(`smtp-sink${missing === undefined ? '' : `: ${missing}`}`, () => {
-  test.each([
+  test.concurrent.each([
     // Refused for good.
     ['-f MAIL', unheard('rejected at mail')],
     ['-f RCPT', unheard('rejected at rcpt', 'drained, limit')],
@@ -90,25 +90,24 @@ describe.skipIf(missing !== undefined)(`smtp-sink${missing === undefined ? '' : 
     expect(await deliver(flags.split(' '))).toEqual(came)
   })
 
-  test.each(['-f CONNECT', '-r CONNECT', '-q CONNECT', '-Q CONNECT', '-q EHLO', '-Q EHLO', '-f EHLO,HELO'])(
+  test.concurrent.each(['-f CONNECT', '-r CONNECT', '-q CONNECT', '-Q CONNECT', '-q EHLO', '-Q EHLO', '-f EHLO,HELO'])(
     '%s -> no lane opens, and nothing is said of any row',
     async (flags) => {
-      sink = await startSmtpSink(flags.split(' '))
-      await expect(deliverAll(sink.port, 1, { settings: { timeouts: PATIENT } })).rejects.toThrow(UnreachableError)
+      await expect(deliver(flags.split(' '))).rejects.toThrow(UnreachableError)
     },
   )
 
   // Whether the lane hears of the hanging up before it leaves is chance.
-  test.each(['0', '1'])('-A %s: refused behind 354 without being read, and hung up on', async (delay) => {
+  test.concurrent.each(['0', '1'])('-A %s: refused behind 354 without being read, and hung up on', async (delay) => {
     expect(await deliver(['-A', delay])).toMatchObject({ told: 'rejected at end-of-data', heard: 0 })
   })
 
-  test('-A 0 with content that is longer than any buffer -> its word counts', async () => {
+  test.concurrent('-A 0 with content that is longer than any buffer -> its word counts', async () => {
     expect(await deliver(['-A', '0'], {}, 8_000_000)).toMatchObject({ told: 'rejected at end-of-data', heard: 0 })
   })
 
   // It offers pipelining and answers what came behind a command that it delays before that command.
-  test.each(['.', 'RCPT', 'MAIL'])(
+  test.concurrent.each(['.', 'RCPT', 'MAIL'])(
     '-W %s:1, which puts replies out of order -> nothing twice, called sent only what it heard',
     async (command) => {
       const { told, heard } = await deliver(['-W', `${command}:1`])
@@ -117,11 +116,11 @@ describe.skipIf(missing !== undefined)(`smtp-sink${missing === undefined ? '' : 
     },
   )
 
-  test('-H 1 -T 1000 with long content -> waited for', async () => {
+  test.concurrent('-H 1 -T 1000 with long content -> waited for', async () => {
     expect(await deliver(['-H', '1', '-T', '4000'], {}, 300_000)).toEqual(ALL_TAKEN)
   })
 
-  test('-L, which is LMTP', async () => {
+  test.concurrent('-L, which is LMTP', async () => {
     expect(await deliver(['-L'], { lmtp: true })).toEqual(ALL_TAKEN)
   })
 })
