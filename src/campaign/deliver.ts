@@ -313,7 +313,6 @@ class Delivery implements DeliveryControl {
     if (this.#stopping) return
     if (error !== undefined) this.#error ??= error
     this.#stop(reason)
-    clearTimeout(this.#alarm)
     this.#grace = setTimeout(() => this.#cut(reason), this.#options.settings.grace)
     this.changed()
   }

@@ -1,6 +1,7 @@
 /** What a delivery makes of what servers answer: who is sent to again, who is not, and when. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LoginError, OutputError, TurnedAwayError, UnreachableError } from '../../src/errors.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 import {
   type Bench,
   benchOf,
@@ -29,6 +30,17 @@ afterEach(async () => {
 function minutesOf(transport: { readonly tries: readonly { readonly to: string; readonly at: number }[] }, to: string) {
   const moments = transport.tries.filter((one) => one.to === to).map(({ at }) => at)
   return moments.map((at) => Math.round(((at - (moments[0] ?? 0)) / MINUTE) * 10) / 10)
+}
+
+/** The ledger, with another way to record. */
+function recordingBy(ledger: Ledger, record: Ledger['record']): Ledger {
+  return new Proxy(ledger, {
+    get(target, name) {
+      if (name === 'record') return record
+      const value: unknown = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
 }
 
 describe('every row once', () => {
@@ -74,6 +86,18 @@ describe('every row once', () => {
     const end = await bench.deliver(transport)
     expect(end.counts.sent).toBe(30)
     expect(minutesOf(transport, 'p3@example.com').at(-1)).toBeGreaterThanOrEqual(1)
+  })
+
+  test('a row on whose connection the server hangs up with 421, however often, is untouched by it', async () => {
+    bench = await benchOf(60)
+    const hangUp = { lane: { kind: 'throttled', reply: { code: 421, text: 'closing' } } } as const
+    const transport = scriptedTransport({
+      takes: 20,
+      answer: ({ to, attempt }) => (to === 'p9@example.com' && attempt <= 9 ? hangUp : OK),
+    })
+    expect((await bench.deliver(transport)).counts.sent).toBe(60)
+    expect(transport.tries.filter(({ to }) => to === 'p9@example.com')).toHaveLength(10)
+    expect((await bench.results())[8]).toMatchObject({ status: 'sent', attempts: 1 })
   })
 
   test('one of several recipients refused is said, and the message counts as sent', async () => {
@@ -372,19 +396,37 @@ describe('stopping', () => {
   })
 })
 
+describe('the ledger comes first', () => {
+  test('no message is handed over before its attempt is on the disk', async () => {
+    bench = await benchOf(50)
+    const { ledger } = bench
+    const { promise: disk, resolve: diskTurns } = Promise.withResolvers<void>()
+    const slow = recordingBy(ledger, async (news) => {
+      await disk
+      return ledger.record(news)
+    })
+    const transport = scriptedTransport({ takes: 10 })
+    const delivery = bench.start(transport, { ledger: slow })
+    await pass(5000)
+    expect(transport.tries.length).toBeGreaterThan(0)
+    expect(transport.accepted.size).toBe(0)
+    diskTurns()
+    expect((await untilEnd(delivery)).counts.sent).toBe(50)
+  })
+})
+
 describe('a ledger that fails', () => {
   test('stops everything: what is not on the disk is not sent', async () => {
     bench = await benchOf(200)
     let records = 0
     const { ledger } = bench
-    const record = ledger.record.bind(ledger)
-    const failing = Object.assign(Object.create(ledger), {
-      record: (news: Parameters<typeof record>[0]) =>
-        ++records > 8 ? Promise.reject(new OutputError('the disk is full')) : record(news),
-    })
+    const failing = recordingBy(ledger, (news) =>
+      ++records > 8 ? Promise.reject(new OutputError('the disk is full')) : ledger.record(news),
+    )
     const transport = scriptedTransport({ takes: 10 })
     const end = await bench.deliver(transport, { ledger: failing })
-    expect(end.error).toMatchObject({ exitCode: 73 })
+    expect(end.error).toMatchObject({ exitCode: 73, message: 'the disk is full' })
+    expect(transport.accepted.size).toBeGreaterThan(0)
     // Every message that was answered had been recorded as begun before it was handed over.
     const counts = await ledger.counts(bench.runId)
     expect(transport.accepted.size).toBeLessThanOrEqual(counts.sent + 5)

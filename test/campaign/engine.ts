@@ -46,6 +46,8 @@ export type Answer = Outcome | { readonly lane: LaneEnd; readonly outcome?: Outc
 export interface Script {
   /** Milliseconds that a message takes. */
   readonly takes?: number
+  /** Ask for the next message before the one before is answered, as a lane that pipelines does. */
+  readonly ahead?: boolean
   /** Milliseconds that a connection takes. */
   readonly connects?: number
   /** Asked when a message is about to be handed over. Default: accepted. */
@@ -106,8 +108,9 @@ export function scriptedTransport(script: Script = {}): ScriptedTransport {
 
   async function work<J extends Job>(feed: Feed<J>, lane: number, cut: AbortSignal): Promise<LaneEnd> {
     const gone = { kind: 'lost', reason: 'stopped' } as const
+    let next = feed.next()
     for (let message = 1; ; message++) {
-      const job = await feed.next()
+      const job = await next
       if (job === undefined) return { kind: 'drained' }
       if (cut.aborted) {
         feed.end(job, { kind: 'unsent', reason: 'stopped' })
@@ -138,9 +141,11 @@ export function scriptedTransport(script: Script = {}): ScriptedTransport {
         feed.end(job, handsOver ? { kind: 'in_doubt', reason: 'stopped' } : { kind: 'unsent', reason: 'stopped' })
         return gone
       }
+      if (script.ahead && !('lane' in answer)) next = feed.next()
       if (outcome.kind === 'accepted') transport.accepted.set(to, (transport.accepted.get(to) ?? 0) + 1)
       feed.end(job, outcome)
       if ('lane' in answer) return answer.lane
+      if (!script.ahead) next = feed.next()
     }
   }
   return transport

@@ -257,13 +257,16 @@ describe('limits for each domain', () => {
     expect(transport.most.inFlight).toBeGreaterThan(2)
   })
 
-  test('a list of one domain ends too, though lanes wait for each other', async () => {
-    bench = await benchOf(50)
-    const transport = scriptedTransport({ takes: 50 })
-    const end = await bench.deliver(transport, { settings: { perDomain: { concurrency: 1 } } })
-    expect(end.counts.sent).toBe(50)
-    expect(transport.most.inFlight).toBe(1)
-  })
+  test.each([false, true])(
+    'a list of one domain ends too, though lanes wait for each other (pipelined: %s)',
+    async (ahead) => {
+      bench = await benchOf(50)
+      const transport = scriptedTransport({ takes: 50, ahead })
+      const end = await bench.deliver(transport, { settings: { perDomain: { concurrency: 1 } } })
+      expect(end.counts.sent).toBe(50)
+      expect(transport.most.inFlight).toBe(1)
+    },
+  )
 
   test('so many in a time to one domain, without connecting in vain meanwhile', async () => {
     bench = await benchOf(people)

@@ -1,0 +1,49 @@
+/** By which clock a quota of a SQLite ledger goes: one that nobody can set, as long as the machine is up. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { BootClock } from '../../src/ledger/quota.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+
+const quota = { name: 'ada@mail', count: 10, seconds: 60 }
+const NOON = new Date('2026-11-25T12:00:00Z').getTime()
+
+let dir: string
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'mailmerge-quota-'))
+})
+afterEach(() => rmSync(dir, { recursive: true, force: true }))
+
+/** Asks for ten, as a process of its own, with the wall clock and the time since boot in seconds from noon. */
+async function ask(wall: number, uptime: number, bootId = 'one'): Promise<number> {
+  const boot: BootClock = { bootId, uptime: () => uptime }
+  const ledger = await openSqliteLedger(join(dir, 'ledger.db'), { boot })
+  try {
+    return (await ledger.reserve([quota], 10, new Date(NOON + wall * 1000))).granted
+  } finally {
+    await ledger.close()
+  }
+}
+
+test.each([
+  ['an hour forth', 3600],
+  ['a day forth', 86_400],
+  ['an hour back', -3600],
+])('a wall clock set %s frees nothing, and costs nothing', async (_what, jump) => {
+  expect(await ask(0, 1000)).toBe(10)
+  expect(await ask(10 + jump, 1010)).toBe(0)
+  expect(await ask(63 + jump, 1063)).toBe(10)
+})
+
+test('the sleep of a machine is time that went by', async () => {
+  expect(await ask(0, 1000)).toBe(10)
+  expect(await ask(7200, 8200)).toBe(10)
+})
+
+test('after the machine was started anew the wall clock counts, and still never backwards', async () => {
+  expect(await ask(0, 1000)).toBe(10)
+  expect(await ask(20, 5, 'two')).toBe(0)
+  expect(await ask(-7200, 6, 'three')).toBe(0)
+  expect(await ask(90, 5, 'four')).toBe(10)
+})
