@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../newsletter/serve.ts'
 import type { HttpServer } from '../newsletter/serve-http.ts'
-import type { LinkAnswer, LinkRequest } from '../newsletter/unsubscribe-endpoint.ts'
+import type { UnsubscribeEndpoint } from '../newsletter/unsubscribe-endpoint.ts'
 import { runFields } from '../report/run-fields.ts'
 import { type Arguments, type Command, type Context, given } from './command.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from './settings-options.ts'
@@ -93,7 +93,7 @@ export const serve: Command = {
         port: portOf(given) ?? project.serve?.port ?? DEFAULT_PORT,
         token,
         proxies: project.serve?.proxies ?? 0,
-        link: await linkOf(project, book),
+        links: await linksOf(project, book),
         page: (path, query) => pageOf(book, path, query),
         healthy,
         did: (what) => write('info', what),
@@ -111,20 +111,16 @@ function portOf(args: Arguments): number | undefined {
   throw new UsageError(`--port ${port} is no port`, { hint: 'Give a number from 1 to 65535, or 0 for any free one.' })
 }
 
-async function linkOf(
-  settings: Settings,
-  ledger: Ledger,
-): Promise<((request: LinkRequest) => Promise<LinkAnswer>) | undefined> {
+async function linksOf(settings: Settings, ledger: Ledger): Promise<UnsubscribeEndpoint | undefined> {
   if (settings.unsubscribe === undefined) return undefined
   const { openUnsubscribeTokens } = await import('../campaign/unsubscribe.ts')
   const { UnsubscribeEndpoint } = await import('../newsletter/unsubscribe-endpoint.ts')
-  const endpoint = new UnsubscribeEndpoint({
+  return new UnsubscribeEndpoint({
     ledger,
     tokens: await openUnsubscribeTokens(settings),
     lists: settings.unsubscribe.lists ?? {},
     sender: settings.unsubscribe.sender,
   })
-  return (request) => endpoint.answer(request)
 }
 
 async function pageOf(ledger: Ledger, path: string, query: URLSearchParams): Promise<unknown> {

@@ -6,7 +6,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { OutputError } from '../errors.ts'
-import type { LinkAnswer, LinkRequest } from './unsubscribe-endpoint.ts'
+import type { LinkAnswer, UnsubscribeEndpoint } from './unsubscribe-endpoint.ts'
 
 export interface HttpOptions {
   readonly host: string
@@ -16,7 +16,7 @@ export interface HttpOptions {
   /** Proxies in front whose X-Forwarded-For is believed. */
   readonly proxies: number
   /** Answers a link; undefined where the project has none. */
-  readonly link?: ((request: LinkRequest) => Promise<LinkAnswer>) | undefined
+  readonly links?: Pick<UnsubscribeEndpoint, 'answerAtOnce' | 'answer'> | undefined
   /** JSON of a private page, by its path; undefined when there is none. */
   readonly page: (path: string, query: URLSearchParams) => Promise<unknown>
   /** False while the process cannot do its work. */
@@ -105,13 +105,13 @@ const JSON_HEADERS = {
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
+  // A proxy may have put a path of its own in front.
+  const link = options.links === undefined ? null : /\/u\/([^/?]{1,1000})(?:\?(.*))?$/.exec(request.url ?? '')
+  if (options.links !== undefined && link !== null) {
+    return answerLink(request, response, options.links, { token: link[1] ?? '', query: link[2] }, options)
+  }
   const url = URL.parse(request.url ?? '/', 'http://localhost')
   if (url === null) return say(response, 400, PLAIN, '')
-  // A proxy may have put a path of its own in front.
-  const token = /(?:^|\/)u\/([^/]{1,1000})$/.exec(url.pathname)?.[1]
-  if (token !== undefined && options.link !== undefined) {
-    return answerLink(request, response, options.link, { token, url }, options)
-  }
   request.resume()
   if (url.pathname === '/health') {
     const healthy = options.healthy()
@@ -132,24 +132,33 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
 async function answerLink(
   request: IncomingMessage,
   response: ServerResponse,
-  link: (request: LinkRequest) => Promise<LinkAnswer>,
-  { token, url }: { readonly token: string; readonly url: URL },
+  links: NonNullable<HttpOptions['links']>,
+  { token, query }: { readonly token: string; readonly query: string | undefined },
   options: HttpOptions,
 ): Promise<void> {
-  const body = await bodyOf(request)
-  if (body === undefined) return say(response, 413, { ...PLAIN, connection: 'close' }, '')
   const { headers, method = '' } = request
-  const answer = await link({
+  const asked = {
     method,
     token,
-    lang: url.searchParams.get('lang') ?? undefined,
+    lang: query === undefined ? undefined : (new URLSearchParams(query).get('lang') ?? undefined),
     acceptLanguage: headers['accept-language'],
     contentType: headers['content-type'],
-    body,
     client: clientOf(request, options.proxies),
-  })
+  }
+  const atOnce = links.answerAtOnce(asked)
+  if (atOnce !== undefined) {
+    request.resume()
+    return sayAnswer(response, atOnce)
+  }
+  const body = await bodyOf(request)
+  if (body === undefined) return say(response, 413, { ...PLAIN, connection: 'close' }, '')
+  const answer = await links.answer({ ...asked, body })
   if (answer.did !== undefined) options.did(answer.did)
-  say(response, answer.status, answer.headers, answer.body)
+  sayAnswer(response, answer)
+}
+
+function sayAnswer(response: ServerResponse, { status, headers, body }: LinkAnswer): void {
+  say(response, status, headers, body)
 }
 
 function say(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, body: string): void {

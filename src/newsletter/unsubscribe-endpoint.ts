@@ -62,15 +62,25 @@ export class UnsubscribeEndpoint {
     this.#returns = new TokenBuckets(RETURNS, now)
   }
 
+  /**
+   * Answers what needs no body: wrong methods, wrong links, and the page. Undefined when the body has the say; `answer`
+   * goes on then. At once, so that a flood of wrong links costs as little as may be.
+   */
+  answerAtOnce(request: Omit<LinkRequest, 'body'>): LinkAnswer | undefined {
+    if (request.method !== 'GET' && request.method !== 'POST') return NOT_ALLOWED
+    const leaving = this.#options.tokens.open(request.token)
+    if (leaving === undefined) return this.#unknown(request)
+    if (request.method === 'POST') return undefined
+    return { status: 200, headers: PAGE_HEADERS, body: this.#page(request, 'ask', leaving.address, leaving.group) }
+  }
+
   async answer(request: LinkRequest): Promise<LinkAnswer> {
-    if (request.method !== 'GET' && request.method !== 'POST') {
-      return { status: 405, headers: { allow: 'GET, POST', ...TEXT_HEADERS }, body: '' }
-    }
+    const atOnce = this.answerAtOnce(request)
+    if (atOnce !== undefined) return atOnce
     const leaving = this.#options.tokens.open(request.token)
     if (leaving === undefined) return this.#unknown(request)
     const { address, group } = leaving
     const page = (state: PageState, all = false): string => this.#page(request, state, address, all ? '' : group)
-    if (request.method === 'GET') return { status: 200, headers: PAGE_HEADERS, body: page('ask') }
     const form = await formOf(request)
     const act = actOf(form)
     if (act === undefined) {
@@ -93,14 +103,12 @@ export class UnsubscribeEndpoint {
     }
   }
 
-  #unknown(request: LinkRequest): LinkAnswer {
-    if (!this.#wrong.take(request.client)) {
-      return { status: 429, headers: { ...TEXT_HEADERS, 'retry-after': '60' }, body: '' }
-    }
+  #unknown(request: Omit<LinkRequest, 'body'>): LinkAnswer {
+    if (!this.#wrong.take(request.client)) return TOO_MANY
     return { status: 404, headers: PAGE_HEADERS, body: this.#page(request, 'unknown') }
   }
 
-  #page(request: LinkRequest, state: PageState, address?: string, group = ''): string {
+  #page(request: Pick<LinkRequest, 'lang' | 'acceptLanguage'>, state: PageState, address?: string, group = ''): string {
     const { lists, sender } = this.#options
     return unsubscribePage({
       state,
@@ -166,6 +174,9 @@ const TEXT_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
 }
+
+const NOT_ALLOWED: LinkAnswer = { status: 405, headers: { allow: 'GET, POST', ...TEXT_HEADERS }, body: '' }
+const TOO_MANY: LinkAnswer = { status: 429, headers: { ...TEXT_HEADERS, 'retry-after': '60' }, body: '' }
 
 /** The form in which the ledger looks an address up. */
 function entryOf(address: string): string {

@@ -16,9 +16,12 @@ async function start(proxies = 0): Promise<void> {
     port: 0,
     token: 'secret',
     proxies,
-    link: (request) => {
-      asked.push(request)
-      return Promise.resolve({ status: 200, headers: {}, body: 'done' })
+    links: {
+      answerAtOnce: () => undefined,
+      answer: (request) => {
+        asked.push(request)
+        return Promise.resolve({ status: 200, headers: {}, body: 'done' })
+      },
     },
     page: () => Promise.resolve(undefined),
     healthy: () => true,
