@@ -21,7 +21,16 @@ export type HandOver<J extends Job = Job> = (message: Message, job: J, signal: A
 /** A lane that hands over one message after the other. A job cut off while it is handed over is in doubt. */
 export function oneByOne(handOver: HandOver): Lane {
   const cut = new AbortController()
-  const aborted = new Promise<void>((resolve) => cut.signal.addEventListener('abort', () => resolve(), { once: true }))
+  /** Ends the waiting for the message under way: one that would outlive it would pile up over a million of them. */
+  let giveUp = (): void => {}
+
+  /** What became of it; undefined when nobody waits any longer. */
+  function handed(job: Job): Promise<Handed | undefined> {
+    return new Promise((resolve, reject) => {
+      giveUp = () => resolve(undefined)
+      handOver(job.message, job, cut.signal).then(resolve, reject)
+    })
+  }
 
   async function run<J extends Job>(feed: Feed<J>): Promise<LaneEnd> {
     for (;;) {
@@ -43,17 +52,23 @@ export function oneByOne(handOver: HandOver): Lane {
         return unsent('the attempt could not be recorded')
       }
       if (cut.signal.aborted) return unsent('the run was stopped')
-      const handed = await Promise.race([handOver(job.message, job, cut.signal), aborted])
-      if (handed === undefined) {
+      const end = await handed(job)
+      if (end === undefined) {
         feed.end(job, { kind: 'in_doubt', reason: 'handed over, and stopped before the answer' })
         return { kind: 'lost', reason: 'the run was stopped' }
       }
-      feed.end(job, handed.outcome)
-      if (handed.lost !== undefined) return { kind: 'lost', reason: handed.lost }
+      feed.end(job, end.outcome)
+      if (end.lost !== undefined) return { kind: 'lost', reason: end.lost }
     }
   }
 
-  return { run, abort: () => cut.abort() }
+  return {
+    run,
+    abort() {
+      cut.abort()
+      giveUp()
+    },
+  }
 }
 
 /** The composer makes no such message; this is the last fence, as it is for SMTP. */
