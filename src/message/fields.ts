@@ -2,8 +2,8 @@
  * The header fields that a template or a campaign adds: lists (RFC 2369, 2919, 8058), threads, what people call custom
  * headers. Owns which names are allowed and what their values may be; the composer's own fields are not its business.
  */
-import type { Rendered } from '../template/template.ts'
-import { parseAddressList } from './address.ts'
+import { HOLE_CLOSE, HOLE_OPEN, type Rendered } from '../template/template.ts'
+import { parseAddressList, unmarked } from './address.ts'
 import { addressField, headerFault, headerText, phraseField, structured, unstructured } from './header.ts'
 import type { Identity } from './message.ts'
 
@@ -12,6 +12,8 @@ const OWNED =
   /^(?:date|message-id|mime-version|from|sender|to|cc|bcc|reply-to|subject|return-path|received|dkim-signature|content-(?:type|transfer-encoding|disposition|id)|resent-.*)$/
 /** Fields of addresses in angle brackets (RFC 2369). */
 const LINKS = /^list-(?:help|unsubscribe|subscribe|post|owner|archive)$/
+const VALUE = new RegExp(`${HOLE_OPEN}([^${HOLE_CLOSE}]*)${HOLE_CLOSE}`, 'gu')
+const ALONE = new RegExp(`^${HOLE_OPEN}[^${HOLE_CLOSE}]*${HOLE_CLOSE}$`, 'u')
 const ADDRESSES = /^(?:disposition-notification-to|return-receipt-to)$/
 /** Fields whose value has a grammar that knows no encoded words; where they are ASCII they go as they are. */
 const WORDS = /^(?:list-.*|auto-submitted|precedence|feedback-id|importance|x-priority)$/
@@ -27,12 +29,13 @@ export function furtherFields({ headers }: Rendered, identity: Identity): string
   for (const [name, value] of headers) {
     const lower = name.toLowerCase()
     checkName(name, lower)
-    const text = headerText(name, value).trim()
+    const marked = headerText(name, value)
+    const text = unmarked(marked).trim()
     if (text === '') continue
     if (seen.has(lower))
       throw headerFault(name, 'bad-header', `the header ${name} is set twice`, { hint: 'Leave one of the two out.' })
     seen.add(lower)
-    out += fieldOf(name, lower, text)
+    out += fieldOf(name, lower, text, marked.trim())
   }
   // A template that says itself how to unsubscribe has the say.
   if (seen.has('list-unsubscribe') || seen.has('list-unsubscribe-post')) return out
@@ -50,12 +53,13 @@ function checkName(name: string, lower: string): void {
     })
 }
 
-function fieldOf(name: string, lower: string, text: string): string {
-  if (LINKS.test(lower)) return structured(name, links(name, text))
+/** `marked` is the same text with the row's values marked, where the template marks them. */
+function fieldOf(name: string, lower: string, text: string, marked: string): string {
+  if (LINKS.test(lower)) return structured(name, links(name, marked))
   if (lower === 'list-id') return listId(name, text)
   if (lower === 'references' || lower === 'in-reply-to') return structured(name, messageIds(name, text))
   if (ADDRESSES.test(lower)) {
-    const { mailboxes, faults } = parseAddressList(text)
+    const { mailboxes, faults } = parseAddressList(marked)
     if (faults[0] !== undefined)
       throw headerFault(name, 'bad-address', `${name}: ${faults[0]}`, { value: text, hint: 'Mend the address.' })
     return addressField(name, mailboxes)
@@ -64,15 +68,22 @@ function fieldOf(name: string, lower: string, text: string): string {
 }
 
 /** `<https://example.org/leave>, <mailto:leave@example.org>`; a bare address gets its brackets, other letters their `%`. */
-function links(name: string, text: string): string {
+function links(name: string, marked: string): string {
+  // A value that is all there is may be a whole list; one within the template's own text is part of one link.
+  const text = ALONE.test(marked) ? unmarked(marked) : marked.replace(VALUE, (_, value: string) => inLink(value))
   const bracketed = /^(?:https?|mailto|ftp|tel):[^\s<>,]+$/i.test(text) ? `<${text}>` : text
   const ascii = bracketed.toWellFormed().replace(/[^ -~]/gu, encodeURIComponent)
   if (!/^(?:\([^()]*\)|NO|\s|,|<[a-z][a-z0-9+.-]*:[^\s<>]+>)+$/i.test(ascii))
     throw headerFault(name, 'bad-header', `${name} is no list of addresses in angle brackets`, {
-      value: text,
+      value: unmarked(marked),
       hint: 'Write <https://example.org/leave>, <mailto:leave@example.org>.',
     })
   return plain(ascii)
+}
+
+/** A text that cannot end the link that it is part of. */
+function inLink(text: string): string {
+  return text.toWellFormed().replace(/[^!-~]|[<>,]/gu, encodeURIComponent)
 }
 
 /** Some readers decode what looks like an encoded word wherever it stands. */
@@ -108,12 +119,7 @@ function unsubscribeFields({ unsubscribeUrl, unsubscribeMailto }: Identity): str
   if (unsubscribeUrl === undefined && unsubscribeMailto === undefined) return ''
   const ways = [unsubscribeUrl, unsubscribeMailto === undefined ? undefined : `mailto:${unsubscribeMailto}`]
     .filter((way) => way !== undefined)
-    .map(
-      (way) =>
-        `<${headerText('List-Unsubscribe', way)
-          .toWellFormed()
-          .replace(/[^!-~]|[<>,]/gu, encodeURIComponent)}>`,
-    )
+    .map((way) => `<${inLink(headerText('List-Unsubscribe', way))}>`)
   const post = unsubscribeUrl?.startsWith('https:') ? 'List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n' : ''
   return structured('List-Unsubscribe', plain(ways.join(', '))) + post
 }

@@ -69,6 +69,10 @@ const HEADER_FIELDS = [
   ['references', 'References'],
 ] as const
 
+/** Headers that are lists of addresses or links: a value of a row must not add one. */
+const LISTS =
+  /^(?:list-(?:help|unsubscribe|subscribe|post|owner|archive)|disposition-notification-to|return-receipt-to)$/i
+
 export function createRenderer(options: RendererOptions): Template['render'] {
   const { fields, engines, look, inline } = options
   const field: Field = (path, text, marked) =>
@@ -88,7 +92,9 @@ export function createRenderer(options: RendererOptions): Template['render'] {
   const html = options.html === undefined ? undefined : engines.html.compile(preheaded(options.html, options))
   const headers = [
     ...HEADER_FIELDS.map(([key, name]) => [name, field([key], fields[key])] as const),
-    ...Object.entries(fields.headers ?? {}).map(([name, value]) => [name, field(['headers', name], value)] as const),
+    ...Object.entries(fields.headers ?? {}).map(
+      ([name, value]) => [name, field(['headers', name], value, LISTS.test(name) ? 'marked' : undefined)] as const,
+    ),
   ].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
   const attachments = (fields.attachments ?? []).map((one, index) => attachmentRenderer(one, index, options, field))
   const calendar = calendarRenderer(fields.calendar, field)

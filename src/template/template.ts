@@ -61,7 +61,7 @@ export interface RenderedCalendar {
 
 /**
  * Marks around every value that a row put into an address field (`from`, `to`, `cc`, `bcc`, `replyTo`, `envelopeFrom`,
- * calendar organizer and attendee), the path of an attachment or the source of a PDF, so that the template's own `<`,
+ * calendar organizer and attendee, headers that list addresses or links), the path of an attachment or the source of a PDF, so that the template's own `<`,
  * `,`, `@` and `*` can be told from the row's: a name that holds `<eve@example.net>,` stays a name. The marks never occur
  * in the value itself.
  */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
 import type { Rendered } from '../../src/template/template.ts'
-import { compose, faultsOf, fieldOf, fieldsOf, octetsOf } from './judges.ts'
+import { compose, faultsOf, fieldOf, fieldsOf, hole, octetsOf } from './judges.ts'
 
 async function fieldWith(name: string, value: string): Promise<string | undefined> {
   const message = await compose({ headers: [[name, value]] })
@@ -89,6 +89,27 @@ describe('fields with a grammar of their own', () => {
     ['Disposition-Notification-To', 'me', /Disposition-Notification-To: 'me' is no address/],
   ])('%s: %s is refused by its name', async (name, value, why) => {
     expect(await refusal([[name, value]])).toMatch(why)
+  })
+})
+
+describe('a value of a row in a list of links', () => {
+  test('is part of the link that the template puts it into, whatever it holds', async () => {
+    const evil = `1>, <mailto:eve@example.net`
+    expect(await fieldWith('List-Unsubscribe', `<https://example.org/u?${hole(evil)}>`)).toBe(
+      '<https://example.org/u?1%3E%2C%20%3Cmailto:eve@example.net>',
+    )
+  })
+
+  test('is the list where it stands alone', async () => {
+    const list = '<https://example.org/u>, <mailto:leave@example.org>'
+    expect(await fieldWith('List-Unsubscribe', hole(list))).toBe(list)
+    expect(await fieldWith('List-Unsubscribe', hole(''))).toBeUndefined()
+  })
+
+  test('adds no reader of receipts', async () => {
+    expect(await refusal([['Disposition-Notification-To', hole('a@example.org, eve@example.net')]])).toMatch(
+      /more than one address/,
+    )
   })
 })
 
