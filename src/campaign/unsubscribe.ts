@@ -3,10 +3,11 @@
  * the secret is kept; answers nobody and suppresses nobody.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { ConfigError, OutputError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { newUnsubscribeSecret, UnsubscribeTokens, unsubscribeLink } from './unsubscribe-token.ts'
 
 /** The ways out that go into a message. */
@@ -111,7 +112,7 @@ function missing(path: string): never {
 
 /** Whole or not at all, and only once: of two processes that make it at once, both use the first. */
 function create(path: string, secret: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(path), { mode: 0o700 })
   const draft = `${path}.${randomBytes(6).toString('hex')}.new`
   try {
     const file = openSync(draft, 'wx', 0o600)

@@ -1,8 +1,9 @@
 /** `mailmerge init`: a project that runs at once in the sandbox. Never overwrites a file. */
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { OutputError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import type { Command } from './command.ts'
 import { printable } from './printable.ts'
 
@@ -56,7 +57,7 @@ function quoted(path: string): string {
 
 async function writeNew(path: string, text: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     await writeFile(path, text, { flag: 'wx' })
   } catch (cause) {
     throw new OutputError(`${path} cannot be written: ${cause instanceof Error ? cause.message : 'unknown'}`, {

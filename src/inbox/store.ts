@@ -1,8 +1,9 @@
 /** Where the sandbox keeps what it took: one `.eml` file a message and one index of all. Owns names and bounds. */
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OutputError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { subjectOf } from '../message/encoded-words.ts'
 
 export interface InboxMessage {
@@ -25,7 +26,7 @@ const WRITING = 16
 export async function openInboxStore(dir: string): Promise<InboxStore> {
   let index: WriteStream
   try {
-    await mkdir(dir, { recursive: true })
+    makeFolder(dir)
     index = createWriteStream(join(dir, 'index.ndjson'), { flags: 'a' })
   } catch (cause) {
     throw new OutputError(`the folder ${dir} cannot be written`, {

@@ -9,7 +9,6 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   renameSync,
   rmSync,
@@ -19,6 +18,7 @@ import {
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError, InputError, MailmergeError, OutputError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { migrate, schemaVersion } from './sqlite-migrate.ts'
 import { APPLICATION_ID, type Migration } from './sqlite-schema.ts'
 import { numberOf } from './sqlite-values.ts'
@@ -70,7 +70,7 @@ export function openLedgerFile(path: string, options: FileOptions): DatabaseSync
     if (!existsSync(path)) {
       if (!options.create || options.readOnly) throw noLedger(path)
       refuseLeftLog(path)
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      makeFolder(dirname(path), { mode: 0o700 })
       refuseRemote(path, options)
       createFile(path, options.migrations)
     }

@@ -3,11 +3,12 @@
  * all, and that tokens go back only to the client and endpoint that they came from.
  */
 import { hash, randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+import { chmod, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { Secret } from '../config/settings.ts'
 import { ConfigError, LoginError, OutputError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import type { OAuthProvider } from './provider.ts'
 
 /** What a sign-in gave. */
@@ -101,7 +102,7 @@ export async function writeTokens(path: string, tokens: Tokens): Promise<void> {
     2,
   )
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path), { mode: 0o700 })
     const target = await realpath(path).catch(() => path)
     const draft = join(dirname(target), `.mailmerge-${randomBytes(6).toString('hex')}.part`)
     try {
@@ -130,7 +131,11 @@ export async function writeTokens(path: string, tokens: Tokens): Promise<void> {
 /** Makes the folder that is ours alone be so. */
 export async function closeTokenFolder({ tokenFile, tokenFolder }: OAuthProvider): Promise<void> {
   if (tokenFile !== undefined) return
-  await mkdir(tokenFolder, { recursive: true, mode: 0o700 }).catch(() => undefined)
+  try {
+    makeFolder(tokenFolder, { mode: 0o700 })
+  } catch {
+    // Told by what is written there.
+  }
   await chmod(tokenFolder, 0o700).catch(() => undefined)
 }
 

@@ -1,9 +1,9 @@
 /** The results of a run as a file. Owns the choice of format; how a file appears is `output-file.ts`'s. */
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { OutputError, UsageError } from '../errors.ts'
 import type { FeedbackKind } from '../ledger/feedback.ts'
 import type { Ledger, ResultRow, StatusCounts } from '../ledger/ledger.ts'
+import { makeFolder } from '../make-folder.ts'
 import { csvHeader, csvLines, type ExtraColumn } from './csv.ts'
 import { htmlFoot, htmlHead, htmlRows } from './html.ts'
 import { jsonLine } from './json.ts'
@@ -91,7 +91,7 @@ export async function writeReport(
   format: ReportFormat = formatOf(path),
 ): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
   } catch {
     // Whatever is wrong with the folder is told by the writing itself.
   }

@@ -3,10 +3,11 @@
  * names and the index; connects to nothing.
  */
 import { createWriteStream, existsSync, type WriteStream } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { csvCells } from '../csv-cells.ts'
 import { OutputError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import { subjectOf } from '../message/encoded-words.ts'
 import { safeFileName } from '../message/file-name.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
@@ -113,7 +114,7 @@ class Index {
 async function openIndex(dir: string): Promise<Index> {
   try {
     await clear(dir)
-    await mkdir(dir, { recursive: true })
+    makeFolder(dir)
     return new Index(createWriteStream(join(dir, INDEX)))
   } catch (cause) {
     throw cause instanceof OutputError ? cause : unwritable(dir, cause)

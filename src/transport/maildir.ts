@@ -2,10 +2,11 @@
  * A Maildir as a transport (cr.yp.to/proto/maildir.html): each message is written whole under `tmp`, made durable, and then
  * appears under `new`. Owns names and durability; any number of programs may deliver to it at the same time.
  */
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { OutputError } from '../errors.ts'
+import { makeFolder } from '../make-folder.ts'
 import type { Message } from '../message/message.ts'
 import { deliveryLines, unixLines } from './mailbox-form.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
@@ -71,7 +72,7 @@ async function prepare(dir: string): Promise<void> {
     if (found.length > 0 && !found.some((name) => FOLDERS.some((folder) => folder === name))) {
       throw new OutputError(`the folder ${dir} holds files and is no Maildir`, { hint: 'Name a new or empty folder.' })
     }
-    for (const folder of FOLDERS) await mkdir(join(dir, folder), { recursive: true, mode: 0o700 })
+    for (const folder of FOLDERS) makeFolder(join(dir, folder), { mode: 0o700 })
   } catch (cause) {
     throw cause instanceof OutputError ? cause : unwritable(dir, cause)
   }
