@@ -72,7 +72,7 @@ export class Progress {
       : this.#due(0, tenth > this.#lastTenth ? TENTH_MS : this.#plainGap())
     if (!due) return
     this.#lastTenth = tenth
-    this.#pause = undefined
+    if (event.lanes > 0) this.#pause = undefined
     this.#show(...this.#parts(event, done))
   }
 
@@ -114,6 +114,8 @@ export class Progress {
     ]
     return [
       `${this.#bar(done)}${count(done)} of ${count(this.#toSend)}`,
+      // While no lane is at work, why is what matters.
+      ...(this.#pause === undefined ? [] : [this.#pause]),
       ...problems.filter(([number]) => number > 0).map(([number, word]) => `${count(number)} ${word}`),
       ...(perSecond > 0 ? [rate(perSecond)] : []),
       ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft)} left`]),

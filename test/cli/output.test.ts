@@ -112,6 +112,28 @@ describe('progress', () => {
     return io.stderr.text
   }
 
+  test('while no lane is at work it says what is waited for, and what is left of the quota', () => {
+    const io = fakeIo({ terminal: true, columns: 160 })
+    let now = 0
+    const progress = new Progress(new Output(io), () => now)
+    const quota = { count: 500, seconds: 86_400, left: 12 }
+    const state = { event: 'progress', run: 'r', rate: 0, retrying: 3, quota } as const
+    const counts = { ...COUNTS, deferred: 90, sent: 10 }
+    progress.planned({ event: 'planned', run: 'r', campaign: 'c', rows: 100, toSend: 100, counts: COUNTS }, 'checked')
+    const shown = (lanes: number): string => {
+      now += 250
+      io.stderr.text = ''
+      progress.update({ ...state, counts, lanes })
+      return io.stderr.text
+    }
+    progress.paused('the server is away')
+    expect(shown(0)).toMatch(
+      /of 1?\d\d {2}waiting: the server is away {2}3 to try again {2}12 left of 500\/day {2}0 lanes/,
+    )
+    expect(shown(2)).not.toContain('waiting')
+    expect(shown(0)).not.toContain('waiting')
+  })
+
   test('on a terminal is one line, redrawn, and gone at the end', () => {
     const text = run(true, 100)
     expect(screen(text)).toEqual(['1,000 rows checked, 1,000 to send', 'row 7 failed', ''])
