@@ -8,7 +8,7 @@ import type { Settings } from '../config/settings.ts'
 import { DataError, type Problem, UsageError } from '../errors.ts'
 import type { DueRow } from '../ledger/ledger.ts'
 import { gmailKey, normalizeAddress, parseAddressList, parseRecipient } from '../message/address.ts'
-import { type AttachmentStore, createAttachmentStore, type FileFacts } from '../message/attachment.ts'
+import { createAttachmentStore, type FileFacts } from '../message/attachment.ts'
 import { createComposer } from '../message/compose.ts'
 import type { Identity, Message } from '../message/message.ts'
 import { returnPathOf } from '../return-path.ts'
@@ -60,8 +60,6 @@ const NO_SUBJECT = problem('no-subject', 'there is no subject', undefined, {
   hint: 'Set subject: in the template, or fill the cells that it is made of.',
 })
 
-const NO_ATTACHMENTS: AttachmentStore['load'] = () => []
-
 export function createPreparer(options: PreparerOptions): Preparer {
   const { settings, template, split, campaign, emailColumn, testTo } = options
   const attachments = createAttachmentStore({
@@ -70,10 +68,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
     never: privateFiles(settings),
   })
   const boundarySeed = hash('sha256', `boundary\n${campaign.token}`, 'hex')
-  const common = { boundarySeed, root: settings.root }
-  const composer = createComposer({ ...common, attachments, dkim: settings.dkim })
-  // Checks everything but the content of files, which planning must not read for a million rows.
-  const checker = createComposer({ ...common, attachments: { ...attachments, load: NO_ATTACHMENTS }, dkim: [] })
+  const composer = createComposer({ boundarySeed, root: settings.root, attachments, dkim: settings.dkim })
   const personOf = settings.foldGmail ? gmailKey : normalizeAddress
   const test = testTo === undefined ? undefined : testAddress(testTo)
 
@@ -177,7 +172,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const address = addressOf(row.data, rendered)
       const key = keyOf(row.data, address)
       const identity = identityOf(rendered, key, 1, address, now)
-      checker.compose(returned(rendered, identity), identity)
+      composer.check(returned(rendered, identity), identity)
       const finish = (files: readonly FileFacts[]): Prepared => ({
         key,
         address,
@@ -203,7 +198,6 @@ export function createPreparer(options: PreparerOptions): Preparer {
     },
     async close() {
       await composer.close()
-      await checker.close()
     },
   }
 }

@@ -33,6 +33,13 @@ interface Composed {
   readonly body: readonly Uint8Array[]
 }
 
+/** What a message says before its content. */
+interface Head {
+  readonly fields: string
+  readonly envelope: Message['envelope']
+  readonly calendar: CalendarPart | undefined
+}
+
 /**
  * A composer for one campaign.
  * @throws ConfigError when a DKIM key is none.
@@ -46,7 +53,8 @@ export function createComposer(options: ComposerOptions): Composer {
   const shared = new WeakMap<LoadedPart, Entity>()
   const lists = new AddressFields()
 
-  function assemble(rendered: Rendered, identity: Identity, parts: readonly LoadedPart[]): Message | Promise<Message> {
+  /** Everything of a message that a row can get wrong: its addresses, fields and invitation. */
+  function headOf(rendered: Rendered, identity: Identity): Head {
     const { from, to, cc, bcc, replyTo, sender, recipient } = addressesOf(rendered, identity, lists)
     const [author] = from
     if (!MESSAGE_ID.test(identity.messageId))
@@ -63,7 +71,6 @@ export function createComposer(options: ComposerOptions): Composer {
             attendee: to?.[0] ?? recipient,
             uidSeed: identity.messageId.slice(1, -1),
           })
-    const content = bodyOf(rendered, calendar, parts)
     const fields =
       lists.field('From', rendered.from, from) +
       (from.length > 1 ? lists.field('Sender', rendered.from, [author]) : '') +
@@ -75,6 +82,12 @@ export function createComposer(options: ComposerOptions): Composer {
       structured('Message-ID', identity.messageId) +
       furtherFields(rendered, identity)
     const envelope = { from: sender?.wire ?? '', to: recipientsOf(recipient, to, cc, bcc) }
+    return { fields, envelope, calendar }
+  }
+
+  function assemble(rendered: Rendered, identity: Identity, parts: readonly LoadedPart[]): Message | Promise<Message> {
+    const { fields, envelope, calendar } = headOf(rendered, identity)
+    const content = bodyOf(rendered, calendar, parts)
     const composed = compile(fields, content, { id: identity.messageId, envelope })
     return signer === undefined ? composed.message : signed(signer, composed)
   }
@@ -119,6 +132,9 @@ export function createComposer(options: ComposerOptions): Composer {
       return parts instanceof Promise
         ? parts.then((loaded) => assemble(rendered, identity, loaded))
         : assemble(rendered, identity, parts)
+    },
+    check(rendered, identity) {
+      headOf(rendered, identity)
     },
     close() {
       return Promise.resolve()

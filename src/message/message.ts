@@ -49,6 +49,11 @@ export interface Composer {
    *   attachment. It names the field.
    */
   compose(rendered: Rendered, identity: Identity): Message | Promise<Message>
+  /**
+   * Throws what `compose` would throw for what a row says. Reads no file and encodes no text, which cannot fail and is most
+   * of the work.
+   */
+  check(rendered: Rendered, identity: Identity): void
   /** Ends signing threads and forgets cached files. */
   close(): Promise<void>
 }
