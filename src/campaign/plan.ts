@@ -68,6 +68,48 @@ class ProblemList {
   }
 }
 
+/** Rows, and octets of them, that one transaction records. */
+const RECORDED_ROWS = 4000
+const RECORDED_OCTETS = 4_000_000
+
+/** Records rows many at a time, while the next ones are checked: never more than two transactions' worth in memory. */
+class Recorder {
+  readonly #ledger: Ledger
+  readonly #runId: string
+  #rows: PlannedRow[] = []
+  #octets = 0
+  #recording: Promise<void> = Promise.resolve()
+
+  constructor(ledger: Ledger, runId: string) {
+    this.#ledger = ledger
+    this.#runId = runId
+  }
+
+  add(row: PlannedRow): void {
+    this.#rows.push(row)
+    this.#octets += row.data.length
+  }
+
+  /** Records when enough came together. */
+  async turn(): Promise<void> {
+    if (this.#rows.length >= RECORDED_ROWS || this.#octets >= RECORDED_OCTETS) await this.#record()
+  }
+
+  async end(): Promise<void> {
+    if (this.#rows.length > 0) await this.#record()
+    await this.#recording
+  }
+
+  async #record(): Promise<void> {
+    await this.#recording
+    this.#recording = this.#ledger.plan(this.#runId, this.#rows)
+    // It is waited for at the next turn; until then nobody hears it fail.
+    this.#recording.catch(() => {})
+    this.#rows = []
+    this.#octets = 0
+  }
+}
+
 /**
  * Plans a run. The ledger holds the run as `planning` before, and as `ready` after; when this throws the run is gone.
  * @throws DataError with every problem by row and column, when a row is bad and `skipBad` is not set.
@@ -88,23 +130,24 @@ async function readAndSettle(options: PlanOptions): Promise<Planned> {
   let first: Rendered | undefined
   let firstAddress = ''
   let rows = 0
+  const recorder = new Recorder(ledger, runId)
   for await (const batch of source.rows()) {
     options.signal?.throwIfAborted()
-    const planned: PlannedRow[] = []
     const followed = await options.follow?.look(batch.map((row) => options.preparer.identify(row).key))
     for (const row of batch) {
       const outcome = planRow(row, options, bad, followed)
       const settled = outcome instanceof Promise ? await outcome : outcome
-      planned.push(settled.planned)
+      recorder.add(settled.planned)
       if (settled.rendered !== undefined && first === undefined) {
         first = settled.rendered
         firstAddress = settled.planned.address
       }
     }
     rows += batch.length
-    await ledger.plan(runId, planned)
+    await recorder.turn()
     options.onRows?.(rows)
   }
+  await recorder.end()
   if (rows === 0) {
     throw new DataError(`${source.name} has no rows`, {
       hint: 'A list needs a line of column names and at least one row below it.',

@@ -3,7 +3,7 @@
  * decides whether a row is good.
  */
 import { DefectError } from '../errors.ts'
-import type { Duplicate, PlanCounts, PlannedRow } from './ledger.ts'
+import type { Duplicate, PlanCounts, PlannedRow, StatusCounts } from './ledger.ts'
 import { headOf, planId, type RunHead } from './run-store.ts'
 import * as sql from './sqlite-queries.ts'
 import type { SqliteStore } from './sqlite-store.ts'
@@ -56,9 +56,9 @@ export class PlanStore {
     const counts = await store.write(() => {
       const head = this.#planning(runId)
       this.#settleDuplicates(head, duplicates)
-      this.#joinRecipients(head)
+      const joined = this.#joinRecipients(head)
       store.run(sql.supersedeRuns, head.campaign, head.number, this.#now().getTime())
-      const counts = rowCounts(store, head)
+      const counts = this.#isFirst(head) ? joined : rowCounts(store, head)
       const rows = counts.sent + counts.failed + counts.skipped + counts.deferred + counts.in_doubt
       store.run(
         sql.readyRun,
@@ -85,12 +85,20 @@ export class PlanStore {
     store.run(sql.clearTwins)
   }
 
-  #joinRecipients({ first, last, campaign }: RunHead): void {
+  /** Gives the counts that the run begins with in a campaign that has no memory yet. */
+  #joinRecipients({ first, last, campaign }: RunHead): StatusCounts {
     const store = this.#store
-    const selected = numberOf(store.get(sql.planSize, first, last)?.['selected'])
+    const size = store.get(sql.planSize, first, last)
+    const selected = numberOf(size?.['selected'])
     const fresh = store.run(sql.insertIdentities, first, last, campaign)
     store.run(sql.insertRecipients, first, last, campaign, fresh === selected ? 1 : 0)
     if (fresh < selected) store.run(sql.moveRecipients, first, last, campaign)
+    return { sent: 0, failed: 0, skipped: numberOf(size?.['rows']) - selected, deferred: selected, in_doubt: 0 }
+  }
+
+  /** True when nobody was ever written to in the campaign: what a row is, is what was planned. */
+  #isFirst({ number, campaign }: RunHead): boolean {
+    return this.#store.get(sql.anyOtherRun, campaign, number) === undefined
   }
 
   #planning(runId: string): RunHead {

@@ -142,6 +142,9 @@ export const planSize = `
 SELECT count(*) AS rows, count(*) FILTER (WHERE skip IS NULL AND occurrence > 0) AS selected
 FROM run_row WHERE id BETWEEN ?1 AND ?2`
 
+/** ?1 campaign, ?2 the run that does not count. */
+export const anyOtherRun = `SELECT 1 FROM run WHERE campaign = ?1 AND number <> ?2 AND state <> 'planning' LIMIT 1`
+
 /** ?1 campaign, ?2 the run that takes their place, ?3 time. */
 export const supersedeRuns = `
 UPDATE run SET counted = 0, state = CASE state WHEN 'ready' THEN 'cancelled' ELSE state END,
@@ -166,6 +169,8 @@ WHERE n.id BETWEEN ?1 AND ?2`
 
 export const countRows = `
 SELECT coalesce(r.status, 'skipped') AS status, count(*) AS rows ${rowStates} GROUP BY 1`
+
+export const anyVariant = `SELECT 1 FROM recipient WHERE variant IS NOT NULL LIMIT 1`
 
 export const countVariants = `
 SELECT r.variant, r.status, count(*) AS rows ${rowStates} AND r.variant IS NOT NULL GROUP BY 1, 2 ORDER BY 1`

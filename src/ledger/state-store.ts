@@ -45,6 +45,7 @@ export class StateStore {
     return this.#store.read(() => {
       const { first, last, campaign } = headOf(this.#store, runId)
       const variants = new Map<string, StatusCounts>()
+      if (this.#store.get(sql.anyVariant) === undefined) return variants
       for (const { variant, status, rows } of this.#store.all(sql.countVariants, first, last, campaign)) {
         const name = textOf(variant)
         variants.set(name, { ...(variants.get(name) ?? NONE), [textOf(status)]: numberOf(rows) })
