@@ -21,24 +21,32 @@ export function noStrace(): string | undefined {
   }
 }
 
-/** One system call of the main thread, in the order in which they began. */
+/** One system call. */
 export interface Call {
+  readonly thread: string
   readonly name: string
   /** Its arguments as strace writes them: octets that are not printable as `\r`, `\0`, `\303`. */
   readonly text: string
 }
 
-/** Runs `mailmerge ...args` and gives its calls of these names, those of the main thread alone. */
+/** Calls that have done something only when they are over. */
+const SYNCS = new Set(['fsync', 'fdatasync'])
+
+/**
+ * Runs `mailmerge ...args` and gives the calls of these names of all its threads: those that sync in the order in which they
+ * ended, all others in the order in which they began.
+ */
 export async function trace(project: Project, args: readonly string[], names: readonly string[]): Promise<Call[]> {
   const file = join(project.dir, 'trace')
   await strace(project, args, ['-f', '--seccomp-bpf', '-s', '1000000', '-o', file, '-e', `trace=${names.join(',')}`])
   const calls: Call[] = []
   const lines = readFileSync(file, 'latin1').split('\n')
-  const main = /^(\d+)/.exec(lines[0] ?? '')?.[1] ?? ''
   for (const line of lines) {
-    // The main thread waits for none of its own calls: what is said of one to be resumed says nothing new.
-    const [, thread, name, text] = /^(\d+) +(\w+)\((.*)$/.exec(line) ?? []
-    if (thread === main && name !== undefined && text !== undefined) calls.push({ name, text })
+    const [, thread, ended, began, text] = /^(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)$/.exec(line) ?? []
+    const name = ended ?? began
+    if (thread === undefined || name === undefined || text === undefined) continue
+    const counts = SYNCS.has(name) ? !text.endsWith('<unfinished ...>') : began !== undefined
+    if (counts) calls.push({ thread, name, text })
   }
   return calls
 }
