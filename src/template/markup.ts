@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
 import { marked } from 'marked'
-import { failure, MUSTACHE, type Snippet } from './place.ts'
+import { failure, MUSTACHE, placeOf, type Snippet } from './place.ts'
 import type { RenderedInline } from './template.ts'
 
 /** Heavy libraries are loaded by those templates that need them, and not by every command. */
@@ -133,6 +133,12 @@ const ENDING_ELEMENT =
 
 /** MJML to HTML. The library is heavy, so only those who use it load it. */
 export async function mjmlToHtml(snippet: Snippet): Promise<string> {
+  const include = snippet.text.search(/<mj-include\b/i)
+  if (include >= 0) {
+    const message = 'mj-include is switched off, because it reads any file'
+    const hint = 'Put the piece into templates/_partials/name.mjml and write {{> name}}.'
+    throw failure(snippet, 'mjml', message, hint, placeOf(snippet.text, include))
+  }
   const { default: mjml } = await import('mjml')
   const { text, restore } = protect(snippet.text, (token, _tag, before) =>
     // Between the elements of MJML only an element may stand.

@@ -9,6 +9,8 @@ const PNG = Buffer.from(
   'base64',
 )
 
+const FIELDS = '---\nsubject: x\n---\n'
+
 async function markdown(
   body: string,
   cells: Readonly<Record<string, unknown>> = {},
@@ -131,6 +133,12 @@ describe('MJML', () => {
     }
     const { html = '' } = await render('t', files, { n: 'Ada' })
     expect(html).toMatch(/The Society[\s\S]*Dear Ada/)
+  })
+
+  test('that includes files is refused, and told what to do instead', async () => {
+    const body = `${FIELDS}<mjml>\n<mj-body>\n  <mj-include path="/etc/passwd"/></mj-body></mjml>`
+    const [found] = await problems(load('t', { 'templates/t.mjml': body }))
+    expect(found).toMatchObject({ code: 'mjml', line: 6, column: '3', hint: expect.stringContaining('{{> name}}') })
   })
 
   test('that is wrong is told by file and line', async () => {
@@ -284,6 +292,8 @@ test('nothing outside of the project is read and nothing is fetched, whatever a 
   )
   const mjml = `<mjml><mj-head><mj-include path="/etc/passwd" type="css"/><mj-style inline="inline">@import url(${url}/f.css);</mj-style><mj-font name="F" href="${url}/g.css"/></mj-head><mj-body><mj-include path="/etc/passwd"/><mj-include path="file:///etc/passwd" type="html"/><mj-section><mj-column><mj-text>x</mj-text><mj-image src="${url}/h.png"/></mj-column></mj-section></mj-body></mjml>`
   const compiled = await render('t', { 'templates/t.mjml': mjml }).catch((error: unknown) => ({ html: String(error) }))
+  const bare = await render('t', { 'templates/t.mjml': mjml.replaceAll(/<mj-include[^>]*>/g, '') })
+  expect(bare.html).toContain(`${url}/h.png`)
   const md = await render('t', { 'templates/t.md': `![x](${url}/i.png)\n\n[y]: ${url}/j` })
   for (const made of [page, compiled.html, md.html]) expect(made).not.toMatch(/canary|root:x/)
   expect(asked).toBe(0)
