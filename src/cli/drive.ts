@@ -108,7 +108,8 @@ export async function driveMerge(
     })
     const { stopped } = summary
     conclude(summary)
-    if (stopped !== undefined && stopped !== DECLINED) out.say(`stopped: ${printable(stopped)}`)
+    if (stopped !== undefined && stopped !== DECLINED && summary.waitsUntil === undefined)
+      out.say(`stopped: ${printable(stopped)}`)
     advise(summary)
     return exitCode(summary)
   } catch (error) {

@@ -5,6 +5,7 @@ import { InputError, UsageError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Schedule } from '../ledger/schedules.ts'
 import { nearest } from '../nearest.ts'
+import type { WallTime } from '../zone.ts'
 import { type Arguments, type Command, type Context, given } from './command.ts'
 import { withLedger } from './find-run.ts'
 import { eventFields } from './json-events.ts'
@@ -139,7 +140,7 @@ async function add(name: string, args: Arguments, context: Context): Promise<num
   const zone = settings.timeZone ?? localZone()
   const timing =
     cron === undefined
-      ? ({ kind: 'once', wall: wallTimeOf(parseWhen(at ?? '', zone, now).at, zone).toString() } as const)
+      ? ({ kind: 'once', wall: wholeSecond(wallTimeOf(parseWhen(at ?? '', zone, now).at, zone)) } as const)
       : ({ kind: 'cron', expression: cron.trim() } as const)
   const [first] = recurrenceOf({ timing, zone }).after(now, 1)
   if (first === undefined) {
@@ -183,6 +184,12 @@ async function add(name: string, args: Arguments, context: Context): Promise<num
   }
   out.say('mailmerge serve sends it then, or mailmerge schedule run-due in a crontab')
   return 0
+}
+
+/** Never earlier than meant. */
+function wholeSecond(wall: WallTime): string {
+  const text = wall.toString({ smallestUnit: 'second', roundingMode: 'ceil' })
+  return text.endsWith(':00') ? text.slice(0, -3) : text
 }
 
 /** What can be seen now of what will be read then: a template that is wrong is an error, a list may still come. */

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
-import { ledgerContract } from './contract.ts'
+import { type LedgerHouse, ledgerContract } from './contract.ts'
+import { schedulesContract } from './schedules-contract.ts'
 
-ledgerContract('a SQLite file', () => {
+function house(): Promise<LedgerHouse> {
   const dir = mkdtempSync(join(tmpdir(), 'mailmerge-ledger-'))
   const open: Ledger[] = []
   return Promise.resolve({
@@ -19,4 +20,7 @@ ledgerContract('a SQLite file', () => {
       rmSync(dir, { recursive: true, force: true })
     },
   })
-})
+}
+
+ledgerContract('a SQLite file', house)
+schedulesContract('a SQLite file', house)

@@ -138,7 +138,27 @@ describe('nobody is taken off by', () => {
   })
 })
 
+/** What a browser sends when the only button of a page is pressed: the fields of its form as they are set. */
+function pressed(html: string): string {
+  expect(html).not.toMatch(/<script|<link|<img|\bon\w+=|src=|url\(/i)
+  const fields = [...html.matchAll(/<input ([^>]*)>/g)].map(([, text = '']) => ({
+    name: /name="([^"]*)"/.exec(text)?.[1] ?? '',
+    value: /value="([^"]*)"/.exec(text)?.[1] ?? '',
+    sent: text.includes('type="hidden"') || text.includes('checked'),
+  }))
+  return new URLSearchParams(fields.filter(({ sent }) => sent).map(({ name, value }) => [name, value])).toString()
+}
+
 describe('a person on the page', () => {
+  test('presses its buttons, and needs no scripts for it', async () => {
+    const asked = await ask({ method: 'GET' })
+    const left = await ask({ form: pressed(asked.body) })
+    expect(await suppressed()).toEqual(['ada@example.com news unsubscribed'])
+    const back = await ask({ form: pressed(left.body) })
+    expect(back.did).toBe('subscribed')
+    expect(await suppressed()).toEqual([])
+  })
+
   test('leaves one list or all', async () => {
     await ask({ form: `${ONE_CLICK}&scope=all` })
     expect(await suppressed()).toEqual(['ada@example.com  unsubscribed'])
