@@ -146,7 +146,8 @@ function pressed(html: string): string {
     value: /value="([^"]*)"/.exec(text)?.[1] ?? '',
     sent: text.includes('type="hidden"') || text.includes('checked'),
   }))
-  return new URLSearchParams(fields.filter(({ sent }) => sent).map(({ name, value }) => [name, value])).toString()
+  const sent = fields.filter((field) => field.sent)
+  return new URLSearchParams(sent.map(({ name, value }): [string, string] => [name, value])).toString()
 }
 
 describe('a person on the page', () => {
