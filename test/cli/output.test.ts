@@ -46,7 +46,7 @@ describe('an error', () => {
       file: 'list.csv',
       row: i + 1,
       column: 'email',
-      value: 'x\u001B[2J',
+      value: `x${i + 1}\u001B[2J`,
     }),
   )
 
@@ -57,7 +57,7 @@ describe('an error', () => {
     ).toBe(65)
     const lines = io.stderr.text.trimEnd().split('\n')
     expect(lines[0]).toBe('mailmerge: 25 problems in list.csv')
-    expect(lines[1]).toBe('  list.csv, row 1, column email: is no address (x\\u001b[2J)')
+    expect(lines[1]).toBe('  list.csv, row 1, column email: is no address (x1\\u001b[2J)')
     expect(lines.filter((line) => line.includes('Mend it.'))).toHaveLength(1)
     expect(lines.slice(-2)).toEqual(['  and 5 more problems; --verbose lists all', 'hint: Mend the list.'])
     expect(io.stdout.text).toBe('')
