@@ -297,8 +297,8 @@ class Conversation {
     }
     if (!behind) return
     if (options.refuseBehindData) {
-      for (const _ of this.#rest.toString('latin1').split('\r\n').slice(0, -1))
-        this.#write('503 5.5.1 Bad sequence of commands - pipelined after end of DATA\r\n')
+      const lines = this.#rest.toString('latin1').split('\r\n').length - 1
+      this.#write('503 5.5.1 Bad sequence of commands - pipelined after end of DATA\r\n'.repeat(lines))
     }
     if (options.refuseBehindData || options.swallowBehindData) this.#rest = Buffer.alloc(0)
   }

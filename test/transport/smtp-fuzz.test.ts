@@ -13,7 +13,7 @@ const SERVERS = Number(process.env['MAILMERGE_TEST_FUZZ'] ?? 200)
 const MESSAGES = 6
 const LANES = 10
 /** Ticks of this process: short, since many of these servers say nothing. */
-const TIMEOUTS = { connect: 2000, greeting: 2000, command: 80, data: 80, endOfData: 80 }
+const TIMEOUTS = { connect: 2000, greeting: 2000, command: 160, data: 160, endOfData: 160 }
 
 const PLACES = ['mail', 'rcpt', 'data', 'end', 'rset', 'quit'] as const
 type Place = (typeof PLACES)[number]
@@ -66,6 +66,16 @@ const fault: fc.Arbitrary<Fault> = fc.record({
   action,
 })
 
+/**
+ * One fault in the number of replies is always seen. Two on one connection can make up for each other (a reply too few and one
+ * too many), or look like a server that is slow (two too few): nobody can tell that from outside.
+ */
+function miscountsTwice(faults: readonly Fault[]): boolean {
+  const miscounts = ({ action }: Fault): boolean =>
+    typeof action === 'object' && ('twice' in action || 'silence' in action || 'mute' in action)
+  return [1, 2, 3].some((at) => faults.filter((one) => one.connection === at && miscounts(one)).length > 1)
+}
+
 function scriptOf(faults: readonly Fault[], options: ScriptedServerOptions): ScriptedServerOptions {
   const rule =
     (place: Place): Rule =>
@@ -88,6 +98,7 @@ test(`${SERVERS} servers with faults of any kind at any place -> what is told of
   })
   await fc.assert(
     fc.asyncProperty(server, async ({ faults, level, pieces, keepEnvelope, behind, long, copies }) => {
+      fc.pre(!miscountsTwice(faults))
       const scripted = await startScriptedServer(scriptOf(faults, { pieces, keepEnvelope, ...behind }))
       try {
         const messages = Array.from({ length: MESSAGES }, (_, at) =>

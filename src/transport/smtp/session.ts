@@ -476,7 +476,8 @@ class Session<J extends Job> {
 
   /**
    * The server says nothing more while one last reply to a group is missing, and no 354 came to prove that the others are in
-   * their places: the missing one may be the first, whose place the reply to MAIL then took.
+   * their places: the missing one may be the first, whose place the reply to MAIL then took. More than one missing is a
+   * server that is slow or gone.
    */
   #suspectShift(): void {
     const [first] = this.#open
