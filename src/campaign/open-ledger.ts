@@ -7,17 +7,13 @@ import type { Settings } from '../config/settings.ts'
 import { ConfigError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { openSqliteLedger } from '../ledger/sqlite.ts'
-import { openThreadedLedger } from '../ledger/threaded-ledger.ts'
 
-/**
- * The project's ledger; with `existing`, undefined when there is none yet. With `threaded` it works in a thread of its own,
- * which takes a moment to start and pays when there is much to record.
- */
+/** The project's ledger; with `existing`, undefined when there is none yet. */
 export async function openLedger(settings: Settings, options: { readonly existing: true }): Promise<Ledger | undefined>
-export async function openLedger(settings: Settings, options?: { readonly threaded: true }): Promise<Ledger>
+export async function openLedger(settings: Settings): Promise<Ledger>
 export async function openLedger(
   settings: Settings,
-  options?: { readonly existing?: true; readonly threaded?: true },
+  options?: { readonly existing: true },
 ): Promise<Ledger | undefined> {
   if (/^postgres(ql)?:/.test(settings.ledger)) {
     throw new ConfigError('a ledger on PostgreSQL is not supported by this version', {
@@ -25,7 +21,7 @@ export async function openLedger(
     })
   }
   if (options?.existing && !existsSync(settings.ledger)) return undefined
-  return options?.threaded ? openThreadedLedger(settings.ledger) : openSqliteLedger(settings.ledger)
+  return openSqliteLedger(settings.ledger)
 }
 
 /** A ledger for a dry run, the sandbox or a test mail: thrown away when it is closed. */

@@ -166,7 +166,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   const selector = await openSelector(request, source.columns, settings.segments ?? {}, () => listAgain(settings))
 
   const real = request.mode === 'send'
-  const ledger = real ? await openLedger(settings, { threaded: true }) : await openScratchLedger()
+  const ledger = real ? await openLedger(settings) : await openScratchLedger()
   const folder = real ? join(dirname(resolveLedger(settings)), 'runs') : join(settings.root, '.mailmerge', request.mode)
   const shop: Workshop = { settings, ledger, hooks, clock, mode: request.mode, folder: (id) => join(folder, id) }
   let inbox: Inbox | undefined
@@ -344,7 +344,7 @@ async function goOn(
 ): Promise<SummaryEvent> {
   const clock = hooks.clock ?? systemClock
   for (const report of request.reports ?? []) await checkWritable(report)
-  const ledger = await openLedger(settings, { threaded: true })
+  const ledger = await openLedger(settings)
   try {
     const run = await choose(ledger, request.run)
     if (run.state === 'cancelled') {
