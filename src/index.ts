@@ -16,18 +16,10 @@
  * @module
  */
 export type { MergeEvent, PausedEvent, PlannedEvent, ProgressEvent, RowEvent, SummaryEvent } from './campaign/events.ts'
+export type { Earlier, MergeHooks, MergeMode, MergeRequest, PlanPreview, ResumeRequest } from './campaign/merge.ts'
 export { openLedger } from './campaign/open-ledger.ts'
-export {
-  cancelMerge,
-  type MergeHooks,
-  type MergeMode,
-  type MergeRequest,
-  type PlanPreview,
-  type ResumeRequest,
-  resumeMerge,
-  retryMerge,
-  runMerge,
-} from './campaign/run.ts'
+export { cancelMerge, resumeMerge, retryMerge } from './campaign/resume.ts'
+export { runMerge } from './campaign/run.ts'
 export { loadSettings } from './config/load.ts'
 export type { Settings } from './config/settings.ts'
 export * from './errors.ts'

@@ -3,7 +3,7 @@
  * when one of them is missing; asks the network nothing
  * unless `dns` says so.
  */
-import { openList, openTemplate, openVariants } from '../campaign/run.ts'
+import { openList, openTemplate, openVariants } from '../campaign/material.ts'
 import type { Selection } from '../campaign/select.ts'
 import type { Split } from '../campaign/variants.ts'
 import type { Settings } from '../config/settings.ts'

@@ -2,10 +2,11 @@
  * The rows of a list seen as a run would see them: the same plan, into a ledger that is thrown away, with advice on
  * addresses and messages beside it. Owns what is looked at on the way; sends nothing and asks no name server.
  */
+
+import { addressColumn, listAgain } from '../campaign/material.ts'
 import { openLedger, openScratchLedger } from '../campaign/open-ledger.ts'
 import { planRows } from '../campaign/plan.ts'
 import { createPreparer, type Prepared, type Preparer } from '../campaign/preparer.ts'
-import { addressColumn, listAgain } from '../campaign/run.ts'
 import { openSelector } from '../campaign/select.ts'
 import { openWaysOut } from '../campaign/unsubscribe.ts'
 import type { Split } from '../campaign/variants.ts'

@@ -9,7 +9,7 @@ export const cancel: Command = {
   options: LEDGER_OPTION,
   async run(args, context) {
     const settings = await settingsFor(args, context)
-    const { cancelMerge } = await import('../campaign/run.ts')
+    const { cancelMerge } = await import('../campaign/resume.ts')
     const run = await cancelMerge(settings, args.text('run'))
     const { out } = context
     if (out.json) out.result(JSON.stringify({ run, state: 'cancelled' }))

@@ -1,5 +1,5 @@
 /** What a person sees before saying yes: who gets what, from whom, through which server. Owns those lines. */
-import type { PlanPreview } from '../campaign/run.ts'
+import type { PlanPreview } from '../campaign/merge.ts'
 import { HOLE_CLOSE, HOLE_OPEN } from '../template/template.ts'
 import type { Output } from './output.ts'
 import { cut, printable } from './printable.ts'

@@ -3,7 +3,7 @@
  * itself is the function handed in.
  */
 import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../campaign/events.ts'
-import type { MergeHooks, MergeMode, PlanPreview } from '../campaign/run.ts'
+import type { MergeHooks, MergeMode, PlanPreview } from '../campaign/merge.ts'
 import { UnfinishedError } from '../errors.ts'
 import type { Context } from './command.ts'
 import { complain } from './complain.ts'

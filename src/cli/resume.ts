@@ -19,7 +19,7 @@ export const resume: Command = {
   },
   async run(args, context) {
     const settings = await settingsFor(args, context)
-    const { resumeMerge } = await import('../campaign/run.ts')
+    const { resumeMerge } = await import('../campaign/resume.ts')
     const request = {
       ...given('run', args.text('run')),
       ...given('inDoubt', args.choice('inDoubt', ['resend', 'keep'])),

@@ -15,7 +15,7 @@ export const retry: Command = {
   },
   async run(args, context) {
     const settings = await settingsFor(args, context)
-    const { retryMerge } = await import('../campaign/run.ts')
+    const { retryMerge } = await import('../campaign/resume.ts')
     const request = { ...given('run', args.text('run')), ...given('reports', args.texts('report')) }
     return driveMerge(context, { mode: 'send', yes: true, planned: true }, (hooks) =>
       retryMerge(settings, request, hooks),

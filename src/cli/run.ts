@@ -1,5 +1,5 @@
 /** `mailmerge run`: plan, then deliver. Parses and prints; the merge is `runMerge`. */
-import type { MergeMode, MergeRequest } from '../campaign/run.ts'
+import type { MergeMode, MergeRequest } from '../campaign/merge.ts'
 import { DURATION_HINT, readDuration } from '../config/duration.ts'
 import type { Settings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'

@@ -194,7 +194,7 @@ function wholeSecond(wall: WallTime): string {
 
 /** What can be seen now of what will be read then: a template that is wrong is an error, a list may still come. */
 async function look(settings: Settings, args: Arguments, say: (text: string) => void): Promise<void> {
-  const { openList, openTemplate } = await import('../campaign/run.ts')
+  const { openList, openTemplate } = await import('../campaign/material.ts')
   if (settings.template === undefined) {
     throw new UsageError('there is no template', {
       hint: 'Give one with --template NAME, or set it in mailmerge.yaml.',

@@ -1,7 +1,7 @@
 /** What a run came to, and what a person may do next. Owns the words under a finished run. */
 
 import type { PlannedEvent, SummaryEvent } from '../campaign/events.ts'
-import type { MergeMode } from '../campaign/run.ts'
+import type { MergeMode } from '../campaign/merge.ts'
 import type { StatusCounts } from '../ledger/ledger.ts'
 import type { Output } from './output.ts'
 import { shortPath } from './printable.ts'

@@ -3,7 +3,9 @@
  * left; the merge is that of `campaign/run.ts`.
  */
 import type { MergeEvent, SummaryEvent } from '../campaign/events.ts'
-import { type MergeHooks, resumeMerge, runMerge } from '../campaign/run.ts'
+import type { MergeHooks } from '../campaign/merge.ts'
+import { resumeMerge } from '../campaign/resume.ts'
+import { runMerge } from '../campaign/run.ts'
 import type { Settings } from '../config/settings.ts'
 import { MailmergeError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'

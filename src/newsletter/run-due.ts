@@ -4,7 +4,8 @@
  */
 import { type Clock, systemClock } from '../campaign/clock.ts'
 import type { SummaryEvent } from '../campaign/events.ts'
-import { type MergeHooks, resumeMerge } from '../campaign/run.ts'
+import type { MergeHooks } from '../campaign/merge.ts'
+import { resumeMerge } from '../campaign/resume.ts'
 import { LATE_BY_MS } from '../campaign/start-time.ts'
 import type { Flags } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'

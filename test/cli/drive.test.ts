@@ -1,7 +1,7 @@
 /** A merge with a person in front of it: what is asked, what is told, how it ends. The merge itself is a stand-in. */
 import { expect, test } from 'vitest'
 import type { SummaryEvent } from '../../src/campaign/events.ts'
-import type { MergeHooks, MergeMode, PlanPreview } from '../../src/campaign/run.ts'
+import type { MergeHooks, MergeMode, PlanPreview } from '../../src/campaign/merge.ts'
 import { driveMerge } from '../../src/cli/drive.ts'
 import { Output } from '../../src/cli/output.ts'
 import { UnreachableError } from '../../src/errors.ts'

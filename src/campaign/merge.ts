@@ -1,0 +1,85 @@
+/** What a merge is asked for and what it tells. Owns these words, which the command line, schedules and programs share. */
+import type { StatusCounts } from '../ledger/ledger.ts'
+import type { Clock } from './clock.ts'
+import type { MergeEvent } from './events.ts'
+import type { LocalHour } from './local-hour.ts'
+import type { FirstMessage } from './plan.ts'
+import type { Selection } from './select.ts'
+
+/** `send` is the real thing; the other modes record nothing as sent. */
+export type MergeMode = 'send' | 'dry-run' | 'sandbox' | 'test'
+
+export interface MergeRequest extends Selection {
+  readonly mode: MergeMode
+  /** Folder for `.eml` files of a dry run. */
+  readonly out?: string
+  /** Address that gets every message instead, in mode `test`. */
+  readonly testTo?: string
+  readonly skipBad?: boolean
+  /** Start the campaign anew: who had it before gets it again. */
+  readonly again?: boolean
+  readonly campaign?: string
+  /** Everybody who is still to be sent gets this variant of the project. */
+  readonly variant?: string
+  /** Result files; their endings say the format. */
+  readonly reports?: readonly string[]
+  /** Planned and checked now, sent from this moment on. */
+  readonly at?: Date
+  /** Planned and checked now, each row sent at this hour on the clock of its recipient. */
+  readonly atLocal?: LocalHour
+  /** Only those who got this earlier campaign and have not answered, left or bounced, so long after it. */
+  readonly after?: Earlier
+  /** Return once planned; `resumeMerge`, or `serve`, sends when the time has come. */
+  readonly detach?: boolean
+  /** Occurrence of a schedule that this run is. */
+  readonly occurrence?: string
+  /** Group of the campaign's suppressions, where the settings name none; the campaign without it. */
+  readonly group?: string
+}
+
+/** An earlier campaign that is followed up, and the milliseconds between its message and the next. */
+export interface Earlier {
+  readonly campaign: string
+  readonly wait: number
+}
+
+/** Which run to go on with, and what to do with rows in doubt. */
+export interface ResumeRequest {
+  /** Run id; without it the newest unfinished run to go on with, or the newest run to try again. */
+  readonly run?: string
+  readonly inDoubt?: 'resend' | 'keep'
+  readonly reports?: readonly string[]
+}
+
+/** What is going to happen, for the question before sending. */
+export interface PlanPreview {
+  readonly campaign: string
+  readonly run: string
+  readonly source: string
+  readonly template: string
+  readonly rows: number
+  readonly toSend: number
+  readonly counts: StatusCounts
+  readonly first?: FirstMessage
+  /** Where to, without secrets. */
+  readonly server: string
+  /** When it begins, if not at once. */
+  readonly notBefore?: Date
+}
+
+export interface MergeHooks {
+  onEvent?(event: MergeEvent): void
+  /** False ends the run with nothing sent. */
+  confirm?(plan: PlanPreview): Promise<boolean>
+  /** Things worth saying once: the encoding found, a fallback taken. */
+  note?(text: string): void
+  /** Rows read so far while planning. */
+  onRows?(rows: number): void
+  /** One line of the conversation with the server, secrets and bodies left out. */
+  dialogue?(line: string): void
+  /** First stop: finish what is in flight. */
+  readonly signal?: AbortSignal
+  /** Second stop: at once. */
+  readonly abort?: AbortSignal
+  readonly clock?: Clock
+}
