@@ -5,8 +5,8 @@ import { cpus } from 'node:os'
 export type Rounds = Readonly<Record<string, readonly number[]>>
 
 /**
- * Runs every contender once a round, in turns, so that whatever else the machine does falls on all of them.
- * Each gives its rate; the first round may be thrown away by asking for `warm`.
+ * Runs every contender once a round, in turns, so that whatever else the machine does falls on all of them. Each gives its
+ * rate.
  */
 export async function inTurns(
   rounds: number,
