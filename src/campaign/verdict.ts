@@ -27,11 +27,15 @@ export function isThrottling(reply: Reply): boolean {
   return /too many (connections|concurrent)/i.test(reply.text)
 }
 
+/** A recipient, a size, a number of recipients, a kind of content: also where the server says it in answer to MAIL. */
+function blamesMessage({ code, enhanced = '' }: Reply): boolean {
+  return code === 552 || /^5\.(1\.[0-6]|2\.\d+|3\.4|5\.3|6\.\d+)$/.test(enhanced)
+}
+
 /** True for permanent refusals that blame us (policy, spam, relaying, authentication), not this recipient. */
 export function blamesSender(reply: Reply, stage: Stage): boolean {
-  if (reply.code < 500) return false
+  if (reply.code < 500 || blamesMessage(reply)) return false
   if (stage === 'mail') return true
-  if (/^5\.1\.[0-6]$|^5\.2\./.test(reply.enhanced ?? '')) return false
   if (/^5\.(7|5|1\.[78])/.test(reply.enhanced ?? '')) return true
   return /relay|spam|blocklist|blacklist|policy|authenti/i.test(reply.text)
 }
