@@ -133,7 +133,7 @@ function withArgument(option: Options): Options {
   return option.type === 'boolean' ? option : { requiresArg: true, ...option }
 }
 
-/** What yargs lets pass: unknown options, options given twice, texts for numbers, words too many. */
+/** What yargs lets pass: unknown options, options given twice, texts for numbers, words too many, choices of `--a-b`. */
 function check(command: Command, values: Record<string, unknown>, argv: readonly string[]): void {
   const options: Readonly<Record<string, Options>> = { ...GLOBAL, ...command.options }
   const names = new Map<string, string>(
@@ -162,6 +162,9 @@ function check(command: Command, values: Record<string, unknown>, argv: readonly
       throw new UsageError(`${flag} needs a number`, { hint: `For example: ${flag} 10` })
     }
     const texts = Array.isArray(value) ? value : [value]
+    const words = option.choices
+    const stray = words === undefined ? undefined : texts.find((text) => !words.includes(text))
+    if (words !== undefined && stray !== undefined && stray !== '') throw wrongChoice(flag, String(stray), words)
     if (texts.includes('') && option.requiresArg !== false)
       throw new UsageError(`${flag} is empty`, { hint: `Give it a value, or leave ${flag} out.` })
   }
@@ -197,6 +200,10 @@ function unknownOption(
   })
 }
 
+function wrongChoice(flag: string, value: string, words: readonly unknown[]): UsageError {
+  return new UsageError(`${flag} cannot be '${value}'`, { hint: `It can be ${words.join(', ')}.` })
+}
+
 function unknownCommand(word: string, commands: readonly Command[]): UsageError {
   const guess = nearest(word, [...commands.map(wordOf), 'completion'])
   return new UsageError(`there is no command '${word}'`, {
@@ -219,7 +226,7 @@ function usageError(error: unknown, commands: readonly Command[]): UsageError {
   const choice = /Argument: (\S+), Given: "?(.*?)"?, Choices: (.*)/.exec(message)
   if (choice !== null) {
     const words = [...(choice[3] ?? '').matchAll(/"([^"]*)"/g)].map((match) => match[1])
-    return new UsageError(`--${choice[1]} cannot be '${choice[2]}'`, { hint: `It can be ${words.join(', ')}.` })
+    return wrongChoice(`--${choice[1]}`, choice[2] ?? '', words)
   }
   const needed = /Not enough non-option arguments/.test(message)
   if (needed) return new UsageError('something is missing after the command', { hint: 'Add --help to see its form.' })

@@ -65,6 +65,8 @@ describe('wrong usage', () => {
     ['run --csv --sandbox', '--csv needs a value', ''],
     ['run --limit many', '--limit needs a number', '--limit 10'],
     ['run --duplicates some', "--duplicates cannot be 'some'", 'error, skip, all'],
+    ['schedule add news --catch-up al', "--catch-up cannot be 'al'", 'skip, last, all'],
+    ['resume --in-doubt resent', "--in-doubt cannot be 'resent'", 'resend, keep'],
     ['run --csv a --csv b', '--csv is given 2 times', 'once'],
     ['run --csv ""', '--csv is empty', ''],
     ['rum', "'rum'", 'mailmerge run'],
