@@ -8,6 +8,15 @@ import type { Transport } from './transport.ts'
 
 const WORDS = ['smtp', 'maildir', 'mbox', 'sendmail', 'ses'] as const
 
+/** What may stand beside the word of a group; what SES takes is the SDK's to say. */
+const KEYS: Readonly<Record<string, readonly string[]>> = {
+  smtp: [],
+  maildir: [],
+  mbox: [],
+  sendmail: ['args'],
+  module: ['options'],
+}
+
 /**
  * @example
  * transport: maildir:archive
@@ -76,6 +85,19 @@ function fromGroup(group: Readonly<Record<string, unknown>>): Choice {
   const word = ['module', ...WORDS].find((known) => group[known] !== undefined)
   if (word === undefined) throw unknown(Object.keys(group).join(', '))
   const { [word]: value, ...more } = group
+  const known = KEYS[word]
+  const stray = known === undefined ? undefined : Object.keys(more).find((key) => !known.includes(key))
+  if (known !== undefined && stray !== undefined) {
+    const guess = nearest(stray, known)
+    throw new ConfigError(`transport: ${word} has no setting '${stray}'`, {
+      hint:
+        guess !== undefined
+          ? `Did you mean '${guess}'?`
+          : known.length > 0
+            ? `It has ${known.join(', ')}.`
+            : `Write ${word}:PATH.`,
+    })
+  }
   if (typeof value === 'string') return { word, value, more }
   const inner = typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {}
   const { path, ...rest } = inner

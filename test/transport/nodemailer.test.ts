@@ -227,6 +227,18 @@ describe('a module of the user', () => {
     if (text !== undefined) expect(outcomes[0]).toHaveProperty('reply.text', text)
   })
 
+  test.each([
+    [{ module: './own.mjs', option: { word: 'x' } }, "'option'", "'options'"],
+    [{ sendmail: '/usr/bin/msmtp', arg: ['-a'] }, "'arg'", "'args'"],
+    [{ maildir: 'archive', folder: 'x' }, "'folder'", 'maildir:PATH'],
+  ])('a setting that it does not have is told: %j', async (transport, says, advises) => {
+    await expect(open(transport)).rejects.toMatchObject({
+      name: 'ConfigError',
+      message: expect.stringContaining(says),
+      hint: expect.stringContaining(advises),
+    })
+  })
+
   test('may be CommonJS, and a package of the project', async () => {
     mkdirSync(join(root, 'node_modules', 'our-transport'), { recursive: true })
     writeFileSync(join(root, 'node_modules', 'our-transport', 'index.js'), `module.exports = () => (${SENDS})`)
