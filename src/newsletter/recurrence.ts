@@ -27,7 +27,7 @@ export function parseRecurrence(expression: string, zone: string): Recurrence {
     // Times on the wall are enumerated as if there were no zones; each becomes a moment by our own rule.
     pattern = new Cron(expression, { timezone: 'UTC', mode: '5-part', paused: true })
   } catch (error) {
-    throw new UsageError(`'${expression}' is no cron expression: ${error instanceof Error ? error.message : ''}`, {
+    throw new UsageError(`'${expression}' is no cron expression: ${whatIsWrong(expression, error)}`, {
       hint: "Five fields: minute, hour, day of month, month, day of week. '0 9 * * MON' is Mondays at 9:00.",
     })
   }
@@ -53,4 +53,11 @@ export function parseRecurrence(expression: string, zone: string): Recurrence {
       return found
     },
   }
+}
+
+/** The parser's own words where the number of fields is right; they speak of modes that nobody can choose here. */
+function whatIsWrong(expression: string, error: unknown): string {
+  const fields = expression.split(/\s+/).filter((field) => field !== '').length
+  if (fields !== 5) return `it has ${fields === 0 ? 'no fields' : fields === 1 ? 'one field' : `${fields} fields`}`
+  return (error instanceof Error ? error.message : '').replace(/^CronPattern: /, '').replace(/\.$/, '')
 }
