@@ -161,7 +161,11 @@ function metricsPath(flags: Flags, config: Config, cwd: string, root: string): s
 
 /** A database: its address, or a file of the project. */
 function place(text: string, folder: string): string {
-  return /^postgres(ql)?:/.test(text) ? text : resolve(folder, text)
+  if (/^postgres(ql)?:/.test(text)) return text
+  // Never shown whole: it may hold a password.
+  const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(text)?.[1]
+  if (scheme === undefined) return resolve(folder, text)
+  throw new ConfigError(`there is no way to a database by ${scheme}://`, { hint: 'Name a SQLite file, by its path.' })
 }
 
 function sourceSettings(

@@ -1,12 +1,15 @@
 /** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `wrong.ts`. */
 import { z } from 'zod'
 import { isReturnPath } from '../return-path.ts'
+import { checkZone } from '../zone.ts'
 import { isLoopbackAddress, isSafeEndpoint } from './addresses.ts'
 import { DURATION_HINT, readDuration } from './duration.ts'
 import { RATE_HINT, readRate } from './rate.ts'
 
 const text = z.string().min(1)
 const path = text
+const language = text.refine(isLanguage, 'must be a language. Write it as en-GB or fr.')
+const zone = text.refine(isZone, 'must be a time zone. Zones have names like Europe/Paris or UTC.')
 const duration = z
   .union([z.string(), z.number()])
   .transform(String)
@@ -283,8 +286,8 @@ export const configSchema = z
       .union([dkimKey.transform((one) => [one]), z.array(dkimKey)])
       .describe('Keys that sign each message (RFC 6376)')
       .optional(),
-    locale: text.describe('Language of dates and numbers: en-GB, fr ...').optional(),
-    timeZone: text.describe('Zone of dates: Europe/Paris ...').optional(),
+    locale: language.describe('Language of dates and numbers: en-GB, fr ...').optional(),
+    timeZone: zone.describe('Zone of dates: Europe/Paris ...').optional(),
     imap: imap.optional(),
     sentCopy: text
       .describe('Folder of that mailbox for a copy of each sent message, where the provider keeps none')
@@ -314,7 +317,10 @@ export const configSchema = z
           .regex(/^https?:\/\/[^\s<>]+$/, 'must begin with https://')
           .describe('Address under which mailmerge serve answers unsubscribes (RFC 8058): https://news.example.com')
           .optional(),
-        mailto: text.describe('Mailbox that takes unsubscribe mails (RFC 2369)').optional(),
+        mailto: text
+          .refine((value) => /^[^\s<>@:]+@[^\s<>@]+$/.test(value), 'must be an address. For example leave@example.com.')
+          .describe('Mailbox that takes unsubscribe mails (RFC 2369)')
+          .optional(),
         sender: text.describe('Who sends, on the unsubscribe page').optional(),
         lists: z
           .record(z.string(), z.string())
@@ -332,3 +338,19 @@ export const configSchema = z
 export type Config = z.output<typeof configSchema>
 export type SmtpConfig = NonNullable<Config['smtp']>
 export type OAuthConfig = z.output<typeof oauth2Client>
+
+function isLanguage(name: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(name).length === 1
+  } catch {
+    return false
+  }
+}
+
+function isZone(name: string): boolean {
+  try {
+    return checkZone(name) !== ''
+  } catch {
+    return false
+  }
+}

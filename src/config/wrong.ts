@@ -118,6 +118,8 @@ function typeWords(expected: string): string {
 
 function boundWords(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
   if (issue.origin === 'string') return issue.code === 'too_small' ? 'a text that is not empty' : 'shorter'
+  if (issue.inclusive === false)
+    return `${issue.code === 'too_small' ? 'more' : 'less'} than ${issue.code === 'too_small' ? issue.minimum : issue.maximum}`
   return issue.code === 'too_small' ? `${issue.minimum} or more` : `${issue.maximum} or less`
 }
 

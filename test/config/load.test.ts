@@ -166,6 +166,7 @@ describe('flags beat environment, environment beats config', () => {
 
   test('a ledger can be an address', async () => {
     expect((await load({ env: { MAILMERGE_LEDGER: 'postgres://h/d' } })).ledger).toBe('postgres://h/d')
+    expect(words(await refused({ yaml: 'ledger: mysql://ada:hunter2@h/d' }))).not.toContain('hunter2')
     expect((await load({ flags: { ledger: 'l.db' }, env: { MAILMERGE_LEDGER: 'e.db' } })).ledger).toBe(
       join(dir, 'l.db'),
     )
@@ -191,6 +192,15 @@ describe('wrong settings', () => {
     ['a duration without unit', 'retryFor: 4', ['retryFor must be a duration', '4h']],
     ['a rate that is none', 'rate: [10/s, 500]', ['rate', 'must be a text']],
     ['a rate misspelt', 'rate: 10/fortnight', ['rate must be a rate', "'10/fortnight'"]],
+    ['a share of nothing', 'variants: {a: {share: 0}}', ['variants.a.share must be more than 0', '0']],
+    [
+      'a time zone',
+      'timeZone: Europe/Pariss',
+      ["timeZone must be a time zone, and is 'Europe/Pariss'", 'Europe/Paris'],
+    ],
+    ['a language', 'locale: de_DE', ["locale must be a language, and is 'de_DE'", 'en-GB']],
+    ['a mailbox for those who leave', 'unsubscribe: {mailto: nobody}', ['unsubscribe.mailto must be an address']],
+    ['a database of another kind', 'ledger: mysql://h/d', ['mysql://', 'SQLite']],
     ['pipelining', 'smtp: {pipelining: yes}', ['smtp.pipelining must be auto, 0, 1 or 2', "'yes'"]],
     ['a list for a group', 'smtp: [a, b]', ['smtp must be a group of settings, and is a list']],
     ['an empty group', 'smtp:\n', ['smtp must be a group of settings, and is empty']],
