@@ -6,7 +6,7 @@
  * server have processes of their own.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -72,13 +72,30 @@ function part(...args: readonly string[]): {
   }
 }
 
+/** Microseconds of CPU that a process has had; 0 where there is no /proc. */
+function cpuOf(pid: number | undefined): number {
+  if (pid === undefined || !existsSync(`/proc/${pid}/stat`)) return 0
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10_000
+}
+
 interface Measured {
   readonly rate: number
   readonly answered?: number
+  /** Microseconds of CPU for each answer. */
+  readonly cost?: number
 }
 
-async function runOnce(dir: string, campaign: string, floodTo: number | undefined, tries: number): Promise<Measured> {
-  const flooding = floodTo === undefined ? undefined : part('flood', String(floodTo), String(tries))
+async function runOnce(
+  dir: string,
+  campaign: string,
+  tries: number,
+  floodTo?: { readonly port: number; readonly pid: number | undefined },
+): Promise<Measured> {
+  const before = cpuOf(floodTo?.pid)
+  const flooding = floodTo === undefined ? undefined : part('flood', String(floodTo.port), String(tries))
   await new Promise((done) => setTimeout(done, 1000))
   const child = spawn(process.execPath, [MAIN, 'run', '--yes', '--json', '--campaign', campaign], {
     cwd: dir,
@@ -92,8 +109,13 @@ async function runOnce(dir: string, campaign: string, floodTo: number | undefine
   const summary = JSON.parse(text.trim().split('\n').at(-1) ?? '{}') as { messages_per_second: number }
   flooding?.child.send('end')
   const said = await flooding?.said
-  const answered = said === undefined ? {} : { answered: (said['answered'] ?? 0) / (said['seconds'] ?? 1) }
-  return { rate: summary.messages_per_second, ...answered }
+  if (said === undefined) return { rate: summary.messages_per_second }
+  const { answered = 0, seconds = 1 } = said
+  return {
+    rate: summary.messages_per_second,
+    answered: answered / seconds,
+    cost: (cpuOf(floodTo?.pid) - before) / answered,
+  }
 }
 
 async function main(rows: number, tries: number): Promise<void> {
@@ -122,11 +144,11 @@ async function main(rows: number, tries: number): Promise<void> {
     console.log(`${rows} rows, ${tries} tries a second, ${availableParallelism()} cores`)
     console.log('round  alone      beside a flood to nothing   beside a flood to serve')
     for (let round = 1; round <= 3; round++) {
-      const alone = await runOnce(dir, `alone${round}`, undefined, tries)
-      const control = await runOnce(dir, `control${round}`, barePort, tries)
-      const flooded = await runOnce(dir, `flooded${round}`, servePort, tries)
-      const words = ({ rate, answered }: Measured): string =>
-        `${rate.toFixed(0)}/s (${(rate / alone.rate).toFixed(2)})${answered === undefined ? '' : `, ${answered.toFixed(0)} answered/s`}`
+      const alone = await runOnce(dir, `alone${round}`, tries)
+      const control = await runOnce(dir, `control${round}`, tries, { port: barePort, pid: idle.child.pid })
+      const flooded = await runOnce(dir, `flooded${round}`, tries, { port: servePort, pid: serve.pid })
+      const words = ({ rate, answered = 0, cost = 0 }: Measured): string =>
+        `${rate.toFixed(0)}/s (${(rate / alone.rate).toFixed(2)}), ${answered.toFixed(0)} answered/s at ${cost.toFixed(0)} us of CPU`
       console.log(`${round}      ${alone.rate.toFixed(0)}/s   ${words(control)}   ${words(flooded)}`)
     }
   } finally {
