@@ -185,6 +185,13 @@ async function exportFile(file: string | undefined, args: Arguments, context: Co
   const text = (page: readonly Suppression[]): string =>
     page.map((one) => csvCells(Object.values(fields(one)).map((value) => value ?? ''))).join('')
   if (file === undefined || file === '-') {
+    if (out.json) {
+      await eachPage(args, context, async (page) => {
+        for (const one of page) out.result(JSON.stringify(fields(one)))
+        await out.drained()
+      })
+      return 0
+    }
     out.raw(head)
     await eachPage(args, context, async (page) => {
       out.raw(text(page))

@@ -151,3 +151,14 @@ test('who is suppressed while a run goes on gets nothing more', async () => {
     await sink.close()
   }
 })
+
+test('an export to standard output under --json is one object a line, as the list is', async () => {
+  await project.run(['suppress', 'add', 'ada@example.com'])
+  const { stdout } = await project.run(['suppress', 'export', '--json'])
+  expect(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  ).toEqual(await listed())
+})
