@@ -50,7 +50,8 @@ export async function parseCommandLine(
     })
     .usage('mailmerge: a mail that must reach every person on a list once\n\nUsage: $0 <command> [options]')
     .epilogue('`mailmerge <command> --help` tells the options of a command.')
-    .wrap(Math.min(Math.max(columns, 60), 110))
+    // One column is kept for `apart`.
+    .wrap(Math.min(Math.max(columns, 60), 110) - 1)
     .help()
     .alias('help', 'h')
     .version(version)
@@ -84,12 +85,17 @@ export async function parseCommandLine(
     return { kind: 'command', command: chosen.command, args: new Arguments(chosen.values) }
   }
   // The shell asks for the words that may follow; none is an answer too.
-  if (text !== '' || argv[0] === '--get-yargs-completions') return { kind: 'text', text }
+  if (text !== '' || argv[0] === '--get-yargs-completions') return { kind: 'text', text: apart(text) }
   const word = argv.find((part) => !part.startsWith('-'))
   if (word !== undefined) throw unknownCommand(word, commands)
   throw new UsageError(argv.length === 0 ? 'there is no command' : `there is no command before ${argv[0]}`, {
     hint: 'mailmerge --help lists the commands. mailmerge init makes a project to try.',
   })
+}
+
+/** yargs glues the kind of an option to a description that fills its line. */
+function apart(help: string): string {
+  return help.replace(/(\S)(\[(?:string|number|array|boolean|required|choices: [^\]]*|default: [^\]]*)\])/g, '$1 $2')
 }
 
 /** Stands for a `-` among the words, which yargs loses from a list of positionals. */

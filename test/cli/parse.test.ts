@@ -95,6 +95,13 @@ describe('what is printed', () => {
     for (const option of options.split(' ')) expect(help).toContain(`--${option} `)
     expect(await text('help run')).toBe(help)
   })
+  test('the help of no command is glued together or wider than the terminal', async () => {
+    for (const { usage } of COMMANDS) {
+      const lines = (await text(`${usage.split(' ')[0]} --help`)).split('\n')
+      expect(lines.filter((line) => /\S\[(string|number|array|boolean|choices)/.test(line))).toEqual([])
+      expect(lines.filter((line) => line.length > 80)).toEqual([])
+    }
+  })
   test('a completion script, and the words that it asks for', async () => {
     expect(await text('completion')).toContain('--get-yargs-completions')
     expect((await text('--get-yargs-completions mailmerge re')).split('\n')).toContain('resume')
