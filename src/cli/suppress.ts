@@ -5,7 +5,7 @@ import { createWriteStream } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { EntryDefaults } from '../campaign/suppression.ts'
-import { DataError, OutputError, type Problem, UsageError } from '../errors.ts'
+import { DataError, type Problem, UsageError } from '../errors.ts'
 import type { Suppression } from '../ledger/ledger.ts'
 import { nearest } from '../nearest.ts'
 import { type Arguments, type Command, type Context, given } from './command.ts'
@@ -213,7 +213,7 @@ async function exportFile(file: string | undefined, args: Arguments, context: Co
   } catch (cause) {
     stream.destroy()
     if (!(cause instanceof Error) || !('syscall' in cause)) throw cause
-    throw new OutputError(`${file} cannot be written: ${cause.message}`, { cause, hint: 'Check its folder.' })
+    throw (await import('../report/output-file.ts')).unwritable(printable(file), cause)
   }
   out.say(`${plural(written, 'entry', 'entries')} in ${printable(file)}`)
   return 0

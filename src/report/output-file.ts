@@ -149,7 +149,8 @@ const WORDS: Readonly<Record<string, string>> = {
   EPIPE: 'its reader went away',
 }
 
-function unwritable(path: string, why: unknown): OutputError {
+/** Why a file cannot be written, in words: `why` is a sentence, or the error of the system. */
+export function unwritable(path: string, why: unknown): OutputError {
   const { code, message } = (typeof why === 'string' ? { message: why } : why) as NodeJS.ErrnoException
   return new OutputError(`${path} cannot be written: ${(code === undefined ? undefined : WORDS[code]) ?? message}`, {
     ...(typeof why === 'string' ? {} : { cause: why }),
