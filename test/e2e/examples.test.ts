@@ -139,6 +139,14 @@ test('no-server: the run says that nobody answers, and can be resumed', async ()
   expect(ended.stdout).toContain('0 sent, 3 still to come of 3 rows')
 })
 
+test.each(['attachment', 'envelope', 'html', 'newsletter', 'no-server', 'plain-text', 'ticket'])(
+  '%s runs as it is: its config names list and template',
+  async (name) => {
+    const ended = await startProgram(['run', '--sandbox'], join(copy, 'examples', name)).ended
+    expect(ended.code, ended.stderr).toBe(0)
+  },
+)
+
 test('invite: the command of the README, from the folder of the project', async () => {
   const args = ['run', '--csv', 'examples/invite/list.csv', '--template', 'invite', '--sandbox']
   const ended = await startProgram(args, copy).ended
