@@ -260,7 +260,8 @@ async function list(args: Arguments, context: Context): Promise<number> {
   const { scheduleFields } = await import('../newsletter/schedule-fields.ts')
   const settings = await settingsFor(args, context)
   await withLedger(settings, async (ledger) => {
-    const all = (await ledger?.schedules.all()) ?? []
+    const name = args.text('name')
+    const all = name === undefined ? ((await ledger?.schedules.all()) ?? []) : [await scheduleNamed(ledger, name)]
     if (ledger === undefined || all.length === 0) {
       out.say('there are no schedules; mailmerge schedule add makes one')
       return

@@ -74,6 +74,7 @@ describe('what is wrong is told', () => {
     [['add', 'x', '--cron', '0 9 * * *', '--late', 'ok'], 64, 'of one run'],
     [['add'], 64, 'needs the name'],
     [['remove', 'nobody'], 66, 'there is no schedule'],
+    [['list', 'nobody'], 66, 'there is no schedule'],
     [['lst'], 64, 'Did you mean mailmerge schedule list?'],
     [['list', '--cron', '0 9 * * *'], 64, 'an option of mailmerge schedule add'],
     [['run-due', '--late', 'ok'], 64, 'needs the name'],
