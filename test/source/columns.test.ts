@@ -81,8 +81,8 @@ describe('renamed columns', () => {
   })
 
   test.each([
-    [{ Vornahme: 'first' }, /'Vornahme', which - does not have/],
-    [{ Vorname: 'Ort' }, /two columns of - the name 'Ort'/],
+    [{ Vornahme: 'first' }, /'Vornahme', which standard input does not have/],
+    [{ Vorname: 'Ort' }, /two columns of standard input the name 'Ort'/],
   ])('%o is refused', async (rename, message) => {
     await expect(readText(list, { rename })).rejects.toThrow(message)
     await expect(readText(list, { rename })).rejects.toThrow(ConfigError)
@@ -108,9 +108,9 @@ describe('computed columns', () => {
   })
 
   test.each([
-    ['a name that is not there', { x: 'Dear {{frist}}' }, /uses 'frist', which - does not have/],
+    ['a name that is not there', { x: 'Dear {{frist}}' }, /uses 'frist', which standard input does not have/],
     ['a later one', { x: '{{y}}', y: '1' }, /uses 'y'/],
-    ['a name that is taken', { email: 'x' }, /which - has already/],
+    ['a name that is taken', { email: 'x' }, /which standard input has already/],
     ['wrong syntax', { x: 'Dear {{first' }, /cannot be read: Parse error/],
     ['a helper that is not there', { x: '{{log email}}' }, /uses 'log'/],
   ])('%s is refused', async (_name, computed: Record<string, string>, message) => {
@@ -218,7 +218,7 @@ describe('typed columns', () => {
   })
 
   test.each([
-    [{ missing: { type: 'date' as const } }, /'missing', which - does not have/],
+    [{ missing: { type: 'date' as const } }, /'missing', which standard input does not have/],
     [{ v: { type: 'date' as const, format: 'hello' } }, /has no year and month/],
     [{ v: { type: 'number' as const, format: '???' } }, /number format '\?\?\?'/],
   ])('%o is refused', async (types, message) => {

@@ -125,7 +125,9 @@ describe('rows that are not right carry their problems', () => {
       if (size === 3 && text.length > 1000) continue
       const { rows } = await readText(text, {}, size)
       expect(rows).toHaveLength(1)
-      expect(rows[0]?.problems).toMatchObject([{ severity: 'error', file: '-', row: 1, line: 2, ...problem }])
+      expect(rows[0]?.problems).toMatchObject([
+        { severity: 'error', file: 'standard input', row: 1, line: 2, ...problem },
+      ])
       expect(rows[0]?.problems?.[0]?.hint).toBeTruthy()
       expect(rows[0]?.data['email']).toBe('a@b.example')
     }

@@ -16,43 +16,43 @@ interface Wrong {
 }
 
 const WRONG: readonly Wrong[] = [
-  { name: 'an empty file', list: '', says: '- is empty' },
-  { name: 'blank lines only', list: '\n \n\r\n', says: '- is empty' },
+  { name: 'an empty file', list: '', says: 'standard input is empty' },
+  { name: 'blank lines only', list: '\n \n\r\n', says: 'standard input is empty' },
   {
     name: 'no line of names',
     list: 'ann@example.com,Ann\nbob@example.com,Bob\n',
-    says: "- begins with a row, not with column names: 'ann@example.com' is an address",
+    says: "standard input begins with a row, not with column names: 'ann@example.com' is an address",
   },
   {
     name: 'a name twice',
     list: 'email,name,name\na@example.com,x,y\n',
-    says: "the column names of - cannot be used: 'name' names both column 2 and column 3",
+    says: "the column names of standard input cannot be used: 'name' names both column 2 and column 3",
   },
   {
     name: 'names twice, but for spaces',
     list: 'email, email\na@example.com,x\n',
-    says: "the column names of - cannot be used: 'email' names both column 1 and column 2",
+    says: "the column names of standard input cannot be used: 'email' names both column 1 and column 2",
   },
   {
     name: 'a name missing',
     list: 'email,,name\na@example.com,x,y\n',
-    says: 'the column names of - cannot be used: column 2 has no name',
+    says: 'the column names of standard input cannot be used: column 2 has no name',
   },
   {
     name: 'several wrong names',
     list: 'email,,email,\0\na@example.com,x,y,z\n',
-    says: 'the column names of - cannot be used: column 2 has no name (and 2 more)',
+    says: 'the column names of standard input cannot be used: column 2 has no name (and 2 more)',
   },
   {
     name: 'ten thousand columns',
     list: `${Array.from({ length: 10_000 }, (_, i) => `c${i}`).join(',')}\n`,
-    says: '- has 10000 columns; at most 2000 can be read',
+    says: 'standard input has 10000 columns; at most 2000 can be read',
   },
   {
     name: 'a header row that is not there',
     list: 'email\na@example.com\n',
     settings: { headerRow: 9 },
-    says: '- has no line 9 to take column names from; it has 2',
+    says: 'standard input has no line 9 to take column names from; it has 2',
   },
   {
     name: 'too few cells',
@@ -87,12 +87,12 @@ const WRONG: readonly Wrong[] = [
   {
     name: 'a quote that is never closed',
     list: 'email,name\na@example.com,Ann\nb@example.com,"Bob\nc@example.com,Cy\n',
-    says: "the row that begins on line 3 of - opens a quote in column 'name' that is never closed",
+    says: "the row that begins on line 3 of standard input opens a quote in column 'name' that is never closed",
   },
   {
     name: 'the same in three megabytes',
     list: `email,name\na@example.com,"Ann\n${'b@example.com,Bob\n'.repeat(180_000)}`,
-    says: "the row that begins on line 2 of - is longer than 2 MiB by column 'name': is a quote opened there and never closed?",
+    says: "the row that begins on line 2 of standard input is longer than 2 MiB by column 'name': is a quote opened there and never closed?",
   },
   {
     name: 'text after a closing quote',
@@ -117,46 +117,58 @@ const WRONG: readonly Wrong[] = [
   {
     name: 'a PNG image',
     list: Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'latin1'),
-    says: '- is a PNG image, not a list',
+    says: 'standard input is a PNG image, not a list',
   },
-  { name: 'a PDF', list: '%PDF-1.7\n%âãÏÓ\n', says: '- is a PDF document, not a list' },
+  { name: 'a PDF', list: '%PDF-1.7\n%âãÏÓ\n', says: 'standard input is a PDF document, not a list' },
   {
     name: 'an old Excel file',
     list: Buffer.from([0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]),
-    says: '- is an old Excel workbook (.xls), or one with a password, not a list',
+    says: 'standard input is an old Excel workbook (.xls), or one with a password, not a list',
   },
   {
     name: 'a web page',
     list: '\n<!DOCTYPE html><html><body>Log in</body></html>',
-    says: '- is a web page, not a list',
+    says: 'standard input is a web page, not a list',
   },
-  { name: 'a vCard', list: 'BEGIN:VCARD\nVERSION:3.0\n', says: '- is an address book (vCard), not a list' },
-  { name: 'a database', list: 'SQLite format 3\0', says: '- is an SQLite database, not a list' },
+  {
+    name: 'a vCard',
+    list: 'BEGIN:VCARD\nVERSION:3.0\n',
+    says: 'standard input is an address book (vCard), not a list',
+  },
+  { name: 'a database', list: 'SQLite format 3\0', says: 'standard input is an SQLite database, not a list' },
   {
     name: 'octets of any kind',
     list: Uint8Array.from({ length: 4096 }, (_, i) => (i * 7919 + (i >> 3)) & 0xff),
-    says: '- is not text',
+    says: 'standard input is not text',
   },
-  { name: 'the same in gzip', list: gzipSync(Buffer.alloc(4096)), says: '- is not text' },
-  { name: 'a zip archive', list: writeZip({ 'list.csv': 'email\n' }), says: '- is a zip archive, not a list' },
+  { name: 'the same in gzip', list: gzipSync(Buffer.alloc(4096)), says: 'standard input is not text' },
+  {
+    name: 'a zip archive',
+    list: writeZip({ 'list.csv': 'email\n' }),
+    says: 'standard input is a zip archive, not a list',
+  },
   {
     name: 'a workbook said to be CSV',
     list: writeXlsx(textRow(1, 'email')),
     settings: { format: 'csv' },
-    says: '- is a workbook or zip archive, not csv',
+    says: 'standard input is a workbook or zip archive, not csv',
   },
   {
     name: 'CSV said to be a workbook',
     list: 'email\na@example.com\n',
     settings: { format: 'xlsx' },
-    says: '- is no xlsx workbook',
+    says: 'standard input is no xlsx workbook',
   },
-  { name: 'an empty sheet', list: writeXlsx('<row r="1"><c r="A1"/></row>'), says: "the sheet 'List' of - is empty" },
+  {
+    name: 'an empty sheet',
+    list: writeXlsx('<row r="1"><c r="A1"/></row>'),
+    says: "the sheet 'List' of standard input is empty",
+  },
   {
     name: 'a sheet that is not there',
     list: writeXlsx(textRow(1, 'email')),
     settings: { sheet: 'Guests' },
-    says: "- has no sheet 'Guests'",
+    says: "standard input has no sheet 'Guests'",
   },
   {
     name: 'an error in a sheet',
@@ -172,9 +184,9 @@ const WRONG: readonly Wrong[] = [
     name: 'JSON that is no list',
     list: '[1, 2]',
     settings: { format: 'json' },
-    says: "-, line 1: '1' stands where a row should begin",
+    says: "standard input, line 1: '1' stands where a row should begin",
   },
-  { name: 'an empty JSON list', list: '[]', says: '- has no rows' },
+  { name: 'an empty JSON list', list: '[]', says: 'standard input has no rows' },
   {
     name: 'a line that is no JSON',
     list: '{"email":"a@example.com"}\n{"email":\n',
