@@ -300,6 +300,11 @@ export const forgetQuota = `DELETE FROM quota_use WHERE name = ?1 AND seconds = 
 export const insertSuppression = `
 INSERT INTO suppression (hash, "group", address, reason, note, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`
 
+/** A person's own word takes the place of what was only found out, so that lifting the one does not lift the other. */
+export const heedPerson = `
+UPDATE suppression SET reason = ?3, note = ?4, added_at = ?5
+WHERE hash = ?1 AND "group" = ?2 AND ?3 IN ('unsubscribed', 'complaint') AND reason NOT IN ('unsubscribed', 'complaint')`
+
 export const deleteSuppression = `DELETE FROM suppression WHERE hash = ?1 AND "group" = ?2`
 
 /** ?2 group; an entry for all groups counts too, after one of the group's own. */

@@ -46,7 +46,10 @@ export class SuppressionStore {
         for (const { address, hash: given, group, reason, note, addedAt } of page) {
           const normalised = address === undefined ? null : normaliseSuppressed(address)
           const key = normalised === null ? Buffer.from(given, 'hex') : hash('sha256', normalised, 'buffer')
-          fresh += store.run(sql.insertSuppression, key, group, normalised, reason, note ?? null, addedAt.getTime())
+          const at = addedAt.getTime()
+          const isNew = store.run(sql.insertSuppression, key, group, normalised, reason, note ?? null, at) > 0
+          if (isNew) fresh++
+          else store.run(sql.heedPerson, key, group, reason, note ?? null, at)
         }
         if (fresh > 0) store.run(sql.addToMeta, 'suppression_mark', 1)
         return fresh

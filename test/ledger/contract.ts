@@ -656,6 +656,16 @@ export function ledgerContract(name: string, make: () => Promise<LedgerHouse>): 
         expect(await listed()).toHaveLength(3)
       })
 
+      test('a person\u2019s own word takes the place of what was only found out, and nothing takes its place', async () => {
+        const reason = async (): Promise<string | undefined> =>
+          (await ledger.suppressed(['a@x.org'], '')).get('a@x.org')?.reason
+        await ledger.suppress([entry('a@x.org', { reason: 'hard_bounce' })])
+        expect(await ledger.suppress([entry('a@x.org', { reason: 'unsubscribed' })])).toBe(0)
+        expect(await reason()).toBe('unsubscribed')
+        await ledger.suppress([entry('a@x.org', { reason: 'hard_bounce' }), entry('a@x.org', { reason: 'complaint' })])
+        expect(await reason()).toBe('unsubscribed')
+      })
+
       test('are taken back for one group at a time', async () => {
         await ledger.suppress([entry('a@x.org'), entry('a@x.org', { group: 'news' })])
         expect(await ledger.unsuppress(['A@x.org', 'nobody@x.org'], 'news')).toBe(1)
