@@ -25,7 +25,7 @@ export interface Campaign {
 export type RunState = 'planning' | 'ready' | 'finished' | 'cancelled'
 
 export interface RunRecord {
-  /** Sorts by time: `20261124T102530-k3f9`. */
+  /** Sorts by time: `20261124T102530-k3f9a`. */
   readonly id: string
   readonly campaign: Campaign
   readonly state: RunState
