@@ -8,9 +8,9 @@ import type { Settings } from '../config/settings.ts'
 import type { Problem, Severity } from '../errors.ts'
 import { type Command, type Context, given } from './command.ts'
 import { problemLine } from './complain.ts'
+import { grouped, LIST_OPTIONS, selectionOf } from './list-options.ts'
 import { cut, printable, shortPath } from './printable.ts'
 import { Progress } from './progress.ts'
-import { run } from './run.ts'
 import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
 import { tableLines } from './table.ts'
 import { count, plural } from './words.ts'
@@ -18,31 +18,14 @@ import { count, plural } from './words.ts'
 /** Problems of one weight that are listed without --verbose. */
 const LISTED = 30
 
-/** What says which list, which rows and which template: the same words as for a run. */
-const SAME_AS_RUN = [
-  'csv',
-  'data',
-  'encoding',
-  'delimiter',
-  'sheet',
-  'template',
-  'rows',
-  'limit',
-  'where',
-  'segment',
-  'sample',
-  'seed',
-  'campaign',
-  'key',
-  'fold-gmail',
-  'duplicates',
-]
+/** What only a run heeds. */
+const { variant: _variant, 'skip-bad': _skipBad, ...SAME_AS_RUN } = LIST_OPTIONS
 
 export const check: Command = {
   usage: 'check',
   describe: 'Find everything that can be wrong with a list and a template, and send nothing',
   options: {
-    ...Object.fromEntries(SAME_AS_RUN.map((name) => [name, run.options[name] ?? {}])),
+    ...grouped('What to send:', SAME_AS_RUN),
     dns: { type: 'boolean', describe: 'Ask name servers about the sender (SPF, DKIM, DMARC, MX) and the recipients' },
     fix: {
       type: 'string',
@@ -57,12 +40,7 @@ export const check: Command = {
     const { checkMerge } = await import('../check/check.ts')
     const progress = new Progress(out)
     const report = await checkMerge(settings, {
-      ...given('rows', args.text('rows')),
-      ...given('limit', args.number('limit')),
-      ...given('where', args.texts('where')),
-      ...given('segment', args.text('segment')),
-      ...given('sample', args.number('sample')),
-      ...given('seed', args.text('seed')),
+      ...selectionOf(args),
       ...(args.flag('dns') ? { dns: {} } : {}),
       note: (text) => out.say(printable(text)),
       onRows: (rows) => progress.reading(rows),

@@ -6,6 +6,7 @@ import { UsageError } from '../errors.ts'
 import { localZone } from '../zone.ts'
 import { type Arguments, type Command, given } from './command.ts'
 import { driveMerge } from './drive.ts'
+import { grouped, LIST_OPTIONS, selectionOf } from './list-options.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from './settings-options.ts'
 import { hourWords } from './words.ts'
 
@@ -25,33 +26,8 @@ export const run: Command = {
     '  mailmerge run --smtp smtp://ada@mail.example.com:587 --rate 10/s --rate 500/day',
   ].join('\n'),
   options: {
-    csv: { type: 'string', group: WHAT, describe: 'The list; --data is the same' },
-    data: { type: 'string', group: WHAT, describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON, or - for standard input' },
-    encoding: { type: 'string', group: WHAT, describe: 'Encoding of the list; else found by itself' },
-    delimiter: { type: 'string', group: WHAT, describe: 'Delimiter of the list; else found by itself' },
-    sheet: { type: 'string', group: WHAT, describe: 'Sheet of a workbook; default the first' },
-    template: { alias: 't', type: 'string', group: WHAT, describe: 'Name under templates/, or a path' },
-    rows: { type: 'string', group: WHAT, describe: 'Only these rows: 1-20,33' },
-    limit: { type: 'number', group: WHAT, describe: 'Only the first N of them' },
-    where: { type: 'array', string: true, group: WHAT, describe: 'Only rows that match column=value; repeatable' },
-    segment: { type: 'string', group: WHAT, describe: 'Only rows of a segment named in mailmerge.yaml' },
-    sample: { type: 'number', group: WHAT, describe: 'Only N of them, by lot' },
-    seed: { type: 'string', group: WHAT, describe: 'Another lot for --sample; the same seed draws the same rows' },
-    variant: { type: 'string', group: WHAT, describe: 'Everybody gets this variant of mailmerge.yaml' },
-    'skip-bad': { type: 'boolean', group: WHAT, describe: 'Send the good rows and skip the bad ones' },
-    campaign: { type: 'string', group: WHAT, describe: 'Name of what a person gets once; default template and list' },
+    ...grouped(WHAT, LIST_OPTIONS),
     again: { type: 'boolean', group: WHAT, describe: 'Start the campaign anew: everybody gets it again' },
-    key: { type: 'string', group: WHAT, describe: 'Column that makes two rows the same; default the address' },
-    'fold-gmail': {
-      type: 'boolean',
-      group: WHAT,
-      describe: 'Gmail addresses that differ in dots, or from a plus on, are one person',
-    },
-    duplicates: {
-      choices: ['error', 'skip', 'all'],
-      group: WHAT,
-      describe: 'What to do with two rows of one key; default error',
-    },
     'dry-run': { type: 'boolean', group: WHERE, describe: 'Write .eml files; connect to nothing, record nothing' },
     out: { type: 'string', group: WHERE, describe: 'Folder of the .eml files of --dry-run' },
     sandbox: { type: 'boolean', group: WHERE, describe: 'Deliver to an inbox built in; record nothing as sent' },
@@ -110,12 +86,7 @@ function requestOf(args: Arguments): MergeRequest {
     mode,
     ...given('out', args.text('out')),
     ...given('testTo', args.text('testTo')),
-    ...given('limit', limit),
-    ...given('rows', args.text('rows')),
-    ...given('where', args.texts('where')),
-    ...given('segment', args.text('segment')),
-    ...given('sample', args.number('sample')),
-    ...given('seed', args.text('seed')),
+    ...selectionOf(args),
     ...given('campaign', args.text('campaign')),
     ...given('variant', args.text('variant')),
     ...given('reports', args.texts('report')),
@@ -162,12 +133,4 @@ async function hourOf(
   if (moment.rule === 'gap') say('that hour is not on the clock that day: the first moment after it counts')
   if (moment.rule === 'twice') say('that hour is on the clock twice that day: the first counts')
   return { ...detach, at: moment.at }
-}
-
-function grouped(
-  group: string,
-  options: Command['options'],
-  names: readonly string[],
-): Record<string, Command['options'][string]> {
-  return Object.fromEntries(names.map((name) => [name, { ...options[name], group }]))
 }

@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.ts'
 import { checkZone } from '../zone.ts'
 import { type Arguments, type Context, given } from './command.ts'
 import type { Io } from './io.ts'
+import { listFlags } from './list-options.ts'
 import { printable } from './printable.ts'
 import { askSecret, canAsk } from './prompt.ts'
 
@@ -53,18 +54,13 @@ export async function settingsFor(args: Arguments, { io, out }: Context): Promis
     ...given('concurrency', args.number('concurrency')),
     ...given('rate', args.texts('rate')),
     ...given('campaign', args.text('campaign')),
-    ...given('key', args.text('key')),
-    ...(args.flag('foldGmail') ? { foldGmail: true } : {}),
-    ...given('duplicates', args.choice('duplicates', ['error', 'skip', 'all'])),
+    ...listFlags(args),
     ...given('ledger', args.text('ledger')),
     ...given('metrics', args.text('metrics')),
     ...given('retryFor', args.text('retryFor')),
     ...given('grace', args.text('grace')),
     ...given('late', args.text('late')),
     ...given('tz', zoneFlag(args)),
-    ...given('encoding', args.text('encoding')),
-    ...given('delimiter', args.text('delimiter')),
-    ...given('sheet', args.text('sheet')),
   }
   return loadSettings({
     cwd: io.cwd,

@@ -1,0 +1,61 @@
+/** Options that say which list, which rows and which template: the same words for run, check and schedule. */
+import type { Options } from 'yargs'
+import type { Selection } from '../campaign/select.ts'
+import type { Flags } from '../config/load.ts'
+import { type Arguments, given } from './command.ts'
+
+const DUPLICATES = ['error', 'skip', 'all'] as const
+
+export const LIST_OPTIONS = {
+  csv: { type: 'string', describe: 'The list; --data is the same' },
+  data: { type: 'string', describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON, or - for standard input' },
+  encoding: { type: 'string', describe: 'Encoding of the list; else found by itself' },
+  delimiter: { type: 'string', describe: 'Delimiter of the list; else found by itself' },
+  sheet: { type: 'string', describe: 'Sheet of a workbook; default the first' },
+  template: { alias: 't', type: 'string', describe: 'Name under templates/, or a path' },
+  rows: { type: 'string', describe: 'Only these rows: 1-20,33' },
+  limit: { type: 'number', describe: 'Only the first N of them' },
+  where: { type: 'array', string: true, describe: 'Only rows that match column=value; repeatable' },
+  segment: { type: 'string', describe: 'Only rows of a segment named in mailmerge.yaml' },
+  sample: { type: 'number', describe: 'Only N of them, by lot' },
+  seed: { type: 'string', describe: 'Another lot for --sample; the same seed draws the same rows' },
+  variant: { type: 'string', describe: 'Everybody gets this variant of mailmerge.yaml' },
+  'skip-bad': { type: 'boolean', describe: 'Send the good rows and skip the bad ones' },
+  campaign: { type: 'string', describe: 'Name of what a person gets once; default template and list' },
+  key: { type: 'string', describe: 'Column that makes two rows the same; default the address' },
+  'fold-gmail': { type: 'boolean', describe: 'Gmail addresses that differ in dots, or from a plus on, are one person' },
+  duplicates: { choices: DUPLICATES, describe: 'What to do with two rows of one key; default error' },
+} as const satisfies Readonly<Record<string, Options>>
+
+/** Some options, or all of them, under one heading of the help. */
+export function grouped(
+  group: string,
+  options: Readonly<Record<string, Options>>,
+  names: readonly string[] = Object.keys(options),
+): Record<string, Options> {
+  return Object.fromEntries(names.map((name) => [name, { ...options[name], group }]))
+}
+
+/** Which rows. What is wrong with it is told where it is used. */
+export function selectionOf(args: Arguments): Selection {
+  return {
+    ...given('rows', args.text('rows')),
+    ...given('limit', args.number('limit')),
+    ...given('where', args.texts('where')),
+    ...given('segment', args.text('segment')),
+    ...given('sample', args.number('sample')),
+    ...given('seed', args.text('seed')),
+  }
+}
+
+/** How the list is read, and who is the same in it. */
+export function listFlags(args: Arguments): Flags {
+  return {
+    ...given('key', args.text('key')),
+    ...(args.flag('foldGmail') ? { foldGmail: true } : {}),
+    ...given('duplicates', args.choice('duplicates', DUPLICATES)),
+    ...given('encoding', args.text('encoding')),
+    ...given('delimiter', args.text('delimiter')),
+    ...given('sheet', args.text('sheet')),
+  }
+}
