@@ -2,6 +2,9 @@
 import type { ResultRow, StatusCounts } from '../ledger/ledger.ts'
 import type { DeliveryProgress } from './progress.ts'
 
+/** Why a run ended that a person did not confirm. */
+export const NOT_CONFIRMED = 'not confirmed'
+
 /** A row's event carries the fields of the results file. */
 export interface RowEvent extends ResultRow {
   readonly event: 'sent' | 'failed' | 'deferred' | 'skipped' | 'in_doubt'

@@ -4,7 +4,7 @@ import type { RunRecord, StatusCounts } from '../ledger/ledger.ts'
 import { reportHead, writeReport } from '../report/report.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type DeliveryEnd, deliver } from './deliver.ts'
-import type { RowEvent, SummaryEvent } from './events.ts'
+import { NOT_CONFIRMED, type RowEvent, type SummaryEvent } from './events.ts'
 import type { FollowUp } from './follow-up.ts'
 import type { Preparer } from './preparer.ts'
 import { awaitStart, hourOf, LATE_BY_MS } from './start-time.ts'
@@ -12,9 +12,6 @@ import { accountOf, groupOf, type Workshop } from './workshop.ts'
 
 /** Why a run ended that was planned and is not to begin yet. */
 const WAITS = 'it waits for its hour'
-
-/** Why a run ended that a person did not confirm. */
-export const NOT_CONFIRMED = 'not confirmed'
 
 /** Waits for the run's hour, if it has one, and delivers. */
 export async function beginAndDeliver(

@@ -2,7 +2,13 @@
  * A merge with a person in front of it: progress, questions, signals, summary. Shared by run, resume and retry; the merge
  * itself is the function handed in.
  */
-import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../campaign/events.ts'
+import {
+  type MergeEvent,
+  NOT_CONFIRMED,
+  type PlannedEvent,
+  type RowEvent,
+  type SummaryEvent,
+} from '../campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../campaign/merge.ts'
 import { UnfinishedError } from '../errors.ts'
 import type { Context } from './command.ts'
@@ -13,7 +19,7 @@ import { cut, printable } from './printable.ts'
 import { Progress } from './progress.ts'
 import { askYesNo, canAsk } from './prompt.ts'
 import { watchSignals } from './signals.ts'
-import { DECLINED, nextSteps, summaryLines } from './summary.ts'
+import { nextSteps, summaryLines } from './summary.ts'
 import { count } from './words.ts'
 
 export interface DriveOptions {
@@ -50,7 +56,7 @@ export async function driveMerge(
   const conclude = (summary: SummaryEvent): void => {
     progress.end()
     teller.end()
-    if (!out.json && summary.stopped !== DECLINED && !(out.quiet && summary.exitCode === 0)) {
+    if (!out.json && summary.stopped !== NOT_CONFIRMED && !(out.quiet && summary.exitCode === 0)) {
       const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
       for (const line of summaryLines(summary, options.mode, out, io.cwd, before)) print(line)
     }
@@ -108,7 +114,7 @@ export async function driveMerge(
     })
     const { stopped } = summary
     conclude(summary)
-    if (stopped !== undefined && stopped !== DECLINED && summary.waitsUntil === undefined)
+    if (stopped !== undefined && stopped !== NOT_CONFIRMED && summary.waitsUntil === undefined)
       out.say(`stopped: ${printable(stopped)}`)
     advise(summary)
     return exitCode(summary)

@@ -1,14 +1,11 @@
 /** What a run came to, and what a person may do next. Owns the words under a finished run. */
 
-import type { PlannedEvent, SummaryEvent } from '../campaign/events.ts'
+import { NOT_CONFIRMED, type PlannedEvent, type SummaryEvent } from '../campaign/events.ts'
 import type { MergeMode } from '../campaign/merge.ts'
 import type { StatusCounts } from '../ledger/ledger.ts'
 import type { Output } from './output.ts'
 import { shortPath } from './printable.ts'
 import { count, duration, hourWords, plural, rate } from './words.ts'
-
-/** Why a run stopped when a person said no to it. */
-export const DECLINED = 'not confirmed'
 
 /** What stood in the ledger before this command sent anything. */
 export type Before = Pick<PlannedEvent, 'toSend' | 'counts'>
@@ -83,7 +80,7 @@ function beforeParts({
 export function nextSteps(summary: SummaryEvent, mode: MergeMode): readonly string[] {
   const { counts, run } = summary
   if (mode !== 'send') return []
-  if (summary.stopped === DECLINED) return ['nothing was sent; the same command asks again']
+  if (summary.stopped === NOT_CONFIRMED) return ['nothing was sent; the same command asks again']
   const lines: string[] = []
   if (summary.waitsUntil !== undefined)
     return [
