@@ -15,17 +15,19 @@ export function isEarlier(value: unknown): value is Earlier {
 }
 
 /** The follow-up of a run. A rehearsal looks at the real ledger, and waits for nothing. */
-export async function followUp({ settings, ledger, mode }: Workshop, { campaign, wait }: Earlier): Promise<FollowUp> {
-  if (mode === 'send') {
-    const subjectOf = await earlierSubjects(settings, await ledger.run(undefined, campaign))
-    return openFollowUp({ ledger, after: campaign, wait, subjectOf, close: () => Promise.resolve() })
-  }
-  const real = (await openLedger(settings, { existing: true })) ?? (await openScratchLedger())
+export async function followUp(
+  { settings, ledger, mode }: Workshop,
+  { campaign: after, wait }: Earlier,
+): Promise<FollowUp> {
+  const real = mode === 'send'
+  const own = real ? undefined : ((await openLedger(settings, { existing: true })) ?? (await openScratchLedger()))
+  const close = async (): Promise<void> => own?.close()
+  const asked = own ?? ledger
   try {
-    const subjectOf = await earlierSubjects(settings, await real.run(undefined, campaign))
-    return await openFollowUp({ ledger: real, after: campaign, subjectOf, close: () => real.close() })
+    const subjectOf = await earlierSubjects(settings, await asked.run(undefined, after))
+    return await openFollowUp({ ledger: asked, after, ...(real ? { wait } : {}), subjectOf, close })
   } catch (error) {
-    await real.close()
+    await close()
     throw error
   }
 }
