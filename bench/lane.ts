@@ -30,7 +30,6 @@ function letters(octets: number): readonly Message[] {
       envelope: { from: 'a@example.org', to: [`r${index}@example.com`] },
       chunks: [chunk],
       size: chunk.length,
-      dotFree: true,
       eightBit: false,
       smtputf8: false,
     }

@@ -252,8 +252,7 @@ function compile(further: string, content: Entity, more: Pick<Message, 'id' | 'e
   for (const chunk of chunks) size += chunk.length
   const smtputf8 = foreign || FOREIGN.test(more.envelope.from) || more.envelope.to.some((one) => FOREIGN.test(one))
   return {
-    // Encoded bodies never begin a line with a dot, and folded header lines begin with a space.
-    message: { ...more, chunks, size, dotFree: true, eightBit: foreign, smtputf8 },
+    message: { ...more, chunks, size, eightBit: foreign, smtputf8 },
     fields,
     body: first === undefined ? [] : [first.subarray(bodyStart), ...rest],
   }

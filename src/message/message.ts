@@ -18,8 +18,6 @@ export interface Message {
   readonly chunks: readonly Uint8Array[]
   /** Octets in `chunks`, for SIZE= (RFC 1870). */
   readonly size: number
-  /** True when no line begins with a dot, so that the transport may skip the stuffing of RFC 5321 section 4.5.2. */
-  readonly dotFree: boolean
   /** True when any octet is over 127 (needs 8BITMIME, RFC 6152). */
   readonly eightBit: boolean
   /** True when an address or header needs SMTPUTF8 (RFC 6531). */

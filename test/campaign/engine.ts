@@ -254,7 +254,6 @@ export function letterTo(address: string, number: number, size = 100): Message {
     envelope: { from: 'author@example.org', to: [address] },
     chunks,
     size,
-    dotFree: true,
     eightBit: false,
     smtputf8: false,
   }

@@ -68,7 +68,7 @@ const ONCE = ['From', 'To', 'Subject', 'Date', 'Message-ID', 'MIME-Version', 'Co
 const AT_MOST_ONCE = ['Sender', 'Cc', 'Reply-To', 'Content-Transfer-Encoding', 'List-Unsubscribe', 'List-Id']
 
 /** What no message may have, in words; empty when all is well. */
-export function faultsOf({ chunks, size, dotFree, smtputf8 }: Message): readonly string[] {
+export function faultsOf({ chunks, size, smtputf8 }: Message): readonly string[] {
   const octets = Buffer.concat(chunks)
   const text = octets.toString('latin1')
   const faults: string[] = []
@@ -77,7 +77,8 @@ export function faultsOf({ chunks, size, dotFree, smtputf8 }: Message): readonly
   if (text.includes('\0')) faults.push('a NUL')
   if (!text.endsWith('\r\n')) faults.push('no line end at its end')
   if (text.split('\r\n').some((line) => line.length > 998)) faults.push('a line over 998 octets')
-  if (dotFree && /^\./m.test(text)) faults.push('a line that begins with a dot')
+  // Encoded bodies never begin a line with a dot, and folded header lines begin with a space.
+  if (/^\./m.test(text)) faults.push('a line that begins with a dot')
   const end = text.indexOf('\r\n\r\n')
   const head = text.slice(0, end)
   if (/[^\r\n\t -~]/.test(smtputf8 ? text.slice(end) : text)) faults.push('an octet over 127 or a control character')

@@ -412,11 +412,11 @@ describe.each(LEVELS)('level %i', (level) => {
     expect(received()).toEqual(['<1@test>', '<3@test>'])
   })
 
-  test('content that says it has no dots and has some -> arrives whole all the same', async () => {
+  test('content with lines of dots in it -> arrives whole, and is no end of data', async () => {
     const port = await serve({})
-    const lies = { ...letter(1, { body: 'a\r\n.\r\nMAIL FROM:<evil@example.org>\r\n..\r\n' }), dotFree: true }
-    await deliverAll(port, 2, { settings, messages: [lies, letter(2)] })
-    expect(server.messages[0]?.octets).toEqual(Buffer.concat(lies.chunks))
+    const dotted = letter(1, { body: 'a\r\n.\r\nMAIL FROM:<evil@example.org>\r\n..\r\n' })
+    await deliverAll(port, 2, { settings, messages: [dotted, letter(2)] })
+    expect(server.messages[0]?.octets).toEqual(Buffer.concat(dotted.chunks))
     expect(received()).toEqual(all(2))
     expect(server.strays).toEqual([])
   })

@@ -33,7 +33,6 @@ export function letter(
     envelope: { from: 'sender@example.org', to: more.to ?? [`r${number}@example.com`] },
     chunks,
     size: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-    dotFree: !/^\./m.test(body),
     eightBit: false,
     smtputf8: false,
   }
