@@ -62,7 +62,6 @@ describe.each(LEVELS)('level %i', (level) => {
   test.each([
     ['then lingers', undefined],
     ['then hangs up', 'close'],
-    ['then resets', 'reset'],
   ] as const)('a server that refuses in the middle of 20 MB and %s -> its word counts', async (_name, then) => {
     const count = 3
     let connections = 0

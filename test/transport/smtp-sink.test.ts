@@ -102,8 +102,11 @@ describe.skipIf(missing !== undefined)(`smtp-sink${missing === undefined ? '' : 
     expect(await deliver(['-A', delay])).toMatchObject({ told: 'rejected at end-of-data', heard: 0 })
   })
 
-  test.concurrent('-A 0 with content that is longer than any buffer -> its word counts', async () => {
-    expect(await deliver(['-A', '0'], {}, 8_000_000)).toMatchObject({ told: 'rejected at end-of-data', heard: 0 })
+  // It resets the connection right behind its reply: where a write meets the reset before the reply is read, that is lost.
+  test.concurrent('-A 0 with content that is longer than any buffer -> its word counts if it is heard, else unsent', async () => {
+    const { told, heard } = await deliver(['-A', '0'], {}, 8_000_000)
+    expect(['rejected at end-of-data', 'rejected at end-of-data, unsent', 'unsent']).toContain(told)
+    expect(heard).toBe(0)
   })
 
   // It offers pipelining and answers what came behind a command that it delays before that command.
