@@ -153,9 +153,13 @@ async function readAndSettle(options: PlanOptions): Promise<Planned> {
       hint: 'A list needs a line of column names and at least one row below it.',
     })
   }
-  if (settings.duplicates === 'error') await listDuplicates(options, bad, skipBad)
-  if (bad.count > 0 && !skipBad) throw refused(source.name, bad)
-  const counts = await ledger.settlePlan(runId, { duplicates: settings.duplicates === 'all' ? 'all' : 'skip' })
+  // Rows that are bad are skipped on request, and so is the second of two.
+  const duplicates = skipBad && settings.duplicates === 'error' ? 'skip' : settings.duplicates
+  const counts = bad.count > 0 && !skipBad ? undefined : await ledger.settlePlan(runId, { duplicates })
+  if (counts === undefined) {
+    if (duplicates === 'error') await listDuplicates(options, bad)
+    throw refused(source.name, bad)
+  }
   return {
     counts,
     problems: bad.kept,
@@ -248,13 +252,8 @@ function problemsOf(error: unknown): readonly Problem[] {
   ]
 }
 
-async function listDuplicates(
-  { ledger, runId, source, settings }: PlanOptions,
-  bad: ProblemList,
-  skipBad: boolean,
-): Promise<void> {
+async function listDuplicates({ ledger, runId, source, settings }: PlanOptions, bad: ProblemList): Promise<void> {
   const duplicates = await ledger.duplicates(runId, LISTED_PROBLEMS)
-  if (skipBad) return
   bad.add(
     duplicates.map(({ key, row, firstRow }) => ({
       severity: 'error',

@@ -79,6 +79,9 @@ export interface Duplicate {
   readonly firstRow: number
 }
 
+/** What two rows with one key are: a mistake, one recipient, or two. */
+export type Duplicates = 'error' | 'skip' | 'all'
+
 /** What a settled plan found. The five counts add up to `rows`. */
 export interface PlanCounts extends StatusCounts {
   readonly rows: number
@@ -242,8 +245,10 @@ export interface Ledger {
    * Ends planning: joins the plan with the campaign's memory and makes the run `ready`, in one transaction. Recipients
    * that are sent or in doubt stay so; failed ones come back only when their row changed; later rows of one key are
    * skipped (`skip`) or become further occurrences (`all`). An older unfinished run of the campaign ends as `cancelled`.
+   * Under `error` nothing is settled and nothing is given when two rows that are to be sent share a key.
    */
   settlePlan(runId: string, options: { readonly duplicates: 'skip' | 'all' }): Promise<PlanCounts>
+  settlePlan(runId: string, options: { readonly duplicates: Duplicates }): Promise<PlanCounts | undefined>
   /** Forgets a run that was never ready. */
   dropPlan(runId: string): Promise<void>
 

@@ -3,12 +3,14 @@
  * decides whether a row is good.
  */
 import { DefectError } from '../errors.ts'
-import type { Duplicate, PlanCounts, PlannedRow, StatusCounts } from './ledger.ts'
+import type { Duplicate, Duplicates, PlanCounts, PlannedRow, StatusCounts } from './ledger.ts'
 import { headOf, planId, type RunHead } from './run-store.ts'
 import * as sql from './sqlite-queries.ts'
 import type { SqliteStore } from './sqlite-store.ts'
 import { numberOf, textOf, timeOf } from './sqlite-values.ts'
 import { rowCounts } from './state-store.ts'
+
+const NOBODY: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
 
 export class PlanStore {
   readonly #store: SqliteStore
@@ -51,12 +53,12 @@ export class PlanStore {
     })
   }
 
-  async settle(runId: string, duplicates: 'skip' | 'all'): Promise<PlanCounts> {
+  async settle(runId: string, duplicates: Duplicates): Promise<PlanCounts | undefined> {
     const store = this.#store
     const counts = await store.write(() => {
       const head = this.#planning(runId)
-      this.#settleDuplicates(head, duplicates)
-      const joined = this.#joinRecipients(head)
+      const joined = this.#joinNew(head) ?? this.#joinOthers(head, duplicates)
+      if (joined === undefined) return undefined
       store.run(sql.supersedeRuns, head.campaign, head.number, this.#now().getTime())
       const counts = this.#isFirst(head) ? joined : rowCounts(store, head)
       const rows = counts.sent + counts.failed + counts.skipped + counts.deferred + counts.in_doubt
@@ -72,8 +74,37 @@ export class PlanStore {
       )
       return { rows, ...counts }
     })
-    await store.truncateLog()
+    if (counts !== undefined) await store.truncateLog()
     return counts
+  }
+
+  /**
+   * What most lists are, in one pass: every row is to be sent and has a key of its own, in a campaign that knows nobody.
+   * Undefined, with nothing done, for any other.
+   */
+  #joinNew(head: RunHead): StatusCounts | undefined {
+    const store = this.#store
+    const { first, last, campaign } = head
+    const { rows, selected } = this.#size(head)
+    if (rows !== selected || !this.#isFirst(head)) return undefined
+    return store.attempt(() => {
+      if (store.run(sql.insertIdentities, first, last, campaign) < rows) return undefined
+      store.run(sql.insertRecipients, first, last, campaign, 1)
+      return { ...NOBODY, deferred: rows }
+    })
+  }
+
+  /** Gives the counts that the run begins with in a campaign that has no memory yet; undefined for an error. */
+  #joinOthers(head: RunHead, duplicates: Duplicates): StatusCounts | undefined {
+    const { first, last, campaign } = head
+    const store = this.#store
+    if (duplicates === 'error' && store.all(sql.duplicateRows, first, last, 1).length > 0) return undefined
+    this.#settleDuplicates(head, duplicates === 'all' ? 'all' : 'skip')
+    const { rows, selected } = this.#size(head)
+    const fresh = store.run(sql.insertIdentities, first, last, campaign)
+    store.run(sql.insertRecipients, first, last, campaign, fresh === selected ? 1 : 0)
+    if (fresh < selected) store.run(sql.moveRecipients, first, last, campaign)
+    return { ...NOBODY, skipped: rows - selected, deferred: selected }
   }
 
   #settleDuplicates({ first, last }: RunHead, duplicates: 'skip' | 'all'): void {
@@ -85,15 +116,10 @@ export class PlanStore {
     store.run(sql.clearTwins)
   }
 
-  /** Gives the counts that the run begins with in a campaign that has no memory yet. */
-  #joinRecipients({ first, last, campaign }: RunHead): StatusCounts {
-    const store = this.#store
-    const size = store.get(sql.planSize, first, last)
-    const selected = numberOf(size?.['selected'])
-    const fresh = store.run(sql.insertIdentities, first, last, campaign)
-    store.run(sql.insertRecipients, first, last, campaign, fresh === selected ? 1 : 0)
-    if (fresh < selected) store.run(sql.moveRecipients, first, last, campaign)
-    return { sent: 0, failed: 0, skipped: numberOf(size?.['rows']) - selected, deferred: selected, in_doubt: 0 }
+  /** Rows of the plan, and those of them that are to be sent. */
+  #size({ first, last }: RunHead): { readonly rows: number; readonly selected: number } {
+    const size = this.#store.get(sql.planSize, first, last)
+    return { rows: numberOf(size?.['rows']), selected: numberOf(size?.['selected']) }
   }
 
   /** True when nobody was ever written to in the campaign: what a row is, is what was planned. */

@@ -60,6 +60,14 @@ export class SqliteStore {
     return result
   }
 
+  /** Within a transaction: undoes what `work` wrote when it gives nothing. */
+  attempt<T>(work: () => T | undefined): T | undefined {
+    this.#database.exec('SAVEPOINT attempt')
+    const result = work()
+    this.#database.exec(result === undefined ? 'ROLLBACK TO attempt; RELEASE attempt' : 'RELEASE attempt')
+    return result
+  }
+
   /** Runs `work` outside of a transaction of ours: it may read only. */
   async read<T>(work: () => T): Promise<T> {
     const end = performance.now() + this.#options.lockWait

@@ -11,6 +11,7 @@ import type {
   Claim,
   DueRow,
   Duplicate,
+  Duplicates,
   Forgotten,
   Ledger,
   NewRun,
@@ -144,7 +145,9 @@ class SqliteLedger implements Ledger {
     return this.#plans.duplicates(runId, limit)
   }
 
-  settlePlan(runId: string, options: { readonly duplicates: 'skip' | 'all' }): Promise<PlanCounts> {
+  settlePlan(runId: string, options: { readonly duplicates: 'skip' | 'all' }): Promise<PlanCounts>
+  settlePlan(runId: string, options: { readonly duplicates: Duplicates }): Promise<PlanCounts | undefined>
+  settlePlan(runId: string, options: { readonly duplicates: Duplicates }): Promise<PlanCounts | undefined> {
     return this.#plans.settle(runId, options.duplicates)
   }
 

@@ -367,6 +367,35 @@ export function ledgerContract(name: string, make: () => Promise<LedgerHouse>): 
         expect(await ledger.duplicates('pairs', 10)).toHaveLength(3)
       })
 
+      test('where two rows of one key are an error the plan is left as it was, and can still be settled otherwise', async () => {
+        const planning = { id: 'twins', campaign, startedAt: NOW, source: 's', template: 't', templateHash: 'h' }
+        await ledger.createRun({ ...planning, columns: [], options: {} })
+        await ledger.plan('twins', rowsOf('b@x.org', 'a@x.org', 'b@x.org'))
+        expect(await ledger.settlePlan('twins', { duplicates: 'error' })).toBeUndefined()
+        expect((await ledger.run('twins'))?.state).toBe('planning')
+        expect(await ledger.duplicates('twins', 10)).toEqual([{ key: 'b@x.org', row: 3, firstRow: 1 }])
+        expect(await ledger.settlePlan('twins', { duplicates: 'skip' })).toMatchObject({
+          rows: 3,
+          deferred: 2,
+          skipped: 1,
+        })
+        expect((await due('twins')).map(({ row, key }) => [row, key])).toEqual([
+          [1, 'b@x.org'],
+          [2, 'a@x.org'],
+        ])
+      })
+
+      test('of two rows of one key, one that is not to be sent makes no error', async () => {
+        const [one, two] = rowsOf('a@x.org', 'a@x.org')
+        if (one === undefined || two === undefined) throw new Error('two rows')
+        await planRun(ledger, campaign, rowsOf('b@x.org'))
+        const planning = { id: 'left-out', campaign, startedAt: NOW, source: 's', template: 't', templateHash: 'h' }
+        await ledger.createRun({ ...planning, columns: [], options: {} })
+        await ledger.plan('left-out', [{ ...one, data: '', skip: 'not selected' }, two])
+        expect(await ledger.settlePlan('left-out', { duplicates: 'error' })).toMatchObject({ deferred: 1, skipped: 1 })
+        expect((await due('left-out')).map(({ row }) => row)).toEqual([2])
+      })
+
       test('under all, each row of a key is a recipient of its own, and stays the n-th in the next plan', async () => {
         const rows = rowsOf('a@x.org', 'b@x.org', 'a@x.org')
         const first = await planRun(ledger, campaign, rows, 'all')
