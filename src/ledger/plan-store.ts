@@ -23,7 +23,8 @@ export class PlanStore {
 
   add(runId: string, rows: readonly PlannedRow[]): Promise<void> {
     const store = this.#store
-    return store.write(() => {
+    // Until it is settled a plan is nothing: after a power cut it is made anew.
+    return store.draft(() => {
       const { number } = this.#planning(runId)
       for (const { row, key, address, data, skip, notBefore, variant } of rows) {
         store.run(

@@ -55,9 +55,22 @@ export class SqliteStore {
    * @throws OutputError when the disk fails, then and ever after; UnfinishedError when another process keeps the lock.
    */
   write<T>(work: () => T): Promise<T> {
-    const result = this.#turn.then(() => this.#transaction(work))
-    this.#turn = result.catch(() => {})
-    return result
+    return this.#inTurn(() => this.#transaction(work))
+  }
+
+  /**
+   * The same for what may be lost in a power cut as long as nothing after it is kept: the disk is not waited for. The
+   * next durable transaction carries it, since both are in one log.
+   */
+  draft<T>(work: () => T): Promise<T> {
+    return this.#inTurn(async () => {
+      this.#database.exec('PRAGMA synchronous = NORMAL')
+      try {
+        return await this.#transaction(work)
+      } finally {
+        if (this.#database.isOpen) this.#database.exec('PRAGMA synchronous = FULL')
+      }
+    })
   }
 
   /** Within a transaction: undoes what `work` wrote when it gives nothing. */
@@ -111,6 +124,12 @@ export class SqliteStore {
     this.#failure ??= new OutputError(`The ledger ${this.path} is closed`)
     this.#statements.clear()
     if (this.#database.isOpen) this.#database.close()
+  }
+
+  #inTurn<T>(transaction: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(transaction)
+    this.#turn = result.catch(() => {})
+    return result
   }
 
   async #transaction<T>(work: () => T): Promise<T> {
