@@ -2,6 +2,7 @@
  * The plan of a run, and its meeting with what the campaign remembers. Owns who is to be written to by this run; never
  * decides whether a row is good.
  */
+import type { SQLInputValue } from 'node:sqlite'
 import { DefectError } from '../errors.ts'
 import type { Duplicate, Duplicates, PlanCounts, PlannedRow, StatusCounts } from './ledger.ts'
 import { headOf, planId, type RunHead } from './run-store.ts'
@@ -9,6 +10,11 @@ import * as sql from './sqlite-queries.ts'
 import type { SqliteStore } from './sqlite-store.ts'
 import { numberOf, textOf, timeOf } from './sqlite-values.ts'
 import { rowCounts } from './state-store.ts'
+
+/** Rows that one statement inserts. */
+const AT_ONCE = 32
+const INSERT_MANY = sql.insertPlanRows(AT_ONCE)
+const INSERT_ONE = sql.insertPlanRows(1)
 
 const NOBODY: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
 
@@ -26,21 +32,28 @@ export class PlanStore {
     // Until it is settled a plan is nothing: after a power cut it is made anew.
     return store.draft(() => {
       const { number } = this.#planning(runId)
-      for (const { row, key, address, data, skip, notBefore, variant } of rows) {
-        store.run(
-          sql.insertPlanRow,
-          planId(number, row),
-          key,
-          key === '' || skip?.startsWith('bad row') ? 0 : 1,
-          address === key ? null : address,
-          data,
-          // A row without a key can be sent to nobody.
-          skip ?? (key === '' ? 'bad row: no address' : null),
-          timeOf(notBefore),
-          variant ?? null,
-        )
-      }
+      const many = rows.length - (rows.length % AT_ONCE)
+      for (let at = 0; at < many; at += AT_ONCE) this.#insert(INSERT_MANY, number, rows.slice(at, at + AT_ONCE))
+      for (const row of rows.slice(many)) this.#insert(INSERT_ONE, number, [row])
     })
+  }
+
+  #insert(statement: string, number: number, rows: readonly PlannedRow[]): void {
+    const values: SQLInputValue[] = []
+    for (const { row, key, address, data, skip, notBefore, variant } of rows) {
+      values.push(
+        planId(number, row),
+        key,
+        key === '' || skip?.startsWith('bad row') ? 0 : 1,
+        address === key ? null : address,
+        data,
+        // A row without a key can be sent to nobody.
+        skip ?? (key === '' ? 'bad row: no address' : null),
+        timeOf(notBefore),
+        variant ?? null,
+      )
+    }
+    this.#store.run(statement, ...values)
   }
 
   duplicates(runId: string, limit: number): Promise<readonly Duplicate[]> {
