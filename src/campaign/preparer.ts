@@ -60,6 +60,9 @@ const NO_SUBJECT = problem('no-subject', 'there is no subject', undefined, {
   hint: 'Set subject: in the template, or fill the cells that it is made of.',
 })
 
+/** As good as any other left side of a Message-ID, to check a message with. */
+const SAMPLE_LOCAL = '0'.repeat(32)
+
 export function createPreparer(options: PreparerOptions): Preparer {
   const { settings, template, split, campaign, emailColumn, testTo } = options
   const attachments = createAttachmentStore({
@@ -87,9 +90,13 @@ export function createPreparer(options: PreparerOptions): Preparer {
     }
   }
 
-  function identityOf(rendered: Rendered, key: string, occurrence: number, address: string, date: Date): Identity {
+  /** Left side of a Message-ID. */
+  function localOf(key: string, occurrence: number): string {
+    return hash('sha256', `${campaign.token}\n${occurrence}\n${key}`, 'hex').slice(0, 32)
+  }
+
+  function identityOf(rendered: Rendered, local: string, address: string, date: Date): Identity {
     const { url, mailto } = waysOut(address)
-    const local = hash('sha256', `${campaign.token}\n${occurrence}\n${key}`, 'hex').slice(0, 32)
     return {
       messageId: `<${local}@${domainOf(rendered.from)}>`,
       date,
@@ -171,7 +178,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
       if (rendered.subject.trim() === '') throw NO_SUBJECT
       const address = addressOf(row.data, rendered)
       const key = keyOf(row.data, address)
-      const identity = identityOf(rendered, key, 1, address, now)
+      const identity = identityOf(rendered, SAMPLE_LOCAL, address, now)
       composer.check(returned(rendered, identity), identity)
       const finish = (files: readonly FileFacts[]): Prepared => ({
         key,
@@ -189,7 +196,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const { cells, files, thread } = restoreRow(due.data)
       const own = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
       const rendered = thread === undefined ? own : threaded(own, thread)
-      const identity = identityOf(rendered, due.key, due.occurrence, due.address, date)
+      const identity = identityOf(rendered, localOf(due.key, due.occurrence), due.address, date)
       const compose = (): Message | Promise<Message> => composer.compose(returned(rendered, identity), identity)
       const same = unchanged(rendered, files ?? [])
       const composed = same === undefined ? compose() : same.then(compose)

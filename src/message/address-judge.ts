@@ -22,6 +22,14 @@ const ABSURD = 2_000
  * @example judgeAddress('ada@bücher.example') // valid, its wire form is ada@xn--bcher-kva.example
  */
 export function judgeAddress(text: string): AddressVerdict {
+  if (last?.text !== text) last = { text, verdict: judge(text) }
+  return last.verdict
+}
+
+/** A row's address is judged as a cell and then again as a recipient. */
+let last: { readonly text: string; readonly verdict: AddressVerdict } | undefined
+
+function judge(text: string): AddressVerdict {
   if (text.length <= 254 && COMMON.test(text)) {
     const at = text.indexOf('@')
     if (at <= 64 && labelsFit(text, at + 1)) {

@@ -52,16 +52,19 @@ export function createComposer(options: ComposerOptions): Composer {
     options.dkim === undefined || options.dkim.length === 0 ? undefined : createSigner(options.dkim, options.root)
   const shared = new WeakMap<LoadedPart, Entity>()
   const lists = new AddressFields()
+  /** While a plan is checked all rows have the same. */
+  let lastId = ''
 
   /** Everything of a message that a row can get wrong: its addresses, fields and invitation. */
   function headOf(rendered: Rendered, identity: Identity): Head {
     const { from, to, cc, bcc, replyTo, sender, recipient } = addressesOf(rendered, identity, lists)
     const [author] = from
-    if (!MESSAGE_ID.test(identity.messageId))
+    if (identity.messageId !== lastId && !MESSAGE_ID.test(identity.messageId))
       throw headerFault('Message-ID', 'bad-header', 'the Message-ID is none', {
         value: identity.messageId,
         hint: 'It is <id@domain>, of plain letters.',
       })
+    lastId = identity.messageId
     const calendar =
       rendered.calendar === undefined
         ? undefined
@@ -200,7 +203,7 @@ function recipientsOf(own: Mailbox, ...lists: readonly (readonly Mailbox[] | und
 
 /** Address fields, with those that all rows have in common written once. */
 class AddressFields {
-  readonly #written = new Map<string, string>()
+  readonly #written = new Map<string, Map<string, string>>()
 
   /** @throws DataError that names the field and what is wrong in it. */
   read(field: string, marked: string, several: boolean): readonly Mailbox[] {
@@ -215,12 +218,16 @@ class AddressFields {
 
   field(name: string, text: string, mailboxes: readonly Mailbox[]): string {
     if (text.includes(HOLE_OPEN)) return addressField(name, mailboxes)
-    const key = `${name}: ${text}`
-    let written = this.#written.get(key)
+    let fields = this.#written.get(name)
+    if (fields === undefined) {
+      fields = new Map()
+      this.#written.set(name, fields)
+    }
+    let written = fields.get(text)
     if (written === undefined) {
       written = addressField(name, mailboxes)
-      if (this.#written.size > 500) this.#written.clear()
-      this.#written.set(key, written)
+      if (fields.size > 500) fields.clear()
+      fields.set(text, written)
     }
     return written
   }

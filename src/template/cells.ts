@@ -8,10 +8,13 @@ const OPEN = '\u{F0002}'
 const CLOSE = '\u{F0003}'
 const FOUND = new RegExp(`${OPEN}([^${CLOSE}]*)${CLOSE}`, 'u')
 
+let marks = 0
+
 /** No name of a template reaches this: it holds a symbol alone. Handlebars compares contexts loosely, which needs it. */
 const CELLS: object = Object.create(null, {
   [Symbol.toPrimitive]: {
     value(this: object): string {
+      marks++
       return OPEN + Object.keys(this).join(', ').slice(0, 200) + CLOSE
     },
   },
@@ -31,6 +34,11 @@ function inner(value: object): unknown {
     return value.map((item: unknown) => (typeof item === 'object' && item !== null ? inner(item) : item))
   if (value instanceof Date) return value
   return cellsOf(value as RowData)
+}
+
+/** How often an object was made a text so far: only where it was does a text need to be looked through. */
+export function marksMade(): number {
+  return marks
 }
 
 /** Field names of an object that was put out as a text; undefined for a text without one. */

@@ -4,7 +4,7 @@
  */
 import Handlebars from 'handlebars'
 import type { DataError } from '../errors.ts'
-import { fieldsPutOut } from './cells.ts'
+import { fieldsPutOut, marksMade } from './cells.ts'
 import { helperError, noText, renderError, syntaxError, tooDeep } from './engine-error.ts'
 import { plainOf } from './markup.ts'
 import { failure, MUSTACHE, placeOf, type Snippet } from './place.ts'
@@ -95,6 +95,7 @@ export class Engine {
     const template = this.#template(snippet)
     return (row, data) => {
       this.#steps = 0
+      const marks = marksMade()
       let text: string
       try {
         text = template(row, { data, allowProtoMethodsByDefault: false, allowProtoPropertiesByDefault: false })
@@ -102,8 +103,10 @@ export class Engine {
         throw renderError(snippet, error)
       }
       if (text.length > MAX_RENDERED) throw tooLong(snippet)
-      const fields = fieldsPutOut(text)
-      if (fields !== undefined) throw noText(snippet, fields)
+      if (marksMade() !== marks) {
+        const fields = fieldsPutOut(text)
+        if (fields !== undefined) throw noText(snippet, fields)
+      }
       return text
     }
   }
