@@ -8,6 +8,9 @@ if (major < 24) {
   process.exitCode = 78
 } else {
   const { availableParallelism } = await import('node:os')
+  const { enableCompileCache } = await import('node:module')
+  // Reading the program's own files again and again is a fifth of its start.
+  enableCompileCache()
   // Signing (DKIM) is done on the thread pool, which has four threads by itself; it starts with its first task.
   process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()))
   const { main } = await import('../dist/cli/main.js')

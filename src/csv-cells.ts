@@ -10,12 +10,15 @@ const FORMULA = /^[\s'"\p{Cc}\p{Cf}]*[=+\-@\t\r|%\uFF1D\uFF0B\uFF0D\uFF20]/u
 /** A cell that a spreadsheet with another list separator would begin in the middle of ours. */
 const INNER_FORMULA = /;(?=[\s'"\p{Cf}]*[=+\-@|%\uFF1D\uFF0B\uFF0D\uFF20])/gu
 const CONTROL = /\p{Cc}/gu
+/** What most cells are: nothing in them, nor at their ends, means anything to anybody. */
+const PLAIN = /^(?:[\w<](?:[\w .:@<>()/-]*[\w.:@<>()/-])?)?$/
 
 /**
  * A value as a cell, in one line. An apostrophe makes a text of what would be a formula and can be taken off again;
  * control characters are shown by their pictures (U+2400 and on).
  */
 export function csvCell(value: string): string {
+  if (PLAIN.test(value)) return value
   const text = value.replace(CONTROL, picture).replace(INNER_FORMULA, ";'")
   const defused = FORMULA.test(value) ? `'${text}` : text
   return /[",;]|^'|^\s|\s$/.test(defused) ? `"${defused.replaceAll('"', '""')}"` : defused

@@ -140,7 +140,7 @@ export class SqliteStore {
       await this.#begin()
       this.#fence?.()
       const result = work()
-      this.#database.exec('COMMIT')
+      this.run('COMMIT')
       this.#commits += 1
       if (this.#commits % CHECKPOINT_COMMITS === 0) this.#checkpoint()
       return result
@@ -155,7 +155,7 @@ export class SqliteStore {
     const end = performance.now() + this.#options.lockWait
     for (;;) {
       try {
-        this.#database.exec('BEGIN IMMEDIATE')
+        this.run('BEGIN IMMEDIATE')
         return
       } catch (error) {
         if (!isBusy(error) || performance.now() > end) throw error
