@@ -1,7 +1,7 @@
 /**
- * How many lanes a run may have at this moment. Owns the feedback: slow start, one lane more after as many successes
- * as there are lanes, fewer lanes when the server says so (the 1/N feedback that Postfix's scheduler uses by default).
- * Opens nothing itself.
+ * How many lanes a run may have at this moment. Owns the feedback: one lane more for each success until the server first
+ * asks for less, as TCP starts (RFC 5681 section 3.1); from then on one more after as many successes as there are lanes, and
+ * fewer when the server says so (the 1/N feedback that Postfix's scheduler uses by default). Opens nothing itself.
  */
 import type { Clock } from './clock.ts'
 
@@ -37,7 +37,7 @@ export class LaneGovernor {
   /** A message was accepted. True when there may be one lane more for it. */
   succeeded(): boolean {
     if (this.#target >= this.#max) return false
-    this.#credit += 1 / this.#target
+    this.#credit += this.#holdUntil === Number.NEGATIVE_INFINITY ? 1 : 1 / this.#target
     if (this.#credit < 1 || this.#clock.monotonic() < this.#holdUntil) return false
     this.#credit = 0
     this.#target++

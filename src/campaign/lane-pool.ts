@@ -50,10 +50,10 @@ export class LanePool {
     return this.#lanes.size === 0 && this.#opening === 0
   }
 
-  /** Opens lanes for `work` further messages, as many as there may be. */
-  openFor(work: number): void {
+  /** Opens lanes for so many messages, those under way among them, as many as there may be. */
+  openFor(messages: number): void {
     const { governor, breaker } = this.#options
-    const wanted = Math.min(breaker.tripped ? 1 : governor.target, this.#lanes.size + work)
+    const wanted = Math.min(breaker.tripped ? 1 : governor.target, messages)
     while (this.#lanes.size + this.#opening < wanted) {
       this.#opening++
       void this.#open()

@@ -28,6 +28,16 @@ export class SlidingWindow {
     return Math.max(0, oldest + this.#milliseconds - now)
   }
 
+  /** How many are allowed until then, counted up to `most`. */
+  room(until: number, most: number): number {
+    const last = Math.min(most, this.#grants.length)
+    for (let free = 0; free < last; free++) {
+      const grant = this.#grants[(this.#next + free) % this.#grants.length] ?? Number.NEGATIVE_INFINITY
+      if (grant + this.#milliseconds > until) return free
+    }
+    return last
+  }
+
   take(now: number): void {
     this.#grants[this.#next] = now
     this.#next = (this.#next + 1) % this.#grants.length
@@ -46,6 +56,12 @@ export class RateGate {
     let longest = 0
     for (const window of this.#windows) longest = Math.max(longest, window.wait(now))
     return longest
+  }
+
+  room(until: number, most: number): number {
+    let least = most
+    for (const window of this.#windows) least = window.room(until, least)
+    return least
   }
 
   take(now: number): void {

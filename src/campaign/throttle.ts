@@ -92,6 +92,11 @@ export class Throttle {
     return POLL_MS
   }
 
+  /** How many messages the rates allow until then, counted up to `most`. */
+  room(until: number, most: number): number {
+    return this.#gate.room(until, most)
+  }
+
   take(now: number): void {
     this.#gate.take(now)
     if (this.#interval > 0) this.#nextAt = Math.max(now, this.#nextAt) + this.#interval

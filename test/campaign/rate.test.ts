@@ -44,6 +44,20 @@ test('an unused window lets its whole count through at once', () => {
   expect(window.wait(5)).toBeGreaterThanOrEqual(10_000)
 })
 
+test('the room that a window has until some moment is what it grants until then', () => {
+  const window = new SlidingWindow({ count: 3, seconds: 10 })
+  expect([window.room(0, 2), window.room(0, 100)]).toEqual([2, 3])
+  window.take(0)
+  window.take(4000)
+  expect([window.room(5000, 100), window.room(11_000, 100), window.room(15_000, 100)]).toEqual([1, 2, 3])
+  const gate = new RateGate([
+    { count: 5, seconds: 1 },
+    { count: 2, seconds: 30 },
+  ])
+  expect(gate.room(0, 100)).toBe(2)
+  expect(new RateGate([]).room(0, 7)).toBe(7)
+})
+
 test('limits of a minute and more are kept by the ledger, shorter ones by the process', () => {
   const limits = [
     { count: 10, seconds: 1 },
