@@ -6,7 +6,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startDelayingProxy } from './support/delaying-proxy.ts'
+import { roundTrip, startDelayingProxy } from './support/delaying-proxy.ts'
 import { inTurns, median, ratio, say, sayMachine, spread } from './support/measure.ts'
 import { needPostfixTools, type Sink, smtpSource, startSink } from './support/postfix-tools.ts'
 import { build, mailmerge, timed } from './support/program.ts'
@@ -83,19 +83,20 @@ async function loopback(sink: Sink, rounds: number, rows: number): Promise<void>
 
 /** (b) The wire in the way: a round trip takes 50 ms, and what counts is how many of them a message needs. */
 async function distance(sink: Sink, rounds: number): Promise<void> {
-  const rows = 3000
+  const rows = 6000
   const few = 1500
   const list = await makeWorkload({ rows })
   const short = await makeWorkload({ rows: few })
   const proxy = await startDelayingProxy(sink.port, ONE_WAY_MS)
   try {
+    const trip = await roundTrip(proxy.port)
     const rates = await inTurns(rounds, {
       mailmerge: () => ours(list, rows, proxy.port),
       pool: () => poolLoop(short, few, proxy.port),
     })
-    const limit = CONNECTIONS / ((2 * ONE_WAY_MS) / 1000)
+    const limit = (CONNECTIONS * 1000) / trip
     say(
-      `a round trip of ${2 * ONE_WAY_MS} ms, ${rows} messages, ${CONNECTIONS} connections; one round trip a message is ${limit}/s`,
+      `a round trip of ${2 * ONE_WAY_MS} ms (${trip.toFixed(1)} with the timers of the proxy), ${rows} messages, ${CONNECTIONS} connections; one round trip a message is ${Math.round(limit)}/s`,
     )
     say(`  mailmerge, CSV to results   ${spread(rates['mailmerge'] ?? [], 'messages/s')}`)
     sayOurs()

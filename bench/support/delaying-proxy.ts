@@ -1,5 +1,7 @@
 /** A long wire: a TCP proxy that holds every octet back for a while in each direction, and limits no throughput. */
+import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { median } from './measure.ts'
 
 export interface DelayingProxy {
   readonly port: number
@@ -39,4 +41,20 @@ function delayed(from: Socket, to: Socket, oneWay: number): void {
   from.on('data', (chunk) => setTimeout(() => to.writable && to.write(chunk), oneWay))
   from.on('end', () => setTimeout(() => to.end(), oneWay))
   from.on('close', () => setTimeout(() => to.destroy(), oneWay))
+}
+
+/** What a round trip through it to an SMTP server takes, in milliseconds: the median of some NOOPs, one after the other. */
+export async function roundTrip(port: number): Promise<number> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  const heard = (): Promise<unknown> => once(socket, 'data')
+  await heard()
+  const times: number[] = []
+  for (let time = 0; time < 41; time++) {
+    const asked = performance.now()
+    socket.write('NOOP\r\n')
+    await heard()
+    times.push(performance.now() - asked)
+  }
+  socket.destroy()
+  return median(times)
 }
