@@ -22,6 +22,12 @@ export interface Records {
   readonly ends: readonly number[]
 }
 
+/** What one chunk came to. */
+export interface Reading extends Records {
+  /** Set when there can be no more. */
+  readonly broken?: BrokenRecord
+}
+
 /** Reading cannot go on: a quote without an end, or a record over the cap. */
 export interface BrokenRecord {
   readonly kind: 'open-quote' | 'too-long'
@@ -89,14 +95,13 @@ export class RecordReader {
     this.#parser.resume()
   }
 
-  /** @returns the records that `text` completes, and what is wrong when there can be no more. */
-  write(text: Buffer): Promise<Records & { readonly broken?: BrokenRecord }> {
+  write(text: Buffer): Promise<Reading> {
     return new Promise((resolve, reject) => {
       this.#parser.write(text, (error) => this.#take(error, resolve, reject))
     })
   }
 
-  end(): Promise<Records & { readonly broken?: BrokenRecord }> {
+  end(): Promise<Reading> {
     return new Promise((resolve, reject) => {
       const done = (error?: Error | null) => this.#take(error, resolve, reject)
       this.#parser.once('error', done)
@@ -104,11 +109,7 @@ export class RecordReader {
     })
   }
 
-  #take(
-    error: Error | null | undefined,
-    resolve: (records: Records & { readonly broken?: BrokenRecord }) => void,
-    reject: (error: Error) => void,
-  ): void {
+  #take(error: Error | null | undefined, resolve: (reading: Reading) => void, reject: (error: Error) => void): void {
     const { cells, lines, ends } = this.#parser
     this.#parser.cells = []
     this.#parser.lines = []

@@ -1,6 +1,7 @@
 /** A CSV list as a source of rows. Owns where the header is and what ends reading; parsing is csv-parse's. */
 import { DataError, type Problem } from '../errors.ts'
-import { type BrokenRecord, type CsvDialect, MAX_RECORD_SIZE, RecordReader, type Records } from './csv-records.ts'
+import { type Chunk, readChunks } from './csv-chunks.ts'
+import { type BrokenRecord, type CsvDialect, MAX_RECORD_SIZE, type Reading, RecordReader } from './csv-records.ts'
 import { CsvRows, isBlank } from './csv-rows.ts'
 import type { Text } from './decode.ts'
 import { findDialect } from './delimiter.ts'
@@ -9,6 +10,8 @@ import type { Input } from './input.ts'
 import type { Row, Source } from './source.ts'
 
 const BATCH = 1000
+/** Octets in which column names are looked for at once. */
+const HEAD_PIECE = 16 << 10
 
 export interface CsvOptions {
   /** One character or its name; found by itself without it. */
@@ -32,7 +35,10 @@ export async function openCsv(input: Input, text: Text, options: CsvOptions): Pr
     get notes() {
       return [...text.notes, ...notesBefore]
     },
-    rows: () => readRows(new CsvRows(input.name, columns, dialect), text, dialect, firstLine, headerRow),
+    rows: () => {
+      const rows = new CsvRows(input.name, columns, dialect)
+      return readRows(rows, readChunks(input, text, dialect, firstLine), headerRow)
+    },
   }
 }
 
@@ -48,19 +54,15 @@ async function findHeader(
   firstLine: number,
   headerRow: number,
 ): Promise<FoundHeader> {
-  const reader = new RecordReader(dialect, firstLine)
-  const first = await reader.write(head)
-  const last = input.complete && first.broken === undefined ? await reader.end() : undefined
   let seen = 0
-  for (const { cells, lines } of last === undefined ? [first] : [first, last]) {
+  for await (const { cells, lines, broken } of readHead(input, head, new RecordReader(dialect, firstLine))) {
     for (const [i, record] of cells.entries()) {
       if (isBlank(record)) continue
       seen++
       if (seen === headerRow) return { cells: record, line: lines[i] ?? firstLine }
     }
+    if (broken !== undefined) throw brokenError(broken, input.name, [])
   }
-  const broken = first.broken ?? last?.broken
-  if (broken !== undefined) throw brokenError(broken, input.name, [])
   if (!input.complete) {
     throw new DataError(`the column names of ${input.name} do not end within the first ${head.length} octets`, {
       hint: 'Is this a list? Its first line names its columns: email,name,city',
@@ -76,33 +78,29 @@ async function findHeader(
   })
 }
 
+/** In pieces, since the header is mostly in the first. */
+async function* readHead(input: Input, head: Buffer, reader: RecordReader): AsyncGenerator<Reading> {
+  for (let at = 0; at < head.length; at += HEAD_PIECE) yield await reader.write(head.subarray(at, at + HEAD_PIECE))
+  if (input.complete) yield await reader.end()
+}
+
 async function* readRows(
   rows: CsvRows,
-  text: Text,
-  dialect: CsvDialect & { readonly skip: number },
-  firstLine: number,
+  chunks: AsyncIterable<Chunk>,
   headerRow: number,
 ): AsyncGenerator<readonly Row[]> {
-  const reader = new RecordReader(dialect, firstLine)
-  let toSkip = dialect.skip
   let headers = headerRow
-  const batches = function* (records: Records & { readonly broken?: BrokenRecord }): Generator<readonly Row[]> {
+  for await (const { text, reading } of chunks) {
+    if (text !== undefined) rows.remember(text)
     let from = 0
-    while (headers > 0 && from < records.cells.length) if (!isBlank(records.cells[from++] ?? [])) headers--
-    for (; from < records.cells.length; from += BATCH) {
-      const batch = rows.take(records, from, Math.min(from + BATCH, records.cells.length))
+    while (headers > 0 && from < reading.cells.length) if (!isBlank(reading.cells[from++] ?? [])) headers--
+    for (; from < reading.cells.length; from += BATCH) {
+      const batch = rows.take(reading, from, Math.min(from + BATCH, reading.cells.length))
       if (batch.length > 0) yield batch
     }
-    rows.forget(records)
-    if (records.broken !== undefined) throw brokenError(records.broken, rows.file, rows.columns)
+    rows.forget(reading)
+    if (reading.broken !== undefined) throw brokenError(reading.broken, rows.file, rows.columns)
   }
-  for await (const chunk of text.chunks()) {
-    const body = toSkip === 0 ? chunk : chunk.subarray(toSkip)
-    toSkip = Math.max(0, toSkip - chunk.length)
-    rows.remember(body)
-    yield* batches(await reader.write(body))
-  }
-  yield* batches(await reader.end())
 }
 
 function brokenError(broken: BrokenRecord, file: string, columns: readonly string[]): DataError {

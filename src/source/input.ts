@@ -28,6 +28,8 @@ export interface Input {
   readonly complete: boolean
   /** Set for a plain file, which can be read again and at any place. */
   readonly path?: string
+  /** Octets of a plain file. */
+  readonly size?: number
   readonly notes: readonly string[]
   /** Everything from the first octet; once only, unless `path` is set. Throws InputError when reading fails. */
   chunks(): AsyncIterable<Uint8Array>
@@ -47,7 +49,7 @@ export async function openInput(path: string, cwd: string, stdin: Readable): Pro
     const chunks = () => (zipped ? gunzip(fileChunks(full, path, stats), path) : fileChunks(full, path, stats))
     const { head, complete } = await readHead(chunks())
     if (zipped) return { name: path, ...names, head, complete, notes: ['unpacked from gzip'], chunks }
-    return { name: path, ...names, head, complete, path: full, notes: [], chunks }
+    return { name: path, ...names, head, complete, path: full, size: stats.size, notes: [], chunks }
   }
   return fromStream(path, namesOf(path), pipeChunks(full, path))
 }
