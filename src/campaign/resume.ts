@@ -1,13 +1,13 @@
 /** Going on with a run, from the plan in the ledger alone: resume, retry, cancel. */
 import { join } from 'node:path'
 import type { Settings } from '../config/settings.ts'
-import { DataError, InputError, UsageError } from '../errors.ts'
+import { DataError, UsageError } from '../errors.ts'
 import type { Ledger, RunRecord } from '../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../ledger/owner.ts'
-import { nearest } from '../nearest.ts'
 import { checkWritable } from '../report/report.ts'
 import { openTransport } from '../transport/open.ts'
 import type { SummaryEvent } from './events.ts'
+import { findRun } from './find-run.ts'
 import { bindAll, openTemplate, openVariants, planHash } from './material.ts'
 import type { MergeHooks, ResumeRequest } from './merge.ts'
 import { metered } from './metered.ts'
@@ -132,21 +132,4 @@ async function newestUnfinished(ledger: Ledger, id: string | undefined): Promise
   // One that was broken off comes before one that waits for its hour.
   const waits = ({ notBefore, begunAt }: RunRecord): boolean => notBefore !== undefined && begunAt === undefined
   return open.find((run) => !waits(run)) ?? open[0] ?? findRun(ledger, undefined)
-}
-
-async function findRun(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
-  const run = await ledger.run(id)
-  if (run !== undefined) return run
-  if (id === undefined)
-    throw new InputError('there is no run in this ledger', { hint: 'Start one with mailmerge run.' })
-  const guess = nearest(
-    id,
-    (await ledger.runs()).map((known) => known.id),
-  )
-  throw new InputError(`there is no run '${id}' in ${ledger.location}`, {
-    hint:
-      guess === undefined
-        ? 'mailmerge status lists the runs.'
-        : `Did you mean ${guess}? mailmerge status lists the runs.`,
-  })
 }

@@ -1,8 +1,10 @@
 /** `mailmerge report`: the results of a run again, from the ledger. */
+
 import { resolve } from 'node:path'
+import { findRun } from '../campaign/find-run.ts'
 import type { Command } from './command.ts'
-import { findRun, withLedger } from './find-run.ts'
 import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
+import { withLedger } from './with-ledger.ts'
 
 const FORMATS = ['csv', 'json', 'html'] as const
 

@@ -3,13 +3,13 @@ import { resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
 import { type Arguments, type Context, given } from './command.ts'
-import { withLedger } from './find-run.ts'
 import { scheduleNamed, wallWords } from './find-schedule.ts'
 import { eventFields } from './json-events.ts'
 import { printable } from './printable.ts'
 import { settingsFor } from './settings-options.ts'
 import { watchSignals } from './signals.ts'
 import { summaryLines } from './summary.ts'
+import { withLedger } from './with-ledger.ts'
 
 /** Gives the exit code: the gravest of what was due. */
 export async function runDue(args: Arguments, context: Context): Promise<number> {

@@ -2,7 +2,6 @@
 import { UsageError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import type { Arguments, Command, Context } from './command.ts'
-import { withLedger } from './find-run.ts'
 import { scheduleNamed, wallWords } from './find-schedule.ts'
 import { grouped, LIST_OPTIONS } from './list-options.ts'
 import { printable } from './printable.ts'
@@ -10,6 +9,7 @@ import { addSchedule, CATCH_UP } from './schedule-add.ts'
 import { runDue } from './schedule-run-due.ts'
 import { LATE_OPTION, LEDGER_OPTION, settingsFor } from './settings-options.ts'
 import { tableLines } from './table.ts'
+import { withLedger } from './with-ledger.ts'
 
 const ACTIONS = ['add', 'list', 'remove', 'next', 'run-due'] as const
 const SENT = [

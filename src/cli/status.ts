@@ -1,11 +1,12 @@
 /** `mailmerge status`: where runs stand. Reads the ledger, changes nothing. */
+import { findRun } from '../campaign/find-run.ts'
 import type { Ledger, RunRecord, StatusCounts } from '../ledger/ledger.ts'
 import { runFields } from '../report/run-fields.ts'
 import type { Command, Context } from './command.ts'
-import { findRun, withLedger } from './find-run.ts'
 import { cut, printable } from './printable.ts'
 import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
 import { tableLines } from './table.ts'
+import { withLedger } from './with-ledger.ts'
 import { count, hourWords, moment } from './words.ts'
 
 /** Runs listed without --verbose. */

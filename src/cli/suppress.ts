@@ -9,9 +9,9 @@ import { DataError, type Problem, UsageError } from '../errors.ts'
 import type { Suppression } from '../ledger/ledger.ts'
 import { nearest } from '../nearest.ts'
 import { type Arguments, type Command, type Context, given } from './command.ts'
-import { withLedger } from './find-run.ts'
 import { printable } from './printable.ts'
 import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
+import { withLedger } from './with-ledger.ts'
 import { count, moment, plural } from './words.ts'
 
 const REASONS = ['unsubscribed', 'hard_bounce', 'soft_bounces', 'complaint', 'manual', 'imported'] as const
