@@ -14,7 +14,7 @@ import { withLedger } from './with-ledger.ts'
 const ACTIONS = ['add', 'list', 'remove', 'next', 'run-due'] as const
 const SENT = [
   ...['csv', 'data', 'encoding', 'delimiter', 'sheet', 'template', 'campaign', 'rows', 'limit', 'where'],
-  ...['segment', 'sample', 'seed', 'variant', 'skip-bad', 'key', 'duplicates'],
+  ...['segment', 'sample', 'seed', 'variant', 'skip-bad', 'key', 'fold-gmail', 'duplicates'],
 ]
 const ADD_OPTIONS = ['cron', 'at', 'catch-up', ...SENT]
 /** What a schedule understands otherwise than a run. */

@@ -6,6 +6,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { OutputError } from '../errors.ts'
+import { ConnectionCounts } from './connection-counts.ts'
 import type { LinkAnswer, UnsubscribeEndpoint } from './unsubscribe-endpoint.ts'
 
 export interface HttpOptions {
@@ -39,6 +40,8 @@ const HEAD_MS = 10_000
 const REQUEST_MS = 15_000
 const IDLE_MS = 5_000
 const MOST_CONNECTIONS = 2_000
+/** Of one client that no proxy of ours stands before. */
+const MOST_OF_ONE = 100
 const CLOSE_MS = 5_000
 
 /** @throws OutputError when the port cannot be had. */
@@ -62,6 +65,7 @@ export async function listen(options: HttpOptions): Promise<HttpServer> {
   )
   server.maxConnections = MOST_CONNECTIONS
   server.maxHeadersCount = 100
+  shareConnections(server, options)
   await bind(server, options)
   const { address, family, port } = server.address() as AddressInfo
   return {
@@ -82,6 +86,18 @@ function bind(server: Server, { host, port }: HttpOptions): Promise<void> {
       )
     })
     server.listen({ host, port }, () => resolve())
+  })
+}
+
+/** Programs on this machine are left alone: they are the proxy, whether it was told of or not. */
+function shareConnections(server: Server, { proxies }: HttpOptions): void {
+  if (proxies > 0) return
+  const counts = new ConnectionCounts(MOST_OF_ONE)
+  server.prependListener('connection', (socket) => {
+    const client = networkOf(socket.remoteAddress ?? '')
+    if (client.startsWith('127.') || client === '::1') return
+    if (counts.open(client)) socket.once('close', () => counts.close(client))
+    else socket.destroy()
   })
 }
 
@@ -108,6 +124,11 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
   // A proxy may have put a path of its own in front.
   const link = options.links === undefined ? null : /\/u\/([^/?]{1,1000})(?:\?(.*))?$/.exec(request.url ?? '')
   if (options.links !== undefined && link !== null) {
+    // Who does not wait for an answer before asking again is no person and no mail program, and would make those wait.
+    if (response.socket === null) {
+      request.socket.destroy()
+      return
+    }
     return answerLink(request, response, options.links, { token: link[1] ?? '', query: link[2] }, options)
   }
   const url = URL.parse(request.url ?? '/', 'http://localhost')
@@ -201,6 +222,10 @@ function clientOf(request: IncomingMessage, proxies: number): string {
     request.socket.remoteAddress ?? '',
   ]
   const address = seen.at(-1 - proxies) || (request.socket.remoteAddress ?? '')
+  return networkOf(address)
+}
+
+function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:/i, '')
-  return plain.includes(':') ? plain.split(':').slice(0, 4).join(':') : plain
+  return plain.includes(':') && plain !== '::1' ? plain.split(':').slice(0, 4).join(':') : plain
 }

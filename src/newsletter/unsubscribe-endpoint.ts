@@ -45,12 +45,15 @@ export interface EndpointOptions {
 
 /** Wrong links of one client: so many at once, and then one in so many seconds. Good links are never refused for them. */
 const WRONG = { burst: 30, seconds: 2 }
-/** Changes of mind of one recipient. Leaving is never refused. */
+/** Requests of one client for one link, be it true: a link that is asked for without end. */
+const SAME = { burst: 30, seconds: 2 }
+/** Changes of mind of one recipient. Leaving is never refused for them. */
 const RETURNS = { burst: 5, seconds: 600 }
 
 export class UnsubscribeEndpoint {
   readonly #options: EndpointOptions
   readonly #wrong: TokenBuckets
+  readonly #same: TokenBuckets
   readonly #returns: TokenBuckets
   #waiting: { readonly entry: Suppression; readonly done: (error?: unknown) => void }[] = []
   #writing = false
@@ -59,6 +62,7 @@ export class UnsubscribeEndpoint {
     this.#options = options
     const now = () => this.#now().getTime()
     this.#wrong = new TokenBuckets(WRONG, now)
+    this.#same = new TokenBuckets(SAME, now)
     this.#returns = new TokenBuckets(RETURNS, now)
   }
 
@@ -70,13 +74,14 @@ export class UnsubscribeEndpoint {
     if (request.method !== 'GET' && request.method !== 'POST') return NOT_ALLOWED
     const leaving = this.#options.tokens.open(request.token)
     if (leaving === undefined) return this.#unknown(request)
+    // Of this client alone: nobody can use up another's way out.
+    if (!this.#same.take(`${request.client} ${request.token}`)) return TOO_MANY
     if (request.method === 'POST') return undefined
     return { status: 200, headers: PAGE_HEADERS, body: this.#page(request, 'ask', leaving.address, leaving.group) }
   }
 
+  /** Answers what `answerAtOnce` left to the body. */
   async answer(request: LinkRequest): Promise<LinkAnswer> {
-    const atOnce = this.answerAtOnce(request)
-    if (atOnce !== undefined) return atOnce
     const leaving = this.#options.tokens.open(request.token)
     if (leaving === undefined) return this.#unknown(request)
     const { address, group } = leaving

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
@@ -152,6 +153,23 @@ test('the first line is the address with its token, which opens runs and schedul
   expect(serve.output.stderr).not.toContain('canary')
   expect(serve.log.map(({ event }) => event)).toEqual(['listening', 'stopping', 'stopped'])
 })
+
+test.runIf(process.platform === 'linux')(
+  'links are answered by a thread that stands behind the schedules and the runs in the queue for the processor',
+  async () => {
+    const serve = await serving(newProject())
+    const { pid = 0 } = serve.child
+    const nice = (thread: string): number =>
+      Number(
+        readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')
+          .replace(/^.*\) /s, '')
+          .split(' ')[16],
+      )
+    const own = nice(String(pid))
+    expect(readdirSync(`/proc/${pid}/task`).filter((thread) => nice(thread) > own)).toHaveLength(1)
+    await serve.stop()
+  },
+)
 
 test('a port that another program has is told, and ends with 73', async () => {
   const project = newProject()

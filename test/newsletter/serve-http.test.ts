@@ -91,6 +91,12 @@ describe('what is too much is refused, and the next one is served', () => {
     expect(asked).toEqual([])
   })
 
+  test('a client that asks again and again without waiting for answers', async () => {
+    const one = 'POST /u/token HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\na=b'
+    await raw(one.repeat(300))
+    expect(asked.length).toBeLessThanOrEqual(1)
+  })
+
   test('what is no HTTP', async () => {
     expect(status(await raw('EHLO example.com\r\n\r\n'))).toBe(400)
     expect(status(await raw('GET //[ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'))).toBe(400)

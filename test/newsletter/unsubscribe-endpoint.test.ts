@@ -39,14 +39,8 @@ afterEach(async () => {
 
 function ask(request: Partial<Omit<LinkRequest, 'body'>> & { readonly form?: string } = {}) {
   const { form = ONE_CLICK, ...rest } = request
-  return endpoint.answer({
-    method: 'POST',
-    token,
-    contentType: FORM,
-    client: '192.0.2.1',
-    ...rest,
-    body: Buffer.from(form),
-  })
+  const asked = { method: 'POST', token, contentType: FORM, client: '192.0.2.1', ...rest }
+  return Promise.resolve(endpoint.answerAtOnce(asked) ?? endpoint.answer({ ...asked, body: Buffer.from(form) }))
 }
 
 async function suppressed(): Promise<string[]> {
@@ -231,4 +225,15 @@ test('a client that tries links at random is held back, and true links of the sa
   expect((await ask({ client: '192.0.2.9' })).status).toBe(200)
   now = new Date(now.getTime() + 2_000)
   expect((await ask({ token: 'wrong', client: '192.0.2.9' })).status).toBe(404)
+})
+
+test('a true link that one client asks for without end is refused to that client for a while, and to nobody else', async () => {
+  const statuses: number[] = []
+  for (let i = 0; i < 40; i++) statuses.push((await ask({ form: 'something=else' })).status)
+  expect(statuses.filter((status) => status === 400)).toHaveLength(30)
+  expect(statuses.filter((status) => status === 429)).toHaveLength(10)
+  expect((await ask()).status).toBe(429)
+  expect((await ask({ client: '192.0.2.2' })).status).toBe(200)
+  now = new Date(now.getTime() + 2000)
+  expect((await ask()).status).toBe(200)
 })

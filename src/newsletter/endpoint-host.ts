@@ -1,0 +1,64 @@
+/** Begins the thread of the HTTP side, and hears of it. What it does is in `endpoint-thread.ts`. */
+import { Worker } from 'node:worker_threads'
+import { OutputError } from '../errors.ts'
+import type { EndpointData, FromEndpoint } from './endpoint-thread.ts'
+import type { Log } from './serve.ts'
+
+export interface EndpointThread {
+  /** `http://127.0.0.1:8025`. */
+  readonly address: string
+  /** Told after each look at the schedules: the process does its work. */
+  looked(): void
+  /** @throws what ended the thread, if it has ended unasked. */
+  check(): void
+  /** Takes no new requests and ends when those under way are answered. */
+  close(): Promise<void>
+}
+
+/** Resolves once it listens. @throws OutputError when the port cannot be had. */
+export async function startEndpoint(data: Omit<EndpointData, 'lookedAt'>, log: Log): Promise<EndpointThread> {
+  const lookedAt = new BigInt64Array(new SharedArrayBuffer(8))
+  const looked = (): void => {
+    Atomics.store(lookedAt, 0, process.hrtime.bigint())
+  }
+  looked()
+  const href = import.meta.url
+  // The sources run as they are, and built.
+  const program = new URL(href.endsWith('.ts') ? './endpoint-thread.ts' : './endpoint-thread.js', href)
+  const worker = new Worker(program, {
+    workerData: { ...data, lookedAt } satisfies EndpointData,
+    // Node.js calls its own SQLite experimental; a log is no place for that.
+    execArgv: [...process.execArgv, '--disable-warning=ExperimentalWarning'],
+  })
+  let closing = false
+  let died: Error | undefined
+  const ended = new Promise<void>((resolve) => {
+    worker.on('error', (error) => {
+      died = error instanceof Error ? error : new Error(String(error))
+    })
+    worker.on('exit', () => {
+      if (!closing) died ??= new Error('the thread that answers links ended')
+      resolve()
+    })
+  })
+  const address = await new Promise<string>((resolve, reject) => {
+    worker.on('message', (message: FromEndpoint) => {
+      if (message.kind === 'listening') resolve(message.address)
+      else if (message.kind === 'log') log(...message.line)
+      else reject(new OutputError(message.message, message.hint === undefined ? {} : { hint: message.hint }))
+    })
+    void ended.then(() => reject(died))
+  })
+  return {
+    address,
+    looked,
+    check() {
+      if (died !== undefined) throw died
+    },
+    close() {
+      closing = true
+      worker.postMessage('close')
+      return ended
+    },
+  }
+}
