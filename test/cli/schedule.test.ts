@@ -50,6 +50,14 @@ test('a schedule is added, listed, shown ahead and removed', async () => {
   expect((await schedule('list')).stderr).toContain('there are no schedules')
 })
 
+test('who is the same on the list is kept with the schedule', async () => {
+  await schedule('add', 'news', '--cron', '0 9 * * MON', '--fold-gmail', '--duplicates', 'skip')
+  const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
+  const [kept] = await ledger.schedules.all()
+  await ledger.close()
+  expect(kept?.options['flags']).toMatchObject({ foldGmail: true, duplicates: 'skip' })
+})
+
 test('occurrences that come several times a day have the time in their campaign', async () => {
   await schedule('add', 'hourly', '--cron', '0 * * * *')
   expect(JSON.parse((await schedule('list', '--json')).stdout).campaign).toBe('{{name}}-{{date}}T{{time}}')
