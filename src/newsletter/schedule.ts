@@ -22,6 +22,7 @@ const issueSchema = z.strictObject({
     data: z.string().optional(),
     template: z.string().optional(),
     key: z.string().optional(),
+    foldGmail: z.boolean().optional(),
     duplicates: z.enum(['error', 'skip', 'all']).optional(),
     encoding: z.string().optional(),
     delimiter: z.string().optional(),

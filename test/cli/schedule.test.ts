@@ -50,12 +50,15 @@ test('a schedule is added, listed, shown ahead and removed', async () => {
   expect((await schedule('list')).stderr).toContain('there are no schedules')
 })
 
-test('who is the same on the list is kept with the schedule', async () => {
-  await schedule('add', 'news', '--cron', '0 9 * * MON', '--fold-gmail', '--duplicates', 'skip')
-  const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
-  const [kept] = await ledger.schedules.all()
-  await ledger.close()
-  expect(kept?.options['flags']).toMatchObject({ foldGmail: true, duplicates: 'skip' })
+test('who is the same on the list holds for a schedule too', async () => {
+  project.write('twins.csv', 'name,email\nAda,ada.l@gmail.com\nAda,adal+news@gmail.com\nBob,bob@example.com\n')
+  const same = ['--csv', 'twins.csv', '--fold-gmail', '--duplicates', 'skip']
+  expect((await schedule('add', 'twins', '--at', 'in 1 hour', ...same)).code).toBe(0)
+  await backdateOnce('twins')
+  const { code, stdout, stderr } = await schedule('run-due')
+  expect(code, stderr).toBe(0)
+  expect(stdout).toContain('2 sent')
+  expect([...sink.recipients.keys()].sort()).toEqual(['ada.l@gmail.com', 'bob@example.com'])
 })
 
 test('occurrences that come several times a day have the time in their campaign', async () => {
@@ -128,6 +131,18 @@ async function backdate(name: string, milliseconds: number): Promise<void> {
   if (found === undefined) throw new Error('no schedule')
   await ledger.schedules.remove(name)
   await ledger.schedules.add({ ...found, createdAt: new Date(Date.now() - milliseconds) })
+  await ledger.close()
+}
+
+/** As if the hour of a schedule that comes once had just come. */
+async function backdateOnce(name: string): Promise<void> {
+  const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
+  const found = (await ledger.schedules.all()).find((one) => one.name === name)
+  if (found === undefined) throw new Error('no schedule')
+  await ledger.schedules.remove(name)
+  const wall = new Date(Date.now() - 1000).toISOString().slice(0, 19)
+  const createdAt = new Date(Date.now() - 60_000)
+  await ledger.schedules.add({ ...found, timing: { kind: 'once', wall }, zone: 'UTC', createdAt })
   await ledger.close()
 }
 
