@@ -186,6 +186,36 @@ describe('deferred rows', () => {
   })
 })
 
+describe('rows with hours of their own', () => {
+  const HOUR = 60 * MINUTE
+  const three = { hours: [0, 60, 120] }
+
+  test('go at their hours, one after the other', async () => {
+    bench = await benchOf(3, three)
+    const transport = scriptedTransport()
+    expect((await bench.deliver(transport, { lateBy: HOUR })).counts.sent).toBe(3)
+    expect(transport.tries.map(({ to }) => to)).toEqual(['p1@example.com', 'p2@example.com', 'p3@example.com'])
+    expect(transport.tries.map(({ at }) => Math.floor((at - (transport.tries[0]?.at ?? 0)) / HOUR))).toEqual([0, 1, 2])
+  })
+
+  test.each([
+    [50, 3],
+    [65, 1],
+  ])('and a machine that sleeps until %d minutes after an hour: %d are sent in all', async (minutes, sent) => {
+    bench = await benchOf(3, three)
+    const transport = scriptedTransport()
+    const delivery = bench.start(transport, { lateBy: HOUR })
+    await pass(30 * MINUTE)
+    vi.setSystemTime(Date.now() + (30 + minutes) * MINUTE)
+    const end = await untilEnd(delivery)
+    expect(end.counts).toMatchObject({ sent, deferred: 3 - sent })
+    if (sent === 3) return
+    expect(end.stopped).toContain('which is long past; resume with --late ok sends them')
+    const late = { lateBy: Number.POSITIVE_INFINITY }
+    expect((await bench.deliver(transport, late)).counts).toMatchObject({ sent: 3, deferred: 0 })
+  })
+})
+
 describe('a server that refuses us', () => {
   test('a sender refused at MAIL stops the run after three tries, and every row is still to come', async () => {
     bench = await benchOf(100)

@@ -180,6 +180,8 @@ export interface BenchOptions extends SqliteLedgerOptions {
   /** Use the ledger of another bench, through a connection of its own. */
   readonly path?: string
   readonly name?: string
+  /** Minutes from now until each row may go, from the first on; at once without it. */
+  readonly hours?: readonly number[]
 }
 
 /** A planned run over these addresses (or so many) in a ledger of its own. */
@@ -204,9 +206,13 @@ export async function benchOf(people: number | readonly string[], options: Bench
     columns: ['email'],
     options: {},
   })
+  const hour = (at: number): { readonly notBefore?: Date } => {
+    const minutes = options.hours?.[at]
+    return minutes === undefined ? {} : { notBefore: new Date(now.getTime() + minutes * 60_000) }
+  }
   const addresses =
     typeof people === 'number' ? Array.from({ length: people }, (_, at) => `p${at + 1}@example.com`) : people
-  const rows = addresses.map((address, at) => ({ row: at + 1, key: address, address, data: '{}' }))
+  const rows = addresses.map((address, at) => ({ row: at + 1, key: address, address, data: '{}', ...hour(at) }))
   await ledger.plan(runId, rows)
   await ledger.settlePlan(runId, { duplicates: 'skip' })
 
