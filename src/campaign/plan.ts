@@ -69,8 +69,8 @@ class ProblemList {
 }
 
 /** Rows, and octets of them, that one transaction records. */
-const RECORDED_ROWS = 4000
-const RECORDED_OCTETS = 4_000_000
+const RECORDED_ROWS = 1000
+const RECORDED_OCTETS = 2_000_000
 
 /** Records rows many at a time, while the next ones are checked: never more than two transactions' worth in memory. */
 class Recorder {

@@ -30,9 +30,12 @@ function holdsDate(cells: RowData): boolean {
 }
 
 export function storeRow(cells: RowData, files: readonly FileFacts[], thread?: Thread): string {
-  const text = holdsDate(cells) ? JSON.stringify(cells, mark) : JSON.stringify(cells)
-  const fingerprints = files.length === 0 ? '' : `,"files":${JSON.stringify(files.map((file) => file.fingerprint))}`
-  return `{"cells":${text}${fingerprints}${thread === undefined ? '' : `,"thread":${JSON.stringify(thread)}`}}`
+  const stored: StoredRow = {
+    cells,
+    ...(files.length === 0 ? {} : { files: files.map(({ fingerprint }) => fingerprint) }),
+    ...(thread === undefined ? {} : { thread }),
+  }
+  return holdsDate(cells) ? JSON.stringify(stored, mark) : JSON.stringify(stored)
 }
 
 /** The stored row again; its cells have no prototype, so that no column name reaches anything else. */
