@@ -12,6 +12,7 @@ import type { Settings } from '../config/settings.ts'
 import { MailmergeError, UnfinishedError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
+import { changedGround } from './changed-ground.ts'
 import { type Missed, takeDue, takeMissed } from './due.ts'
 import { runOccurrence } from './occurrence.ts'
 import { openWork, type Told, type Work } from './open-work.ts'
@@ -54,6 +55,7 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
   const lateBy = settings.lateBy ?? LATE_BY_MS
   const now = clock.now()
   const aliveAt = await ledger.stamp(ALIVE, now)
+  for (const one of await changedGround(ledger, { aliveAt, now })) report.onTold?.(one)
   const schedules = (await ledger.schedules.all()).filter((one) => name === undefined || one.name === name)
   for (const schedule of schedules) {
     const { missed } = await takeDue(ledger, schedule, now, lateBy)

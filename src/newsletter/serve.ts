@@ -8,6 +8,7 @@ import { LATE_BY_MS } from '../campaign/start-time.ts'
 import type { Settings } from '../config/settings.ts'
 import { MailmergeError, OutputError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { changedGround } from './changed-ground.ts'
 import { takeDue } from './due.ts'
 import { keyOf, openWork, type Work } from './open-work.ts'
 import { ALIVE } from './run-due.ts'
@@ -64,7 +65,12 @@ const HELD_GAP_MS = 5_000
 /** Serves until the signal, and resolves when all work has ended. @throws OutputError when the ledger fails. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { ledger, clock, log, signal } = options
-  const supervisor = new Supervisor(options, await ledger.stamp(ALIVE, clock.now()))
+  const now = clock.now()
+  const aliveAt = await ledger.stamp(ALIVE, now)
+  for (const told of await changedGround(ledger, { aliveAt, now })) {
+    log('warning', 'changed', { ...told })
+  }
+  const supervisor = new Supervisor(options, aliveAt)
   const jobs: readonly PeriodicJob[] = [
     { name: 'schedules', every: LOOK_MS, run: () => supervisor.look() },
     {
