@@ -1,11 +1,11 @@
 /** A Dovecot of the test's own: one mailbox over IMAP, kept as a Maildir. */
-import { execFileSync, spawn } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { needProgram } from './debian-package.ts'
 import { answers, freePort } from './postfix.ts'
 import { PASSWORD, USER } from './real-server.ts'
+import { needDovecot, runDovecot } from './run-dovecot.ts'
 
 export interface Dovecot {
   readonly port: number
@@ -29,11 +29,9 @@ let delivered = 0
 
 /** Starts it, or says why it cannot be had here. */
 export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot | { readonly skipped: string }> {
-  const missing = needProgram('/usr/lib/dovecot/imap', ['dovecot-core', 'dovecot-imapd', 'dovecot-lmtpd'])
+  const missing = needDovecot('imap')
   if (missing !== undefined) return { skipped: missing }
-  if (process.getuid?.() !== 0) return { skipped: 'Dovecot wants to be started by root' }
   const dir = mkdtempSync(join(tmpdir(), 'mailmerge-dovecot-'))
-  chmodSync(dir, 0o755)
   const maildir = options.maildir ?? join(dir, 'mail')
   const owner = options.owner ?? { uid: idOf('-u', 'nobody'), gid: idOf('-g', 'nogroup') }
   for (const folder of ['', 'cur', 'new', 'tmp']) {
@@ -41,10 +39,16 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
     chownSync(join(maildir, folder), owner.uid, owner.gid)
   }
   const port = await freePort()
-  writeFileSync(join(dir, 'users'), `${USER}:{PLAIN}${PASSWORD}\n`)
-  writeFileSync(join(dir, 'dovecot.conf'), settings(dir, port, maildir, owner))
-  const child = spawn('dovecot', ['-F', '-c', join(dir, 'dovecot.conf')], { stdio: 'ignore' })
-  const ended = new Promise((resolve) => child.once('close', resolve))
+  const dovecot = runDovecot(
+    dir,
+    [`${USER}:{PLAIN}${PASSWORD}`],
+    [
+      'protocols = imap',
+      `mail_location = maildir:${maildir}`,
+      `userdb {\n  driver = static\n  args = uid=${owner.uid} gid=${owner.gid} home=${dir}\n}`,
+      `service imap-login {\n  inet_listener imap {\n    port = ${port}\n  }\n  inet_listener imaps {\n    port = 0\n  }\n}`,
+    ],
+  )
   await answers(port)
   return {
     port,
@@ -61,8 +65,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
         rmSync(join(maildir, name), { force: true })
     },
     async stop() {
-      child.kill('SIGTERM')
-      await ended
+      await dovecot.stop()
       rmSync(dir, { recursive: true, force: true })
     },
   }
@@ -72,25 +75,4 @@ function idOf(what: '-u' | '-g', name: string): number {
   return what === '-u'
     ? Number(execFileSync('id', ['-u', name], { encoding: 'utf8' }))
     : Number(execFileSync('getent', ['group', name], { encoding: 'utf8' }).split(':')[2])
-}
-
-function settings(dir: string, port: number, maildir: string, { uid, gid }: { uid: number; gid: number }): string {
-  return [
-    `base_dir = ${dir}/run`,
-    `log_path = ${dir}/log`,
-    'protocols = imap',
-    'listen = 127.0.0.1',
-    'ssl = no',
-    'disable_plaintext_auth = no',
-    'default_internal_user = dovecot',
-    'default_login_user = dovenull',
-    'first_valid_uid = 1',
-    'first_valid_gid = 1',
-    `mail_location = maildir:${maildir}`,
-    'auth_mechanisms = plain login',
-    `passdb {\n  driver = passwd-file\n  args = scheme=PLAIN ${dir}/users\n}`,
-    `userdb {\n  driver = static\n  args = uid=${uid} gid=${gid} home=${dir}\n}`,
-    `service imap-login {\n  inet_listener imap {\n    port = ${port}\n  }\n  inet_listener imaps {\n    port = 0\n  }\n}`,
-    '',
-  ].join('\n')
 }

@@ -1,5 +1,5 @@
 /** A Postfix of the test's own: own folders, own port, STARTTLS, AUTH by Dovecot, one mailbox for everybody. */
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -18,6 +18,7 @@ import { promisify } from 'node:util'
 import { makeCertificate } from './certificates.ts'
 import { needProgram } from './debian-package.ts'
 import { PASSWORD, type RealServer, type RelayOptions, USER } from './real-server.ts'
+import { needDovecot, type RunningDovecot, runDovecot } from './run-dovecot.ts'
 
 export interface Postfix extends RealServer {
   /** Messages delivered so far. */
@@ -57,24 +58,20 @@ export function startRelayingPostfix({
 
 /** Starts it, or says why it cannot be had here. */
 export async function startPostfix(options: PostfixOptions = {}): Promise<Postfix | { readonly skipped: string }> {
-  const missing =
-    needProgram('/usr/sbin/postfix', ['postfix']) ??
-    needProgram('/usr/sbin/dovecot', ['dovecot-core', 'dovecot-imapd', 'dovecot-lmtpd'])
+  const missing = needProgram('/usr/sbin/postfix', ['postfix']) ?? needDovecot('auth')
   if (missing !== undefined) return { skipped: missing }
-  if (process.getuid?.() !== 0) return { skipped: 'Postfix wants to be started by root' }
   const dir = mkdtempSync(join(tmpdir(), 'mailmerge-postfix-'))
   chmodSync(dir, 0o755)
   const path = (...parts: string[]): string => join(dir, ...parts)
   const port = await freePort()
   const certificate = await makeCertificate('localhost')
-  for (const folder of ['etc', 'queue', 'data', 'mail', 'dovecot', 'dovecot/run'])
-    mkdirSync(path(folder), { recursive: true })
+  for (const folder of ['etc', 'queue', 'data', 'mail', 'dovecot']) mkdirSync(path(folder), { recursive: true })
   const [uid, gid] = [idOf('postfix', '-u'), idOf('postfix', '-g')]
   chownSync(path('data'), uid, gid)
   chownSync(path('mail'), uid, gid)
   writeFileSync(path('key.pem'), certificate.key, { mode: 0o600 })
   writeFileSync(path('cert.pem'), certificate.cert)
-  const dovecot = await startDovecot(dir)
+  const dovecot = await startAuth(path('dovecot'))
   writeFileSync(
     path('etc', 'main.cf'),
     [...mainConfig(dir, uid, gid), ...(options.settings ?? [])].join('\n').concat('\n'),
@@ -113,8 +110,7 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
     async stop() {
       // It may be stopped already.
       await control('stop').catch(() => {})
-      dovecot.kill('SIGTERM')
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await dovecot.stop()
       rmSync(dir, { recursive: true, force: true })
     },
   }
@@ -184,29 +180,21 @@ function masterConfig(port: number): string {
   return `${services.join('\n')}\n`
 }
 
-async function startDovecot(dir: string): Promise<ChildProcess> {
-  const home = `${dir}/dovecot`
-  writeFileSync(`${home}/users`, `${USER}:{PLAIN}${PASSWORD}\n`)
-  writeFileSync(
-    `${home}/dovecot.conf`,
+/** A Dovecot that only checks logins. */
+async function startAuth(dir: string): Promise<RunningDovecot> {
+  const socket = join(dir, 'run', 'auth-client')
+  const dovecot = runDovecot(
+    dir,
+    [`${USER}:{PLAIN}${PASSWORD}`],
     [
-      `base_dir = ${home}/run`,
-      `log_path = ${home}/log`,
       'protocols =',
-      'ssl = no',
-      'default_internal_user = dovecot',
-      'default_login_user = dovenull',
-      'auth_mechanisms = plain login',
-      `passdb {\n  driver = passwd-file\n  args = scheme=PLAIN ${home}/users\n}`,
-      `userdb {\n  driver = static\n  args = uid=nobody gid=nogroup home=${home}\n}`,
-      `service auth {\n  unix_listener auth-client {\n    path = ${home}/run/auth-client\n    mode = 0666\n  }\n}`,
-    ].join('\n'),
+      `userdb {\n  driver = static\n  args = uid=nobody gid=nogroup home=${dir}\n}`,
+      `service auth {\n  unix_listener auth-client {\n    path = ${socket}\n    mode = 0666\n  }\n}`,
+    ],
   )
-  chmodSync(home, 0o755)
-  const child = spawn('dovecot', ['-F', '-c', `${home}/dovecot.conf`], { stdio: 'ignore' })
-  for (let waited = 0; waited < 10_000 && !existsSync(`${home}/run/auth-client`); waited += 50)
+  for (let waited = 0; waited < 10_000 && !existsSync(socket); waited += 50)
     await new Promise((resolve) => setTimeout(resolve, 50))
-  return child
+  return dovecot
 }
 
 export async function freePort(): Promise<number> {
