@@ -76,8 +76,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   const real = request.mode === 'send'
   const closing = new AsyncDisposableStack()
   try {
-    const opened = real ? await openLedger(settings) : await openScratchLedger()
-    const ledger = closing.adopt(opened, (it) => it.close())
+    const ledger = closing.adopt(real ? await openLedger(settings) : await openScratchLedger(), (it) => it.close())
     const shop = makeWorkshop(settings, ledger, request.mode, hooks)
     const follow =
       request.after === undefined ? undefined : closing.adopt(await followUp(shop, request.after), (it) => it.close())
@@ -99,6 +98,11 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
       }),
       (it) => it.close(),
     )
+    // What cannot be opened is told before the list is read. The sandbox waits: its folder is for what will be in it.
+    const opened =
+      request.mode === 'sandbox'
+        ? undefined
+        : closing.adopt(await transportFor(shop, request, undefined), (it) => it.close())
     await ledger.createRun({
       id: runId,
       campaign,
@@ -138,10 +142,10 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     hooks.onEvent?.({ event: 'planned', run: runId, campaign: name, rows, toSend: counts.deferred, counts })
 
     const inbox =
-      request.mode === 'sandbox'
+      opened === undefined
         ? closing.adopt(await startInbox({ dir: shop.folder(runId) }), (it) => it.close())
         : undefined
-    const transport = closing.adopt(await transportFor(shop, request, inbox), (it) => it.close())
+    const transport = opened ?? closing.adopt(await transportFor(shop, request, inbox), (it) => it.close())
     const preview: PlanPreview = {
       campaign: name,
       run: runId,

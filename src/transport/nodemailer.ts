@@ -17,8 +17,7 @@ export type NodemailerPlugin = Plugin | TransportOptions | Pick<Transporter, 'se
 export interface NodemailerOptions {
   /** For people, without secrets. */
   readonly name: string
-  /** Called once, when the first lane is opened. */
-  readonly plugin: () => Promise<NodemailerPlugin>
+  readonly plugin: NodemailerPlugin
 }
 
 /** What transports tell of a message that they took; each of them only some of it. */
@@ -30,25 +29,15 @@ interface Info {
 }
 
 export function createNodemailerTransport({ name, plugin }: NodemailerOptions): Transport {
-  let made: Promise<Transporter> | undefined
+  const transporter = 'sendMail' in plugin ? (plugin as Transporter) : createTransport(plugin as Plugin)
+  transporter.use('stream', (mail, done) => done(strayRecipient(mail.data['envelope'], mail.message?.getEnvelope().to)))
   let broken: MailmergeError | undefined
   let proven = false
-
-  function transporter(): Promise<Transporter> {
-    made ??= plugin().then((found) => {
-      const usable = 'sendMail' in found ? (found as Transporter) : createTransport(found as Plugin)
-      usable.use('stream', (mail, done) => done(strayRecipient(mail.data['envelope'], mail.message?.getEnvelope().to)))
-      return usable
-    })
-    return made
-  }
 
   async function handOver(message: Message): Promise<Handed> {
     const { envelope, chunks } = message
     try {
-      const info = (await (
-        await transporter()
-      ).sendMail({
+      const info = (await transporter.sendMail({
         // Structured, so that nothing reads an address of a row as a list of them.
         envelope: { from: envelope.from, to: envelope.to.map((address) => ({ name: '', address })) },
         raw: Buffer.concat(chunks),
@@ -77,10 +66,9 @@ export function createNodemailerTransport({ name, plugin }: NodemailerOptions): 
       if (before instanceof LoginError) throw before
       broken = undefined
       if (before !== undefined) throw before
-      const usable = await transporter()
       // A wrong host or login is found before a message waits for it. Others have no way to try that sends nothing.
-      if (!proven && isSmtp(usable)) {
-        await verified(usable, name).catch((error: unknown) => {
+      if (!proven && isSmtp(transporter)) {
+        await verified(transporter, name).catch((error: unknown) => {
           if (error instanceof LoginError) broken = error
           throw error
         })
@@ -89,13 +77,11 @@ export function createNodemailerTransport({ name, plugin }: NodemailerOptions): 
       return oneByOne(handOver)
     },
     async verify() {
-      const usable = await transporter()
-      const authenticated = typeof usable.verify === 'function' && (await verified(usable, name))
+      const authenticated = typeof transporter.verify === 'function' && (await verified(transporter, name))
       return { server: name, secure: true, tls: 'as the transport has it', authenticated, extensions: [] }
     },
     async close() {
-      const usable = await made?.catch(() => undefined)
-      if (typeof usable?.close === 'function') usable.close()
+      if (typeof transporter.close === 'function') transporter.close()
     },
   }
 }

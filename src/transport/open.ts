@@ -24,7 +24,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
  * transport: { ses: { region: eu-west-1 } }
  * transport: { module: ./transport.mjs, options: { key: value } }
  *
- * @throws ConfigError for a transport that is not known.
+ * @throws ConfigError for a transport that is not known, or whose module cannot be loaded.
  */
 export async function openTransport(settings: Settings, options: SmtpTransportOptions = {}): Promise<Transport> {
   const { transport, root } = settings
@@ -52,14 +52,14 @@ export async function openTransport(settings: Settings, options: SmtpTransportOp
       const region = value ?? more['region']
       return createNodemailerTransport({
         name: typeof region === 'string' ? `ses ${region}` : 'ses',
-        plugin: () => sesPlugin({ ...more, ...(region === undefined ? {} : { region }) }, root),
+        plugin: await sesPlugin({ ...more, ...(region === undefined ? {} : { region }) }, root),
       })
     }
     default: {
       if (value === undefined) throw unknown(word)
       const { createNodemailerTransport } = await import('./nodemailer.ts')
       const { pluginOf } = await import('./own-module.ts')
-      return createNodemailerTransport({ name: value, plugin: () => pluginOf(value, more['options'], root) })
+      return createNodemailerTransport({ name: value, plugin: await pluginOf(value, more['options'], root) })
     }
   }
 }

@@ -177,3 +177,12 @@ test('a module of the user that refuses its key ends the run with 77, and a mend
   expect((await send()).code).toBe(0)
   expect(results().map((cells) => cells[3])).toEqual(['sent', 'sent', 'sent'])
 })
+
+test('a module that is not there is told before the list is planned: no run is left behind', async () => {
+  project = makeProject(files('transport: ./nowhere.mjs'))
+  const { code, stderr } = await send()
+  expect([code, stderr]).toEqual([78, expect.stringContaining('there is no transport ./nowhere.mjs')])
+  const { stdout } = await project.run(['status', '--json'])
+  expect(stdout).not.toContain('planning')
+  expect((await project.run(['resume'])).code).toBe(66)
+})

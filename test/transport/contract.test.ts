@@ -87,7 +87,7 @@ async function byPlugin(): Promise<Subject> {
       setImmediate(() => done(null, { response: '250 2.0.0 queued' }))
     },
   }
-  const transport = createNodemailerTransport({ name: 'test', plugin: async () => plugin as never })
+  const transport = createNodemailerTransport({ name: 'test', plugin: plugin as never })
   return { transport, arrived: () => arrived }
 }
 

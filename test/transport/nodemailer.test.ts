@@ -44,7 +44,7 @@ function ending(error: unknown, info: object = {}): Transport {
     version: '1',
     send: (_mail: unknown, done: (error: unknown, info?: object) => void) => setImmediate(() => done(error, info)),
   }
-  return createNodemailerTransport({ name: 'test', plugin: async () => plugin as never })
+  return createNodemailerTransport({ name: 'test', plugin: plugin as never })
 }
 
 const outcomeOf = async (error: unknown, info?: object): Promise<Outcome | undefined> =>
@@ -144,7 +144,7 @@ describe('an answer', () => {
 
   test('that never comes is in doubt when the run is cut off', async () => {
     const plugin = { name: 'test', version: '1', send: () => {} }
-    const transport = createNodemailerTransport({ name: 'test', plugin: async () => plugin as never })
+    const transport = createNodemailerTransport({ name: 'test', plugin: plugin as never })
     const { outcomes } = await deliver(transport, [letter(1)], (lane) => setTimeout(() => lane.abort(), 20))
     expect(outcomes.map(({ kind }) => kind)).toEqual(['in_doubt'])
   })
@@ -159,7 +159,7 @@ describe("nodemailer's own SMTP", () => {
   async function through(options: ScriptedServerOptions, message = letter(1)): Promise<Outcome | undefined> {
     server = await startScriptedServer(options)
     const { port } = server
-    const transport = createNodemailerTransport({ name: 'test', plugin: async () => plainTo(port) })
+    const transport = createNodemailerTransport({ name: 'test', plugin: plainTo(port) })
     return (await deliver(transport, [message])).outcomes[0]
   }
 
@@ -189,12 +189,12 @@ describe("nodemailer's own SMTP", () => {
 
   test('that turns us away, or refuses the login once, is told before a message waits for it', async () => {
     server = await startScriptedServer({ greeting: () => '554 no' })
-    const away = createNodemailerTransport({ name: 'test', plugin: async () => plainTo(server.port) })
+    const away = createNodemailerTransport({ name: 'test', plugin: plainTo(server.port) })
     await expect(away.open()).rejects.toMatchObject({ exitCode: 69 })
     await server.close()
     server = await startScriptedServer({ auth: () => '535 5.7.8 no' })
     const auth = { user: 'ada', pass: 'canary' }
-    const closed = createNodemailerTransport({ name: 'test', plugin: async () => ({ ...plainTo(server.port), auth }) })
+    const closed = createNodemailerTransport({ name: 'test', plugin: { ...plainTo(server.port), auth } as never })
     await expect(closed.open()).rejects.toMatchObject({ exitCode: 77, message: expect.not.stringContaining('canary') })
     await expect(closed.open()).rejects.toMatchObject({ exitCode: 77 })
     expect(server.commands.filter((line) => line.startsWith('AUTH'))).toHaveLength(1)
@@ -258,8 +258,7 @@ describe('a module of the user', () => {
     writeFileSync(join(root, 'broken.mjs'), 'export default {')
     writeFileSync(join(root, 'nothing.mjs'), 'export default 7')
     writeFileSync(join(root, 'throws.mjs'), "export default () => { throw new Error('no key') }")
-    const opened = open(transport).then((found) => found.open())
-    await expect(opened).rejects.toMatchObject({ exitCode: 78, message: expect.stringContaining(says) })
+    await expect(open(transport)).rejects.toMatchObject({ exitCode: 78, message: expect.stringContaining(says) })
   })
 
   test('paths of mailboxes start at the project', async () => {
