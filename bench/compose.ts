@@ -1,9 +1,9 @@
 /**
  * Messages a second from a rendered row to octets, beside nodemailer's MailComposer with the same content in the same
- * process: `node bench/compose.ts [seconds a round]`. `joined` is composing and copying all octets into one buffer, which is
- * what nodemailer gives; `whole` is rendering the row with its template and composing. With DKIM the peer is crypto.sign
- * alone, with as many signatures under way as there are threads. `node bench/compose.ts memory [messages]` composes so many
- * and shows what the process holds.
+ * process: `node bench/compose.ts [seconds a round] [text|html|file|foreign|dkim]`. `joined` is composing and copying all
+ * octets into one buffer, which is what nodemailer gives; `whole` is rendering the row with its template and composing. With
+ * DKIM the peer is crypto.sign alone, with as many signatures under way as there are threads. `node bench/compose.ts memory
+ * [messages]` composes so many and shows what the process holds.
  */
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -189,9 +189,10 @@ function signatures(seconds: number): Promise<Speed> {
   })
 }
 
-async function speed(seconds: number): Promise<void> {
+async function speed(seconds: number, only: string | undefined): Promise<void> {
   await inProject(async (cases) => {
     for (const [name, one] of Object.entries(cases)) {
+      if (only !== undefined && only !== name) continue
       const isSigning = name === 'dkim'
       const peer = (rendered: readonly Rendered[]): Promise<Speed> =>
         isSigning
@@ -241,6 +242,6 @@ async function inProject(work: (cases: Readonly<Record<string, Case>>) => Promis
   }
 }
 
-const [first = '1', second = '1000000'] = process.argv.slice(2)
-if (first === 'memory') await memory(Number(second))
-else await speed(Number(first))
+const [first = '1', second] = process.argv.slice(2)
+if (first === 'memory') await memory(Number(second ?? '1000000'))
+else await speed(Number(first), second)
