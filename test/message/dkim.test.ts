@@ -98,6 +98,14 @@ test('a message with international addresses is signed as it stands', async () =
   expect(await verdictsOfMailauth(octetsOf(message), RECORDS)).toEqual(BOTH)
 })
 
+test.each(['', '\n\n\n', ' \n\t\n', '\n\na\n\n', 'a \t b \n', 'a'])(
+  'the end of a body is signed as receivers read it: %j',
+  async (text) => {
+    const message = await composer.compose({ ...BARE, text }, IDENTITY)
+    expect(await verdictsOfMailauth(octetsOf(message), RECORDS)).toEqual(BOTH)
+  },
+)
+
 test('a shared file of a megabyte is part of what is signed, time and again', async () => {
   const content = Buffer.from(Uint8Array.from({ length: 1_000_000 }, (_, at) => at * at))
   const part = { disposition: 'attachment', name: 'a', type: 'application/x-a', content, shared: true } as const
