@@ -103,7 +103,7 @@ export class PlanStore {
     if (rows !== selected || !this.#isFirst(head)) return undefined
     return store.attempt(() => {
       if (store.run(sql.insertIdentities, first, last, campaign) < rows) return undefined
-      store.run(sql.insertRecipients, first, last, campaign, 1)
+      store.run(sql.insertAllRecipients, first, last)
       return { ...NOBODY, deferred: rows }
     })
   }

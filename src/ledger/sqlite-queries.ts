@@ -100,6 +100,11 @@ SELECT ?3, key, occurrence, id FROM run_row
 WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND occurrence > 0 ORDER BY key, occurrence
 ON CONFLICT DO NOTHING`
 
+/** Every row of the plan is a new recipient. */
+export const insertAllRecipients = `
+INSERT INTO recipient (id, plan, status, due_at, variant)
+SELECT id, id, 'deferred', not_before, variant FROM run_row AS n WHERE id BETWEEN ?1 AND ?2 ORDER BY id`
+
 /** ?3 campaign, ?4 whether all rows to be sent are new. */
 export const insertRecipients = `
 INSERT INTO recipient (id, plan, status, due_at, variant)

@@ -22,6 +22,7 @@ const WHOLE_RUN = 'SEARCH %s USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)'
 test.each([
   ['a list planned again', sql.moveRecipients, 'p'],
   ['new recipients', sql.insertRecipients, 'n'],
+  ['a list of new recipients', sql.insertAllRecipients, 'n'],
   ['the counts of a run', sql.countRows, 'n'],
   ['the results of a run', sql.resultRows, 'n'],
 ])('%s: each row of the plan is read once, and everything else by its key', (_what, statement, plan) => {
