@@ -12,7 +12,7 @@ import { nearest } from '../nearest.ts'
 
 /** Octets that are read ahead to judge format, encoding and delimiter. */
 const HEAD_SIZE = 1 << 20
-const CHUNK_SIZE = 1 << 17
+const CHUNK_SIZE = 1 << 15
 
 /** A list as octets, its beginning already read. */
 export interface Input {
