@@ -69,7 +69,7 @@ class ProblemList {
 }
 
 /** Rows, and octets of them, that one transaction records. */
-const RECORDED_ROWS = 2000
+const RECORDED_ROWS = 1000
 const RECORDED_OCTETS = 2_000_000
 
 /** Records rows many at a time, while the next ones are checked: never more than two transactions' worth in memory. */

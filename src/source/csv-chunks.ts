@@ -41,37 +41,16 @@ async function* textsAfter(skip: number, text: Text): AsyncGenerator<Buffer> {
   }
 }
 
-/** Asks for the next text before the last is done with. */
-async function* oneAhead(texts: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  try {
-    let next = texts.next()
-    for (;;) {
-      const { value, done } = await next
-      if (done) return
-      next = texts.next()
-      // It is waited for in its turn.
-      next.catch(() => {})
-      yield value
-    }
-  } finally {
-    await texts.return(undefined)
-  }
-}
-
 async function* readInTurn(texts: AsyncIterable<Buffer>, reader: RecordReader): AsyncGenerator<Chunk> {
   for await (const text of texts) yield { text, reading: await reader.write(text) }
   yield { reading: await reader.end() }
 }
 
-async function* readAhead(
-  texts: AsyncGenerator<Buffer>,
-  dialect: CsvDialect,
-  firstLine: number,
-): AsyncGenerator<Chunk> {
+async function* readAhead(texts: AsyncIterable<Buffer>, dialect: CsvDialect, firstLine: number): AsyncGenerator<Chunk> {
   const thread = new RecordThread(dialect, firstLine)
   try {
     let before: { readonly text: Buffer; readonly reading: Promise<Reading> } | undefined
-    for await (const text of oneAhead(texts)) {
+    for await (const text of texts) {
       const reading = thread.write(text)
       // It is waited for in its turn; until then nobody hears it fail.
       reading.catch(() => {})
