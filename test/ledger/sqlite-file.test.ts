@@ -74,11 +74,21 @@ describe('durability', () => {
   test('every commit waits for the disk, but for the rows of a plan that is not settled', async () => {
     const commits: string[] = []
     let level = ''
-    const exec = DatabaseSync.prototype.exec
+    const { exec, prepare } = DatabaseSync.prototype
     DatabaseSync.prototype.exec = function (sql) {
       level = /synchronous = (\w+)/.exec(sql)?.[1] ?? level
-      if (sql === 'COMMIT') commits.push(level)
       return exec.call(this, sql)
+    }
+    DatabaseSync.prototype.prepare = function (sql) {
+      const statement = prepare.call(this, sql)
+      if (sql !== 'COMMIT') return statement
+      const { run } = statement
+      return Object.assign(statement, {
+        run: () => {
+          commits.push(level)
+          return Reflect.apply(run, statement, [])
+        },
+      })
     }
     const since = (): readonly string[] => commits.splice(0)
     try {
@@ -99,7 +109,7 @@ describe('durability', () => {
       await ledger.close()
       expect(new Set(since())).toEqual(new Set(['FULL']))
     } finally {
-      DatabaseSync.prototype.exec = exec
+      Object.assign(DatabaseSync.prototype, { exec, prepare })
     }
   })
 
