@@ -92,15 +92,14 @@ describe.skipIf(missing !== undefined)(`the ledger and the wire${missing === und
     const ROWS = 40
     const addresses = Array.from({ length: ROWS }, (_, index) => `p${index + 1}@example.com`)
     const kinds = ['pwrite64', 'fsync', 'write', 'epoll_pwait']
-    const whole = makeRun(ROWS, 'auto')
-    const calls = await trace(whole.project, whole.args, kinds)
     const seen: string[] = []
     for (const kind of kinds) {
+      const whole = makeRun(ROWS, 'auto')
       // strace counts the calls of each thread by themselves.
-      const count = mostOfAThread(calls.filter(({ name }) => name === kind))
+      const count = mostOfAThread(await trace(whole.project, whole.args, [kind], { slowly: true }))
       for (let kill = 0; kill < KILLS; kill++) {
-        // Spread over the run, each time elsewhere. No run makes quite as many calls as another: the last third may never come.
-        const n = 1 + Math.floor(((kill + Math.random()) / KILLS) * count * 0.67)
+        // Spread over the whole run, each time elsewhere.
+        const n = 1 + Math.floor(((kill + Math.random()) / KILLS) * count)
         const { project, args } = makeRun(ROWS, 'auto')
         const before = new Map(sink.recipients)
         const killed = await killedAt(project, args, kind, n)
@@ -112,7 +111,8 @@ describe.skipIf(missing !== undefined)(`the ledger and the wire${missing === und
         seen.push(`${kind} ${n}/${count}: ${killed ? 'killed' : 'came to its end'}, ${truth.inDoubt.length} in doubt`)
       }
     }
-    expect(seen.filter((line) => line.includes('killed')).length).toBeGreaterThan(seen.length / 4)
+    // The calls of one run are never quite as many as those of another.
+    expect(seen.filter((line) => line.includes('killed')).length).toBeGreaterThan(seen.length / 2)
     process.stderr.write(`${seen.join('\n')}\n`)
   })
 })

@@ -34,11 +34,18 @@ const SYNCS = new Set(['fsync', 'fdatasync'])
 
 /**
  * Runs `mailmerge ...args` and gives the calls of these names of all its threads: those that sync in the order in which they
- * ended, all others in the order in which they began.
+ * ended, all others in the order in which they began. Other calls are not stopped at, unless `slowly`: then the run goes as one
+ * under `killedAt`.
  */
-export async function trace(project: Project, args: readonly string[], names: readonly string[]): Promise<Call[]> {
+export async function trace(
+  project: Project,
+  args: readonly string[],
+  names: readonly string[],
+  { slowly = false } = {},
+): Promise<Call[]> {
   const file = join(project.dir, 'trace')
-  await strace(project, args, ['-f', '--seccomp-bpf', '-s', '1000000', '-o', file, '-e', `trace=${names.join(',')}`])
+  const flags = ['-f', ...(slowly ? [] : ['--seccomp-bpf']), '-s', '1000000', '-o', file]
+  await strace(project, args, [...flags, '-e', `trace=${names.join(',')}`])
   const calls: Call[] = []
   const lines = readFileSync(file, 'latin1').split('\n')
   for (const line of lines) {
