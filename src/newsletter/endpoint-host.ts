@@ -1,6 +1,7 @@
 /** Begins the thread of the HTTP side, and hears of it. What it does is in `endpoint-thread.ts`. */
 import { Worker } from 'node:worker_threads'
 import { OutputError } from '../errors.ts'
+import { LEDGER_EXEC_ARGV, ownProgram } from '../own-program.ts'
 import type { EndpointData, FromEndpoint } from './endpoint-thread.ts'
 import type { Log } from './serve.ts'
 
@@ -22,13 +23,9 @@ export async function startEndpoint(data: Omit<EndpointData, 'lookedAt'>, log: L
     Atomics.store(lookedAt, 0, process.hrtime.bigint())
   }
   looked()
-  const href = import.meta.url
-  // The sources run as they are, and built.
-  const program = new URL(href.endsWith('.ts') ? './endpoint-thread.ts' : './endpoint-thread.js', href)
-  const worker = new Worker(program, {
+  const worker = new Worker(ownProgram(import.meta.url, 'endpoint-thread'), {
     workerData: { ...data, lookedAt } satisfies EndpointData,
-    // Node.js calls its own SQLite experimental; a log is no place for that.
-    execArgv: [...process.execArgv, '--disable-warning=ExperimentalWarning'],
+    execArgv: LEDGER_EXEC_ARGV,
   })
   let closing = false
   let died: Error | undefined

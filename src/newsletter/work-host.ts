@@ -1,6 +1,7 @@
 /** Begins processes for pieces of work. Owns the channel to them; what they do is in `work-process.ts`. */
 import { fork } from 'node:child_process'
 import type { Flags } from '../config/load.ts'
+import { LEDGER_EXEC_ARGV, ownProgram } from '../own-program.ts'
 import type { Work } from './open-work.ts'
 import type { Working } from './serve.ts'
 import type { FromWork, ToWork, WorkResult } from './work-process.ts'
@@ -14,12 +15,13 @@ export interface HostOptions {
 
 /** Gives what begins a process. It inherits the environment; nothing is on its command line that is a secret. */
 export function createWorkHost({ root, flags }: HostOptions) {
-  // The sources run as they are, and built.
-  const program = new URL(import.meta.url.endsWith('.ts') ? './work-process.ts' : './work-process.js', import.meta.url)
-  // Node.js calls its own SQLite experimental; a log is no place for that.
-  const execArgv = [...process.execArgv, '--disable-warning=ExperimentalWarning']
+  const program = ownProgram(import.meta.url, 'work-process')
   return (work: Work, onMessage: (message: FromWork) => void): Working => {
-    const child = fork(program, { cwd: root, stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv })
+    const child = fork(program, {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: LEDGER_EXEC_ARGV,
+    })
     const tell = (message: ToWork): void => {
       if (child.connected) child.send(message, () => {})
     }

@@ -2,11 +2,9 @@
  * Records read on a thread of their own, so that a long list is parsed while the rows before are worked on. Owns the
  * thread; where a record begins and what its text is stays with `csv-records.ts`, which runs there.
  */
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { ownProgram } from '../own-program.ts'
 import type { CsvDialect, Reading } from './csv-records.ts'
-
-const THREAD = new URL(`./record-thread-main${extname(import.meta.url)}`, import.meta.url)
 
 /** The new objects of a few chunks: more would only lie there. */
 const YOUNG_MEGABYTES = 4
@@ -24,7 +22,7 @@ export class RecordThread {
 
   /** @param firstLine number of the line that the text begins with. */
   constructor(dialect: CsvDialect, firstLine: number) {
-    this.#worker = new Worker(THREAD, {
+    this.#worker = new Worker(ownProgram(import.meta.url, 'record-thread-main'), {
       workerData: { dialect, firstLine },
       // What the program was started with is not meant for a file of ours.
       execArgv: [],
