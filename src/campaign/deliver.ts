@@ -195,8 +195,10 @@ class Delivery implements DeliveryControl {
       void this.#source.refill()
       const now = this.#clock.monotonic()
       const work = this.#source.atHand
-      if (work > 0 && this.#breaker.wait(now) === 0 && this.#source.wait(now) <= IDLE_MS)
-        this.#lanes.openFor(this.#queue.outstanding + this.#throttle.room(now + IDLE_MS, work))
+      if (work > 0 && this.#breaker.wait(now) === 0 && this.#source.wait(now) <= IDLE_MS) {
+        const room = this.#throttle.room(now + IDLE_MS, Math.min(work, this.#governor.target))
+        this.#lanes.openFor(this.#queue.outstanding + room)
+      }
     }
     if (this.#lanes.empty && this.#source.making === 0) this.#idle()
   }

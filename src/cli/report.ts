@@ -1,5 +1,4 @@
 /** `mailmerge report`: the results of a run again, from the ledger. */
-
 import { resolve } from 'node:path'
 import { findRun } from '../campaign/find-run.ts'
 import type { Command } from './command.ts'

@@ -52,19 +52,16 @@ export function createComposer(options: ComposerOptions): Composer {
     options.dkim === undefined || options.dkim.length === 0 ? undefined : createSigner(options.dkim, options.root)
   const shared = new WeakMap<LoadedPart, Entity>()
   const lists = new AddressFields()
-  /** While a plan is checked all rows have the same. */
-  let lastId = ''
 
   /** Everything of a message that a row can get wrong: its addresses, fields and invitation. */
   function headOf(rendered: Rendered, identity: Identity): Head {
     const { from, to, cc, bcc, replyTo, sender, recipient } = addressesOf(rendered, identity, lists)
     const [author] = from
-    if (identity.messageId !== lastId && !MESSAGE_ID.test(identity.messageId))
+    if (!MESSAGE_ID.test(identity.messageId))
       throw headerFault('Message-ID', 'bad-header', 'the Message-ID is none', {
         value: identity.messageId,
         hint: 'It is <id@domain>, of plain letters.',
       })
-    lastId = identity.messageId
     const calendar =
       rendered.calendar === undefined
         ? undefined
