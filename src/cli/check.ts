@@ -29,6 +29,7 @@ export const check: Command = {
     dns: { type: 'boolean', describe: 'Ask name servers about the sender (SPF, DKIM, DMARC, MX) and the recipients' },
     fix: {
       type: 'string',
+      value: '[FILE]',
       requiresArg: false,
       describe: 'Write a mended copy of the list: trimmed, without duplicates; default NAME.mended.csv',
     },

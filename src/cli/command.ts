@@ -9,6 +9,12 @@ export interface Context {
   readonly version: string
 }
 
+/** An option as yargs reads it. */
+export interface Option extends Options {
+  /** The word for its value in the help: `FILE`. Choices are their own. */
+  readonly value?: string
+}
+
 export interface Command {
   /** As yargs reads it: `status [run]`. */
   readonly usage: string
@@ -16,7 +22,7 @@ export interface Command {
   /** Shown beneath the help, after the options. */
   readonly epilogue?: string
   readonly positionals?: Readonly<Record<string, { readonly describe: string }>>
-  readonly options: Readonly<Record<string, Options>>
+  readonly options: Readonly<Record<string, Option>>
   /**
    * Does the work and gives the exit code. Heavy modules are imported in here, so that the help stays fast.
    * @throws MailmergeError

@@ -1,38 +1,46 @@
 /** Options that say which list, which rows and which template: the same words for run, check and schedule. */
-import type { Options } from 'yargs'
 import type { Selection } from '../campaign/select.ts'
 import type { Flags } from '../config/load.ts'
-import { type Arguments, given } from './command.ts'
+import { type Arguments, given, type Option } from './command.ts'
 
 const DUPLICATES = ['error', 'skip', 'all'] as const
 
 export const LIST_OPTIONS = {
-  csv: { type: 'string', describe: 'The list; --data is the same' },
-  data: { type: 'string', describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON, or - for standard input' },
-  encoding: { type: 'string', describe: 'Encoding of the list; else found by itself' },
-  delimiter: { type: 'string', describe: 'Delimiter of the list; else found by itself' },
-  sheet: { type: 'string', describe: 'Sheet of a workbook; default the first' },
-  template: { alias: 't', type: 'string', describe: 'Name under templates/, or a path' },
-  rows: { type: 'string', describe: 'Only these rows: 1-20,33' },
-  limit: { type: 'number', describe: 'Only the first N of them' },
-  where: { type: 'array', string: true, describe: 'Only rows that match column=value; repeatable' },
-  segment: { type: 'string', describe: 'Only rows of a segment named in mailmerge.yaml' },
-  sample: { type: 'number', describe: 'Only N of them, by lot' },
-  seed: { type: 'string', describe: 'Another lot for --sample; the same seed draws the same rows' },
-  variant: { type: 'string', describe: 'Everybody gets this variant of mailmerge.yaml' },
+  csv: { type: 'string', value: 'FILE', describe: 'The list; --data is the same' },
+  data: {
+    type: 'string',
+    value: 'FILE|-',
+    describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON, or - for standard input',
+  },
+  encoding: { type: 'string', value: 'NAME', describe: 'Encoding of the list; else found by itself' },
+  delimiter: { type: 'string', value: 'CHARACTER', describe: 'Delimiter of the list; else found by itself' },
+  sheet: { type: 'string', value: 'NAME', describe: 'Sheet of a workbook; default the first' },
+  template: { alias: 't', type: 'string', value: 'NAME|PATH', describe: 'Name under templates/, or a path' },
+  rows: { type: 'string', value: 'ROWS', describe: 'Only these rows: 1-20,33' },
+  limit: { type: 'number', value: 'N', describe: 'Only the first N of them' },
+  where: {
+    type: 'array',
+    string: true,
+    value: 'COLUMN=VALUE',
+    describe: 'Only rows that match column=value; repeatable',
+  },
+  segment: { type: 'string', value: 'NAME', describe: 'Only rows of a segment named in mailmerge.yaml' },
+  sample: { type: 'number', value: 'N', describe: 'Only N of them, by lot' },
+  seed: { type: 'string', value: 'TEXT', describe: 'Another lot for --sample; the same seed draws the same rows' },
+  variant: { type: 'string', value: 'NAME', describe: 'Everybody gets this variant of mailmerge.yaml' },
   'skip-bad': { type: 'boolean', describe: 'Send the good rows and skip the bad ones' },
-  campaign: { type: 'string', describe: 'Name of what a person gets once; default template and list' },
-  key: { type: 'string', describe: 'Column that makes two rows the same; default the address' },
+  campaign: { type: 'string', value: 'NAME', describe: 'Name of what a person gets once; default template and list' },
+  key: { type: 'string', value: 'COLUMN', describe: 'Column that makes two rows the same; default the address' },
   'fold-gmail': { type: 'boolean', describe: 'Gmail addresses that differ in dots, or from a plus on, are one person' },
   duplicates: { choices: DUPLICATES, describe: 'What to do with two rows of one key; default error' },
-} as const satisfies Readonly<Record<string, Options>>
+} as const satisfies Readonly<Record<string, Option>>
 
 /** Some options, or all of them, under one heading of the help. */
 export function grouped(
   group: string,
-  options: Readonly<Record<string, Options>>,
+  options: Readonly<Record<string, Option>>,
   names: readonly string[] = Object.keys(options),
-): Record<string, Options> {
+): Record<string, Option> {
   return Object.fromEntries(names.map((name) => [name, { ...options[name], group }]))
 }
 

@@ -18,14 +18,14 @@ export const login: Command = {
   epilogue: [
     'Examples:',
     '  mailmerge login microsoft --user ada@example.com',
-    '  mailmerge login google --no-open      print the address, to be opened on any machine',
+    '  mailmerge login google --no-open      to open the address on any machine',
     '',
     'docs/login.md tells how to get a client id.',
   ].join('\n'),
   positionals: { name: { describe: 'Provider; default smtp.oauth2, or imap.oauth2' } },
   options: {
-    user: { type: 'string', describe: 'Address of the mailbox; default smtp.user, or imap.user' },
-    'client-id': { type: 'string', describe: 'Client id; default oauth2.NAME.clientId' },
+    user: { type: 'string', value: 'ADDRESS', describe: 'Address of the mailbox; default smtp.user, or imap.user' },
+    'client-id': { type: 'string', value: 'ID', describe: 'Client id; default oauth2.NAME.clientId' },
     device: { type: 'boolean', describe: 'Sign in on another device, with a short code' },
     'no-open': { type: 'boolean', describe: 'Open no browser, only print the address' },
     status: { type: 'boolean', describe: 'Say who is signed in, and until when' },

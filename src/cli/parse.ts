@@ -1,10 +1,17 @@
 /**
  * The command line read: which command, with which options. Owns yargs and the sentences for wrong usage; runs nothing.
  */
-import yargs, { type Argv, type FallbackCompletionFunction, type Options } from 'yargs'
+import yargs, { type Argv, type FallbackCompletionFunction } from 'yargs'
 import { UsageError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
-import { Arguments, type Command } from './command.ts'
+import { Arguments, type Command, type Option } from './command.ts'
+
+declare module 'yargs' {
+  interface Argv {
+    /** Not in the types of yargs yet. */
+    usageConfiguration(configuration: { readonly 'hide-types': boolean }): this
+  }
+}
 
 export type Parsed =
   | { readonly kind: 'command'; readonly command: Command; readonly args: Arguments }
@@ -12,8 +19,12 @@ export type Parsed =
   | { readonly kind: 'text'; readonly text: string }
 
 /** Options that every command takes. */
-const GLOBAL: Readonly<Record<string, Options>> = {
-  config: { type: 'string', describe: 'mailmerge.yaml to use; else the nearest in this folder or above' },
+const GLOBAL: Readonly<Record<string, Option>> = {
+  config: {
+    type: 'string',
+    value: 'FILE',
+    describe: 'mailmerge.yaml to use; else the nearest in this folder or above',
+  },
   json: { type: 'boolean', describe: 'One object a line on stdout, for programs' },
   quiet: { type: 'boolean', describe: 'Say nothing but errors' },
   verbose: {
@@ -32,10 +43,12 @@ export async function parseCommandLine(
 ): Promise<Parsed> {
   // `mailmerge help run` is what people type who know git.
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : commandFirst(argv)
+  const forHelp = words.some((word) => word === '--help' || word === '-h')
   let chosen: { command: Command; values: Record<string, unknown> } | undefined
   let text = ''
   const parser = yargs()
-    .scriptName('mailmerge')
+    // In a help the name would stand before every command of the list; a completion script must have it.
+    .scriptName(forHelp ? '' : 'mailmerge')
     .locale('en')
     .exitProcess(false)
     .parserConfiguration({
@@ -48,10 +61,11 @@ export async function parseCommandLine(
       'strip-aliased': true,
       'strip-dashed': true,
     })
-    .usage('mailmerge: a mail that must reach every person on a list once\n\nUsage: $0 <command> [options]')
+    .usage('mailmerge: a mail that must reach every person on a list once\n\nUsage: mailmerge <command> [options]')
     .epilogue('`mailmerge <command> --help` tells the options of a command.')
-    // One column is kept for `apart`.
-    .wrap(Math.min(Math.max(columns, 60), 110) - 1)
+    // What kind of value it is, the name of an option and its words tell better.
+    .usageConfiguration({ 'hide-types': true })
+    .wrap(Math.min(Math.max(columns, 60), 110))
     .help()
     .alias('help', 'h')
     .version(version)
@@ -62,12 +76,13 @@ export async function parseCommandLine(
     parser.command({
       command: command.usage,
       describe: command.describe,
-      builder: (builder) => declare(builder, command),
+      builder: (builder) => declare(builder, command, forHelp),
       handler: (values) => {
         chosen = { command, values: withDashes(values) }
       },
     })
   }
+  parser.updateStrings({ 'Positionals:': 'Arguments:' })
   parser.completion('completion', 'Print a completion script for your shell', withoutLetters)
   try {
     await parser.parse(
@@ -78,24 +93,22 @@ export async function parseCommandLine(
       },
     )
   } catch (error) {
-    throw usageError(error, commands)
+    throw usageError(error, commands, words)
   }
   if (chosen !== undefined && argv[0] !== '--get-yargs-completions') {
     check(chosen.command, chosen.values, argv)
     return { kind: 'command', command: chosen.command, args: new Arguments(chosen.values) }
   }
+  const [first = ''] = words
+  if (forHelp && !first.startsWith('-') && first !== 'completion' && commands.every((one) => wordOf(one) !== first))
+    throw unknownCommand(first, commands)
   // The shell asks for the words that may follow; none is an answer too.
-  if (text !== '' || argv[0] === '--get-yargs-completions') return { kind: 'text', text: apart(text) }
+  if (text !== '' || argv[0] === '--get-yargs-completions') return { kind: 'text', text }
   const word = argv.find((part) => !part.startsWith('-'))
   if (word !== undefined) throw unknownCommand(word, commands)
   throw new UsageError(argv.length === 0 ? 'there is no command' : `there is no command before ${argv[0]}`, {
     hint: 'mailmerge --help lists the commands. mailmerge init makes a project to try.',
   })
-}
-
-/** yargs glues the kind of an option to a description that fills its line. */
-function apart(help: string): string {
-  return help.replace(/(\S)(\[(?:string|number|array|boolean|required|choices: [^\]]*|default: [^\]]*)\])/g, '$1 $2')
 }
 
 /** Stands for a `-` among the words, which yargs loses from a list of positionals. */
@@ -124,24 +137,33 @@ function commandFirst(argv: readonly string[]): readonly string[] {
   return command === undefined || command.startsWith('-') ? argv : [command, ...argv.slice(0, i), ...argv.slice(i + 1)]
 }
 
-function declare(builder: Argv, command: Command): Argv {
+function declare(builder: Argv, command: Command, forHelp: boolean): Argv {
+  builder.usage(`Usage: mailmerge ${command.usage} [options]\n\n${command.describe}`)
   for (const [name, { describe }] of Object.entries(command.positionals ?? {}))
     builder.positional(name, { describe, type: 'string' })
+  // yargs has no place for the word of a value: a help, which reads no values, takes it for a part of the name.
+  const named = (name: string, option: Option): string => (forHelp ? nameInHelp(name, option) : name)
   for (const [name, option] of Object.entries(command.options))
-    builder.option(name, { group: 'Options:', ...withArgument(option) })
+    builder.option(named(name, option), { group: 'Options:', ...withArgument(option) })
   for (const [name, option] of Object.entries(GLOBAL))
-    builder.option(name, { ...withArgument(option), group: 'Everywhere:' })
+    builder.option(named(name, option), { ...withArgument(option), group: 'Everywhere:' })
   builder.group(['help', 'version'], 'Everywhere:')
   return command.epilogue === undefined ? builder : builder.epilogue(command.epilogue)
 }
 
-function withArgument(option: Options): Options {
+/** `csv FILE`, `duplicates error|skip|all`, `dry-run` */
+function nameInHelp(name: string, { value, choices }: Option): string {
+  const word = value ?? choices?.join('|')
+  return word === undefined ? name : `${name} ${word}`
+}
+
+function withArgument(option: Option): Option {
   return option.type === 'boolean' ? option : { requiresArg: true, ...option }
 }
 
 /** What yargs lets pass: unknown options, options given twice, texts for numbers, words too many, choices of `--a-b`. */
 function check(command: Command, values: Record<string, unknown>, argv: readonly string[]): void {
-  const options: Readonly<Record<string, Options>> = { ...GLOBAL, ...command.options }
+  const options: Readonly<Record<string, Option>> = { ...GLOBAL, ...command.options }
   const names = new Map<string, string>(
     [...Object.keys(options), ...Object.keys(command.positionals ?? {})].map((name) => [camel(name), name]),
   )
@@ -189,7 +211,7 @@ function typed(key: string, argv: readonly string[]): string {
 function unknownOption(
   flag: string,
   names: readonly string[],
-  options: Readonly<Record<string, Options>>,
+  options: Readonly<Record<string, Option>>,
   command: string,
 ): UsageError {
   const letters = Object.values(options).flatMap(({ alias }) => alias ?? [])
@@ -222,12 +244,13 @@ function wordOf(command: Command): string {
 }
 
 /** The sentences of yargs in our voice. */
-function usageError(error: unknown, commands: readonly Command[]): UsageError {
+function usageError(error: unknown, commands: readonly Command[], words: readonly string[]): UsageError {
   const message = error instanceof Error ? error.message : String(error)
   const missing = /Not enough arguments following: (\S+)/.exec(message)
   if (missing !== null) {
-    const flag = missing[1]?.length === 1 ? `-${missing[1]}` : `--${missing[1]}`
-    return new UsageError(`${flag} needs a value`, { hint: `Write ${flag} VALUE.` })
+    const name = missing[1] ?? ''
+    const flag = name.length === 1 ? `-${name}` : `--${name}`
+    return new UsageError(`${flag} needs a value`, { hint: `Write ${flag} ${valueWord(name, commands, words)}.` })
   }
   const choice = /Argument: (\S+), Given: "?(.*?)"?, Choices: (.*)/.exec(message)
   if (choice !== null) {
@@ -239,4 +262,12 @@ function usageError(error: unknown, commands: readonly Command[]): UsageError {
   const unknown = /Unknown commands?: ([^,]*)/.exec(message)
   if (unknown !== null) return unknownCommand(unknown[1] ?? '', commands)
   return new UsageError(message.split('\n')[0] ?? 'wrong usage', { hint: 'mailmerge --help lists the commands.' })
+}
+
+/** The word for the value of an option, by its name or letter. */
+function valueWord(name: string, commands: readonly Command[], words: readonly string[]): string {
+  const command = commands.find((one) => wordOf(one) === words[0])
+  const options: Readonly<Record<string, Option>> = { ...GLOBAL, ...command?.options }
+  const option = options[name] ?? Object.values(options).find(({ alias }) => alias === name)
+  return option?.value ?? option?.choices?.join('|') ?? 'VALUE'
 }

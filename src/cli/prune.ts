@@ -10,7 +10,7 @@ export const prune: Command = {
   epilogue:
     'Suppressions stay. A campaign of a name that was pruned is not sent again by itself: it has forgotten who had it.',
   options: {
-    'older-than': { type: 'string', describe: 'Age of the last run of a campaign: 90d, 12w' },
+    'older-than': { type: 'string', value: 'TIME', describe: 'Age of the last run of a campaign: 90d, 12w' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {

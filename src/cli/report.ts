@@ -13,7 +13,7 @@ export const report: Command = {
   positionals: { run: { describe: 'Id of the run; default the newest' } },
   options: {
     format: { choices: FORMATS, describe: 'Default by the ending of --output, else csv' },
-    output: { alias: 'o', type: 'string', describe: 'File to write; default standard output' },
+    output: { alias: 'o', type: 'string', value: 'FILE', describe: 'File to write; default standard output' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {

@@ -15,7 +15,7 @@ export const resume: Command = {
     ...LATE_OPTION,
     ...DELIVERY_OPTIONS,
     ...LEDGER_OPTION,
-    report: { type: 'array', string: true, describe: 'Results file: .csv, .json or .html; repeatable' },
+    report: { type: 'array', string: true, value: 'FILE', describe: 'Results file: .csv, .json or .html; repeatable' },
   },
   async run(args, context) {
     const settings = await settingsFor(args, context)

@@ -11,7 +11,7 @@ export const retry: Command = {
     failed: { type: 'boolean', default: true, hidden: true, describe: 'What failed for good; always so' },
     ...DELIVERY_OPTIONS,
     ...LEDGER_OPTION,
-    report: { type: 'array', string: true, describe: 'Results file: .csv, .json or .html; repeatable' },
+    report: { type: 'array', string: true, value: 'FILE', describe: 'Results file: .csv, .json or .html; repeatable' },
   },
   async run(args, context) {
     const settings = await settingsFor(args, context)

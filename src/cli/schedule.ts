@@ -20,11 +20,12 @@ const ADD_OPTIONS = ['cron', 'at', 'catch-up', ...SENT]
 /** What a schedule understands otherwise than a run. */
 const READ_ANEW = {
   ...LIST_OPTIONS,
-  csv: { type: 'string', describe: 'The list, read anew each time; --data is the same' },
-  data: { type: 'string', describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON' },
+  csv: { type: 'string', value: 'FILE', describe: 'The list, read anew each time; --data is the same' },
+  data: { type: 'string', value: 'FILE', describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON' },
   template: { ...LIST_OPTIONS.template, describe: 'Name under templates/, or a path; read anew too' },
   campaign: {
     type: 'string',
+    value: 'NAME',
     describe: "Name of each occurrence: 'news-{{date}}'; also {{time}}, {{week}}, {{month}}, {{year}}, {{name}}",
   },
 } as const
@@ -40,15 +41,26 @@ export const schedule: Command = {
   },
   epilogue: [
     'Examples:',
-    "  mailmerge schedule add news --cron '0 9 * * MON' --tz Europe/Paris --template news --csv list.csv",
+    "  mailmerge schedule add news --cron '0 9 * * MON' --tz Europe/Paris -t news",
     "  mailmerge schedule add launch --at '2026-12-01 09:00' --template launch",
     '  mailmerge schedule next news',
-    '  mailmerge schedule run-due          in a crontab, every minute; or let mailmerge serve do it',
+    '',
+    'mailmerge serve sends what is due, or mailmerge schedule run-due in a crontab, every minute.',
   ].join('\n'),
   options: {
-    cron: { type: 'string', group: WHEN, describe: "Minute, hour, day, month, weekday: '0 9 * * MON'" },
-    at: { type: 'string', group: WHEN, describe: "Once: '2026-12-01 09:00', 'tomorrow 9:00'" },
-    tz: { type: 'string', group: WHEN, describe: 'Whose clocks: Europe/Paris; default timeZone, else this machine' },
+    cron: {
+      type: 'string',
+      value: 'PATTERN',
+      group: WHEN,
+      describe: "Minute, hour, day, month, weekday: '0 9 * * MON'",
+    },
+    at: { type: 'string', value: 'WHEN', group: WHEN, describe: "Once: '2026-12-01 09:00', 'tomorrow 9:00'" },
+    tz: {
+      type: 'string',
+      value: 'ZONE',
+      group: WHEN,
+      describe: 'Whose clocks: Europe/Paris; default timeZone, else this machine',
+    },
     'catch-up': {
       choices: CATCH_UP,
       group: WHEN,
@@ -56,7 +68,7 @@ export const schedule: Command = {
     },
     ...grouped(WHEN, LATE_OPTION),
     ...grouped(WHAT, READ_ANEW, SENT),
-    number: { alias: 'n', type: 'number', describe: 'How many occurrences next shows; default 5' },
+    number: { alias: 'n', type: 'number', value: 'N', describe: 'How many occurrences next shows; default 5' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {

@@ -14,15 +14,19 @@ const { metrics: _, ...RUN_OPTIONS } = DELIVERY_OPTIONS
 
 export const serve: Command = {
   usage: 'serve',
-  describe: 'Run the schedules, send what waits for its hour, answer unsubscribe links, tell the runs as JSON',
+  describe: 'Run the schedules, send what waits for its hour, answer unsubscribe links, show runs as JSON',
   epilogue: [
     'The first line on stdout is the address with its token: GET /runs, /runs/ID, /schedules; GET /health needs none.',
     'What happens is logged on stderr, one JSON object a line. docs/serve.md has a systemd unit and a container file.',
   ].join('\n'),
   options: {
-    port: { type: 'number', describe: `Port to listen on; 0 takes any that is free; default ${DEFAULT_PORT}` },
-    host: { type: 'string', describe: 'Address to listen on; default 127.0.0.1' },
-    ...LATE_OPTION,
+    port: {
+      type: 'number',
+      value: 'N',
+      describe: `Port to listen on; 0 takes any that is free; default ${DEFAULT_PORT}`,
+    },
+    host: { type: 'string', value: 'ADDRESS', describe: 'Address to listen on; default 127.0.0.1' },
+    late: { ...LATE_OPTION['late'], value: 'TIME', describe: 'How late a run with an hour may begin; default 1h' },
     ...RUN_OPTIONS,
     ...LEDGER_OPTION,
   },

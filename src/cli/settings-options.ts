@@ -1,35 +1,46 @@
 /** Options that settings can hold too, and how they become settings. Shared by every command that needs settings. */
-import type { Options } from 'yargs'
 import type { Flags } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
 import { checkZone } from '../zone.ts'
-import { type Arguments, type Context, given } from './command.ts'
+import { type Arguments, type Context, given, type Option } from './command.ts'
 import type { Io } from './io.ts'
 import { listFlags } from './list-options.ts'
 import { printable } from './printable.ts'
 import { askSecret, canAsk } from './prompt.ts'
 
-export const LEDGER_OPTION: Readonly<Record<string, Options>> = {
-  ledger: { type: 'string', describe: 'Where runs are recorded; default .mailmerge/ledger.db beside the config' },
+export const LEDGER_OPTION: Readonly<Record<string, Option>> = {
+  ledger: {
+    type: 'string',
+    value: 'PATH',
+    describe: 'Where runs are recorded; default .mailmerge/ledger.db beside the config',
+  },
 }
 
-export const SMTP_OPTION: Readonly<Record<string, Options>> = {
-  smtp: { type: 'string', describe: 'smtp://user@host:587, smtps://host; default from config, else localhost:25' },
+export const SMTP_OPTION: Readonly<Record<string, Option>> = {
+  smtp: {
+    type: 'string',
+    value: 'URL',
+    describe: 'smtp://user@host:587, smtps://host; default from config, else localhost:25',
+  },
 }
 
 /** Options of how messages go out: also those of resume and retry. */
-export const DELIVERY_OPTIONS: Readonly<Record<string, Options>> = {
+export const DELIVERY_OPTIONS: Readonly<Record<string, Option>> = {
   ...SMTP_OPTION,
-  concurrency: { type: 'number', describe: 'SMTP connections at most; default 5' },
-  rate: { type: 'array', string: true, describe: 'Limit such as 10/s or 500/day; every one given holds' },
-  'retry-for': { type: 'string', describe: 'How long deferred rows are tried again; default 4h' },
-  grace: { type: 'string', describe: 'How long a stop waits for what is in flight; default 30s' },
-  metrics: { type: 'string', describe: 'Keep the numbers of the run in this file, for Prometheus' },
+  concurrency: { type: 'number', value: 'N', describe: 'SMTP connections at most; default 5' },
+  rate: { type: 'array', string: true, value: 'N/s', describe: 'Limit such as 10/s or 500/day; every one given holds' },
+  'retry-for': { type: 'string', value: 'TIME', describe: 'How long deferred rows are tried again; default 4h' },
+  grace: { type: 'string', value: 'TIME', describe: 'How long a stop waits for what is in flight; default 30s' },
+  metrics: { type: 'string', value: 'FILE', describe: 'Keep the numbers of the run in this file, for Prometheus' },
 }
 
 /** Runs that have an hour. */
-export const LATE_OPTION: Readonly<Record<string, Options>> = {
-  late: { type: 'string', describe: 'How late a run with an hour may begin, or ok for however late; default 1h' },
+export const LATE_OPTION: Readonly<Record<string, Option>> = {
+  late: {
+    type: 'string',
+    value: 'TIME|ok',
+    describe: 'How late a run with an hour may begin, or ok for however late; default 1h',
+  },
 }
 
 /** Ctrl+C typed where the terminal makes no signal of it. */

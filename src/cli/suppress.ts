@@ -32,9 +32,13 @@ export const suppress: Command = {
     '  mailmerge suppress export suppressed.csv',
   ].join('\n'),
   options: {
-    group: { type: 'string', describe: 'Campaign group it holds for; default every campaign' },
-    reason: { choices: REASONS, describe: 'Why; default manual, or imported for import' },
-    note: { type: 'string', describe: 'A remark to keep with it' },
+    group: { type: 'string', value: 'NAME', describe: 'Campaign group it holds for; default every campaign' },
+    reason: {
+      choices: REASONS,
+      value: 'REASON',
+      describe: `${REASONS.join(', ')}; default manual, or imported for import`,
+    },
+    note: { type: 'string', value: 'TEXT', describe: 'A remark to keep with it' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {

@@ -4,8 +4,13 @@ import { COMMANDS } from '../../src/cli/commands.ts'
 import { type Parsed, parseCommandLine } from '../../src/cli/parse.ts'
 import { UsageError } from '../../src/errors.ts'
 
-const parse = (line: string): Promise<Parsed> =>
-  parseCommandLine(line === '' ? [] : line.split(' ').map((word) => word.replace(/^""$/, '')), COMMANDS, '1.2.3', 80)
+const parse = (line: string, columns = 80): Promise<Parsed> =>
+  parseCommandLine(
+    line === '' ? [] : line.split(' ').map((word) => word.replace(/^""$/, '')),
+    COMMANDS,
+    '1.2.3',
+    columns,
+  )
 
 async function refused(line: string): Promise<{ message: string; hint: string | undefined }> {
   const error = await parse(line).catch((reason: unknown) => reason)
@@ -19,8 +24,8 @@ async function args(line: string) {
   return parsed.args
 }
 
-async function text(line: string): Promise<string> {
-  const parsed = await parse(line)
+async function text(line: string, columns?: number): Promise<string> {
+  const parsed = await parse(line, columns)
   return parsed.kind === 'text' ? parsed.text : ''
 }
 
@@ -61,7 +66,10 @@ describe('wrong usage', () => {
     ['run --__proto__ 1', 'knows no option', '--help'],
     ['run --sandbox extra', "'extra'", 'mailmerge run'],
     ['status a b', "'b'", 'status [run]'],
-    ['run --csv', '--csv needs a value', '--csv VALUE'],
+    ['run --csv', '--csv needs a value', 'Write --csv FILE.'],
+    ['run -t', '-t needs a value', 'Write -t NAME|PATH.'],
+    ['resume --in-doubt', '--in-doubt needs a value', 'Write --in-doubt resend|keep.'],
+    ['--config', 'no command', '--help'],
     ['run --csv --sandbox', '--csv needs a value', ''],
     ['run --limit many', '--limit needs a number', '--limit 10'],
     ['run --duplicates some', "--duplicates cannot be 'some'", 'error, skip, all'],
@@ -71,6 +79,8 @@ describe('wrong usage', () => {
     ['run --csv ""', '--csv is empty', ''],
     ['rum', "'rum'", 'mailmerge run'],
     ['sendall', "'sendall'", '--help'],
+    ['rum --help', "'rum'", 'mailmerge run'],
+    ['help rum', "'rum'", 'mailmerge run'],
     ['', 'no command', '--help'],
     ['--quiet', 'no command', '--help'],
   ])('%s', async (line, says, advises) => {
@@ -85,7 +95,7 @@ describe('what is printed', () => {
   test('the help names every command, and none that is not there', async () => {
     const help = await text('--help')
     for (const name of ['init', 'run', 'resume', 'retry', 'cancel', 'status', 'report', 'verify', 'completion'])
-      expect(help).toContain(`mailmerge ${name}`)
+      expect(help).toMatch(new RegExp(`^  ${name} `, 'm'))
     expect(help).not.toContain('preview')
   })
   test('the help of a command names every option of the contract, also as `help run`', async () => {
@@ -93,15 +103,26 @@ describe('what is printed', () => {
     const options =
       'csv data template smtp dry-run out sandbox test-to limit rows where concurrency rate campaign again key duplicates report ledger yes json quiet verbose no-color skip-bad retry-for'
     for (const option of options.split(' ')) expect(help).toContain(`--${option} `)
-    expect(await text('help run')).toBe(help)
+    for (const same of ['help run', 'run -h', '--help run', 'run --csv --help']) expect(await text(same)).toBe(help)
   })
-  test('the help of no command is glued together or wider than the terminal', async () => {
-    for (const { usage } of COMMANDS) {
-      const lines = (await text(`${usage.split(' ')[0]} --help`)).split('\n')
-      expect(lines.filter((line) => /\S\[(string|number|array|boolean|choices)/.test(line))).toEqual([])
-      expect(lines.filter((line) => line.length > 80)).toEqual([])
-    }
-  })
+  test.each(COMMANDS.map((command) => [command.usage.split(' ')[0] ?? '', command] as const))(
+    'the help of %s has a word for each value, no kinds of values, whole examples, and fits the terminal',
+    async (name, { options, epilogue = '' }) => {
+      const help = await text(`${name} --help`)
+      for (const [option, { type, hidden, value, choices }] of Object.entries(options)) {
+        if (hidden) continue
+        const word = type === 'boolean' ? '' : ` ${value ?? choices?.join('|') ?? 'A WORD'}`
+        expect(help).toMatch(new RegExp(`--${option}${word.replace(/\W/g, '\\$&')}( {2}|$)`, 'm'))
+      }
+      expect(help).not.toMatch(/\[(string|number|array|boolean|choices|default|required)\b/)
+      for (const example of epilogue.split('\n').filter((line) => line.startsWith('  ')))
+        expect(help).toContain(example)
+      for (const columns of [80, 120]) {
+        const lines = (await text(`${name} --help`, columns)).split('\n')
+        expect(lines.filter((line) => line.length > columns)).toEqual([])
+      }
+    },
+  )
   test('a completion script, and the words that it asks for', async () => {
     expect(await text('completion')).toContain('--get-yargs-completions')
     expect((await text('--get-yargs-completions mailmerge re')).split('\n')).toContain('resume')
