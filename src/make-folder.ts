@@ -12,7 +12,7 @@ export function makeFolder(path: string, options: { readonly mode?: number } = {
     mkdirSync(full, options)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && statSync(full).isDirectory()) return
+    if (code === 'EEXIST' && statSync(full, { throwIfNoEntry: false })?.isDirectory()) return
     if (code !== 'ENOENT' || dirname(full) === full) throw error
     makeFolder(dirname(full), options)
     mkdirSync(full, options)

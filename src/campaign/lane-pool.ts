@@ -3,6 +3,7 @@
  * goes through them is the feed's.
  */
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../transport/transport.ts'
 import type { Breaker } from './breaker.ts'
 import type { DeliveryControl } from './delivery-control.ts'
@@ -92,7 +93,7 @@ export class LanePool {
     try {
       end = await lane.run(feed)
     } catch (error) {
-      end = { kind: 'lost', reason: error instanceof Error ? error.message : String(error) }
+      end = { kind: 'lost', reason: systemWords(error) }
     }
     this.#lanes.delete(lane)
     this.#ended(end, feed)

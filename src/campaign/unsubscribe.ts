@@ -6,8 +6,9 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Settings } from '../config/settings.ts'
-import { ConfigError, OutputError } from '../errors.ts'
+import { ConfigError, InputError, OutputError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { isSystemError, outputWords, systemWords } from '../system-words.ts'
 import { newUnsubscribeSecret, UnsubscribeTokens, unsubscribeLink } from './unsubscribe-token.ts'
 
 /** The ways out that go into a message. */
@@ -85,8 +86,8 @@ function keptSecret(settings: Settings): string {
     create(path, newUnsubscribeSecret())
     return read(path) ?? missing(path)
   } catch (cause) {
-    if (!(cause instanceof Error) || !('syscall' in cause)) throw cause
-    throw new OutputError(`the secret of the unsubscribe links cannot be kept in ${path}: ${cause.message}`, {
+    if (!isSystemError(cause)) throw cause
+    throw new OutputError(`the secret of the unsubscribe links cannot be kept in ${path}: ${outputWords(cause)}`, {
       cause,
       hint: 'Make its folder writable, or set MAILMERGE_UNSUBSCRIBE_SECRET.',
     })
@@ -99,7 +100,10 @@ function read(path: string): string | undefined {
     if (text.length >= LEAST_SECRET) return text
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+    throw new InputError(`the secret of the unsubscribe links in ${path} cannot be read: ${systemWords(error)}`, {
+      cause: error,
+      hint: 'Make it readable for this user: links that were sent need it.',
+    })
   }
   return missing(path)
 }

@@ -13,6 +13,7 @@ import { gmailKey, normalizeAddress, parseRecipient } from '../message/address.t
 import { findEmailColumn } from '../source/columns.ts'
 import { openSource } from '../source/open.ts'
 import type { RowData } from '../source/source.ts'
+import { isSystemError, outputWords } from '../system-words.ts'
 
 export interface Mended {
   readonly path: string
@@ -147,9 +148,9 @@ async function writeWhole(
     await rename(draft, path)
   } catch (cause) {
     stream.destroy()
-    await rm(draft, { force: true })
-    if (!(cause instanceof Error) || !('syscall' in cause)) throw cause
-    throw new OutputError(`${shown} cannot be written: ${cause.message}`, {
+    await rm(draft, { force: true }).catch(() => {})
+    if (!isSystemError(cause)) throw cause
+    throw new OutputError(`${shown} cannot be written: ${outputWords(cause)}`, {
       cause,
       hint: 'Check that its folder is there and may be written to.',
     })

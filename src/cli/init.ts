@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { OutputError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { folderWords, isSystemError, outputWords } from '../system-words.ts'
 import type { Command } from './command.ts'
 import { printable } from './printable.ts'
 
@@ -28,7 +29,7 @@ export const init: Command = {
       })
     }
     const made = Object.entries(files).filter(([name]) => !there.includes(name))
-    for (const [name, text] of made) await writeNew(join(folder, name), text)
+    for (const [name, text] of made) await writeNew(join(folder, name), text, join(shown, name))
     if (out.json) {
       out.result(JSON.stringify({ folder, files: made.map(([name]) => name) }))
       return 0
@@ -55,14 +56,19 @@ function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${printable(path).replaceAll("'", `'\\''`)}'`
 }
 
-async function writeNew(path: string, text: string): Promise<void> {
+async function writeNew(path: string, text: string, shown: string): Promise<void> {
   try {
     makeFolder(dirname(path))
     await writeFile(path, text, { flag: 'wx' })
   } catch (cause) {
-    throw new OutputError(`${path} cannot be written: ${cause instanceof Error ? cause.message : 'unknown'}`, {
+    if (!isSystemError(cause)) throw cause
+    const [what, why] =
+      cause.syscall === 'mkdir'
+        ? [`the folder ${dirname(shown)} cannot be made`, folderWords(cause)]
+        : [`${shown} cannot be written`, outputWords(cause)]
+    throw new OutputError(`${printable(what)}: ${why}`, {
       cause,
-      hint: 'Check that the folder is yours to write to.',
+      hint: 'Name another folder, or one that is yours to write to: mailmerge init newsletter',
     })
   }
 }

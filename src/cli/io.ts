@@ -1,4 +1,5 @@
 /** Where a command reads from and writes to. Owns the shape, so that tests can stand in for a terminal or a pipe. */
+import { InputError } from '../errors.ts'
 
 export interface TextSink {
   write(text: string): unknown
@@ -29,5 +30,19 @@ export interface Io {
 /** The process's own. */
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process
-  return { cwd: process.cwd(), env, stdin, stdout, stderr, signals: process }
+  return {
+    get cwd() {
+      return workingFolder()
+    },
+    ...{ env, stdin, stdout, stderr, signals: process },
+  }
+}
+
+/** @throws InputError when the folder was removed under the shell. */
+function workingFolder(): string {
+  try {
+    return process.cwd()
+  } catch (cause) {
+    throw new InputError('the folder of this shell does not exist any more', { cause, hint: 'Change to another one.' })
+  }
 }

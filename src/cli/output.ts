@@ -3,6 +3,7 @@
  * went away (EPIPE) ends neither a run nor with a stack trace. Escapes nothing: callers hand over printable text.
  */
 import { OutputError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 import type { Io, TextSink } from './io.ts'
 
 export interface OutputOptions {
@@ -68,7 +69,10 @@ export class Output {
     this.flush()
     const error = this.#stdoutError
     if (error === undefined || isGone(error)) return
-    throw new OutputError(`standard output cannot be written: ${error.message}`, { cause: error })
+    throw new OutputError(`standard output cannot be written: ${systemWords(error)}`, {
+      cause: error,
+      hint: 'What was sent is recorded: mailmerge report tells it again.',
+    })
   }
 
   /** Resolves when stdout takes more; at once where nobody reads it any more. */

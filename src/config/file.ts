@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { ConfigError, InputError, type Problem } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 import { type Config, configSchema } from './schema.ts'
 import { type WrongSetting, wrongSettings } from './wrong.ts'
 
@@ -15,14 +16,22 @@ const MOST_OCTETS = 1_000_000
 export function findConfig(cwd: string, explicit?: string): string | undefined {
   if (explicit !== undefined) {
     const path = resolve(cwd, explicit)
-    if (!existsSync(path))
-      throw new InputError(`the config ${explicit} does not exist`, { hint: 'Check the path given with --config.' })
-    return path
+    if (isThere(path)) return path
+    throw new InputError(`the config ${explicit} does not exist`, { hint: 'Check the path given with --config.' })
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
     const found = NAMES.map((name) => join(folder, name)).find((path) => existsSync(path))
     if (found !== undefined) return found
     if (dirname(folder) === folder) return undefined
+  }
+}
+
+/** True also where it cannot be known: why is told by the reading. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch {
+    return true
   }
 }
 
@@ -65,7 +74,7 @@ function readText(path: string, shown: string): string {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause
-    throw new InputError(`the config ${shown} cannot be read: ${cause instanceof Error ? cause.message : ''}`, {
+    throw new InputError(`the config ${shown} cannot be read: ${systemWords(cause)}`, {
       cause,
       hint: 'Check that it is a file, and its permissions.',
     })
@@ -150,6 +159,9 @@ export function readDotEnv(folder: string): NodeJS.Dict<string> {
   try {
     return parseEnv(readFileSync(path, 'utf8'))
   } catch (cause) {
-    throw new InputError(`the file ${path} cannot be read`, { cause, hint: 'Check its permissions.' })
+    throw new InputError(`the file ${path} cannot be read: ${systemWords(cause)}`, {
+      cause,
+      hint: 'Check its permissions.',
+    })
   }
 }

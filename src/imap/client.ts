@@ -1,8 +1,9 @@
 /** A connection to the mailbox of the settings (RFC 9051), by imapflow. Owns logging in and the words for what goes wrong. */
-import { readFileSync } from 'node:fs'
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
+import { readAuthority } from '../config/authority.ts'
 import type { ImapSettings } from '../config/settings.ts'
 import { LoginError, UnreachableError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 
 const TIMEOUT_MS = 60_000
 
@@ -35,7 +36,7 @@ async function clientOptions(imap: ImapSettings): Promise<ImapFlowOptions> {
     secure: security === 'tls',
     ...(security === 'starttls' ? { doSTARTTLS: true } : security === 'none' ? { doSTARTTLS: false } : {}),
     auth: await login(imap),
-    tls: { rejectUnauthorized: verifyCertificate, ...(ca === undefined ? {} : { ca: readFileSync(ca) }) },
+    tls: { rejectUnauthorized: verifyCertificate, ...(ca === undefined ? {} : { ca: readAuthority(ca, 'imap.ca') }) },
     logger: false,
     connectionTimeout: TIMEOUT_MS,
     greetingTimeout: TIMEOUT_MS,
@@ -49,18 +50,14 @@ async function login({ user, password, accessToken }: ImapSettings): Promise<Non
 }
 
 function connectError({ host, port, user }: ImapSettings, error: unknown): Error {
-  const { authenticationFailed, code, message } = error as {
-    readonly authenticationFailed?: boolean
-    readonly code?: string
-    readonly message?: string
-  }
+  const { authenticationFailed } = error as { readonly authenticationFailed?: boolean }
   if (authenticationFailed === true) {
     return new LoginError(`${host} refused the login of ${user}`, {
       cause: error,
       hint: 'Check imap.user, and MAILMERGE_IMAP_PASSWORD, imap.passwordCommand or imap.oauth2. It was tried once.',
     })
   }
-  return new UnreachableError(`the mailbox at ${host}:${port} cannot be reached: ${code ?? message ?? 'no answer'}`, {
+  return new UnreachableError(`the mailbox at ${host}:${port} cannot be reached: ${systemWords(error)}`, {
     cause: error,
     hint: 'Check imap.host, imap.port and imap.security.',
   })
@@ -69,7 +66,7 @@ function connectError({ host, port, user }: ImapSettings, error: unknown): Error
 /** An error of ours stays as it is; all else is the connection. */
 function lostConnection({ host }: ImapSettings, error: unknown): unknown {
   if (!(error instanceof Error) || 'exitCode' in error) return error
-  return new UnreachableError(`the mailbox at ${host} went away: ${error.message}`, {
+  return new UnreachableError(`the mailbox at ${host} went away: ${systemWords(error)}`, {
     cause: error,
     hint: 'Nothing is lost: what was not taken in is read again the next time.',
   })

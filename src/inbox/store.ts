@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { OutputError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { subjectOf } from '../message/encoded-words.ts'
+import { folderWords } from '../system-words.ts'
 
 export interface InboxMessage {
   readonly from: string
@@ -29,7 +30,7 @@ export async function openInboxStore(dir: string): Promise<InboxStore> {
     makeFolder(dir)
     index = createWriteStream(join(dir, 'index.ndjson'), { flags: 'a' })
   } catch (cause) {
-    throw new OutputError(`the folder ${dir} cannot be written`, {
+    throw new OutputError(`the folder ${dir} cannot be written: ${folderWords(cause)}`, {
       cause,
       hint: 'Choose another ledger folder, or mend its permissions.',
     })

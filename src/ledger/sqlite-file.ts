@@ -19,6 +19,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError, InputError, MailmergeError, OutputError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { outputWords } from '../system-words.ts'
 import { migrate, schemaVersion } from './sqlite-migrate.ts'
 import { APPLICATION_ID, type Migration } from './sqlite-schema.ts'
 import { numberOf } from './sqlite-values.ts'
@@ -237,8 +238,7 @@ function explainFile(error: unknown, path: string): MailmergeError {
   if (error instanceof MailmergeError) return error
   const { code, syscall } = error as NodeJS.ErrnoException
   if (typeof syscall !== 'string' || code === undefined) return explain(error, path)
-  const what = code === 'ENOSPC' ? 'the disk is full' : (error as Error).message
-  return new OutputError(`The ledger ${path} cannot be written: ${what}`, {
+  return new OutputError(`The ledger ${path} cannot be written: ${outputWords(error)}`, {
     hint: 'Make its folder writable and see that the disk has room, or name another place with --ledger.',
     cause: error,
   })

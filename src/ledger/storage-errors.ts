@@ -1,5 +1,8 @@
 /** From what SQLite and the disk say to an error that a person can act on. Owns the words; never decides to go on. */
+import { accessSync, constants, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DefectError, MailmergeError, OutputError, UnfinishedError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 
 /** SQLite's primary result codes that matter here (https://sqlite.org/rescode.html). */
 const BUSY = 5
@@ -30,6 +33,19 @@ export function isStorageFailure(error: unknown): boolean {
   return code !== undefined && code !== BUSY && code !== LOCKED && code !== CONSTRAINT
 }
 
+/** What SQLite does not say: why this user can neither open the file nor make one in its folder. */
+function whyNot(location: string): string | undefined {
+  try {
+    const found = statSync(location, { throwIfNoEntry: false })
+    if (found?.isDirectory()) return 'it is a folder'
+    if (found !== undefined) accessSync(location, constants.R_OK | constants.W_OK)
+    accessSync(dirname(location), constants.W_OK)
+    return found === undefined ? 'its folder takes no new file' : undefined
+  } catch (error) {
+    return systemWords(error)
+  }
+}
+
 /** The error to throw for `error`; ours pass through unchanged. */
 export function explain(error: unknown, location: string): MailmergeError {
   if (error instanceof MailmergeError) return error
@@ -44,7 +60,7 @@ export function explain(error: unknown, location: string): MailmergeError {
     case READONLY:
     case CANTOPEN:
       return new OutputError(
-        `The ledger ${location} cannot be written: ${said}`,
+        `The ledger ${location} cannot be written: ${whyNot(location) ?? said}`,
         details('Make the file and its folder writable for you, or name another place with --ledger.'),
       )
     case CORRUPT:

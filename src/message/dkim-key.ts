@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { domainToASCII } from 'node:url'
 import type { DkimKey } from '../config/settings.ts'
 import { ConfigError } from '../errors.ts'
+import { isSystemError, systemWords } from '../system-words.ts'
 
 /** A key that can sign. */
 export interface LoadedKey {
@@ -47,9 +48,14 @@ function readKey(path: string, root: string): string {
   try {
     return readFileSync(resolve(root, path), 'latin1')
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-    const why = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : 'cannot be read by this user'
-    throw new ConfigError(`the DKIM key ${path} ${why}`, { cause, hint: howToMake(path) })
+    const absent = isSystemError(cause) && cause.code === 'ENOENT'
+    throw new ConfigError(
+      `the DKIM key ${path} ${absent ? 'does not exist' : `cannot be read: ${systemWords(cause)}`}`,
+      {
+        cause,
+        hint: absent ? howToMake(path) : 'Set dkim.key to a PEM file that this user may read.',
+      },
+    )
   }
 }
 

@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { isSystemError, systemWords } from '../system-words.ts'
 
 /** A message somebody else made. */
 export interface Letter {
@@ -128,10 +129,8 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 }
 
 function unreadable(path: string, error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code
-  if (code === undefined) return error
-  const why = code === 'ENOENT' ? 'there is no such file or folder' : `it cannot be read (${code})`
-  return new InputError(`${path}: ${why}`, {
+  if (!isSystemError(error)) return error
+  return new InputError(`${path} cannot be read: ${systemWords(error)}`, {
     cause: error,
     hint: 'Give files of messages, an mbox, a Maildir, or - for standard input.',
   })

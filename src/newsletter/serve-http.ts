@@ -6,6 +6,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { OutputError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 import { ConnectionCounts } from './connection-counts.ts'
 import type { LinkAnswer, UnsubscribeEndpoint } from './unsubscribe-endpoint.ts'
 
@@ -77,9 +78,8 @@ export async function listen(options: HttpOptions): Promise<HttpServer> {
 function bind(server: Server, { host, port }: HttpOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === 'EADDRINUSE' ? 'another program has it' : cause.message
       reject(
-        new OutputError(`mailmerge cannot listen on ${host}, port ${port}: ${why}`, {
+        new OutputError(`mailmerge cannot listen on ${host}, port ${port}: ${systemWords(cause)}`, {
           cause,
           hint: 'Choose another one with --port N; 0 takes any that is free.',
         }),

@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import type { Flags } from '../config/load.ts'
 import { LEDGER_EXEC_ARGV, ownProgram } from '../own-program.ts'
+import { systemWords } from '../system-words.ts'
 import type { Work } from './open-work.ts'
 import type { Working } from './serve.ts'
 import type { FromWork, ToWork, WorkResult } from './work-process.ts'
@@ -32,7 +33,7 @@ export function createWorkHost({ root, flags }: HostOptions) {
         else onMessage(message)
       })
       child.on('error', (error) => {
-        resolve({ exitCode: 70, error: { message: `its process cannot be begun: ${error.message}`, problems: 0 } })
+        resolve({ exitCode: 70, error: { message: `its process cannot be begun: ${systemWords(error)}`, problems: 0 } })
       })
       child.on('exit', (code, signal) => {
         resolve(result ?? { exitCode: 70, error: { message: `its process ended with ${signal ?? code}`, problems: 0 } })

@@ -5,6 +5,7 @@
 import * as oauth from 'oauth4webapi'
 import { Secret } from '../config/settings.ts'
 import { ConfigError, LoginError, MailmergeError, UnreachableError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 import type { OAuthProvider } from './provider.ts'
 import { signInHint, type Tokens } from './token-file.ts'
 
@@ -119,9 +120,6 @@ const REGISTRATION: Readonly<Record<string, string>> = {
 }
 
 const NETWORK: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'its host is not known',
-  EAI_AGAIN: 'its host is not known',
-  ECONNREFUSED: 'connection refused',
   ECONNRESET: 'it closed the connection',
   UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
 }
@@ -159,8 +157,7 @@ export function oauthError(error: unknown, provider: OAuthProvider, user?: strin
       hint: `Check the endpoints under oauth2.${name}; if they are right, try again later.`,
     })
   }
-  const inner = (cause ?? {}) as { code?: string; message?: string }
-  const why = NETWORK[inner.code ?? ''] ?? plain(inner.message || inner.code || message)
+  const why = NETWORK[(cause as { code?: string } | undefined)?.code ?? ''] ?? plain(systemWords(cause ?? error))
   return new UnreachableError(`${name} cannot be reached: ${why}`, {
     hint: 'Check the network; behind a proxy set NODE_USE_ENV_PROXY=1 and HTTPS_PROXY.',
   })

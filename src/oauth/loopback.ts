@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import * as oauth from 'oauth4webapi'
 import { ConfigError, LoginError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 import { type OAuthClient, oauthError, requestOptions, tokensFrom } from './client.ts'
 import { signInHint, type Tokens } from './token-file.ts'
 
@@ -159,7 +160,7 @@ async function listen(
     } catch (cause) {
       // A machine without IPv6 has one family only.
       if (servers.length > 0) break
-      throw new ConfigError(`the browser cannot come back to ${redirectUri}: ${(cause as Error).message}`, {
+      throw new ConfigError(`the browser cannot come back to ${redirectUri}: ${systemWords(cause)}`, {
         cause,
         hint: 'Free the port, or name another in redirectUri and at the provider.',
       })

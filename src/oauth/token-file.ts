@@ -9,6 +9,7 @@ import { z } from 'zod'
 import { Secret } from '../config/settings.ts'
 import { ConfigError, LoginError, OutputError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
+import { outputWords, systemWords } from '../system-words.ts'
 import type { OAuthProvider } from './provider.ts'
 
 /** What a sign-in gave. */
@@ -74,7 +75,10 @@ export async function readTokens(path: string): Promise<Tokens | undefined> {
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new ConfigError(`the token file ${path} cannot be read`, { cause, hint: 'Check its permissions.' })
+    throw new ConfigError(`the token file ${path} cannot be read: ${systemWords(cause)}`, {
+      cause,
+      hint: 'Check its permissions.',
+    })
   }
   const tokens = stored.safeParse(jsonOf(text))
   // What is in it is not shown, whatever it is.
@@ -121,7 +125,7 @@ export async function writeTokens(path: string, tokens: Tokens): Promise<void> {
       throw error
     }
   } catch (cause) {
-    throw new OutputError(`the token file ${path} cannot be written: ${(cause as Error).message}`, {
+    throw new OutputError(`the token file ${path} cannot be written: ${outputWords(cause)}`, {
       cause,
       hint: 'Name another with tokenFile under oauth2, or make its folder yours to write to.',
     })
@@ -144,7 +148,7 @@ export async function removeTokens(path: string): Promise<void> {
   try {
     await rm(path, { force: true })
   } catch (cause) {
-    throw new OutputError(`the token file ${path} cannot be removed: ${(cause as Error).message}`, {
+    throw new OutputError(`the token file ${path} cannot be removed: ${systemWords(cause)}`, {
       cause,
       hint: 'Remove it by hand.',
     })

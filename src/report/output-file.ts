@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { OutputError } from '../errors.ts'
+import { outputWords } from '../system-words.ts'
 
 /** Where the octets go first. */
 interface Target {
@@ -137,23 +138,11 @@ function mayWrite(folder: string): Promise<boolean> {
   )
 }
 
-const WORDS: Readonly<Record<string, string>> = {
-  ENOENT: 'its folder does not exist',
-  ENOTDIR: 'its folder is no folder',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the disk is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENAMETOOLONG: 'its name is too long',
-  EPIPE: 'its reader went away',
-}
-
 /** Why a file cannot be written, in words: `why` is a sentence, or the error of the system. */
 export function unwritable(path: string, why: unknown): OutputError {
-  const { code, message } = (typeof why === 'string' ? { message: why } : why) as NodeJS.ErrnoException
-  return new OutputError(`${path} cannot be written: ${(code === undefined ? undefined : WORDS[code]) ?? message}`, {
-    ...(typeof why === 'string' ? {} : { cause: why }),
+  const said = typeof why === 'string'
+  return new OutputError(`${path} cannot be written: ${said ? why : outputWords(why)}`, {
+    ...(said ? {} : { cause: why }),
     hint: 'Name another path.',
   })
 }

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { InputError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 import { fromStream, type Input } from './input.ts'
 
 /** What a command says on its error output is shown up to here. */
@@ -30,7 +31,7 @@ async function* output({
     if (complaint.length < SHOWN) complaint += text
   })
   const ended = new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(`cannot be started: ${error.message}`))
+    child.once('error', (error) => resolve(`cannot be started: ${systemWords(error)}`))
     child.once('close', (code, signal) => {
       resolve(code === 0 ? undefined : `ended with ${signal ?? `code ${code}`}`)
     })

@@ -3,12 +3,13 @@
  * (missing, unreadable, changed while read); never looks at what the octets mean.
  */
 import type { Stats } from 'node:fs'
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises'
+import { type FileHandle, open, readdir, readlink, stat } from 'node:fs/promises'
 import { basename, dirname, extname, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { DataError, InputError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import { systemWords } from '../system-words.ts'
 
 /** Octets that are read ahead to judge format, encoding and delimiter. */
 const HEAD_SIZE = 1 << 20
@@ -90,6 +91,13 @@ async function statList(full: string, path: string): Promise<Stats> {
 async function unreadable(error: unknown, full: string, path: string): Promise<InputError> {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (code === 'ENOENT' || code === 'ENOTDIR') {
+    const target = await readlink(full).catch(() => undefined)
+    if (target !== undefined) {
+      return new InputError(`${path} is a link to ${target}, which does not exist`, {
+        hint: 'Mend the link, or name the list itself.',
+        cause: error,
+      })
+    }
     const neighbours = await readdir(dirname(full)).catch(() => [])
     const guess = nearest(basename(full), neighbours)
     const hint = guess === undefined ? 'Check the path; it starts at the working directory.' : `Did you mean ${guess}?`
@@ -97,13 +105,11 @@ async function unreadable(error: unknown, full: string, path: string): Promise<I
   }
   if (code === 'EACCES' || code === 'EPERM') {
     return new InputError(`${path} cannot be read: permission denied`, {
-      hint: `Allow yourself to read it, for example with: chmod u+r ${path}`,
+      hint: `Allow yourself to read it (chmod u+r ${path}), and to enter its folders.`,
       cause: error,
     })
   }
-  return new InputError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-  })
+  return new InputError(`${path} cannot be read: ${systemWords(error)}`, { hint: 'Check the path.', cause: error })
 }
 
 async function startsWithGzip(full: string, path: string): Promise<boolean> {
@@ -177,7 +183,7 @@ async function* streamChunks(stream: Readable): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of stream) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk
   } catch (error) {
-    throw new InputError(`standard input broke off: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new InputError(`standard input broke off: ${systemWords(error)}`, {
       cause: error,
     })
   }

@@ -1,14 +1,21 @@
 /** Queries on an SQLite file, opened for reading only. */
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync, statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { InputError } from '../errors.ts'
+import { isSystemError, systemWords } from '../system-words.ts'
 import { type QueryResult, wrongQuery } from './query-result.ts'
 
 export function querySqlite(query: string, database: string, cwd: string): QueryResult {
   const path = resolve(cwd, database)
-  if (!existsSync(path)) {
-    throw new InputError(`there is no database ${database}`, { hint: 'Check the path under data: sql: database.' })
+  const hint = 'Check the path under data: sql: database.'
+  if (!existsSync(path)) throw new InputError(`there is no database ${database}`, { hint })
+  try {
+    closeSync(openSync(path, 'r'))
+    if (statSync(path).isDirectory()) throw new InputError(`${database} is a folder, not a database`, { hint })
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause
+    throw new InputError(`the database ${database} cannot be read: ${systemWords(cause)}`, { hint, cause })
   }
   let db: DatabaseSync | undefined
   try {

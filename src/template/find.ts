@@ -34,7 +34,8 @@ export function findTemplate(nameOrPath: string, root: string): Found {
     ...(/^[\w-]+$/.test(nameOrPath) ? [join(SHIPPED, nameOrPath)] : []),
   ]
   for (const path of candidates) {
-    if (existsSync(path)) return statSync(path).isDirectory() ? folderTemplate(path, root) : fileTemplate(path, root)
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found !== undefined) return found.isDirectory() ? folderTemplate(path, root) : fileTemplate(path, root)
     for (const ending of ENDINGS) if (existsSync(path + ending)) return fileTemplate(path + ending, root)
   }
   const names = templateNames(join(root, 'templates'))
@@ -42,7 +43,7 @@ export function findTemplate(nameOrPath: string, root: string): Found {
   const list =
     names.length === 0
       ? 'There is no templates folder here yet; mailmerge init makes one.'
-      : `There are ${names.join(', ')}.`
+      : `The templates there: ${names.join(', ')}.`
   throw new InputError(`there is no template '${nameOrPath}' in ${shown(join(root, 'templates'), root)}/`, {
     hint: guess === undefined ? list : `Did you mean '${guess}'?`,
   })

@@ -6,6 +6,7 @@ import { hash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
+import { isSystemError } from '../system-words.ts'
 import { checkNames, type NameUse, namesIn, type Parsed } from './bind.ts'
 import { Engine } from './engine.ts'
 import { type Found, findTemplate, SHIPPED, shown } from './find.ts'
@@ -23,7 +24,7 @@ import {
 } from './markup.ts'
 import { checkFields, type MessageFields, readMessageFields } from './message-file.ts'
 import { expand, type Partials, readPartials } from './partials.ts'
-import { failure, MUSTACHE, type Snippet, snippetOf } from './place.ts'
+import { failure, MUSTACHE, type Snippet, snippetOf, unreadable } from './place.ts'
 import { projectHelpers } from './project-helpers.ts'
 import { createRenderer, type Engines, HOLE, markHole, type RendererOptions } from './render.ts'
 import type { RenderedInline, Template } from './template.ts'
@@ -47,6 +48,15 @@ const UNMARKED = '__unmarked'
  * @throws InputError when there is none, DataError when it is wrong: with file, line and column.
  */
 export async function loadTemplate(nameOrPath: string, options: LoadOptions): Promise<Template> {
+  try {
+    return await load(nameOrPath, options)
+  } catch (error) {
+    if (isSystemError(error)) throw unreadable(shown(error.path ?? nameOrPath, options.root), error)
+    throw error
+  }
+}
+
+async function load(nameOrPath: string, options: LoadOptions): Promise<Template> {
   const { root } = options
   const found = findTemplate(nameOrPath, root)
   const { fields, written } = fieldsOf(found, options)

@@ -3,7 +3,8 @@
  * YAML read) to the line and column that a person can mend, and the form of errors about templates.
  */
 import { readFileSync } from 'node:fs'
-import { DataError, type Problem } from '../errors.ts'
+import { DataError, InputError, type Problem } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 
 /** Where a piece of template text came from, for errors. */
 export interface Origin {
@@ -106,7 +107,19 @@ export function placeOf(text: string, offset: number): Place {
   return { line: before.split('\n').length, column: offset - (before.lastIndexOf('\n') + 1) }
 }
 
-/** Reads a text file as a snippet. */
+/** Reads a text file as a snippet. @throws InputError when it cannot be read. */
 export function snippetOf(path: string, shown: string): Snippet {
-  return { file: shown, lineOffset: 0, text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') }
+  try {
+    return { file: shown, lineOffset: 0, text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') }
+  } catch (cause) {
+    throw unreadable(shown, cause)
+  }
+}
+
+/** A file or folder of a template that cannot be read. */
+export function unreadable(shown: string, cause: unknown): InputError {
+  return new InputError(`${shown} cannot be read: ${systemWords(cause)}`, {
+    cause,
+    hint: 'Mend its permissions, or name another template.',
+  })
 }

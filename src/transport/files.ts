@@ -10,6 +10,7 @@ import { OutputError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import { subjectOf } from '../message/encoded-words.ts'
 import { safeFileName } from '../message/file-name.ts'
+import { folderWords } from '../system-words.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
 import type { Job, Lane, Transport } from './transport.ts'
 
@@ -122,8 +123,7 @@ async function openIndex(dir: string): Promise<Index> {
 }
 
 function unwritable(dir: string, cause: unknown): OutputError {
-  const why = cause instanceof Error ? `: ${cause.message}` : ''
-  return new OutputError(`the folder ${dir} cannot be written${why}`, {
+  return new OutputError(`the folder ${dir} cannot be written: ${folderWords(cause)}`, {
     cause,
     hint: 'Make room, mend its permissions, or choose another folder with --out.',
   })

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { OutputError } from '../errors.ts'
 import { makeFolder } from '../make-folder.ts'
 import type { Message } from '../message/message.ts'
+import { folderWords } from '../system-words.ts'
 import { deliveryLines, unixLines } from './mailbox-form.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
 import type { Lane, Transport } from './transport.ts'
@@ -109,7 +110,7 @@ function uniqueName(): string {
 }
 
 function unwritable(dir: string, cause: unknown): OutputError {
-  return new OutputError(`the Maildir ${dir} cannot be written: ${(cause as Error).message}`, {
+  return new OutputError(`the Maildir ${dir} cannot be written: ${folderWords(cause)}`, {
     cause,
     hint: 'Make room or mend its permissions; mailmerge resume goes on.',
   })

@@ -6,6 +6,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { OutputError } from '../errors.ts'
 import { withLockFile } from '../lock-file.ts'
 import type { Message } from '../message/message.ts'
+import { outputWords, systemWords } from '../system-words.ts'
 import { deliveryLines, unixLines } from './mailbox-form.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
 import type { Lane, Transport } from './transport.ts'
@@ -83,7 +84,7 @@ async function append(path: string, message: Message): Promise<Handed> {
       await file.sync()
       return { outcome: { kind: 'accepted', reply: { code: 250, text: `appended at octet ${size}` } } }
     } catch (cause) {
-      const reason = (cause as Error).message
+      const reason = systemWords(cause)
       // The end of the file is where it was, so the message is not in it.
       const undone = await file.truncate(size).then(
         () => true,
@@ -129,8 +130,8 @@ function* quoted(pieces: Iterable<Buffer>): Generator<Buffer> {
 }
 
 function unwritable(path: string, cause: unknown): OutputError {
-  const { code, message } = cause as NodeJS.ErrnoException
-  return new OutputError(`the mbox ${path} cannot be written: ${message}`, {
+  const { code } = cause as NodeJS.ErrnoException
+  return new OutputError(`the mbox ${path} cannot be written: ${outputWords(cause)}`, {
     cause,
     hint:
       code === 'EBUSY'

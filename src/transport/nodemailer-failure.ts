@@ -2,6 +2,8 @@
  * What an error of a nodemailer transport, an HTTP service or the AWS SDK says of the message. Owns the reading; an error
  * that proves neither a refusal nor that nothing was handed over leaves the message in doubt (RFC 1047).
  */
+
+import { systemWords } from '../system-words.ts'
 import { readable } from './smtp/reply-parser.ts'
 import type { Outcome, Reply, Stage } from './transport.ts'
 
@@ -32,7 +34,7 @@ const THROTTLED = /Throttl|TooManyRequests|LimitExceeded|SendingPaused/i
 
 export function failureOf(error: unknown): Failed {
   const failure = (typeof error === 'object' && error !== null ? error : { message: String(error) }) as Failure
-  const reason = readable(failure.message ?? String(error)).slice(0, 500)
+  const reason = readable(systemWords(error)).slice(0, 500)
   const { code, name = '', syscall } = failure
   if (code === 'EAUTH' || code === 'ENOAUTH' || CREDENTIALS.test(name)) return stopped('login', reason)
   const smtp = Number(failure.responseCode)

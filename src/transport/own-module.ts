@@ -1,9 +1,10 @@
 /** Transports that come from outside: a module of the user's own, or the AWS SDK. Owns finding and loading them. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 import { asPlugin, type NodemailerPlugin } from './nodemailer.ts'
 
 /**
@@ -18,7 +19,7 @@ export async function pluginOf(specifier: string, options: unknown, root: string
   try {
     made = typeof found === 'function' ? await found(options ?? {}) : found
   } catch (cause) {
-    throw new ConfigError(`the transport ${specifier} failed: ${(cause as Error).message}`, {
+    throw new ConfigError(`the transport ${specifier} failed: ${systemWords(cause)}`, {
       cause,
       hint: 'What it needs is set under transport.options.',
     })
@@ -50,6 +51,8 @@ async function load(specifier: string, root: string, install: string): Promise<R
     throw new ConfigError(`there is no transport ${specifier}`, {
       hint: 'Its path starts at the folder of the config.',
     })
+  if (path !== undefined && statSync(path).isDirectory())
+    throw new ConfigError(`the transport ${specifier} is a folder`, { hint: 'Name the module in it.' })
   let target: string
   try {
     target = path ?? createRequire(resolve(root, 'mailmerge.yaml')).resolve(specifier)
@@ -59,6 +62,9 @@ async function load(specifier: string, root: string, install: string): Promise<R
   try {
     return (await import(pathToFileURL(target).href)) as Readonly<Record<string, unknown>>
   } catch (cause) {
-    throw new ConfigError(`the transport ${specifier} cannot be loaded: ${(cause as Error).message}`, { cause })
+    throw new ConfigError(`the transport ${specifier} cannot be loaded: ${systemWords(cause)}`, {
+      cause,
+      hint: 'It is a JavaScript module that exports a transport; docs/transports.md shows one.',
+    })
   }
 }

@@ -4,12 +4,13 @@
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { ConfigError, type MailmergeError, OutputError } from '../errors.ts'
 import type { Message } from '../message/message.ts'
+import { outputWords, systemWords } from '../system-words.ts'
 import { unixLines } from './mailbox-form.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
 import type { Lane, Outcome, Reply, Transport } from './transport.ts'
@@ -33,13 +34,14 @@ const REJECTED: Readonly<Record<number, Reply>> = {
   77: { code: 550, enhanced: '5.7.1', text: 'it does not allow it (EX_NOPERM)' },
 }
 
+const NOT_FOUND = 'is not found'
 /** Codes that say that it was called wrongly or is set up wrongly: no message will get through. */
 const WRONG: Readonly<Record<number, string>> = {
   64: 'does not understand how it was called (EX_USAGE)',
   72: 'misses a file of the system (EX_OSFILE)',
   78: 'is not configured (EX_CONFIG)',
   126: 'cannot be run',
-  127: 'is not found',
+  127: NOT_FOUND,
 }
 
 export function createSendmailTransport({ path, args = [] }: SendmailOptions = {}): Transport {
@@ -51,7 +53,10 @@ export function createSendmailTransport({ path, args = [] }: SendmailOptions = {
     try {
       input = await spooled(message)
     } catch (cause) {
-      broken = new OutputError(`a file for ${program} cannot be written: ${(cause as Error).message}`, { cause })
+      broken = new OutputError(`no file for ${program} can be made in ${tmpdir()}: ${outputWords(cause)}`, {
+        cause,
+        hint: 'Make room there, or name another folder in the environment: TMPDIR=/path.',
+      })
       return { outcome: { kind: 'unsent', reason: broken.message }, lost: broken.message }
     }
     try {
@@ -71,11 +76,11 @@ export function createSendmailTransport({ path, args = [] }: SendmailOptions = {
     name: `sendmail ${program}`,
     async open(): Promise<Lane> {
       if (broken !== undefined) throw broken
+      checkProgram(program)
       return oneByOne(handOver)
     },
     async verify() {
-      if (program.includes('/') && !existsSync(program))
-        throw new ConfigError(`there is no ${program}`, { hint: 'Set the path with transport: sendmail:/path.' })
+      checkProgram(program)
       return {
         server: `sendmail ${program}`,
         secure: true,
@@ -85,6 +90,25 @@ export function createSendmailTransport({ path, args = [] }: SendmailOptions = {
       }
     },
     async close() {},
+  }
+}
+
+/** @throws ConfigError for what is no program, where the system looks for programs. */
+function checkProgram(program: string): void {
+  const folders = program.includes('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter)
+  if (folders.some((folder) => isProgram(join(folder, program)))) return
+  const there = program.includes('/') && existsSync(program)
+  throw new ConfigError(there ? `${program} is no program that this user may run` : `there is no program ${program}`, {
+    hint: 'Set its path with transport: sendmail:/path.',
+  })
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
   }
 }
 
@@ -143,8 +167,8 @@ function call(program: string, args: readonly string[], input: number, signal: A
 /** `wrong` when nothing will get through. */
 function outcomeOf({ code, signal, said, error }: Ended): { readonly outcome: Outcome; readonly wrong?: string } {
   if (error !== undefined) {
-    const wrong = error.code === 'ENOENT' ? WRONG[127] : error.code === 'EACCES' ? WRONG[126] : error.message
-    return { outcome: { kind: 'unsent', reason: `sendmail ${wrong}` }, wrong: wrong ?? 'cannot be run' }
+    const wrong = error.code === 'ENOENT' ? NOT_FOUND : `cannot be run: ${systemWords(error)}`
+    return { outcome: { kind: 'unsent', reason: `sendmail ${wrong}` }, wrong }
   }
   if (code === 0) return { outcome: { kind: 'accepted', reply: { code: 250, text: said || 'taken by sendmail' } } }
   if (code === null)

@@ -76,7 +76,7 @@ describe('a mailbox', () => {
   test('that is empty holds no message, and one that is not there is told', async () => {
     expect(await read(put('empty', ''))).toEqual([])
     await expect(read(join(dir, 'none'))).rejects.toThrow(InputError)
-    await expect(read(join(dir, 'none'))).rejects.toThrow(/no such file or folder/)
+    await expect(read(join(dir, 'none'))).rejects.toThrow(/cannot be read: it does not exist/)
   })
 
   test('gives only the beginning of a huge message, also one without any line end', async () => {

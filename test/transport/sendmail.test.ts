@@ -93,10 +93,23 @@ test.each([[64], [78], [127]])(
 )
 
 test('a command that is not there -> wrong configuration', async () => {
-  const transport = createSendmailTransport({ path: join(dir, 'nothing') })
-  expect((await deliver(transport, letter(1))).outcome?.kind).toBe('unsent')
+  for (const path of [join(dir, 'nothing'), 'no-such-sendmail', dir]) {
+    const transport = createSendmailTransport({ path })
+    const wrong = { exitCode: 78, message: expect.stringMatching(/there is no program|is no program/) }
+    await expect(transport.open()).rejects.toMatchObject(wrong)
+    await expect(transport.verify()).rejects.toMatchObject(wrong)
+  }
+})
+
+test('a command that is taken away under a run -> the message is unsent, and no further one is tried', async () => {
+  const transport = createSendmailTransport({ path: command('exit 0') })
+  const open = async (): Promise<Lane> => {
+    const lane = await transport.open()
+    rmSync(join(dir, 'sendmail'))
+    return lane
+  }
+  expect((await deliver({ ...transport, open }, letter(1))).outcome?.kind).toBe('unsent')
   await expect(transport.open()).rejects.toMatchObject({ exitCode: 78, message: expect.stringContaining('not found') })
-  await expect(transport.verify()).rejects.toMatchObject({ exitCode: 78 })
 })
 
 describe('in doubt is', () => {

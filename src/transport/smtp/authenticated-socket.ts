@@ -2,10 +2,10 @@
  * Connects, secures and logs in by nodemailer, and takes the socket over. Owns what we stand on in nodemailer: a test fails
  * when a new version changes that. After this module nothing of nodemailer touches the connection.
  */
-import { readFileSync } from 'node:fs'
 import { isIP, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection'
+import { readAuthority } from '../../config/authority.ts'
 import type { SmtpSettings } from '../../config/settings.ts'
 import { ConfigError, DefectError, UnreachableError } from '../../errors.ts'
 import { connectError, place } from './connect-error.ts'
@@ -161,20 +161,9 @@ function connectionOptions(settings: SmtpSettings, listener: Listener): SMTPConn
     tls: {
       rejectUnauthorized: verify,
       minVersion: 'TLSv1.2',
-      ...(settings.ca === undefined ? {} : { ca: readAuthority(settings.ca) }),
+      ...(settings.ca === undefined ? {} : { ca: readAuthority(settings.ca, 'smtp.ca') }),
       ...(isIP(host) === 0 && !isSocketPath(host) ? { servername: host } : {}),
     },
-  }
-}
-
-function readAuthority(path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (cause) {
-    throw new ConfigError(`the file ${path} of smtp.ca cannot be read`, {
-      cause,
-      hint: 'It should hold the certificate of the authority as PEM.',
-    })
   }
 }
 

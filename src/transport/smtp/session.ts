@@ -12,6 +12,7 @@
  * a refused envelope costs no record.
  */
 import type { SmtpTimeouts } from '../../config/settings.ts'
+import { systemWords } from '../../system-words.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome, Reply } from '../transport.ts'
 import type { AuthenticatedSocket, DialogueLine } from './authenticated-socket.ts'
 import { Budget, type BudgetLimits } from './budget.ts'
@@ -113,8 +114,8 @@ class Session<J extends Job> {
         return
       }
       socket.on('data', (chunk: Buffer) => this.#heard(chunk))
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        this.#closeReason = `the connection broke (${error.code ?? error.message})`
+      socket.on('error', (error) => {
+        this.#closeReason = `the connection broke: ${systemWords(error)}`
       })
       socket.once('end', () => socket.destroy())
       socket.once('close', () => this.#closed())

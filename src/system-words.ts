@@ -1,0 +1,72 @@
+/**
+ * What the system says of a file, a folder or a connection, in plain words: `ENOENT` and its like, and the sentences that
+ * Node.js makes of them, are for `--verbose`. Owns the words; which file it was and what to do is said by who tried.
+ */
+
+const NO_FOLDER = 'a part of its path is no folder'
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: NO_FOLDER,
+  EISDIR: 'it is a folder',
+  EEXIST: 'something else of that name is there',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'no larger file is allowed here',
+  EIO: 'the disk or the line to it failed',
+  ENAMETOOLONG: 'its name is too long',
+  ELOOP: 'its links lead in a circle',
+  EBUSY: 'another program uses it',
+  ETXTBSY: 'another program uses it',
+  EMFILE: 'too many files are open; ulimit -n says how many may be',
+  ENFILE: 'too many files are open on this machine',
+  ENOMEM: 'there is not enough memory',
+  ENOEXEC: 'it is no program',
+  EPIPE: 'its reader went away',
+  EADDRINUSE: 'another program has it',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the other side broke off',
+  ECONNABORTED: 'the other side broke off',
+  ETIMEDOUT: 'it does not answer',
+  EHOSTUNREACH: 'there is no way to it from here',
+  ENETUNREACH: 'there is no way to it from here',
+  ENETDOWN: 'the network is down',
+  ENOTFOUND: 'its host is not known',
+  EAI_AGAIN: 'its host is not known',
+}
+
+type Failure = Partial<Pick<NodeJS.ErrnoException, 'code' | 'message' | 'syscall'>>
+
+/** Whether Node.js made this error of what the system said. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error
+}
+
+/** `permission denied`; an error that the system did not make says what it says. */
+export function systemWords(error: unknown): string {
+  const { code = '', message = '' } = (
+    typeof error === 'object' && error !== null ? error : { message: String(error) }
+  ) as Failure
+  // `connect ECONNREFUSED 127.0.0.1:25`, under a code of a library's own
+  const inner = /^\w+ (E[A-Z_]+)\b/.exec(message)?.[1] ?? ''
+  // `EXDEV: cross-device link not permitted, rename 'a' -> 'b'`
+  const said = message.startsWith(`${code}: `) ? message.slice(code.length + 2).split(',', 1)[0] : message
+  return WORDS[code] ?? WORDS[inner] ?? (said || code)
+}
+
+/** The same of a file that was to be written, perhaps in a folder that was to be made: what was missing is the folder. */
+export function outputWords(error: unknown): string {
+  const { code, syscall } = error as Failure
+  if (code === 'ENOENT') return 'its folder does not exist'
+  return code === 'EEXIST' && syscall === 'mkdir' ? NO_FOLDER : systemWords(error)
+}
+
+/** The same of a folder that was to be made, or to be there. */
+export function folderWords(error: unknown): string {
+  const { code, syscall } = error as Failure
+  return code === 'EEXIST' || (code === 'ENOTDIR' && syscall === 'scandir') ? 'it is no folder' : outputWords(error)
+}
