@@ -197,7 +197,8 @@ class Delivery implements DeliveryControl {
       const work = this.#source.atHand
       if (work > 0 && this.#breaker.wait(now) === 0 && this.#source.wait(now) <= IDLE_MS) {
         const room = this.#throttle.room(now + IDLE_MS, Math.min(work, this.#governor.target))
-        this.#lanes.openFor(this.#queue.outstanding + room)
+        // One lane at least finds out what the next message needs.
+        this.#lanes.openFor(Math.max(1, this.#queue.outstanding - this.#source.made + room))
       }
     }
     if (this.#lanes.empty && this.#source.making === 0) this.#idle()
@@ -274,7 +275,9 @@ class Delivery implements DeliveryControl {
 
   get #usedUp(): string {
     const quota = this.#throttle.quotaLeft
-    return `the quota${quota === undefined ? '' : ` of ${limitWords(quota)}`} is used up`
+    if (quota === undefined) return 'the quota is used up'
+    const words = `the quota of ${limitWords(quota)}`
+    return quota.left > 0 ? `${words} has ${quota.left} left, too few for the next message` : `${words} is used up`
   }
 
   #later(milliseconds: number, wake: () => void): void {
@@ -356,6 +359,6 @@ class Delivery implements DeliveryControl {
         this.halt(`${this.#usedUp} until ${closedUntil.toISOString()}`)
     }
     const { settings, onProgress } = this.#options
-    onProgress?.(progressOf(this.#tally, this.#lanes.size, settings.rates, this.#throttle.quotaLeft))
+    onProgress?.(progressOf(this.#tally, this.#lanes.size, settings.rates, this.#throttle))
   }
 }

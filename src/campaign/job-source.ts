@@ -2,13 +2,14 @@
  * Where lanes get their next message: limits first, then a row whose turn it is, then the message made of it. Owns the
  * messages made ahead, bounded in number and in octets; never sends and never records.
  */
-import { MailmergeError, OutputError } from '../errors.ts'
+import { DataError, MailmergeError, OutputError } from '../errors.ts'
 import type { DueRow } from '../ledger/ledger.ts'
 import type { Message } from '../message/message.ts'
 import type { Job } from '../transport/transport.ts'
 import type { Clock } from './clock.ts'
 import type { DeliveryControl } from './delivery-control.ts'
 import { Parking } from './parking.ts'
+import { NEVER_GOES_HINT } from './rate.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -16,6 +17,8 @@ import type { Throttle } from './throttle.ts'
 export const IDLE_MS = 5_000
 /** Octets of messages made ahead, beyond which only one is made at a time. */
 const AHEAD_OCTETS = 16_000_000
+/** A message that waited longer than this is made anew, so that its date is near the hour that it is sent at. */
+const FRESH_MS = 60_000
 
 export interface MergeJob extends Job {
   readonly due: DueRow
@@ -29,6 +32,8 @@ export interface MergeJob extends Job {
 interface Ready {
   readonly due: DueRow
   readonly message: Message
+  /** By the monotonic clock. */
+  readonly madeAt: number
 }
 
 export interface JobSourceOptions {
@@ -71,46 +76,42 @@ export class JobSource {
     return this.#ready.length === 0 && this.#making === 0 && this.#options.queue.drained
   }
 
+  /** Messages that are made and wait for their turn. */
+  get made(): number {
+    return this.#ready.length
+  }
+
   /** Milliseconds until something at hand may go: a limit of all, or of every domain that has rows waiting. */
   wait(now: number): number {
-    const wait = this.#options.throttle.pausedFor(now)
-    return this.#ready.length > 0 ? wait : Math.max(wait, this.#options.queue.wait())
+    const { throttle, queue } = this.#options
+    const [ready] = this.#ready
+    if (ready !== undefined) return throttle.pausedFor(now, ready.message.envelope.to.length)
+    return Math.max(throttle.pausedFor(now), queue.wait())
   }
 
   /** The next job for a lane; `undefined` when there is none, or none for so long that the lane should close. */
   next(lane: number): MergeJob | undefined | Promise<MergeJob | undefined> {
-    const { queue, throttle, clock, control, prepare } = this.#options
+    const { throttle, clock, control } = this.#options
     if (control.stopping) return undefined
     const now = clock.monotonic()
-    const wait = throttle.wait(now)
+    const ready = this.#ready[0]
+    if (ready === undefined) {
+      const wait = throttle.pausedFor(now)
+      return wait > 0 ? this.#later(lane, wait) : this.#take(lane, now)
+    }
+    const { due, message, madeAt } = ready
+    if (now - madeAt > FRESH_MS) {
+      const wait = throttle.pausedFor(now, message.envelope.to.length)
+      if (wait > 0) return this.#later(lane, wait)
+      if (this.#making > 0) return this.#park(lane)
+      this.#release(ready)
+      return this.#make(due, lane, now)
+    }
+    const wait = throttle.wait(now, message.envelope.to.length)
     if (wait > 0) return this.#later(lane, wait)
-    const ready = this.#ready.shift()
-    if (ready !== undefined) {
-      this.#readyOctets -= ready.message.size
-      this.#makeAhead()
-      return this.#handOut(ready, lane, now)
-    }
-    if (this.#making > 0 && this.#full) return this.#park(lane)
-    const due = queue.take()
-    if (typeof due === 'number') return this.#later(lane, due)
-    if (due === undefined) {
-      if (this.drained) return undefined
-      void this.refill()
-      return this.#park(lane)
-    }
-    void this.refill()
-    try {
-      const message = prepare(due, due.firstAttemptAt ?? clock.now())
-      if (!(message instanceof Promise)) return this.#handOut({ due, message }, lane, now)
-      // Messages that take time (signing, reading files) are made ahead, so that no lane waits for them.
-      this.#makesAhead = true
-      this.#await(due, message)
-      this.#makeAhead()
-      return this.#park(lane)
-    } catch (error) {
-      this.#unpreparable(due, error)
-      return undefined
-    }
+    this.#release(ready)
+    this.#makeAhead()
+    return this.#handOut(due, message, lane, now)
   }
 
   /** Fetches more rows when few are left. Cheap to call often. */
@@ -143,8 +144,67 @@ export class JobSource {
     for (const { due } of this.#ready.splice(0)) this.#options.queue.giveBack(due)
   }
 
-  #handOut({ due, message }: Ready, lane: number, now: number): MergeJob {
-    this.#options.throttle.take(now)
+  /** The next row for a lane, as its message. */
+  #take(lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
+    const { queue } = this.#options
+    if (this.#making > 0 && this.#full) return this.#park(lane)
+    const due = queue.take()
+    if (typeof due === 'number') return this.#later(lane, due)
+    if (due === undefined) {
+      if (this.drained) return undefined
+      void this.refill()
+      return this.#park(lane)
+    }
+    void this.refill()
+    return this.#make(due, lane, now)
+  }
+
+  #make(due: DueRow, lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
+    const { throttle, clock, prepare } = this.#options
+    try {
+      const message = prepare(due, due.firstAttemptAt ?? clock.now())
+      if (!(message instanceof Promise)) {
+        this.#refuseEndless(due, message)
+        const recipients = message.envelope.to.length
+        // That nothing pauses a message to one is known here.
+        const wait = recipients === 1 ? throttle.reserved(now) : throttle.wait(now, recipients)
+        if (wait === 0) return this.#handOut(due, message, lane, now)
+        // The limits do not let so many go yet: it is the next one.
+        this.#hold(due, message, 'first')
+        return this.#later(lane, wait)
+      }
+      // Messages that take time (signing, reading files) are made ahead, so that no lane waits for them.
+      this.#makesAhead = true
+      this.#await(due, message, 'first')
+      this.#makeAhead()
+      return this.#park(lane)
+    } catch (error) {
+      this.#unpreparable(due, error)
+      return undefined
+    }
+  }
+
+  /** @throws DataError for a message that no waiting would let go: limits changed since the run was planned. */
+  #refuseEndless({ row }: DueRow, { envelope }: Message): void {
+    const never = this.#options.throttle.neverGoes(envelope.to.length)
+    if (never !== undefined) throw new DataError(`row ${row}: ${never}`, { hint: NEVER_GOES_HINT })
+  }
+
+  /** Keeps a message for when its turn comes. */
+  #hold(due: DueRow, message: Message, place: 'first' | 'last'): void {
+    const ready = { due, message, madeAt: this.#options.clock.monotonic() }
+    if (place === 'first') this.#ready.unshift(ready)
+    else this.#ready.push(ready)
+    this.#readyOctets += message.size
+  }
+
+  #release({ message }: Ready): void {
+    this.#ready.shift()
+    this.#readyOctets -= message.size
+  }
+
+  #handOut(due: DueRow, message: Message, lane: number, now: number): MergeJob {
+    this.#options.throttle.take(now, message.envelope.to.length)
     return { message, due, row: due.row, lane, began: false }
   }
 
@@ -173,7 +233,7 @@ export class JobSource {
       const due = queue.take()
       if (due === undefined || typeof due === 'number') return
       try {
-        this.#await(due, Promise.resolve(prepare(due, due.firstAttemptAt ?? clock.now())))
+        this.#await(due, Promise.resolve(prepare(due, due.firstAttemptAt ?? clock.now())), 'last')
       } catch (error) {
         this.#unpreparable(due, error)
         return
@@ -181,7 +241,7 @@ export class JobSource {
     }
   }
 
-  #await(due: DueRow, promise: Promise<Message>): void {
+  #await(due: DueRow, promise: Promise<Message>, place: 'first' | 'last'): void {
     const { queue, control } = this.#options
     this.#making++
     promise.then(
@@ -189,8 +249,13 @@ export class JobSource {
         this.#making--
         if (control.stopping) queue.giveBack(due)
         else {
-          this.#ready.push({ due, message })
-          this.#readyOctets += message.size
+          try {
+            this.#refuseEndless(due, message)
+          } catch (error) {
+            this.#unpreparable(due, error)
+            return
+          }
+          this.#hold(due, message, place)
           this.#lastOctets = message.size
         }
         this.wake()

@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { resolve } from 'node:path'
-import type { Settings } from '../config/settings.ts'
+import type { RateLimit, Settings } from '../config/settings.ts'
 import { DataError, type Problem, UsageError } from '../errors.ts'
 import type { DueRow } from '../ledger/ledger.ts'
 import { gmailKey, normalizeAddress, parseAddressList, parseRecipient } from '../message/address.ts'
@@ -15,6 +15,7 @@ import { returnPathOf } from '../return-path.ts'
 import type { Row, RowData } from '../source/source.ts'
 import type { RenderContext, Rendered, Template } from '../template/template.ts'
 import { type Thread, threaded } from './follow-up.ts'
+import { NEVER_GOES_HINT, neverGoes } from './rate.ts'
 import { restoreRow, storeRow } from './row-data.ts'
 import type { WaysOut } from './unsubscribe.ts'
 import type { Split } from './variants.ts'
@@ -179,7 +180,8 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const address = addressOf(row.data, rendered)
       const key = keyOf(row.data, address)
       const identity = identityOf(rendered, SAMPLE_LOCAL, address, now)
-      composer.check(returned(rendered, identity), identity)
+      const { to } = composer.check(returned(rendered, identity), identity)
+      if (to.length > 1) refuseEndless(settings.delivery.rates, to.length)
       const finish = (files: readonly FileFacts[]): Prepared => ({
         key,
         address,
@@ -227,6 +229,12 @@ function privateFiles({ configFile, dkim, ledger, source }: Settings): readonly 
 
 function cellText(cell: unknown): string {
   return cell === null || cell === undefined ? '' : String(cell)
+}
+
+/** @throws DataError for a message whose recipients no rate ever lets through together. */
+function refuseEndless(rates: readonly RateLimit[], recipients: number): void {
+  const never = neverGoes(rates, recipients)
+  if (never !== undefined) throw problem('too-many-recipients', never, undefined, { hint: NEVER_GOES_HINT })
 }
 
 function sentTo(address: string, message: Message): Message {

@@ -21,14 +21,15 @@ export function progressOf(
   tally: Tally,
   lanes: number,
   limits: readonly RateLimit[],
-  quota: QuotaLeft | undefined,
+  { quotaLeft: quota, recipientsEach }: { readonly quotaLeft: QuotaLeft | undefined; readonly recipientsEach: number },
 ): DeliveryProgress {
   const rate = tally.rate()
   const { toCome, retrying, counts } = tally
   const byRate = rate > 0 ? toCome / rate : 0
-  const byLimits = limits.map(({ count, seconds }) => {
-    const free = quota?.count === count && quota.seconds === seconds ? quota.left : count
-    return (Math.max(0, toCome - free) / count) * seconds
+  const byLimits = limits.map(({ count, seconds, of }) => {
+    const free = quota?.count === count && quota.seconds === seconds && quota.of === of ? quota.left : count
+    const wanted = of === 'recipients' ? toCome * recipientsEach : toCome
+    return (Math.max(0, wanted - free) / count) * seconds
   })
   const secondsLeft = Math.max(byRate, ...byLimits)
   return {

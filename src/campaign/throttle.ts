@@ -1,11 +1,11 @@
 /**
- * Whether one more message may go now: rates, quotas of the ledger, pauses that the server asked for, and the pace that its
- * refusals taught. Owns the allowance reserved ahead; hands out nothing that was not reserved.
+ * Whether a message to so many recipients may go now: rates, quotas of the ledger, pauses that the server asked for, and the
+ * pace that its refusals taught. Owns the allowance reserved ahead; hands out nothing that was not reserved.
  */
 import type { RateLimit } from '../config/settings.ts'
 import type { Ledger, Quota } from '../ledger/ledger.ts'
 import type { Clock } from './clock.ts'
-import { RateGate, shortLimits } from './rate.ts'
+import { neverGoes, RateGate, shortLimits } from './rate.ts'
 
 export interface ThrottleOptions {
   readonly ledger: Ledger
@@ -23,6 +23,8 @@ export interface QuotaLeft extends RateLimit {
 const POLL_MS = 2
 /** A reservation that failed for a lock is asked for again this soon; one that failed for good ends the run elsewhere. */
 const FAILED_MS = 250
+/** The ledger counts what it granted for so many parts of a window, and one to spare. */
+const QUOTA_PARTS = 60
 /** A quota of nothing never opens. */
 const NEVER = new Date(8_640_000_000_000_000)
 const FIRST_PAUSE_MS = 5_000
@@ -37,7 +39,11 @@ export class Throttle {
   readonly #options: ThrottleOptions
   readonly #gate: RateGate
   readonly #chunk: number
-  #allowance = 0
+  /** Milliseconds that an allowance holds: then what it was taken from no longer counts it for as long as it should. */
+  readonly #holds: number
+  #messages = 0
+  #recipients = 0
+  #heldUntil = Number.POSITIVE_INFINITY
   #left: QuotaLeft | undefined
   #reserving = false
   #reserveAt = Number.NEGATIVE_INFINITY
@@ -51,6 +57,8 @@ export class Throttle {
   #complainedAt: number
   #acceptedAt: number
   #acceptedSince = 0
+  #messagesGone = 0
+  #recipientsGone = 0
 
   constructor(options: ThrottleOptions) {
     this.#options = options
@@ -59,6 +67,7 @@ export class Throttle {
     // Slow quotas are taken one by one, so that a killed process wastes none; fast ones a tenth of a second ahead.
     const slowest = Math.min(...options.quotas.map(({ count, seconds }) => count / seconds))
     this.#chunk = Math.max(1, Math.floor(slowest / 10))
+    this.#holds = Math.min(...options.quotas.map(({ seconds }) => (seconds * 1000) / QUOTA_PARTS))
   }
 
   /** When the quota opens again, if it is used up. */
@@ -67,7 +76,19 @@ export class Throttle {
   }
 
   get quotaLeft(): QuotaLeft | undefined {
-    return this.#left === undefined ? undefined : { ...this.#left, left: this.#left.left + this.#allowance }
+    if (this.#left === undefined) return undefined
+    const { left, of } = this.#left
+    return { ...this.#left, left: left + (of === 'recipients' ? this.#recipients : this.#messages) }
+  }
+
+  /** Recipients of a message, on the average of those that went. */
+  get recipientsEach(): number {
+    return this.#messagesGone === 0 ? 1 : this.#recipientsGone / this.#messagesGone
+  }
+
+  /** Why a message to so many could never go, however long it waits. */
+  neverGoes(recipients: number): string | undefined {
+    return recipients === 1 ? undefined : neverGoes(this.#options.limits, recipients)
   }
 
   /** Milliseconds until the quota opens again; asking early is safe, for the ledger counts by a clock nobody can set. */
@@ -77,30 +98,42 @@ export class Throttle {
     return Math.max(0, Math.min(at - now, until.getTime() - this.#options.clock.now().getTime()))
   }
 
-  /** Milliseconds that no lane needs to be open for. */
-  pausedFor(now: number): number {
-    return Math.max(0, this.#pausedUntil - now, this.#nextAt - now, this.closedFor(now), this.#gate.wait(now))
+  /** Milliseconds that no lane needs to be open for, when the next message is to so many. */
+  pausedFor(now: number, recipients = 1): number {
+    const gate = this.#gate.wait(now, recipients)
+    return Math.max(0, this.#pausedUntil - now, this.#nextAt - now, this.closedFor(now), gate)
   }
 
-  /** Milliseconds until one more message may go; 0 when it may now, which reserves it. */
-  wait(now: number): number {
-    const wait = this.pausedFor(now)
-    if (wait > 0) return wait
-    if (this.#options.quotas.length === 0 || this.#allowance > 0) return 0
+  /** Milliseconds until a message to so many may go; 0 when it may now, with all its recipients reserved. */
+  wait(now: number, recipients = 1): number {
+    const wait = this.pausedFor(now, recipients)
+    return wait > 0 ? wait : this.reserved(now, recipients)
+  }
+
+  /** The same for a moment at which nothing is known to pause such a message. */
+  reserved(now: number, recipients = 1): number {
+    if (this.#options.quotas.length === 0) return 0
+    if (now >= this.#heldUntil) this.#messages = this.#recipients = 0
+    if (this.#messages > 0 && this.#recipients >= recipients) return 0
     if (this.#reserveAt > now) return this.#reserveAt - now
-    this.#reserve()
+    this.#reserve(now, recipients)
     return POLL_MS
   }
 
-  /** How many messages the rates allow until then, counted up to `most`. */
+  /** How many messages the rates allow until then, as far as it can be known, counted up to `most`. */
   room(until: number, most: number): number {
-    return this.#gate.room(until, most)
+    return this.#gate.room(until, most, this.recipientsEach)
   }
 
-  take(now: number): void {
-    this.#gate.take(now)
+  /** A message to so many goes, which `wait` allowed at this very moment. */
+  take(now: number, recipients = 1): void {
+    this.#gate.take(now, recipients)
+    this.#messagesGone++
+    this.#recipientsGone += recipients
     if (this.#interval > 0) this.#nextAt = Math.max(now, this.#nextAt) + this.#interval
-    if (this.#options.quotas.length > 0) this.#allowance--
+    if (this.#options.quotas.length === 0) return
+    this.#messages--
+    this.#recipients -= recipients
   }
 
   /**
@@ -130,15 +163,18 @@ export class Throttle {
     this.#acceptedAt = now
   }
 
-  #reserve(): void {
+  #reserve(now: number, recipients: number): void {
     if (this.#reserving) return
     this.#reserving = true
     const { ledger, quotas, clock } = this.#options
     const asked = clock.now()
+    // How many recipients the message after this one has is not known: what is taken ahead is for one each.
     ledger
-      .reserve(quotas, this.#chunk, asked)
+      .reserve(quotas, recipients === 1 ? this.#chunk : 1, asked, recipients)
       .then(({ granted, retryAt, left }) => {
-        this.#allowance += granted
+        this.#messages += granted
+        this.#recipients += granted * recipients
+        this.#heldUntil = now + this.#holds
         this.#left = left
         const until = retryAt ?? NEVER
         const wait = until.getTime() - asked.getTime()

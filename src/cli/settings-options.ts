@@ -28,7 +28,12 @@ export const SMTP_OPTION: Readonly<Record<string, Option>> = {
 export const DELIVERY_OPTIONS: Readonly<Record<string, Option>> = {
   ...SMTP_OPTION,
   concurrency: { type: 'number', value: 'N', describe: 'SMTP connections at most; default 5' },
-  rate: { type: 'array', string: true, value: 'N/s', describe: 'Limit such as 10/s or 500/day; every one given holds' },
+  rate: {
+    type: 'array',
+    string: true,
+    value: 'N/s',
+    describe: "Limit such as 10/s, 500/day or '500 recipients/day'; every one given holds",
+  },
   'retry-for': { type: 'string', value: 'TIME', describe: 'How long deferred rows are tried again; default 4h' },
   grace: { type: 'string', value: 'TIME', describe: 'How long a stop waits for what is in flight; default 30s' },
   metrics: { type: 'string', value: 'FILE', describe: 'Keep the numbers of the run in this file, for Prometheus' },

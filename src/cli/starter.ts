@@ -15,7 +15,7 @@ template: hello
 
 # How fast, and how much. What your provider allows holds by itself with 'service'.
 # concurrency: 5
-# rate: [10/s, 500/day]
+# rate: [10/s, 500 recipients/day]
 `
 
 const MESSAGE = `# Each value is a Handlebars text: a column of the list is {{column}}.

@@ -4,7 +4,7 @@ import { isReturnPath } from '../return-path.ts'
 import { checkZone } from '../zone.ts'
 import { isLoopbackAddress, isSafeEndpoint } from './addresses.ts'
 import { DURATION_HINT, readDuration } from './duration.ts'
-import { RATE_HINT, readRate } from './rate.ts'
+import { MESSAGES_HINT, RATE_HINT, readRate } from './rate.ts'
 
 const text = z.string().min(1)
 const path = text
@@ -16,6 +16,8 @@ const duration = z
   .refine((value) => readDuration(value) !== undefined, `must be a duration. ${DURATION_HINT}`)
 const rate = z.string().refine((value) => readRate(value) !== undefined, `must be a rate. ${RATE_HINT}`)
 const rates = z.union([rate.transform((one) => [one]), z.array(rate)])
+const domainRate = rate.refine((value) => readRate(value)?.of === undefined, `counts messages. ${MESSAGES_HINT}`)
+const domainRates = z.union([domainRate.transform((one) => [one]), z.array(domainRate)])
 /** Goes into a line of the SMTP dialogue, so nothing in it may end the line or the word. */
 const word = z.string().regex(/^[^\s\p{Cc}]+$/u, 'must be one word without spaces')
 
@@ -263,11 +265,11 @@ export const configSchema = z
       .describe('Changes to the columns of the list')
       .optional(),
     concurrency: z.number().int().min(1).max(200).describe('Connections at most; default 5').optional(),
-    rate: rates.describe('Limits that all hold, across runs: 10/s, 500/day').optional(),
+    rate: rates.describe('Limits that all hold, across runs: 10/s, 500/day, 500 recipients/day').optional(),
     perDomain: z
       .strictObject({
         concurrency: z.number().int().min(1).describe('Messages in flight to one domain at most').optional(),
-        rate: rates.describe('Limits for each domain').optional(),
+        rate: domainRates.describe('Limits for each domain: 100/hour').optional(),
       })
       .describe('Limits for each domain of the recipients')
       .optional(),

@@ -99,6 +99,8 @@ export interface SmtpSettings {
 export interface RateLimit {
   readonly count: number
   readonly seconds: number
+  /** What is counted: messages, or every address of their envelopes, copies among them. */
+  readonly of?: 'recipients'
 }
 
 export interface DeliverySettings {

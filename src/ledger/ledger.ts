@@ -190,15 +190,18 @@ export interface Quota {
   readonly name: string
   readonly count: number
   readonly seconds: number
+  /** What is counted: messages, or every recipient of them. */
+  readonly of?: 'recipients'
 }
 
 /** What a ledger granted of some quotas. */
 export interface Reservation {
+  /** Messages. */
   readonly granted: number
   /** When to ask again, where fewer were granted than asked for. */
   readonly retryAt?: Date
-  /** What is left, after this, of the quota that has least left. */
-  readonly left?: { readonly count: number; readonly seconds: number; readonly left: number }
+  /** What is left, after this, of the quota that has least left; of what it counts. */
+  readonly left?: Omit<Quota, 'name'> & { readonly left: number }
 }
 
 /** What was learnt of a server, by its `host:port`. */
@@ -295,10 +298,11 @@ export interface Ledger {
   suppressionMark(): Promise<number>
 
   /**
-   * Takes the same number, at most `count`, from every quota. `granted` is how many may go now; when that is fewer than
-   * asked for, `retryAt` says when to ask again. What was granted and not used is not given back.
+   * Takes `count` messages, or as many of them as there is room for, from every quota; each message is taken whole, with its
+   * `recipients` (default 1). `granted` is how many may go now; when that is fewer than asked for, `retryAt` says when to
+   * ask again. What was granted and not used is not given back.
    */
-  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<Reservation>
+  reserve(quotas: readonly Quota[], count: number, now: Date, recipients?: number): Promise<Reservation>
 
   /**
    * Removes a person's data: rows, keys, addresses, replies. States and counts stay, suppressions stay as hashes.

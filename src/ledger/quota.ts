@@ -4,6 +4,10 @@
  *
  * A window is counted in 60 parts. A part counts until 61 further ones have begun, so that whatever window one lays over
  * time never holds more than the limit, with one part to spare for what is still on its way to the server.
+ *
+ * Messages are written down under the name of the quota, and recipients beyond the first of each under a name beside it, for
+ * every length of window, whatever its quotas count: the recipients are both together. So a quota may begin to count
+ * recipients at any time, and a message of which no more is known was one recipient at least.
  */
 import type { Quota, Reservation } from './ledger.ts'
 import * as sql from './sqlite-queries.ts'
@@ -30,23 +34,22 @@ export class QuotaStore {
     this.#boot = boot
   }
 
-  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<Reservation> {
+  reserve(quotas: readonly Quota[], count: number, now: Date, recipients = 1): Promise<Reservation> {
     if (quotas.length === 0 || count <= 0) return Promise.resolve({ granted: Math.max(0, count) })
     return this.#store.write(() => {
       const time = this.#time(now)
       const rests = quotas.map((quota) => Math.floor(quota.count - this.#used(quota, time)))
-      const least = Math.min(...rests)
-      const granted = Math.max(0, Math.min(count, least))
+      /** Messages that each quota has room for. */
+      const rooms = quotas.map((quota, at) => (rests[at] ?? 0) / costOf(quota, recipients))
+      const least = Math.min(...rooms)
+      const granted = Math.max(0, Math.min(count, Math.floor(least)))
       if (granted > 0) {
-        for (const quota of quotas) this.#use(quota, time, granted)
+        for (const window of windowsOf(quotas)) this.#use(window, time, granted, recipients)
       }
-      const tightest = quotas[rests.indexOf(least)]
-      const left =
-        tightest === undefined
-          ? {}
-          : { left: { count: tightest.count, seconds: tightest.seconds, left: Math.max(0, least - granted) } }
+      const tightest = rooms.indexOf(least)
+      const left = leftOf(quotas[tightest], rests[tightest] ?? 0, granted, recipients)
       if (granted === count) return { granted, ...left }
-      const waits = quotas.map((quota) => this.#wait(quota, time))
+      const waits = quotas.map((quota) => this.#wait(quota, time, costOf(quota, recipients)))
       const wait = Math.max(...waits)
       const retryAt = Number.isFinite(wait) ? { retryAt: new Date(now.getTime() + Math.ceil(wait)) } : {}
       return { granted, ...left, ...retryAt }
@@ -79,26 +82,70 @@ export class QuotaStore {
     return typeof value === 'number' ? value : undefined
   }
 
-  #used({ name, seconds }: Quota, time: number): number {
-    return numberOf(this.#store.get(sql.usedQuota, name, seconds, oldestPart(seconds, time))?.['used'])
+  #used(quota: Quota, time: number): number {
+    const { seconds } = quota
+    const oldest = oldestPart(seconds, time)
+    let used = 0
+    for (const name of namesOf(quota)) used += numberOf(this.#store.get(sql.usedQuota, name, seconds, oldest)?.['used'])
+    return used
   }
 
-  #use({ name, seconds }: Quota, time: number, count: number): void {
+  #use({ name, seconds }: Quota, time: number, messages: number, recipients: number): void {
+    this.#add(name, seconds, time, messages)
+    if (recipients > 1) this.#add(copiesOf(name), seconds, time, messages * (recipients - 1))
+  }
+
+  #add(name: string, seconds: number, time: number, count: number): void {
     this.#store.run(sql.forgetQuota, name, seconds, oldestPart(seconds, time))
     this.#store.run(sql.useQuota, name, seconds, partOf(seconds, time), count)
   }
 
-  /** Milliseconds until one more may go: 0 when it may now, infinite when the quota is nothing. */
-  #wait({ name, seconds, count }: Quota, time: number): number {
-    const parts = this.#store.all(sql.quotaBuckets, name, seconds, oldestPart(seconds, time))
-    let used = parts.reduce((sum, part) => sum + numberOf(part['used']), 0)
-    if (used + 1 <= count) return 0
+  /** Milliseconds until there is room for `cost` more: 0 when there is now, infinite when there never is. */
+  #wait(quota: Quota, time: number, cost: number): number {
+    const { seconds, count } = quota
+    const parts = namesOf(quota)
+      .flatMap((name) => this.#store.all(sql.quotaBuckets, name, seconds, oldestPart(seconds, time)))
+      .map(({ bucket, used }) => ({ bucket: numberOf(bucket), used: numberOf(used) }))
+      .sort((one, other) => one.bucket - other.bucket)
+    let used = parts.reduce((sum, part) => sum + part.used, 0)
+    if (used + cost <= count) return 0
     for (const part of parts) {
-      used -= numberOf(part['used'])
-      if (used + 1 <= count) return (numberOf(part['bucket']) + COUNTED_PARTS) * partLength(seconds) - time
+      used -= part.used
+      if (used + cost <= count) return (part.bucket + COUNTED_PARTS) * partLength(seconds) - time
     }
     return Number.POSITIVE_INFINITY
   }
+}
+
+/** What a message to so many takes of a quota. */
+function costOf({ of }: Quota, recipients: number): number {
+  return of === 'recipients' ? recipients : 1
+}
+
+function namesOf({ name, of }: Quota): readonly string[] {
+  return of === 'recipients' ? [name, copiesOf(name)] : [name]
+}
+
+function copiesOf(name: string): string {
+  return `${name} (copies)`
+}
+
+/** Quotas of one length share what is written down for it. */
+function windowsOf(quotas: readonly Quota[]): readonly Quota[] {
+  return quotas.filter(
+    ({ name, seconds }, at) => quotas.findIndex((other) => other.name === name && other.seconds === seconds) === at,
+  )
+}
+
+function leftOf(
+  quota: Quota | undefined,
+  rest: number,
+  granted: number,
+  recipients: number,
+): Pick<Reservation, 'left'> {
+  if (quota === undefined) return {}
+  const { name: _, ...limit } = quota
+  return { left: { ...limit, left: Math.max(0, rest - granted * costOf(quota, recipients)) } }
 }
 
 /** Milliseconds. */

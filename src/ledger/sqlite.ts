@@ -226,8 +226,8 @@ class SqliteLedger implements Ledger {
     return this.#suppressions.mark()
   }
 
-  reserve(quotas: readonly Quota[], count: number, now: Date): Promise<Reservation> {
-    return this.#quotas.reserve(quotas, count, now)
+  reserve(quotas: readonly Quota[], count: number, now: Date, recipients?: number): Promise<Reservation> {
+    return this.#quotas.reserve(quotas, count, now, recipients)
   }
 
   forget(address: string): Promise<Forgotten> {

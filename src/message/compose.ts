@@ -134,7 +134,7 @@ export function createComposer(options: ComposerOptions): Composer {
         : assemble(rendered, identity, parts)
     },
     check(rendered, identity) {
-      headOf(rendered, identity)
+      return headOf(rendered, identity).envelope
     },
     close() {
       return Promise.resolve()

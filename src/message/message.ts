@@ -48,10 +48,10 @@ export interface Composer {
    */
   compose(rendered: Rendered, identity: Identity): Message | Promise<Message>
   /**
-   * Throws what `compose` would throw for what a row says. Reads no file and encodes no text, which cannot fail and is most
-   * of the work.
+   * The envelope that the message would have. Throws what `compose` would throw for what a row says. Reads no file and
+   * encodes no text, which cannot fail and is most of the work.
    */
-  check(rendered: Rendered, identity: Identity): void
+  check(rendered: Rendered, identity: Identity): Envelope
   /** Ends signing threads and forgets cached files. */
   close(): Promise<void>
 }

@@ -45,7 +45,8 @@ export function metricsText(standing: Standing): string {
 
 function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }: Standing): readonly Metric[] {
   const quota = progress?.quota
-  const limit = quota === undefined ? '' : `${quota.count}/${quota.seconds}s`
+  const limit =
+    quota === undefined ? '' : `${quota.count}${quota.of === undefined ? '' : ` ${quota.of}`}/${quota.seconds}s`
   return [
     {
       name: 'mailmerge_run_info',
@@ -76,7 +77,7 @@ function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }:
     },
     {
       name: 'mailmerge_quota_left',
-      help: 'Messages left in the quota that will be used up first.',
+      help: 'Messages, or recipients where the limit says so, left in the quota that will be used up first.',
       samples: quota === undefined ? [] : [{ labels: { limit }, value: quota.left }],
     },
     {

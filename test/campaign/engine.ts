@@ -31,6 +31,7 @@ export function replyOf(line: string): Reply {
 /** One message at a lane's end. */
 export interface Try {
   readonly to: string
+  readonly recipients: number
   /** Which try for this address, from 1. */
   readonly attempt: number
   readonly lane: number
@@ -116,10 +117,11 @@ export function scriptedTransport(script: Script = {}): ScriptedTransport {
         feed.end(job, { kind: 'unsent', reason: 'stopped' })
         return gone
       }
-      const to = job.message.envelope.to[0] ?? ''
+      const { to: all } = job.message.envelope
+      const to = all[0] ?? ''
       const attempt = (attempts.get(to) ?? 0) + 1
       attempts.set(to, attempt)
-      const tried = { to, attempt, lane, message, at: performance.now() }
+      const tried = { to, recipients: all.length, attempt, lane, message, at: performance.now() }
       transport.tries.push(tried)
       inFlight++
       transport.most.inFlight = Math.max(transport.most.inFlight, inFlight)
@@ -253,11 +255,11 @@ export function testClock(random: () => number = () => 0.5): Clock {
   return { now: () => new Date(), monotonic: () => performance.now(), random }
 }
 
-export function letterTo(address: string, number: number, size = 100): Message {
+export function letterTo(address: string, number: number, size = 100, copies: readonly string[] = []): Message {
   const chunks = [Buffer.from(`Message-ID: <${number}@test>\r\n\r\nHello.\r\n`)]
   return {
     id: `<${number}@test>`,
-    envelope: { from: 'author@example.org', to: [address] },
+    envelope: { from: 'author@example.org', to: [address, ...copies] },
     chunks,
     size,
     eightBit: false,

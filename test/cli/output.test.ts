@@ -132,6 +132,9 @@ describe('progress', () => {
     )
     expect(shown(2)).not.toContain('waiting')
     expect(shown(0)).not.toContain('waiting')
+    now += 250
+    progress.update({ ...state, counts, lanes: 2, quota: { ...quota, of: 'recipients' } })
+    expect(io.stderr.text).toContain('12 left of 500 recipients/day')
   })
 
   test('on a terminal is one line, redrawn, and gone at the end', () => {

@@ -30,7 +30,22 @@ describe('rates', () => {
     ['1000/2h', 1000, 7200],
     ['3/500ms', 3, 0.5],
   ])('%s', (text, count, seconds) => expect(readRate(text)).toEqual({ count, seconds }))
-  test.each(['', '10', '/s', '0/s', '10/0s', '-1/s', '1.5/s', '10/fortnight', '10//s'])('%s is none', (text) =>
-    expect(readRate(text)).toBeUndefined(),
+  test.each([
+    ['500 recipients/day', 500, 86_400],
+    ['500recipients/day', 500, 86_400],
+    ['1 recipient per second', 1, 1],
+    ['50 Recipients per 10 min', 50, 600],
+  ])('%s counts recipients', (text, count, seconds) =>
+    expect(readRate(text)).toEqual({ count, seconds, of: 'recipients' }),
   )
+  test.each([
+    ['500 messages/day', 500, 86_400],
+    ['1 message per 2 s', 1, 2],
+  ])('%s counts messages, as a rate that says nothing', (text, count, seconds) =>
+    expect(readRate(text)).toEqual({ count, seconds }),
+  )
+  test.each([
+    ...['', '10', '/s', '0/s', '10/0s', '-1/s', '1.5/s', '10/fortnight', '10//s'],
+    ...['500 persons/day', 'recipients/day', '500 recipients', '5 recipients messages/s', '500 recipientsper day'],
+  ])('%s is none', (text) => expect(readRate(text)).toBeUndefined())
 })

@@ -192,6 +192,12 @@ describe('wrong settings', () => {
     ['a duration without unit', 'retryFor: 4', ['retryFor must be a duration', '4h']],
     ['a rate that is none', 'rate: [10/s, 500]', ['rate', 'must be a text']],
     ['a rate misspelt', 'rate: 10/fortnight', ['rate must be a rate', "'10/fortnight'"]],
+    ['a rate of something else', 'rate: 10 persons/day', ['rate must be a rate', '500 recipients/day']],
+    [
+      'recipients to one domain',
+      'perDomain: {rate: [10/s, 100 recipients/hour]}',
+      ['perDomain.rate.1 counts messages', "'100 recipients/hour'", 'without recipients'],
+    ],
     ['a share of nothing', 'variants: {a: {share: 0}}', ['variants.a.share must be more than 0', '0']],
     [
       'a time zone',

@@ -36,38 +36,102 @@ function prepare(rows: number, port: number, more = ''): void {
 
 const received = (address: string): number => sink?.recipients.get(address) ?? 0
 
-test('a quota is never exceeded, however often the run is killed and gone on with', { timeout: 90_000 }, async () => {
-  sink = await startRecordingSink({ delay: 10 })
-  prepare(200, sink.port, 'rate: 60/hour\nconcurrency: 3\n')
-  const kills = 4
-  for (let kill = 0; kill < kills; kill++) {
-    const { child, ended } = project.start((await isPlanned(project)) ? ['resume'] : ['run', '--yes'])
-    const before = sink.ids.size
-    const until = Date.now() + 8000
-    while (sink.ids.size < before + 8 && Date.now() < until) await new Promise((go) => setTimeout(go, 5))
-    child.kill('SIGKILL')
-    await ended
-  }
-  const { child, ended } = project.start(['resume'])
-  // What is left of the quota goes at once; the rest of the list would take hours.
-  for (let quiet = 0, last = 0; quiet < 30; quiet++) {
-    await new Promise((go) => setTimeout(go, 100))
-    if (sink.ids.size !== last) quiet = 0
-    last = sink.ids.size
-  }
-  child.kill('SIGTERM')
-  const { code, stderr } = await ended
-  expect(code, stderr).toBe(143)
-  expect(stderr).toMatch(
-    /waiting: the quota of 60\/hour is used up, until|stopped: the quota of 60\/hour is used up until/,
+/** A letter to the person of the row, to a desk, and to somebody whom nobody sees. */
+const COPIED = LETTER.replace('subject:', 'cc: desk@example.org\nbcc: file@example.org\nsubject:')
+
+test.each([
+  ['60/hour', LETTER, 1],
+  ['180 recipients/hour', COPIED, 3],
+])(
+  'a quota of %s is never exceeded, however often the run is killed and gone on with',
+  {
+    timeout: 90_000,
+  },
+  async (rate, letter, recipients) => {
+    sink = await startRecordingSink({ delay: 10 })
+    prepare(200, sink.port, `rate: ${rate}\nconcurrency: 3\n`)
+    project.write('templates/letter.txt', letter)
+    const kills = 4
+    for (let kill = 0; kill < kills; kill++) {
+      const { child, ended } = project.start((await isPlanned(project)) ? ['resume'] : ['run', '--yes'])
+      const before = sink.ids.size
+      const until = Date.now() + 8000
+      while (sink.ids.size < before + 8 && Date.now() < until) await new Promise((go) => setTimeout(go, 5))
+      child.kill('SIGKILL')
+      await ended
+    }
+    const { child, ended } = project.start(['resume'])
+    // What is left of the quota goes at once; the rest of the list would take hours.
+    for (let quiet = 0, last = 0; quiet < 30; quiet++) {
+      await new Promise((go) => setTimeout(go, 100))
+      if (sink.ids.size !== last) quiet = 0
+      last = sink.ids.size
+    }
+    child.kill('SIGTERM')
+    const { code, stderr } = await ended
+    expect(code, stderr).toBe(143)
+    expect(stderr).toMatch(
+      /waiting: the quota of (60|180 recipients)\/hour is used up, until|stopped: the quota of (60|180 recipients)\/hour is used up until/,
+    )
+    const all = [...sink.recipients.values()].reduce((sum, count) => sum + count, 0)
+    expect(all).toBeLessThanOrEqual(60 * recipients)
+    // A kill costs what was reserved and not yet handed over: at most one message a lane.
+    expect(all).toBeGreaterThanOrEqual((60 - kills * 4) * recipients)
+    expect([...sink.ids.values()].reduce((sum, count) => sum + count, 0) * recipients).toBe(all)
+    const truth = await truthOf(project)
+    expect(truth.rows).toBe(200)
+    expect(Math.max(...sink.ids.values())).toBe(1)
+  },
+)
+
+test('what is left of a quota is told in what it counts, and a second campaign finds it', async () => {
+  sink = await startRecordingSink()
+  prepare(4, sink.port, "rate: [50/day, '16 recipients/day']\n")
+  project.write('templates/letter.txt', COPIED)
+  const first = await project.run(['run', '--yes', '--json'])
+  expect(first.code, first.stderr).toBe(0)
+  // Twelve are gone: one more message of three goes, and no other.
+  project.write('templates/letter.txt', COPIED.replace('this is', 'this too is'))
+  const second = await project.run(['run', '--yes', '--json', '--campaign', 'another'])
+  expect(second.code, second.stderr).toBe(75)
+  const events = second.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(events.findLast(({ event }) => event === 'progress')?.quota).toEqual({ limit: '16 recipients/day', left: 1 })
+  expect(events.at(-1)).toMatchObject({
+    event: 'summary',
+    sent: 1,
+    deferred: 3,
+    stopped: expect.stringMatching(/^the quota of 16 recipients\/day has 1 left, too few for the next message until 2/),
+  })
+  expect([...sink.recipients.entries()].filter(([address]) => address.endsWith('@example.org'))).toEqual([
+    ['desk@example.org', 5],
+    ['file@example.org', 5],
+  ])
+})
+
+test('a row with more recipients than a rate ever lets through is told before anything is sent', async () => {
+  sink = await startRecordingSink()
+  prepare(3, sink.port, 'rate: 2 recipients/s\n')
+  project.write(
+    'list.csv',
+    'name,email,copy\nAda,a@example.com,\nBob,b@example.com,x@example.org\nCy,c@example.com,"x@example.org, y@example.org"\n',
   )
-  const all = [...sink.ids.values()].reduce((sum, count) => sum + count, 0)
-  expect(all).toBeLessThanOrEqual(60)
-  // A kill costs what was reserved and not yet handed over: at most one message a lane.
-  expect(all).toBeGreaterThanOrEqual(60 - kills * 4)
-  const truth = await truthOf(project)
-  expect(truth.rows).toBe(200)
-  expect(Math.max(...sink.ids.values())).toBe(1)
+  project.write('templates/letter.txt', LETTER.replace('subject:', 'cc: "{{copy}}"\nsubject:'))
+  const { code, stderr } = await project.run(['run', '--yes'])
+  expect(code, stderr).toBe(65)
+  expect(stderr).toContain('row 3')
+  expect(stderr).toContain(
+    'the message has 3 recipients, and the rate of 2 recipients/s never lets so many through at once',
+  )
+  expect(stderr).toContain('raise the rate')
+  expect(sink.ids.size).toBe(0)
+  const checked = await project.run(['check', '--json'])
+  expect(checked.stdout).toContain('"too-many-recipients"')
+  const others = await project.run(['run', '--yes', '--skip-bad'])
+  expect(others.code, others.stderr).toBe(0)
+  expect(received('a@example.com') + received('b@example.com')).toBe(2)
 })
 
 test('two runs of one campaign at once: one works, the other says who, and nobody gets it twice', async () => {

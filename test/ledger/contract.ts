@@ -794,6 +794,94 @@ export function ledgerContract(name: string, make: () => Promise<LedgerHouse>): 
         expect((await ledger.reserve([tenAMinute], 1, later(-86_400))).granted).toBe(0)
       })
 
+      describe('of recipients', () => {
+        const tenPeople = { ...tenAMinute, of: 'recipients' } as const
+
+        test('no window holds more of them than was granted, whoever asks and whenever, and no message is granted in part', async () => {
+          const another = await house.open(() => NOW)
+          const steps = fc.array(
+            fc.record({
+              wait: fc.nat(40),
+              ask: fc.integer({ min: 1, max: 3 }),
+              recipients: fc.integer({ min: 1, max: 10 }),
+              who: fc.boolean(),
+            }),
+            { minLength: 20, maxLength: 60 },
+          )
+          let round = 0
+          let time = 0
+          await fc.assert(
+            fc.asyncProperty(steps, async (plan) => {
+              const people = { ...tenPeople, name: `people-${round++}` }
+              const mails = { name: people.name, count: 4, seconds: 60 }
+              const grants: { readonly at: number; readonly granted: number; readonly recipients: number }[] = []
+              for (const { wait, ask, recipients, who } of plan) {
+                time += wait
+                const asked = [[people, mails], [people], [mails, people]][recipients % 3] ?? []
+                const { granted } = await (who ? ledger : another).reserve(asked, ask, later(time), recipients)
+                expect(granted).toBeLessThanOrEqual(ask)
+                grants.push({ at: time, granted, recipients })
+              }
+              for (const { at } of grants) {
+                const within = grants.filter((one) => one.at >= at && one.at < at + 60)
+                expect(within.reduce((sum, one) => sum + one.granted * one.recipients, 0)).toBeLessThanOrEqual(10)
+              }
+            }),
+            { numRuns: 15 },
+          )
+          await another.close()
+        })
+
+        test('as many whole messages as fit are granted, the rest is told, and when one of that size fits', async () => {
+          expect(await ledger.reserve([tenPeople], 5, NOW, 4)).toMatchObject({
+            granted: 2,
+            left: { count: 10, seconds: 60, of: 'recipients', left: 2 },
+          })
+          const { granted, retryAt } = await ledger.reserve([tenPeople], 1, later(1), 4)
+          expect(granted).toBe(0)
+          // Nothing was taken of it, and a smaller one still fits.
+          expect(await ledger.reserve([tenPeople], 1, later(2), 2)).toMatchObject({ granted: 1, left: { left: 0 } })
+          expect(retryAt?.getTime()).toBeGreaterThan(later(60).getTime())
+          expect((await ledger.reserve([tenPeople], 1, retryAt ?? NOW, 4)).granted).toBe(1)
+        })
+
+        test('a message that does not fit yet is asked for again when the first that went before it no longer count', async () => {
+          await ledger.reserve([tenPeople], 1, NOW, 3)
+          await ledger.reserve([tenPeople], 1, later(30), 5)
+          const { granted, retryAt } = await ledger.reserve([tenPeople], 1, later(31), 4)
+          expect(granted).toBe(0)
+          expect(retryAt?.getTime()).toBeLessThanOrEqual(later(63).getTime())
+          expect((await ledger.reserve([tenPeople], 1, retryAt ?? NOW, 4)).granted).toBe(1)
+        })
+
+        test('a message to more than all of it is never granted, and no time is told', async () => {
+          const { granted, retryAt } = await ledger.reserve([tenPeople], 1, NOW, 11)
+          expect([granted, retryAt]).toEqual([0, undefined])
+        })
+
+        test('what went under a quota of messages counts with all its recipients, and the other way round', async () => {
+          await ledger.reserve([tenAMinute], 2, NOW, 3)
+          expect(await ledger.reserve([tenPeople], 1, later(1), 5)).toMatchObject({ granted: 0, left: { left: 4 } })
+          await ledger.reserve([tenPeople], 1, later(2), 4)
+          expect(await ledger.reserve([tenAMinute], 1, later(3))).toMatchObject({ granted: 1, left: { left: 6 } })
+        })
+
+        test('of a quota of messages and one of recipients the one that has room for fewer messages counts', async () => {
+          const three = { name: 'ada@mail', count: 3, seconds: 60 }
+          expect(await ledger.reserve([three, tenPeople], 5, NOW, 4)).toMatchObject({
+            granted: 2,
+            left: { of: 'recipients', left: 2 },
+          })
+          expect(await ledger.reserve([three, tenPeople], 5, later(1))).toMatchObject({ granted: 1, left: { left: 0 } })
+        })
+      })
+
+      test('two quotas of one length count each message once', async () => {
+        const twenty = { ...tenAMinute, count: 20 }
+        expect(await ledger.reserve([tenAMinute, twenty], 6, NOW)).toMatchObject({ granted: 6, left: { left: 4 } })
+        expect(await ledger.reserve([twenty], 20, later(1))).toMatchObject({ granted: 14 })
+      })
+
       test('a quota of nothing grants nothing and never opens', async () => {
         const { granted, retryAt } = await ledger.reserve([{ ...tenAMinute, count: 0 }], 1, NOW)
         expect([granted, retryAt]).toEqual([0, undefined])

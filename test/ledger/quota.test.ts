@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { BootClock } from '../../src/ledger/quota.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
@@ -46,4 +47,22 @@ test('after the machine was started anew the wall clock counts, and still never 
   expect(await ask(20, 5, 'two')).toBe(0)
   expect(await ask(-7200, 6, 'three')).toBe(0)
   expect(await ask(90, 5, 'four')).toBe(10)
+})
+
+test('what an earlier version wrote down, which knew messages alone, counts as one recipient each', async () => {
+  const path = join(dir, 'ledger.db')
+  const boot: BootClock = { bootId: 'one', uptime: () => 1000 }
+  const people = { ...quota, of: 'recipients' } as const
+  const ledger = await openSqliteLedger(path, { boot })
+  try {
+    expect((await ledger.reserve([quota], 1, new Date(NOON))).granted).toBe(1)
+    const file = new DatabaseSync(path)
+    file.exec("DELETE FROM quota_use WHERE name <> 'ada@mail'; UPDATE quota_use SET used = 4")
+    file.close()
+    expect(await ledger.reserve([people], 1, new Date(NOON), 7)).toMatchObject({ granted: 0, left: { left: 6 } })
+    expect(await ledger.reserve([people], 1, new Date(NOON), 6)).toMatchObject({ granted: 1, left: { left: 0 } })
+    expect(await ledger.reserve([quota], 1, new Date(NOON))).toMatchObject({ granted: 1, left: { left: 4 } })
+  } finally {
+    await ledger.close()
+  }
 })
