@@ -2,6 +2,9 @@
  * What well-known providers allow, so that `service: gmail` is enough. Owns our knowledge of limits; hosts and ports come
  * from nodemailer's table. Limits that belong to every account of a kind stand here, each with its source; those that
  * depend on a paid plan do not: the server tells them, and `rate` sets them. A setting of the user's wins over a limit.
+ *
+ * Each limit counts what the provider says that it counts. Where its page speaks of mails and leaves open whether a copy is
+ * one, recipients are counted: that is never too many.
  */
 import wellKnown from 'nodemailer/lib/well-known'
 import { ConfigError } from '../errors.ts'
@@ -29,20 +32,28 @@ interface Preset extends Omit<Provider, 'host' | 'port' | 'secure'> {
 const perMinute = (count: number): RateLimit => ({ count, seconds: 60 })
 const perHour = (count: number): RateLimit => ({ count, seconds: 3600 })
 const perDay = (count: number): RateLimit => ({ count, seconds: 86_400 })
+const recipients = (limit: RateLimit): RateLimit => ({ ...limit, of: 'recipients' })
 
 const GOOGLE_LOGIN =
   'Google takes an app password (myaccount.google.com/apppasswords) or mailmerge login google, not the password of the account.'
 
 const PRESETS: Readonly<Record<string, Preset>> = {
-  // 500 recipients a day: support.google.com/mail/answer/22839.
-  gmail: { server: 'Gmail', aliases: ['google', 'googlemail'], rates: [perDay(500)], login: GOOGLE_LOGIN },
-  // A mailbox of Google Workspace, 2,000 messages a day: support.google.com/a/answer/166852.
-  googleworkspace: { server: 'Gmail', aliases: ['workspace', 'gsuite'], rates: [perDay(2000)], login: GOOGLE_LOGIN },
-  // Google Workspace's SMTP relay, 10,000 recipients a user a day: support.google.com/a/answer/2956491.
+  // 500 mails a day, and as many recipients of one: support.google.com/mail/answer/22839.
+  gmail: { server: 'Gmail', aliases: ['google', 'googlemail'], rates: [recipients(perDay(500))], login: GOOGLE_LOGIN },
+  // A mailbox of Google Workspace, 2,000 messages a day, to 3,000 recipients elsewhere and 10,000 in all:
+  // support.google.com/a/answer/166852.
+  googleworkspace: {
+    server: 'Gmail',
+    aliases: ['workspace', 'gsuite'],
+    rates: [perDay(2000), recipients(perDay(3000))],
+    login: GOOGLE_LOGIN,
+  },
+  // Google Workspace's SMTP relay, 10,000 messages and 10,000 different recipients a user a day:
+  // support.google.com/a/answer/2956491.
   googlerelay: {
     server: 'GmailWorkspace',
     aliases: ['gmailworkspace', 'workspacerelay', 'googleworkspacerelay'],
-    rates: [perDay(10_000)],
+    rates: [recipients(perDay(10_000))],
     login: `${GOOGLE_LOGIN} The relay must be opened in the admin console, and can know you by your IP address instead.`,
   },
   // 3 connections, 30 messages a minute, 10,000 recipients a day:
@@ -51,7 +62,7 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     server: 'Outlook365',
     aliases: ['office365', 'outlook365', 'm365', 'o365', 'exchangeonline', 'microsoft'],
     connections: 3,
-    rates: [perMinute(30), perDay(10_000)],
+    rates: [perMinute(30), recipients(perDay(10_000))],
     login:
       'Microsoft 365 takes no passwords over SMTP any more (550 5.7.30): mailmerge login microsoft, and smtp.oauth2: microsoft.',
   },
@@ -61,10 +72,10 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     server: 'Hotmail',
     aliases: ['outlookcom', 'hotmail', 'live', 'msn'],
     connections: 2,
-    rates: [perDay(300)],
+    rates: [recipients(perDay(300))],
     login: 'Outlook.com takes no passwords over SMTP any more: mailmerge login microsoft, and smtp.oauth2: microsoft.',
   },
-  // The rate depends on the account (200 a day and 1 a second in SES's own sandbox); above it SES answers 454:
+  // The rate depends on the account (200 recipients a day and 1 a second in SES's own sandbox); above it SES answers 454:
   // docs.aws.amazon.com/ses/latest/dg/quotas.html.
   ses: {
     server: 'SES',
@@ -72,36 +83,41 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     connections: 10,
     login: 'SES has SMTP credentials of its own, made in its console for one region; an AWS access key is refused.',
   },
-  // 1,000 messages and recipients a day: support.apple.com/102198.
+  // 1,000 messages and 1,000 recipients a day: support.apple.com/102198.
   icloud: {
     server: 'iCloud',
     aliases: ['apple', 'me'],
     connections: 2,
-    rates: [perDay(1000)],
+    rates: [recipients(perDay(1000))],
     login: 'iCloud takes an app-specific password (account.apple.com).',
   },
   // 500 a day, each recipient counted: help.yahoo.com/kb/SLN17518.html.
   yahoo: {
     server: 'Yahoo',
     connections: 3,
-    rates: [perDay(500)],
+    rates: [recipients(perDay(500))],
     login: 'Yahoo takes an app password (login.yahoo.com/account/security).',
   },
   // Limits by plan, the smallest of those that can use SMTP 8,000 a day: fastmail.help, "Account limits".
   fastmail: {
     server: 'FastMail',
-    rates: [perDay(8000)],
+    rates: [recipients(perDay(8000))],
     login: 'Fastmail takes an app password (Settings, Privacy & Security).',
   },
   // 50 to 500 external mails an hour by reputation: zoho.com/mail/help/adminconsole/rates-and-limits.html.
   zoho: {
     server: 'Zoho',
     connections: 3,
-    rates: [perHour(50)],
+    rates: [recipients(perHour(50))],
     login: 'Zoho takes an app-specific password where two-factor login is on (accounts.zoho.com).',
   },
   // 500 recipients a day: yandex.com/support/yandex-360/customers/mail/en/web/letter/create-send-limits.
-  yandex: { server: 'Yandex', connections: 3, rates: [perDay(500)], login: 'Yandex takes an app password.' },
+  yandex: {
+    server: 'Yandex',
+    connections: 3,
+    rates: [recipients(perDay(500))],
+    login: 'Yandex takes an app password.',
+  },
   gmx: { server: 'GMX', connections: 2, login: 'SMTP must be allowed in the settings of the mailbox first.' },
   // Tokens are made for a custom domain on paid plans: proton.me/support/smtp-submission.
   proton: { server: 'Proton', aliases: ['protonmail'], login: 'Proton takes an SMTP token of a paid plan.' },
@@ -127,7 +143,7 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     connections: 5,
     login: 'Brevo takes an SMTP key, not an API key.',
   },
-  // 2 requests a second a team by default: resend.com/docs/api-reference/rate-limit.
+  // 2 requests a second a team by default, each a message: resend.com/docs/api-reference/rate-limit.
   resend: {
     server: 'Resend',
     connections: 2,

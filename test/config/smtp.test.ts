@@ -249,13 +249,27 @@ describe('providers', () => {
       connections: 3,
       rates: [
         { count: 30, seconds: 60 },
-        { count: 10_000, seconds: 86_400 },
+        { count: 10_000, seconds: 86_400, of: 'recipients' },
       ],
     })
-    expect(providerOf('gmail').rates).toEqual([{ count: 500, seconds: 86_400 }])
-    expect(providerOf('googleworkspace').host).toBe('smtp.gmail.com')
-    expect(providerOf('googlerelay')).toMatchObject({ host: 'smtp-relay.gmail.com', rates: [{ count: 10_000 }] })
+    expect(providerOf('gmail').rates).toEqual([{ count: 500, seconds: 86_400, of: 'recipients' }])
+    expect(providerOf('googleworkspace')).toMatchObject({
+      host: 'smtp.gmail.com',
+      rates: [
+        { count: 2000, seconds: 86_400 },
+        { count: 3000, seconds: 86_400, of: 'recipients' },
+      ],
+    })
+    expect(providerOf('googlerelay')).toMatchObject({
+      host: 'smtp-relay.gmail.com',
+      rates: [{ count: 10_000, of: 'recipients' }],
+    })
   })
+
+  test.each(['gmail', 'googlerelay', 'outlook', 'icloud', 'yahoo', 'fastmail', 'zoho', 'yandex'])(
+    'the mailbox of %s is left at so many recipients, not messages',
+    (name) => expect(providerOf(name).rates?.map(({ of }) => of)).toEqual(['recipients']),
+  )
 
   test('a server keeps its limits when it is named by its host', () => {
     expect(providerOfHost('SMTP.office365.com')?.connections).toBe(3)
