@@ -105,3 +105,26 @@ export class ConfigError extends MailmergeError {
   readonly code = 'config'
   readonly exitCode = 78
 }
+
+/** By their `code`. */
+const KINDS: Readonly<Record<string, new (message: string, details: ErrorDetails) => MailmergeError>> = {
+  usage: UsageError,
+  data: DataError,
+  input: InputError,
+  unreachable: UnreachableError,
+  output: OutputError,
+  unfinished: UnfinishedError,
+  login: LoginError,
+  config: ConfigError,
+}
+
+/** An error as it goes to another thread, where its class would be lost. */
+export type ErrorFacts = Pick<MailmergeError, 'code' | 'message' | 'hint' | 'problems'>
+
+export function factsOf({ code, message, hint, problems }: MailmergeError): ErrorFacts {
+  return { code, message, hint, problems }
+}
+
+export function errorOf({ code, message, hint, problems }: ErrorFacts): MailmergeError {
+  return new (KINDS[code] ?? DefectError)(message, { problems, ...(hint === undefined ? {} : { hint }) })
+}

@@ -38,7 +38,6 @@ export const serve: Command = {
     const settings = await settingsFor(args, context)
     const log = logTo(io.stderr)
     const { openLedger } = await import('../campaign/open-ledger.ts')
-    const { openUnsubscribeTokens } = await import('../campaign/unsubscribe.ts')
     const { startEndpoint } = await import('../newsletter/endpoint-host.ts')
     const { systemClock } = await import('../campaign/clock.ts')
     const { serve: runServe } = await import('../newsletter/serve.ts')
@@ -52,8 +51,6 @@ export const serve: Command = {
     const flags = workFlags(args, settings)
     let endpoint: EndpointThread | undefined
     try {
-      // What is wrong with the secret of the links is told as it would be in a run.
-      if (settings.unsubscribe !== undefined) await openUnsubscribeTokens(settings)
       const token = settings.serve?.token?.reveal() ?? randomBytes(18).toString('base64url')
       const host = args.text('host') ?? settings.serve?.host ?? '127.0.0.1'
       const port = portOf(args) ?? settings.serve?.port ?? DEFAULT_PORT

@@ -1,6 +1,6 @@
 /** Begins the thread of the HTTP side, and hears of it. What it does is in `endpoint-thread.ts`. */
 import { Worker } from 'node:worker_threads'
-import { OutputError } from '../errors.ts'
+import { errorOf } from '../errors.ts'
 import { LEDGER_EXEC_ARGV, ownProgram } from '../own-program.ts'
 import type { EndpointData, FromEndpoint } from './endpoint-thread.ts'
 import type { Log } from './serve.ts'
@@ -16,7 +16,7 @@ export interface EndpointThread {
   close(): Promise<void>
 }
 
-/** Resolves once it listens. @throws OutputError when the port cannot be had. */
+/** Resolves once it listens. @throws OutputError when the port cannot be had, and what is wrong with ledger or secret. */
 export async function startEndpoint(data: Omit<EndpointData, 'lookedAt'>, log: Log): Promise<EndpointThread> {
   const lookedAt = new BigInt64Array(new SharedArrayBuffer(8))
   const looked = (): void => {
@@ -42,7 +42,7 @@ export async function startEndpoint(data: Omit<EndpointData, 'lookedAt'>, log: L
     worker.on('message', (message: FromEndpoint) => {
       if (message.kind === 'listening') resolve(message.address)
       else if (message.kind === 'log') log(...message.line)
-      else reject(new OutputError(message.message, message.hint === undefined ? {} : { hint: message.hint }))
+      else reject(errorOf(message.error))
     })
     void ended.then(() => reject(died))
   })

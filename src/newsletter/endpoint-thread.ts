@@ -6,7 +6,7 @@ import { getPriority, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { openLedger } from '../campaign/open-ledger.ts'
 import { type Flags, loadSettings } from '../config/load.ts'
-import { MailmergeError } from '../errors.ts'
+import { type ErrorFacts, factsOf, MailmergeError } from '../errors.ts'
 import { openEndpoint } from './endpoint.ts'
 import type { Log } from './serve.ts'
 
@@ -24,7 +24,7 @@ export interface EndpointData {
 /** What the thread tells; `listening` or `failed` comes first. */
 export type FromEndpoint =
   | { readonly kind: 'listening'; readonly address: string }
-  | { readonly kind: 'failed'; readonly message: string; readonly hint: string | undefined }
+  | { readonly kind: 'failed'; readonly error: ErrorFacts }
   | { readonly kind: 'log'; readonly line: Parameters<Log> }
 
 /** Without a look at the schedules for so long the process is not well. */
@@ -55,7 +55,7 @@ async function main({ root, flags, lookedAt, ...rest }: EndpointData): Promise<v
     await asked
   } catch (error) {
     if (!(error instanceof MailmergeError)) throw error
-    tell({ kind: 'failed', message: error.message, hint: error.hint })
+    tell({ kind: 'failed', error: factsOf(error) })
   } finally {
     await closing.disposeAsync()
   }

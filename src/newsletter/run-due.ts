@@ -12,14 +12,11 @@ import type { Settings } from '../config/settings.ts'
 import { MailmergeError, UnfinishedError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
-import { changedGround } from './changed-ground.ts'
 import { type Missed, takeDue, takeMissed } from './due.ts'
 import { runOccurrence } from './occurrence.ts'
 import { openWork, type Told, type Work } from './open-work.ts'
 import { flagsOf, issueOf } from './schedule.ts'
-
-/** The name under which signs of life of schedules are noted. */
-export const ALIVE = 'schedules alive'
+import { comeAlive } from './sign-of-life.ts'
 
 /** The settings of a piece of work: those of the project with flags over them, read anew. */
 export type SettingsWith = (flags: Flags) => Promise<Settings>
@@ -54,8 +51,8 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
   const clock = options.clock ?? systemClock
   const lateBy = settings.lateBy ?? LATE_BY_MS
   const now = clock.now()
-  const aliveAt = await ledger.stamp(ALIVE, now)
-  for (const one of await changedGround(ledger, { aliveAt, now })) report.onTold?.(one)
+  const { aliveAt, changed } = await comeAlive(ledger, now)
+  for (const one of changed) report.onTold?.(one)
   const schedules = (await ledger.schedules.all()).filter((one) => name === undefined || one.name === name)
   for (const schedule of schedules) {
     const { missed } = await takeDue(ledger, schedule, now, lateBy)

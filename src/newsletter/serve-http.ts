@@ -18,7 +18,7 @@ export interface HttpOptions {
   /** Proxies in front whose X-Forwarded-For is believed. */
   readonly proxies: number
   /** Answers a link; undefined where the project has none. */
-  readonly links?: Pick<UnsubscribeEndpoint, 'answerAtOnce' | 'answer'> | undefined
+  readonly links?: Pick<UnsubscribeEndpoint, 'answer'> | undefined
   /** JSON of a private page, by its path; undefined when there is none. */
   readonly page: (path: string, query: URLSearchParams) => Promise<unknown>
   /** False while the process cannot do its work. */
@@ -81,7 +81,7 @@ function bind(server: Server, { host, port }: HttpOptions): Promise<void> {
       reject(
         new OutputError(`mailmerge cannot listen on ${host}, port ${port}: ${systemWords(cause)}`, {
           cause,
-          hint: 'Choose another one with --port N; 0 takes any that is free.',
+          hint: 'Choose another with --port or --host; port 0 takes any that is free.',
         }),
       )
     })
@@ -166,14 +166,14 @@ async function answerLink(
     contentType: headers['content-type'],
     client: clientOf(request, options.proxies),
   }
-  const atOnce = links.answerAtOnce(asked)
-  if (atOnce !== undefined) {
+  const atOnce = links.answer(asked)
+  if (typeof atOnce !== 'function') {
     request.resume()
     return sayAnswer(response, atOnce)
   }
   const body = await bodyOf(request)
   if (body === undefined) return say(response, 413, { ...PLAIN, connection: 'close' }, '')
-  const answer = await links.answer({ ...asked, body })
+  const answer = await atOnce(body)
   if (answer.did !== undefined) options.did(answer.did)
   sayAnswer(response, answer)
 }

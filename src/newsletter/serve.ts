@@ -8,10 +8,9 @@ import { LATE_BY_MS } from '../campaign/start-time.ts'
 import type { Settings } from '../config/settings.ts'
 import { MailmergeError, OutputError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { changedGround } from './changed-ground.ts'
 import { takeDue } from './due.ts'
 import { keyOf, openWork, type Work } from './open-work.ts'
-import { ALIVE } from './run-due.ts'
+import { comeAlive, signOfLife } from './sign-of-life.ts'
 import type { FromWork, WorkResult } from './work-process.ts'
 
 /** Something done again and again: reading bounces, sweeping, asking. */
@@ -65,11 +64,8 @@ const HELD_GAP_MS = 5_000
 /** Serves until the signal, and resolves when all work has ended. @throws OutputError when the ledger fails. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { ledger, clock, log, signal } = options
-  const now = clock.now()
-  const aliveAt = await ledger.stamp(ALIVE, now)
-  for (const told of await changedGround(ledger, { aliveAt, now })) {
-    log('warning', 'changed', { ...told })
-  }
+  const { aliveAt, changed } = await comeAlive(ledger, clock.now())
+  for (const told of changed) log('warning', 'changed', { ...told })
   const supervisor = new Supervisor(options, aliveAt)
   const jobs: readonly PeriodicJob[] = [
     { name: 'schedules', every: LOOK_MS, run: () => supervisor.look() },
@@ -77,7 +73,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       name: 'alive',
       every: ALIVE_MS,
       run: async () => {
-        await ledger.stamp(ALIVE, clock.now())
+        await signOfLife(ledger, clock.now())
       },
     },
     ...(options.jobs ?? []),

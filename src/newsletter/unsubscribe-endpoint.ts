@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import { readEntry, suppressionOf } from '../campaign/suppression.ts'
-import type { UnsubscribeTokens } from '../campaign/unsubscribe-token.ts'
+import type { Leaving, UnsubscribeTokens } from '../campaign/unsubscribe-token.ts'
 import { DataError } from '../errors.ts'
 import type { Ledger, Suppression } from '../ledger/ledger.ts'
 import { TokenBuckets } from './token-buckets.ts'
@@ -20,8 +20,6 @@ export interface LinkRequest {
   readonly lang?: string | undefined
   readonly acceptLanguage?: string | undefined
   readonly contentType?: string | undefined
-  /** Of the body, bounded by who reads it. */
-  readonly body: Uint8Array
   /** Whose request it is, for limits: an IP address. */
   readonly client: string
 }
@@ -33,6 +31,9 @@ export interface LinkAnswer {
   /** What was done, for the log; without any address. */
   readonly did?: 'unsubscribed' | 'subscribed'
 }
+
+/** Answers the body of a request, bounded by who reads it. */
+export type AnswerBody = (body: Uint8Array) => Promise<LinkAnswer>
 
 export interface EndpointOptions {
   readonly ledger: Ledger
@@ -67,26 +68,22 @@ export class UnsubscribeEndpoint {
   }
 
   /**
-   * Answers what needs no body: wrong methods, wrong links, and the page. Undefined when the body has the say; `answer`
-   * goes on then. At once, so that a flood of wrong links costs as little as may be.
+   * Answers what needs no body: wrong methods, wrong links, and the page. At once, so that a flood of wrong links costs as
+   * little as may be. Where the body has the say, gives what answers it.
    */
-  answerAtOnce(request: Omit<LinkRequest, 'body'>): LinkAnswer | undefined {
+  answer(request: LinkRequest): LinkAnswer | AnswerBody {
     if (request.method !== 'GET' && request.method !== 'POST') return NOT_ALLOWED
     const leaving = this.#options.tokens.open(request.token)
     if (leaving === undefined) return this.#unknown(request)
     // Of this client alone: nobody can use up another's way out.
     if (!this.#same.take(`${request.client} ${request.token}`)) return TOO_MANY
-    if (request.method === 'POST') return undefined
+    if (request.method === 'POST') return (body) => this.#act(request, body, leaving)
     return { status: 200, headers: PAGE_HEADERS, body: this.#page(request, 'ask', leaving.address, leaving.group) }
   }
 
-  /** Answers what `answerAtOnce` left to the body. */
-  async answer(request: LinkRequest): Promise<LinkAnswer> {
-    const leaving = this.#options.tokens.open(request.token)
-    if (leaving === undefined) return this.#unknown(request)
-    const { address, group } = leaving
+  async #act(request: LinkRequest, body: Uint8Array, { address, group }: Leaving): Promise<LinkAnswer> {
     const page = (state: PageState, all = false): string => this.#page(request, state, address, all ? '' : group)
-    const form = await formOf(request)
+    const form = await formOf(request.contentType, body)
     const act = actOf(form)
     if (act === undefined) {
       return { status: 400, headers: TEXT_HEADERS, body: 'The body must be List-Unsubscribe=One-Click (RFC 8058).\n' }
@@ -108,7 +105,7 @@ export class UnsubscribeEndpoint {
     }
   }
 
-  #unknown(request: Omit<LinkRequest, 'body'>): LinkAnswer {
+  #unknown(request: LinkRequest): LinkAnswer {
     if (!this.#wrong.take(request.client)) return TOO_MANY
     return { status: 404, headers: PAGE_HEADERS, body: this.#page(request, 'unknown') }
   }
@@ -191,7 +188,7 @@ function entryOf(address: string): string {
 }
 
 /** The fields of a form, urlencoded or multipart as RFC 8058 section 3.1 allows. */
-async function formOf({ contentType, body }: LinkRequest): Promise<FormData | undefined> {
+async function formOf(contentType: string | undefined, body: Uint8Array): Promise<FormData | undefined> {
   if (contentType === undefined || !/^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(contentType)) {
     return undefined
   }

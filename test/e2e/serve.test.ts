@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
 import { listOf, makeProject, type Project } from '../support/program.ts'
@@ -314,4 +315,24 @@ test(`a 200 is kept: killed right after it, ${CLICK_KILLS} times, the person is 
     expect((await ledger.suppressed([`kept${i}@example.com`], 'kept')).size).toBe(1)
     await ledger.close()
   }
+})
+
+test.each([
+  ['a secret of the links that can be guessed', { MAILMERGE_UNSUBSCRIBE_SECRET: 'short' }, [], 78, 'can be guessed'],
+  ['a secret that is no file', {}, [], 66, 'unsubscribe.key cannot be read: it is a folder'],
+  [
+    'a port that cannot be had',
+    { MAILMERGE_UNSUBSCRIBE_SECRET: 'x'.repeat(40) },
+    ['--host', '192.0.2.1'],
+    73,
+    'no such address',
+  ],
+] as const)('%s ends serve with its own exit code', async (_what, env, args, code, words) => {
+  const project = newProject()
+  mkdirSync(join(project.dir, '.mailmerge/unsubscribe.key'), { recursive: true })
+  const ended = await project.run(['serve', '--port', '0', ...args], env)
+  expect(ended.code, ended.stderr).toBe(code)
+  expect(ended.stderr).toContain(words)
+  expect(ended.stderr).toMatch(/^hint: /m)
+  expect(ended.stdout).toBe('')
 })

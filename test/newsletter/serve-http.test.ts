@@ -5,7 +5,7 @@ import { type HttpServer, listen } from '../../src/newsletter/serve-http.ts'
 import type { LinkRequest } from '../../src/newsletter/unsubscribe-endpoint.ts'
 
 let server: HttpServer
-let asked: LinkRequest[]
+let asked: (LinkRequest & { readonly body: Uint8Array })[]
 let wrong: unknown[]
 
 async function start(proxies = 0): Promise<void> {
@@ -17,9 +17,8 @@ async function start(proxies = 0): Promise<void> {
     token: 'secret',
     proxies,
     links: {
-      answerAtOnce: () => undefined,
-      answer: (request) => {
-        asked.push(request)
+      answer: (request) => (body) => {
+        asked.push({ ...request, body })
         return Promise.resolve({ status: 200, headers: {}, body: 'done' })
       },
     },

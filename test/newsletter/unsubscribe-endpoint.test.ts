@@ -6,7 +6,7 @@ import { suppressionOf } from '../../src/campaign/suppression.ts'
 import { UnsubscribeTokens } from '../../src/campaign/unsubscribe-token.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
-import { type LinkRequest, UnsubscribeEndpoint } from '../../src/newsletter/unsubscribe-endpoint.ts'
+import { type LinkAnswer, type LinkRequest, UnsubscribeEndpoint } from '../../src/newsletter/unsubscribe-endpoint.ts'
 import { chooseLanguage, LANGUAGES } from '../../src/newsletter/unsubscribe-words.ts'
 
 const FORM = 'application/x-www-form-urlencoded'
@@ -37,10 +37,11 @@ afterEach(async () => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-function ask(request: Partial<Omit<LinkRequest, 'body'>> & { readonly form?: string } = {}) {
+async function ask(request: Partial<LinkRequest> & { readonly form?: string } = {}): Promise<LinkAnswer> {
   const { form = ONE_CLICK, ...rest } = request
   const asked = { method: 'POST', token, contentType: FORM, client: '192.0.2.1', ...rest }
-  return Promise.resolve(endpoint.answerAtOnce(asked) ?? endpoint.answer({ ...asked, body: Buffer.from(form) }))
+  const answer = endpoint.answer(asked)
+  return typeof answer === 'function' ? answer(Buffer.from(form)) : answer
 }
 
 async function suppressed(): Promise<string[]> {
