@@ -133,7 +133,7 @@ export class Throttle {
     if (this.#interval > 0) this.#nextAt = Math.max(now, this.#nextAt) + this.#interval
     if (this.#options.quotas.length === 0) return
     this.#messages--
-    this.#recipients -= recipients
+    this.#recipients = this.#messages === 0 ? 0 : this.#recipients - recipients
   }
 
   /**
@@ -172,9 +172,10 @@ export class Throttle {
     ledger
       .reserve(quotas, recipients === 1 ? this.#chunk : 1, asked, recipients)
       .then(({ granted, retryAt, left }) => {
+        // What is held already is the older part of it.
+        if (this.#messages === 0) this.#heldUntil = now + this.#holds
         this.#messages += granted
         this.#recipients += granted * recipients
-        this.#heldUntil = now + this.#holds
         this.#left = left
         const until = retryAt ?? NEVER
         const wait = until.getTime() - asked.getTime()

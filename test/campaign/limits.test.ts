@@ -194,7 +194,10 @@ describe('rates and quotas of recipients', () => {
     expect(transport.opens.length).toBeLessThanOrEqual(6)
   })
 
-  test('a message that waited for the quota is dated when it goes', async () => {
+  test.each([
+    ['made at once', (message: Message) => message],
+    ['that take a while to make', (message: Message) => Promise.resolve(message)],
+  ])('messages %s that waited for the quota are dated when they go', async (_what, made) => {
     bench = await benchOf(3)
     const dated: number[] = []
     const transport = scriptedTransport()
@@ -202,7 +205,7 @@ describe('rates and quotas of recipients', () => {
       settings: { rates: [{ ...tenAMinute, seconds: 600 }], concurrency: 1 },
       prepare: (due, date) => {
         dated[due.row] = date.getTime()
-        return sized(6)(due)
+        return made(sized(6)(due))
       },
     })
     const now = Date.now() - performance.now()
