@@ -18,6 +18,9 @@ import { beginAndDeliver, summarize } from './run-delivery.ts'
 import { openWaysOut } from './unsubscribe.ts'
 import { groupOf, makeWorkshop, transportOptions } from './workshop.ts'
 
+/** Open runs that are named where one of them is meant. */
+const NAMED = 5
+
 /**
  * Goes on with an unfinished run, from the plan in the ledger: the list is not read again.
  * @throws DataError when the template changed since planning, UnfinishedError when another process is at it.
@@ -49,12 +52,12 @@ export function retryMerge(
 
 /**
  * Ends a run for good: what was not sent stays unsent. Gives the run's id.
- * @throws UsageError for a run that has ended, UnfinishedError when a process is at it.
+ * @throws UsageError for a run that has ended, and for no id where several are open; UnfinishedError when a process is at it.
  */
 export async function cancelMerge(settings: Settings, runId?: string): Promise<string> {
   const ledger = await openLedger(settings)
   try {
-    const run = await newestUnfinished(ledger, runId)
+    const run = await theOpenOne(ledger, runId)
     if (run.state !== 'ready') {
       throw new UsageError(`the run ${run.id} is ${run.state} already`, { hint: 'mailmerge status lists the runs.' })
     }
@@ -82,6 +85,7 @@ async function goOn(
   try {
     const ledger = closing.adopt(await openLedger(settings), (it) => it.close())
     const run = await choose(ledger, request.run)
+    if (request.run === undefined) hooks.note?.(`run ${run.id}: ${run.campaign.name}`)
     if (run.state === 'cancelled') {
       throw new UsageError(`the run ${run.id} was cancelled`, { hint: 'Give the run command again to plan a new run.' })
     }
@@ -123,6 +127,17 @@ async function goOn(
   } finally {
     await closing.disposeAsync()
   }
+}
+
+/** The run of that id, or the one that is unfinished. @throws UsageError where that could be one of several. */
+async function theOpenOne(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
+  const open = id === undefined ? (await ledger.runs()).filter(({ state }) => state === 'ready') : []
+  if (open.length < 2) return open[0] ?? findRun(ledger, id)
+  const shown = open.slice(0, NAMED).map((run) => `${run.id} (${run.campaign.name})`)
+  const rest = open.length > NAMED ? ' or another; mailmerge status lists them' : ''
+  throw new UsageError(`${open.length} runs are unfinished: say which one to cancel`, {
+    hint: `mailmerge cancel RUN, with one of ${shown.join(', ')}${rest}.`,
+  })
 }
 
 /** The run of that id, or the newest unfinished one, or the newest where all are finished. */

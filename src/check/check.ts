@@ -64,14 +64,15 @@ export interface CheckReport {
  * @throws MailmergeError for what is no matter of the list or the template: a missing file, wrong settings.
  */
 export async function checkMerge(settings: Settings, options: CheckOptions = {}): Promise<CheckReport> {
-  const { path, sql } = settings.source
+  const { path, sql, command } = settings.source
+  const hasList = (path ?? sql ?? command) !== undefined
   const findings = new Findings()
-  if (path === undefined && sql === undefined && settings.template === undefined) {
+  if (!hasList && settings.template === undefined) {
     throw new UsageError('there is nothing to check', { hint: 'Give --csv FILE, --template NAME, or both.' })
   }
   const template = settings.template === undefined ? undefined : await templateOf(settings.template, settings, findings)
   const head = settings.template === undefined ? {} : { template: template?.name ?? settings.template }
-  const source = path === undefined && sql === undefined ? undefined : await openedList(settings, findings)
+  const source = hasList ? await openedList(settings, findings) : undefined
   for (const text of source?.notes ?? []) options.note?.(text)
   const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
   const facts =

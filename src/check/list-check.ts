@@ -11,7 +11,7 @@ import { openSelector } from '../campaign/select.ts'
 import { openWaysOut } from '../campaign/unsubscribe.ts'
 import type { Split } from '../campaign/variants.ts'
 import type { Settings } from '../config/settings.ts'
-import { MailmergeError, type Problem } from '../errors.ts'
+import type { Problem } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
 import { adviseAddress, gmailKey, judgeAddress, normalizeAddress } from '../message/address.ts'
@@ -116,7 +116,8 @@ export class ListCheck {
           columns: this.#source.columns,
           options: {},
         })
-        let told = 0
+        // Nothing is told twice: an error that sums up brings the problems that were told.
+        const told = new WeakSet<Problem>()
         try {
           await planRows({
             ledger: scratch,
@@ -129,17 +130,14 @@ export class ListCheck {
             skipBad: false,
             now,
             onProblem: (problem) => {
-              told++
+              told.add(problem)
               this.#findings.add(this.#weighed(problem))
             },
             ...(this.#options.onRows === undefined ? {} : { onRows: this.#options.onRows }),
             ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
           })
         } catch (error) {
-          // Nothing is told twice: an error that only sums up has had its problems told.
-          const problems = problemsOf(error, 'bad-list')
-          if (told === 0 || !(error instanceof MailmergeError && error.problems.length > 0))
-            for (const problem of problems) this.#findings.add(problem)
+          for (const problem of problemsOf(error, 'bad-list')) if (!told.has(problem)) this.#findings.add(problem)
         }
         const size = await this.#sizes(preparer, now)
         this.#afterAll(size)

@@ -95,7 +95,9 @@ class Teller {
     const { out } = this.#context
     if (out.json || out.quiet) return
     const parts = [...this.#kinds].map(([kind, count]) => `${count} ${KINDS[kind] ?? kind}`)
-    out.say(`${plural(letters, 'message')} read${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`)
+    const known = this.#known + this.#foreign
+    const none = letters === 0 || known > 0 ? '' : ', with no bounce, complaint, wish to leave or answer among them'
+    out.say(`${plural(letters, 'message')} read${parts.length === 0 ? none : `: ${parts.join(', ')}`}`)
     if (this.#suppressed > 0) out.say(`${plural(this.#suppressed, 'address', 'addresses')} suppressed`)
     if (this.#known > 0) out.say(`${plural(this.#known, 'report was', 'reports were')} taken in before`)
     if (this.#foreign > 0) {

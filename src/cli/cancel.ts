@@ -5,7 +5,7 @@ import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
 export const cancel: Command = {
   usage: 'cancel [run]',
   describe: 'End a run for good',
-  positionals: { run: { describe: 'Id of the run; default the newest' } },
+  positionals: { run: { describe: 'Id of the run; default the one that is unfinished' } },
   options: LEDGER_OPTION,
   async run(args, context) {
     const settings = await settingsFor(args, context)

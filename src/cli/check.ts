@@ -114,7 +114,8 @@ function lastLine({ counts, rows, good, source }: CheckReport): string {
     plural(counts.warning, 'warning'),
     `${count(counts.info)} worth knowing`,
   ].join(', ')
-  const list = source === undefined ? '' : `; ${count(good)} of ${plural(rows, 'row')} can be sent`
+  const list =
+    source === undefined ? '' : `; ${count(good)} of ${plural(rows, 'row')} ${rows === 1 ? 'is' : 'are'} good`
   return `${found}${list}`
 }
 

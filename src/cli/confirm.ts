@@ -6,7 +6,7 @@ import { cut, printable } from './printable.ts'
 import { count, hourWords, plural } from './words.ts'
 
 /** The lines above the question. */
-export function confirmLines(plan: PlanPreview, out: Output): readonly string[] {
+export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string): readonly string[] {
   const { counts, first } = plan
   const others = [
     counts.sent > 0 ? `${count(counts.sent)} sent already` : undefined,
@@ -23,7 +23,7 @@ export function confirmLines(plan: PlanPreview, out: Output): readonly string[] 
     ['first', first?.address],
     ['subject', first?.subject],
     ['through', plan.server],
-    ['begins', plan.notBefore === undefined ? undefined : hourWords(plan.notBefore)],
+    ['begins', plan.notBefore === undefined ? undefined : hourWords(plan.notBefore, timeZone)],
   ]
   return facts
     .filter((fact): fact is readonly [string, string] => fact[1] !== undefined)

@@ -26,6 +26,8 @@ export interface DriveOptions {
   readonly mode: MergeMode
   /** No question before sending. */
   readonly yes: boolean
+  /** Whose clocks hours are told by; without it those of this machine. */
+  readonly timeZone?: string | undefined
   /** The rows were checked before and are not read again. */
   readonly planned?: boolean
 }
@@ -62,7 +64,7 @@ export async function driveMerge(
     }
   }
   const advise = (summary: SummaryEvent): void => {
-    for (const line of nextSteps(summary, options.mode)) out.say(line)
+    for (const line of nextSteps(summary, options.mode, options.timeZone)) out.say(line)
   }
   const onEvent = (event: MergeEvent): void => {
     if (out.json)
@@ -89,7 +91,7 @@ export async function driveMerge(
   }
   const asks = !options.yes && options.mode === 'send' && canAsk(io)
   const confirm = async (plan: PlanPreview): Promise<boolean> => {
-    for (const line of confirmLines(plan, out)) out.complain(line)
+    for (const line of confirmLines(plan, out, options.timeZone)) out.complain(line)
     asking = true
     const agreed = await askYesNo(
       io,

@@ -187,7 +187,7 @@ function check(command: Command, values: Record<string, unknown>, argv: readonly
       throw new UsageError(`${flag} is given ${value.length} times`, { hint: 'Give it once.' })
     }
     if (option.type === 'number' && !Number.isFinite(value)) {
-      throw new UsageError(`${flag} needs a number`, { hint: `For example: ${flag} 10` })
+      throw new UsageError(`${flag} needs a number`, { hint: `Write ${flag} ${option.value ?? 'N'}, with digits.` })
     }
     const texts = Array.isArray(value) ? value : [value]
     const words = option.choices
@@ -218,7 +218,7 @@ function unknownOption(
   const word = flag.replace(/^-+/, '')
   const glued = /^-[a-z]./.test(flag) ? letters.find((letter) => letter === word[0]) : undefined
   const guess = nearest(word, names)
-  return new UsageError(`mailmerge ${command} knows no option ${flag}`, {
+  return new UsageError(`${command} knows no option ${flag}`, {
     hint:
       glued !== undefined
         ? `Did you mean -${glued} ${word.slice(1)}?`
@@ -229,7 +229,12 @@ function unknownOption(
 }
 
 function wrongChoice(flag: string, value: string, words: readonly unknown[]): UsageError {
-  return new UsageError(`${flag} cannot be '${value}'`, { hint: `It can be ${words.join(', ')}.` })
+  return new UsageError(`${flag} cannot be '${value}'`, { hint: `It can be ${oneOf(words)}.` })
+}
+
+/** `error, skip or all` */
+function oneOf(words: readonly unknown[]): string {
+  return words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
 function unknownCommand(word: string, commands: readonly Command[]): UsageError {
@@ -257,11 +262,19 @@ function usageError(error: unknown, commands: readonly Command[], words: readonl
     const words = [...(choice[3] ?? '').matchAll(/"([^"]*)"/g)].map((match) => match[1])
     return wrongChoice(`--${choice[1]}`, choice[2] ?? '', words)
   }
-  const needed = /Not enough non-option arguments/.test(message)
-  if (needed) return new UsageError('something is missing after the command', { hint: 'Add --help to see its form.' })
+  if (/Not enough non-option arguments/.test(message)) return missingWord(commands, words)
   const unknown = /Unknown commands?: ([^,]*)/.exec(message)
   if (unknown !== null) return unknownCommand(unknown[1] ?? '', commands)
   return new UsageError(message.split('\n')[0] ?? 'wrong usage', { hint: 'mailmerge --help lists the commands.' })
+}
+
+function missingWord(commands: readonly Command[], words: readonly string[]): UsageError {
+  const command = commands.find((one) => wordOf(one) === words[0])
+  const [word = ''] = command?.usage.match(/<[\w-]+>/) ?? []
+  const what = command?.positionals?.[word.slice(1, -1)]?.describe
+  return new UsageError(`${word} is missing after mailmerge ${words[0]}`, {
+    hint: `Its form is: mailmerge ${command?.usage} [options].${what === undefined ? '' : ` ${word} is: ${what}.`}`,
+  })
 }
 
 /** The word for the value of an option, by its name or letter. */

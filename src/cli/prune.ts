@@ -30,8 +30,11 @@ export const prune: Command = {
     const { campaigns, runs } = await pruneRuns(settings, before)
     if (out.json) out.result(JSON.stringify({ campaigns, runs, before: before.toISOString() }))
     else if (!out.quiet) {
-      const what = `${plural(campaigns, 'campaign')} with ${plural(runs.length, 'run')} removed`
-      out.result(`${what}: ended before ${moment(before)}`)
+      out.result(
+        campaigns === 0
+          ? `nothing to remove: no campaign ended before ${moment(before)}`
+          : `${plural(campaigns, 'campaign')} with ${plural(runs.length, 'run')} removed: ended before ${moment(before)}`,
+      )
     }
     return 0
   },

@@ -6,7 +6,7 @@ import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from './set
 export const resume: Command = {
   usage: 'resume [run]',
   describe: 'Go on with an unfinished run',
-  positionals: { run: { describe: 'Id of the run; default the newest' } },
+  positionals: { run: { describe: 'Id of the run; default the newest unfinished one' } },
   options: {
     'in-doubt': {
       choices: ['resend', 'keep'],
@@ -25,7 +25,7 @@ export const resume: Command = {
       ...given('inDoubt', args.choice('inDoubt', ['resend', 'keep'])),
       ...given('reports', args.texts('report')),
     }
-    return driveMerge(context, { mode: 'send', yes: true, planned: true }, (hooks) =>
+    return driveMerge(context, { mode: 'send', yes: true, planned: true, timeZone: settings.timeZone }, (hooks) =>
       resumeMerge(settings, request, hooks),
     )
   },

@@ -17,7 +17,7 @@ export const retry: Command = {
     const settings = await settingsFor(args, context)
     const { retryMerge } = await import('../campaign/resume.ts')
     const request = { ...given('run', args.text('run')), ...given('reports', args.texts('report')) }
-    return driveMerge(context, { mode: 'send', yes: true, planned: true }, (hooks) =>
+    return driveMerge(context, { mode: 'send', yes: true, planned: true, timeZone: settings.timeZone }, (hooks) =>
       retryMerge(settings, request, hooks),
     )
   },

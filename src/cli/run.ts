@@ -89,7 +89,7 @@ export const run: Command = {
     const { runMerge } = await import('../campaign/run.ts')
     const request = { ...plain, ...(await hourOf(args, plain.mode, settings, (text) => context.out.say(text))) }
     if (request.at !== undefined) context.out.say(`begins ${hourWords(request.at, settings.timeZone)}`)
-    return driveMerge(context, { mode: request.mode, yes: args.flag('yes') }, (hooks) =>
+    return driveMerge(context, { mode: request.mode, yes: args.flag('yes'), timeZone: settings.timeZone }, (hooks) =>
       runMerge(settings, request, hooks),
     )
   },

@@ -37,7 +37,7 @@ export async function addSchedule(name: string, args: Arguments, context: Contex
   const [first] = recurrenceOf({ timing, zone }).after(now, 1)
   if (first === undefined) {
     throw new UsageError(`'${cron ?? at}' never comes`, {
-      hint: 'mailmerge schedule next shows what a schedule means.',
+      hint: 'No year has such a day. Five fields: minute, hour, day of month, month, day of week.',
     })
   }
   const late = args.text('late')

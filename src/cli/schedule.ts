@@ -87,7 +87,7 @@ export const schedule: Command = {
         return runDue(args, context)
       default: {
         const guess = nearest(action, ACTIONS)
-        throw new UsageError(`mailmerge schedule cannot ${printable(action)}`, {
+        throw new UsageError(`schedule cannot '${printable(action)}'`, {
           hint: guess === undefined ? `It can ${ACTIONS.join(', ')}.` : `Did you mean mailmerge schedule ${guess}?`,
         })
       }
@@ -188,7 +188,7 @@ async function next(args: Arguments, context: Context): Promise<number> {
       moment.at.toISOString().slice(0, 19).concat('Z'),
       campaign,
     ])
-    for (const line of tableLines(['SCHEDULE', 'ON THE WALL', 'ZONE', 'UTC', 'CAMPAIGN'], rows)) out.result(line)
+    for (const line of tableLines(['SCHEDULE', 'LOCAL TIME', 'ZONE', 'UTC', 'CAMPAIGN'], rows)) out.result(line)
   })
   return 0
 }

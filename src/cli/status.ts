@@ -3,7 +3,7 @@ import { findRun } from '../campaign/find-run.ts'
 import type { Ledger, RunRecord, StatusCounts } from '../ledger/ledger.ts'
 import { runFields } from '../report/run-fields.ts'
 import type { Command, Context } from './command.ts'
-import { cut, printable } from './printable.ts'
+import { cut, printable, shortPath } from './printable.ts'
 import { LEDGER_OPTION, settingsFor } from './settings-options.ts'
 import { tableLines } from './table.ts'
 import { withLedger } from './with-ledger.ts'
@@ -22,6 +22,8 @@ const STATES: readonly (readonly [keyof StatusCounts, string])[] = [
 
 interface Standing {
   readonly run: RunRecord
+  /** A later run of the campaign took its rows over. */
+  readonly replaced: boolean
   readonly counts: StatusCounts
 }
 
@@ -34,8 +36,13 @@ export const status: Command = {
     const settings = await settingsFor(args, context)
     const id = args.text('run')
     await withLedger(settings, async (ledger) => {
-      if (id !== undefined) await showOne(await standingOf(ledger, await findRun(ledger, id)), context)
-      else if (ledger === undefined) context.out.say('nothing was sent in this project yet')
+      if (id !== undefined) {
+        const run = await findRun(ledger, id)
+        await showOne(await standingOf(ledger, run, newestOf((await ledger?.runs()) ?? [])), context, settings.timeZone)
+      } else if (ledger === undefined)
+        context.out.say(
+          `nothing was sent in this project yet: there is no ledger ${shortPath(settings.ledger, context.io.cwd)}`,
+        )
       else await showAll(ledger, context)
     })
     return 0
@@ -47,7 +54,8 @@ async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
   const listed = out.json || out.verbose ? runs : runs.slice(0, LISTED)
   if (runs.length === 0) out.say('nothing was sent in this project yet')
   const standings: Standing[] = []
-  for (const run of listed) standings.push(await standingOf(ledger, run))
+  const newest = newestOf(runs)
+  for (const run of listed) standings.push(await standingOf(ledger, run, newest))
   if (out.json) {
     for (const standing of standings) out.result(JSON.stringify(runFields(standing.run, standing.counts)))
     return
@@ -71,7 +79,7 @@ async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
   if (listed.length < runs.length) out.say(`and ${count(runs.length - listed.length)} older; --verbose lists all`)
 }
 
-async function showOne(standing: Standing, { out }: Context): Promise<void> {
+async function showOne(standing: Standing, { out }: Context, timeZone: string | undefined): Promise<void> {
   const { run, counts } = standing
   if (out.json) {
     out.result(JSON.stringify(runFields(standing.run, standing.counts)))
@@ -84,7 +92,7 @@ async function showOne(standing: Standing, { out }: Context): Promise<void> {
     ['template', printable(run.template)],
     ['list', printable(run.source)],
     ['started', moment(run.startedAt)],
-    ...(run.notBefore === undefined ? [] : ([['hour', hourWords(run.notBefore)]] as const)),
+    ...(run.notBefore === undefined ? [] : ([['hour', hourWords(run.notBefore, timeZone)]] as const)),
     ...(run.endedAt === undefined ? [] : ([['ended', moment(run.endedAt)]] as const)),
     ['rows', count(total(counts))],
     ['sent', count(counts.sent)],
@@ -100,13 +108,23 @@ async function showOne(standing: Standing, { out }: Context): Promise<void> {
   if (counts.failed > 0) out.say(`try again what failed: mailmerge retry ${run.id}`)
 }
 
-async function standingOf(ledger: Ledger | undefined, run: RunRecord): Promise<Standing> {
-  const none: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
-  return { run, counts: (await ledger?.counts(run.id)) ?? none }
+/** The newest run of each campaign, of runs with the newest first. */
+function newestOf(runs: readonly RunRecord[]): ReadonlyMap<string, string> {
+  return new Map(runs.toReversed().map((run) => [campaignName(run), run.id]))
 }
 
-function stateWords({ run, counts }: Standing): string {
-  if (run.state === 'cancelled') return 'cancelled'
+async function standingOf(
+  ledger: Ledger | undefined,
+  run: RunRecord,
+  newest: ReadonlyMap<string, string>,
+): Promise<Standing> {
+  const none: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
+  const replaced = newest.get(campaignName(run)) !== run.id
+  return { run, replaced, counts: (await ledger?.counts(run.id)) ?? none }
+}
+
+function stateWords({ run, counts, replaced }: Standing): string {
+  if (run.state === 'cancelled') return replaced ? 'replaced' : 'cancelled'
   if (run.state === 'planning') return 'never planned to the end'
   if (waits(run)) return 'waiting'
   if (counts.deferred > 0) return 'unfinished'

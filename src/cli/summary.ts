@@ -77,14 +77,14 @@ function beforeParts({
 }
 
 /** What to do now, for people: on stderr. */
-export function nextSteps(summary: SummaryEvent, mode: MergeMode): readonly string[] {
+export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: string): readonly string[] {
   const { counts, run } = summary
   if (mode !== 'send') return []
   if (summary.stopped === NOT_CONFIRMED) return ['nothing was sent; the same command asks again']
   const lines: string[] = []
   if (summary.waitsUntil !== undefined)
     return [
-      `begins ${hourWords(summary.waitsUntil)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
+      `begins ${hourWords(summary.waitsUntil, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
     ]
   if (counts.deferred > 0) lines.push(`go on with: mailmerge resume ${run}`)
   if (counts.in_doubt > 0)

@@ -57,7 +57,7 @@ export const suppress: Command = {
         return exportFile(onlyFile(entries, action, context), args, context)
       default: {
         const guess = nearest(action, ACTIONS)
-        throw new UsageError(`mailmerge suppress cannot ${printable(action)}`, {
+        throw new UsageError(`suppress cannot '${printable(action)}'`, {
           hint: guess === undefined ? `It can ${ACTIONS.join(', ')}.` : `Did you mean mailmerge suppress ${guess}?`,
         })
       }

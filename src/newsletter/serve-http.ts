@@ -79,7 +79,7 @@ function bind(server: Server, { host, port }: HttpOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       reject(
-        new OutputError(`mailmerge cannot listen on ${host}, port ${port}: ${systemWords(cause)}`, {
+        new OutputError(`cannot listen on ${host}, port ${port}: ${systemWords(cause)}`, {
           cause,
           hint: 'Choose another with --port or --host; port 0 takes any that is free.',
         }),

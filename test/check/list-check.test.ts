@@ -46,6 +46,20 @@ describe('problems of a list', () => {
     expect(report).toMatchObject({ rows: 5, good: 4, counts: { error: 2 } })
   })
 
+  test('are told also where the list cannot be read to its end: what broke it, and what came before', async () => {
+    const report = await check('name,email,day\nAda,ada@@post.eu,M\nBob,bob@post.eu,M\n"Eve,eve@post.eu,M\n')
+    expect(report.problems.filter(({ severity }) => severity === 'error').map(({ message }) => message)).toEqual([
+      expect.stringContaining('never closed'),
+      expect.stringContaining("more than one '@'"),
+    ])
+  })
+
+  test('are found in a list that a command writes too', async () => {
+    const config = 'template: letter\ndata: { command: cat list.csv }\n'
+    const report = await check('name,email,day\nAda,ada@@post.eu,M\n', { 'mailmerge.yaml': config })
+    expect([report.rows, report.counts.error]).toEqual([1, 1])
+  })
+
   test('are as heavy as --duplicates makes them', async () => {
     const list = 'name,email,day\nAda,ada@post.eu,M\nAda,ada@post.eu,M\n'
     expect((await check(list, {}, { duplicates: 'skip' })).problems).toContainEqual(
