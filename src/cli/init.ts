@@ -39,14 +39,17 @@ export const init: Command = {
     if (there.includes('.gitignore')) out.say('your .gitignore stays as it is: .mailmerge/ and .env belong into it')
     out.say('')
     out.say('next:')
+    // Who has it from npx has no command of that name.
+    const own = io.env['npm_command'] === 'exec' ? 'npx mailmerge' : 'mailmerge'
     const steps: readonly (readonly [string, string])[] = [
       ...(shown === '.' ? [] : ([[`cd ${quoted(shown)}`, '']] as const)),
-      ['mailmerge run --sandbox', 'deliver to an inbox built in'],
-      ['mailmerge run --dry-run', 'the same as .eml files'],
-      ['mailmerge run --test-to YOUR-ADDRESS', 'all of it to yourself, through your own server'],
-      ['mailmerge run', 'asks, then sends'],
+      [`${own} run --sandbox`, 'deliver to an inbox built in'],
+      [`${own} run --dry-run`, 'the same as .eml files'],
+      [`${own} run --test-to YOUR-ADDRESS`, 'all of it to yourself, through your own server'],
+      [`${own} run`, 'asks, then sends'],
     ]
-    for (const [command, what] of steps) out.say(`  ${what === '' ? command : `${command.padEnd(37)} # ${what}`}`)
+    const width = Math.max(...steps.map(([command]) => command.length))
+    for (const [command, what] of steps) out.say(`  ${what === '' ? command : `${command.padEnd(width)}  # ${what}`}`)
     return 0
   },
 }

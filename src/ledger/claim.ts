@@ -66,7 +66,7 @@ export class ClaimStore {
       if (this.#store.get(sql.holdsClaim, campaign, token) !== undefined) continue
       const holder = this.#store.get(sql.selectClaim, campaign)
       const who = holder === undefined ? 'nobody' : nameOf(holder)
-      throw new UnfinishedError(`This process lost its campaign while it was not heard of; ${who} holds it now`, {
+      throw new UnfinishedError(`this process lost its campaign while it was not heard of; ${who} holds it now`, {
         hint: 'Let the other one end, then go on with `mailmerge resume`.',
       })
     }
@@ -123,7 +123,7 @@ export function nameOf(row: SqlRow): string {
 }
 
 function heldBy(row: SqlRow, campaign: string): UnfinishedError {
-  return new UnfinishedError(`The campaign ${campaign} is being worked on by ${nameOf(row)}`, {
+  return new UnfinishedError(`the campaign ${campaign} is being worked on by ${nameOf(row)}`, {
     hint: 'Wait for it to end, or end it; then give the command again. `mailmerge status` shows how far it is.',
   })
 }

@@ -143,7 +143,7 @@ export class PlanStore {
 
   #planning(runId: string): RunHead {
     const head = headOf(this.#store, runId)
-    if (head.state !== 'planning') throw new DefectError(`Run ${runId} is ${head.state}, it takes no more rows`)
+    if (head.state !== 'planning') throw new DefectError(`run ${runId} is ${head.state}, it takes no more rows`)
     return head
   }
 }

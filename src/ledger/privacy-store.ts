@@ -95,7 +95,7 @@ export class PrivacyStore {
 }
 
 function atWork(run: string): UnfinishedError {
-  return new UnfinishedError(`Run ${run} has this person in its rows and is being worked on`, {
+  return new UnfinishedError(`run ${run} has this person in its rows and is being worked on`, {
     hint: 'Suppress the address now, and forget it when the run has ended.',
   })
 }

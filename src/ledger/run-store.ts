@@ -38,7 +38,7 @@ export function runNumberOf(plan: number): number {
 export function headOf(store: SqliteStore, runId: string): RunHead {
   const row = store.get(sql.runHead, runId)
   if (row === undefined) {
-    throw new UsageError(`There is no run ${runId} in the ledger ${store.path}`, {
+    throw new UsageError(`there is no run ${runId} in the ledger ${store.path}`, {
       hint: '`mailmerge status` lists the runs.',
     })
   }
@@ -109,7 +109,7 @@ export class RunStore {
 
   async dropPlan(runId: string): Promise<void> {
     const head = await this.#store.read(() => headOf(this.#store, runId))
-    if (head.state !== 'planning') throw new DefectError(`Run ${runId} is ${head.state}, its plan cannot be dropped`)
+    if (head.state !== 'planning') throw new DefectError(`run ${runId} is ${head.state}, its plan cannot be dropped`)
     await this.#deletePlan(head.number)
   }
 
@@ -179,7 +179,7 @@ function recordOf(row: SqlRow): RunRecord {
 
 function pruned(name: string, at: Date): UsageError {
   return new UsageError(
-    `The campaign ${name} was pruned at ${at.toISOString()}: nobody knows any more whom it reached`,
+    `the campaign ${name} was pruned at ${at.toISOString()}: nobody knows any more whom it reached`,
     {
       hint: 'Name another campaign with --campaign, or start this one anew with --again: everyone on the list is written to.',
     },

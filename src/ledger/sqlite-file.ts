@@ -85,7 +85,7 @@ export function openLedgerFile(path: string, options: FileOptions): DatabaseSync
 function openFile(path: string, options: FileOptions): DatabaseSync {
   const { size } = statSync(path)
   if (size === 0) {
-    throw new OutputError(`The ledger ${path} is empty`, {
+    throw new OutputError(`the ledger ${path} is empty`, {
       hint: 'It was cut off or never written. Put a copy from a backup in its place, or delete it to start anew.',
     })
   }
@@ -96,7 +96,7 @@ function openFile(path: string, options: FileOptions): DatabaseSync {
     const newest = options.migrations.at(-1)?.version ?? 0
     if (version > newest) {
       throw new OutputError(
-        `The ledger ${path} was written by a newer mailmerge (its form is ${version}, ours ${newest})`,
+        `the ledger ${path} was written by a newer mailmerge (its form is ${version}, ours ${newest})`,
         {
           hint: 'Update mailmerge: npm install -g mailmerge@latest. The ledger was left as it is.',
         },
@@ -107,7 +107,7 @@ function openFile(path: string, options: FileOptions): DatabaseSync {
       assertDurable(database, path)
       migrate(database, options.migrations)
     } else if (version < newest) {
-      throw new OutputError(`The ledger ${path} was written by an older mailmerge`, {
+      throw new OutputError(`the ledger ${path} was written by an older mailmerge`, {
         hint: 'Give any command that writes to it, such as `mailmerge run`, to bring it up to date.',
       })
     }
@@ -170,7 +170,7 @@ function refuseOldSqlite(version: string): void {
     const part = parts[index] ?? 0
     if (part > least) return
     if (part < least) {
-      throw new ConfigError(`This Node brings SQLite ${version}, which can damage a ledger that two processes use`, {
+      throw new ConfigError(`this Node brings SQLite ${version}, which can damage a ledger that two processes use`, {
         hint: `Update Node: SQLite ${OLDEST_SQLITE.join('.')} or newer is needed (Node 24.15 and later have it).`,
       })
     }
@@ -180,7 +180,7 @@ function refuseOldSqlite(version: string): void {
 function refuseRemote(path: string, { fileSystem }: FileOptions): void {
   const kind = REMOTE_FILE_SYSTEMS.get(fileSystem(dirname(path)))
   if (kind === undefined) return
-  throw new ConfigError(`The ledger ${path} is on a network file system (${kind}), where its locks do not hold`, {
+  throw new ConfigError(`the ledger ${path} is on a network file system (${kind}), where its locks do not hold`, {
     hint: 'Keep it on a disk of this machine: --ledger PATH or MAILMERGE_LEDGER.',
   })
 }
@@ -189,7 +189,7 @@ function refuseRemote(path: string, { fileSystem }: FileOptions): void {
 function refuseLeftLog(path: string): void {
   for (const log of [`${path}-wal`, `${path}-journal`]) {
     if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) === 0) continue
-    throw new OutputError(`There is no ledger ${path}, but its log ${log} is there`, {
+    throw new OutputError(`there is no ledger ${path}, but its log ${log} is there`, {
       hint: 'Put the ledger back beside its log: together they know who was written to. To start anew, move the log away.',
     })
   }
@@ -206,7 +206,7 @@ function refuseForeign(database: DatabaseSync, path: string): void {
 function refuseDamaged(database: DatabaseSync, path: string): void {
   const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
   if (found === 'ok') return
-  throw new OutputError(`The ledger ${path} is damaged: ${String(found)}`, {
+  throw new OutputError(`the ledger ${path} is damaged: ${String(found)}`, {
     hint: 'It was left as it is. Put a copy from a backup in its place, or move it away; without it nobody knows who was written to.',
   })
 }
@@ -220,7 +220,7 @@ function assertDurable(database: DatabaseSync, path: string): void {
   const synchronous = database.prepare('PRAGMA synchronous').get()?.['synchronous']
   if (mode === 'wal' && synchronous === 2) return
   throw new OutputError(
-    `The ledger ${path} cannot be kept safe here (journal ${String(mode)}, synchronous ${String(synchronous)})`,
+    `the ledger ${path} cannot be kept safe here (journal ${String(mode)}, synchronous ${String(synchronous)})`,
     {
       hint: 'Keep it on another disk of this machine: --ledger PATH or MAILMERGE_LEDGER.',
     },
@@ -228,7 +228,7 @@ function assertDurable(database: DatabaseSync, path: string): void {
 }
 
 function noLedger(path: string): InputError {
-  return new InputError(`There is no ledger ${path}`, {
+  return new InputError(`there is no ledger ${path}`, {
     hint: 'Nothing was run here yet, or it is elsewhere: --ledger PATH.',
   })
 }
@@ -238,7 +238,7 @@ function explainFile(error: unknown, path: string): MailmergeError {
   if (error instanceof MailmergeError) return error
   const { code, syscall } = error as NodeJS.ErrnoException
   if (typeof syscall !== 'string' || code === undefined) return explain(error, path)
-  return new OutputError(`The ledger ${path} cannot be written: ${outputWords(error)}`, {
+  return new OutputError(`the ledger ${path} cannot be written: ${outputWords(error)}`, {
     hint: 'Make its folder writable and see that the disk has room, or name another place with --ledger.',
     cause: error,
   })

@@ -121,7 +121,7 @@ export class SqliteStore {
   }
 
   close(): void {
-    this.#failure ??= new OutputError(`The ledger ${this.path} is closed`)
+    this.#failure ??= new OutputError(`the ledger ${this.path} is closed`)
     this.#statements.clear()
     if (this.#database.isOpen) this.#database.close()
   }
@@ -134,7 +134,7 @@ export class SqliteStore {
 
   async #transaction<T>(work: () => T): Promise<T> {
     this.#refuseWhenBroken()
-    if (this.#options.readOnly) throw new OutputError(`The ledger ${this.path} was opened for reading only`)
+    if (this.#options.readOnly) throw new OutputError(`the ledger ${this.path} was opened for reading only`)
     try {
       this.#refuseWhenReplaced()
       await this.#begin()
@@ -189,7 +189,7 @@ export class SqliteStore {
   #refuseWhenReplaced(): void {
     const now = statSync(this.path, { throwIfNoEntry: false })
     if (now !== undefined && now.ino === this.#file.ino && now.dev === this.#file.dev) return
-    throw new OutputError(`The ledger ${this.path} was ${now === undefined ? 'deleted' : 'replaced'} while in use`, {
+    throw new OutputError(`the ledger ${this.path} was ${now === undefined ? 'deleted' : 'replaced'} while in use`, {
       hint: 'Put the file back where it was, if there is a copy, before the next run: it knows who was written to.',
     })
   }

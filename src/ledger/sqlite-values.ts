@@ -6,12 +6,12 @@ export type SqlRow = Record<string, SQLOutputValue>
 
 export function numberOf(value: SQLOutputValue | undefined): number {
   if (typeof value === 'number') return value
-  throw new DefectError(`The ledger holds ${typeof value} where a number belongs`)
+  throw new DefectError(`the ledger holds ${typeof value} where a number belongs`)
 }
 
 export function textOf(value: SQLOutputValue | undefined): string {
   if (typeof value === 'string') return value
-  throw new DefectError(`The ledger holds ${typeof value} where a text belongs`)
+  throw new DefectError(`the ledger holds ${typeof value} where a text belongs`)
 }
 
 /** Milliseconds since 1970, or null. */

@@ -54,37 +54,37 @@ export function explain(error: unknown, location: string): MailmergeError {
   switch (codeOf(error)) {
     case FULL:
       return new OutputError(
-        `The disk is full: the ledger ${location} cannot be written`,
+        `the disk is full: the ledger ${location} cannot be written`,
         details('Free some space, then go on with `mailmerge resume`.'),
       )
     case READONLY:
     case CANTOPEN:
       return new OutputError(
-        `The ledger ${location} cannot be written: ${whyNot(location) ?? said}`,
+        `the ledger ${location} cannot be written: ${whyNot(location) ?? said}`,
         details('Make the file and its folder writable for you, or name another place with --ledger.'),
       )
     case CORRUPT:
     case NOTADB:
       return new OutputError(
-        `The ledger ${location} is damaged or is no ledger: ${said}`,
+        `the ledger ${location} is damaged or is no ledger: ${said}`,
         details(
           'It was left as it is. Put a copy from a backup in its place, or move it away; without it nobody knows who was written to.',
         ),
       )
     case IOERR:
       return new OutputError(
-        `The disk failed under the ledger ${location}: ${said}`,
+        `the disk failed under the ledger ${location}: ${said}`,
         details('Look at the disk; when it is sound, go on with `mailmerge resume`.'),
       )
     case BUSY:
     case LOCKED:
       return new UnfinishedError(
-        `The ledger ${location} is locked by another process`,
+        `the ledger ${location} is locked by another process`,
         details('Wait for it to end, then give the command again.'),
       )
     case undefined:
-      return new DefectError(`The ledger failed: ${said}`, { cause: error })
+      return new DefectError(`the ledger failed: ${said}`, { cause: error })
     default:
-      return new DefectError(`The ledger refused a statement: ${said}`, { cause: error })
+      return new DefectError(`the ledger refused a statement: ${said}`, { cause: error })
   }
 }

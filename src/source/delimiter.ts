@@ -26,9 +26,10 @@ export interface FoundDialect extends CsvDialect {
 /** The delimiter that a person asked for: a character, or its name. @throws ConfigError when it is neither. */
 function namedDelimiter(wanted: string): string {
   const delimiter = WORDS[wanted.toLowerCase()] ?? wanted
-  if (delimiter !== '' && !/["\r\n]/.test(delimiter)) return delimiter
+  // A word that is no name of one is misspelt; signs such as || are used.
+  if (!/["\r\n]|^$|^[a-z]{2,}$/i.test(delimiter)) return delimiter
   throw new ConfigError(`'${wanted}' cannot be a delimiter`, {
-    hint: 'Give one character, or a word: comma, semicolon, tab, pipe.',
+    hint: 'Give one character, or a word: comma, semicolon, tab, pipe, space.',
   })
 }
 

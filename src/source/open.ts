@@ -69,7 +69,9 @@ async function openInputAs(
     const { openWorkbook } = await import('./workbook.ts')
     return openWorkbook(input, { ...sheetOptions(settings), locale })
   }
-  return openText(input, kind, settings, options.lines)
+  const { sheet } = settings
+  const note = sheet === undefined ? [] : [`${input.name} is no workbook: it has no sheet '${sheet}'`]
+  return openText({ ...input, notes: [...input.notes, ...note] }, kind, settings, options.lines)
 }
 
 async function openText(

@@ -42,6 +42,18 @@ test('a new project runs at once in the sandbox, names with any letters intact',
   expect(readdirSync(join(project.dir, folder)).filter((name) => name.endsWith('.eml'))).toHaveLength(4)
 })
 
+test('init names the next commands as they can be typed: by npx where it came from npx', async () => {
+  for (const [env, command] of [
+    [{ npm_command: 'exec' }, 'npx mailmerge'],
+    [{ npm_command: undefined }, 'mailmerge'],
+  ] as const) {
+    const other = makeProject({})
+    const { stderr } = await other.run(['init'], env)
+    expect(stderr).toMatch(new RegExp(`^  ${command} run --sandbox  `, 'm'))
+    other.remove()
+  }
+})
+
 test('init refuses to touch a file that is there, and writes none of its own', async () => {
   const other = makeProject({ 'list.csv': 'mine' })
   const made = await other.run(['init'])

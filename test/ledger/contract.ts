@@ -645,7 +645,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerHouse>): 
       })
 
       test('a run that is not there is told with where it was looked for', async () => {
-        await expect(ledger.counts('nobody')).rejects.toThrow('There is no run nobody in the ledger')
+        await expect(ledger.counts('nobody')).rejects.toThrow('there is no run nobody in the ledger')
       })
     })
 

@@ -278,7 +278,7 @@ describe('what is no sound ledger is refused, said, and never overwritten', () =
     renameSync(path, `${path}.bak`)
     const { exitCode, message } = await problemOf(openSqliteLedger(path))
     expect(exitCode).toBe(73)
-    expect(message).toMatch(/There is no ledger .*, but its log .* is there/)
+    expect(message).toMatch(/there is no ledger .*, but its log .* is there/)
     expect(existsSync(path)).toBe(false)
   })
 
@@ -289,7 +289,7 @@ describe('what is no sound ledger is refused, said, and never overwritten', () =
 
   test('none where there must be one', async () => {
     const { exitCode, message } = await problemOf(openSqliteLedger(path, { create: false }))
-    expect([exitCode, message]).toEqual([66, `There is no ledger ${path}`])
+    expect([exitCode, message]).toEqual([66, `there is no ledger ${path}`])
     expect(readdirSync(dir)).toEqual([])
   })
 })
@@ -427,7 +427,7 @@ describe.skipIf(process.platform !== 'linux')('a disk that is not as it should b
           break
         }
       }
-      expect(problem).toMatchObject({ exitCode: 73, message: expect.stringContaining('The disk is full') })
+      expect(problem).toMatchObject({ exitCode: 73, message: expect.stringContaining('the disk is full') })
       expect(problem?.hint).toContain('mailmerge resume')
       // A smaller commit might fit; it is refused all the same.
       await expect(ledger.campaign('c')).rejects.toBe(problem)

@@ -60,6 +60,15 @@ describe('dialects', () => {
     expect(source.columns).toEqual(['a,b', 'c,d'])
   })
 
+  test('signs that delimit together are taken', async () => {
+    expect((await readText('a||b\n1||2\n', { delimiter: '||' })).source.columns).toEqual(['a', 'b'])
+  })
+
+  test('a sheet that is asked of a list without sheets is told', async () => {
+    const { source } = await readText('email\na@b.example\n', { sheet: 'People' })
+    expect(source.notes).toEqual([expect.stringContaining("is no workbook: it has no sheet 'People'")])
+  })
+
   test('columns without a name at the end are left out with a note, and a value in one is a problem', async () => {
     const { source, rows } = await readText('email,name,,\na@b.example,Ann,,\nb@b.example,Bob,x,\n')
     expect(source.columns).toEqual(['email', 'name'])

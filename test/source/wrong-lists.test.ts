@@ -78,6 +78,13 @@ const WRONG: readonly Wrong[] = [
     exit: 78,
   },
   {
+    name: 'a misspelt name of a delimiter',
+    list: 'email;name\na@example.com;Ann\n',
+    settings: { delimiter: 'semicolons' },
+    says: `'semicolons' cannot be a delimiter`,
+    exit: 78,
+  },
+  {
     name: 'an encoding that is none',
     list: 'email\na@example.com\n',
     settings: { encoding: 'latin-99' },
