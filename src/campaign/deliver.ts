@@ -57,6 +57,8 @@ export interface DeliveryEnd {
   /** Why it ended before the last row, in words. */
   readonly stopped?: string
   readonly error?: MailmergeError
+  /** It was the ledger that broke. */
+  readonly ledgerFailed?: true
   /** Messages accepted by this delivery. */
   readonly sent: number
   readonly seconds: number
@@ -96,6 +98,7 @@ class Delivery implements DeliveryControl {
   #stopping = false
   #stopped: string | undefined
   #error: MailmergeError | undefined
+  #ledgerFailed = false
   #finish: () => void = () => {}
 
   constructor(options: DeliverOptions) {
@@ -184,6 +187,7 @@ class Delivery implements DeliveryControl {
       seconds: (this.#clock.monotonic() - started) / 1000,
       ...(this.#stopped === undefined ? {} : { stopped: this.#stopped }),
       ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(this.#ledgerFailed ? { ledgerFailed: true } : {}),
     }
   }
 
@@ -324,6 +328,7 @@ class Delivery implements DeliveryControl {
   }
 
   broken(error: unknown): void {
+    this.#ledgerFailed = true
     this.#error =
       error instanceof MailmergeError ? error : new OutputError('the ledger cannot be written', { cause: error })
     this.#cut(this.#error.message)

@@ -113,12 +113,17 @@ export async function summarize(
   reports: readonly string[],
 ): Promise<SummaryEvent> {
   const { ledger, hooks, clock } = shop
-  if (end.error?.code === 'output') throw end.error
+  // What a ledger that failed says of the end cannot be trusted.
+  if (end.ledgerFailed === true) throw end.error
   const counts = await ledger.counts(run.id)
   const finished = counts.deferred === 0 && counts.in_doubt === 0
   if (finished && end.stopped !== NOT_CONFIRMED) await ledger.endRun(run.id, 'finished', clock.now())
   const head = await reportHead(ledger, run)
-  for (const report of reports) await writeReport(report, ledger.results(run.id), head)
+  for (const report of reports) {
+    await writeReport(report, ledger.results(run.id), head).catch((error: unknown) => {
+      throw end.error ?? error
+    })
+  }
   const summary: SummaryEvent = {
     event: 'summary',
     run: run.id,

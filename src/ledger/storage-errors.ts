@@ -55,7 +55,7 @@ export function explain(error: unknown, location: string): MailmergeError {
     case FULL:
       return new OutputError(
         `the disk is full: the ledger ${location} cannot be written`,
-        details('Free some space, then go on with `mailmerge resume`.'),
+        details('Free some space, then give the command again: what was sent is recorded.'),
       )
     case READONLY:
     case CANTOPEN:
@@ -74,7 +74,7 @@ export function explain(error: unknown, location: string): MailmergeError {
     case IOERR:
       return new OutputError(
         `the disk failed under the ledger ${location}: ${said}`,
-        details('Look at the disk; when it is sound, go on with `mailmerge resume`.'),
+        details('Look at the disk; when it is sound, give the command again: what was sent is recorded.'),
       )
     case BUSY:
     case LOCKED:

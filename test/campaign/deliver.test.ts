@@ -455,7 +455,7 @@ describe('a ledger that fails', () => {
     )
     const transport = scriptedTransport({ takes: 10 })
     const end = await bench.deliver(transport, { ledger: failing })
-    expect(end.error).toMatchObject({ exitCode: 73, message: 'the disk is full' })
+    expect(end).toMatchObject({ error: { exitCode: 73, message: 'the disk is full' }, ledgerFailed: true })
     expect(transport.accepted.size).toBeGreaterThan(0)
     // Every message that was answered had been recorded as begun before it was handed over.
     const counts = await ledger.counts(bench.runId)

@@ -1,5 +1,5 @@
 /** Other ways to send than SMTP, by the whole program: real Dovecot over LMTP, real Postfix by its sendmail, and files. */
-import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { simpleParser } from 'mailparser'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
@@ -84,6 +84,17 @@ test('a Maildir gets every message once, also over several commands', async () =
     (name) => /^Subject: (.*)$/m.exec(readFileSync(join(project.dir, 'mails', 'new', name), 'utf8'))?.[1],
   )
   expect(subjects.sort()).toEqual(Array.from({ length: 25 }, (_, at) => `Hello Person ${at + 1}`).sort())
+})
+
+test('a Maildir that takes nothing more ends the run with 73, and with what came of it and how to go on', async () => {
+  project = makeProject({ ...files('transport: maildir:in'), in: 'a file' })
+  const { code, stdout, stderr } = await send()
+  expect([code, stdout]).toEqual([73, expect.stringMatching(/^0 sent, 25 still to come of 25 rows/)])
+  expect(stderr).toContain('the Maildir')
+  expect(results()).toHaveLength(25)
+  rmSync(join(project.dir, 'in'))
+  const again = await project.run(['resume', /go on with: mailmerge resume (\S+)/.exec(stderr)?.[1] ?? 'none'])
+  expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/^25 sent of 25 rows/)])
 })
 
 test('a Maildir run that is killed and gone on with delivers nothing twice, and loses nothing', async () => {
