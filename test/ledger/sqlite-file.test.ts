@@ -428,7 +428,7 @@ describe.skipIf(process.platform !== 'linux')('a disk that is not as it should b
         }
       }
       expect(problem).toMatchObject({ exitCode: 73, message: expect.stringContaining('the disk is full') })
-      expect(problem?.hint).toContain('mailmerge resume')
+      expect(problem?.hint).toContain('give the command again')
       // A smaller commit might fit; it is refused all the same.
       await expect(ledger.campaign('c')).rejects.toBe(problem)
       await ledger.close()
