@@ -35,6 +35,10 @@ const WORDS: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no way to it from here',
   ENETUNREACH: 'there is no way to it from here',
   ENETDOWN: 'the network is down',
+  ESERVFAIL: 'it failed',
+  EREFUSED: 'it refused',
+  ETIMEOUT: 'it does not answer',
+  EBADRESP: 'it answered what nobody understands',
   ENOTFOUND: 'its host is not known',
   EAI_AGAIN: 'its host is not known',
 }
@@ -69,4 +73,10 @@ export function outputWords(error: unknown): string {
 export function folderWords(error: unknown): string {
   const { code, syscall } = error as Failure
   return code === 'EEXIST' || (code === 'ENOTDIR' && syscall === 'scandir') ? 'it is no folder' : outputWords(error)
+}
+
+/** The same of code that is not ours, which may have wanted any file: `/etc/key.pem: permission denied`. */
+export function foreignWords(error: unknown): string {
+  const path = isSystemError(error) ? error.path : undefined
+  return path === undefined ? systemWords(error) : `${path}: ${systemWords(error)}`
 }

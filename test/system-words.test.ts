@@ -1,7 +1,7 @@
 /** What the system says, in words: for everything that Node.js has a code for. */
 import { getSystemErrorMap } from 'node:util'
 import { expect, test } from 'vitest'
-import { folderWords, isSystemError, outputWords, systemWords } from '../src/system-words.ts'
+import { folderWords, foreignWords, isSystemError, outputWords, systemWords } from '../src/system-words.ts'
 
 /** As Node.js makes it. */
 function systemError(code: string, said: string, syscall = 'open'): Error {
@@ -22,6 +22,11 @@ test('what is missing is the file where one is read, and its folder where one is
 test('a folder that cannot be made because of a file is told from a file that is in the way', () => {
   const there = systemError('EEXIST', 'file already exists', 'mkdir')
   expect([folderWords(there), outputWords(there)]).toEqual(['it is no folder', 'a part of its path is no folder'])
+})
+
+test('code that is not ours may have wanted any file, so its path is told', () => {
+  expect(foreignWords(systemError('EACCES', 'permission denied'))).toBe('/a, b/c.csv: permission denied')
+  expect(foreignWords(new Error('no key'))).toBe('no key')
 })
 
 test('errors of libraries that only repeat the system are understood, and all others keep their words', () => {

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { DkimKey } from '../config/settings.ts'
 import { createMailDomains, type MailDomain, type MailResolver } from '../message/dns.ts'
+import { systemWords } from '../system-words.ts'
 
 /** The part of node's resolver that is needed. */
 export interface SenderResolver extends MailResolver {
@@ -68,8 +69,9 @@ async function texts(resolver: SenderResolver, name: string, timeout: number): P
   resolver.resolveTxt(name).then(
     (records) => settle({ found: records.map((parts) => parts.join('')) }),
     (error: unknown) => {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-      settle(code === 'ENOTFOUND' || code === 'ENODATA' ? { found: [] } : { unknown: `the name server said ${code}` })
+      const { code } = error as NodeJS.ErrnoException
+      const none = code === 'ENOTFOUND' || code === 'ENODATA'
+      settle(none ? { found: [] } : { unknown: `the name server cannot tell: ${systemWords(error)}` })
     },
   )
   return promise.finally(() => clearTimeout(timer))

@@ -1,6 +1,6 @@
 /** Errors as people read them: what is wrong, where, what to do. Owns their form on stderr; never shows a stack unasked. */
 import { MailmergeError, type Problem } from '../errors.ts'
-import { isSystemError, systemWords } from '../system-words.ts'
+import { foreignWords, isSystemError } from '../system-words.ts'
 import type { Output } from './output.ts'
 import { cut, printable, printableLines } from './printable.ts'
 import { plural } from './words.ts'
@@ -22,11 +22,8 @@ export function complain(error: unknown, out: Output): number {
     if (out.verbose) showStack(error, out)
     return error.exitCode
   }
-  const what = isSystemError(error)
-    ? `${error.path ?? error.syscall}: ${systemWords(error)}`
-    : error instanceof Error
-      ? `${error.name}: ${error.message}`
-      : String(error)
+  const plain = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const what = isSystemError(error) ? foreignWords(error) : plain
   out.complain(
     `${out.style('red', 'mailmerge:')} this should not have happened: ${printable(what.split('\n')[0] ?? '')}`,
   )

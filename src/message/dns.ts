@@ -4,6 +4,7 @@
  */
 import { Resolver } from 'node:dns/promises'
 import pLimit from 'p-limit'
+import { systemWords } from '../system-words.ts'
 
 /** What a domain's name servers say. */
 export type MailDomain =
@@ -80,14 +81,15 @@ async function answerOf<T>(asked: Promise<readonly T[]>): Promise<Answer<T>> {
   try {
     return { found: await asked }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    return code === 'ENOTFOUND' || code === 'ENODATA' ? { found: [] } : { reason: `the name server said ${code}` }
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOTFOUND' || code === 'ENODATA') return { found: [] }
+    return { reason: `the name server cannot tell: ${systemWords(error)}` }
   }
 }
 
 function inTime(answer: Promise<MailDomain>, timeout: number): Promise<MailDomain> {
   const { promise, resolve } = Promise.withResolvers<MailDomain>()
   const timer = setTimeout(() => resolve({ kind: 'unknown', reason: `no answer in ${timeout} ms` }), timeout)
-  answer.then(resolve, (error: unknown) => resolve({ kind: 'unknown', reason: String(error) }))
+  answer.then(resolve, (error: unknown) => resolve({ kind: 'unknown', reason: systemWords(error) }))
   return promise.finally(() => clearTimeout(timer))
 }

@@ -1,6 +1,7 @@
 /** Queries on a PostgreSQL server, read through a cursor in a transaction that only reads. */
 import { InputError, UnreachableError } from '../errors.ts'
-import { type QueryResult, textOf, wrongQuery } from './query-result.ts'
+import { systemWords } from '../system-words.ts'
+import { type QueryResult, wrongQuery } from './query-result.ts'
 
 /** Rows fetched with the first answer, which tells the columns. */
 const FIRST = 500
@@ -21,10 +22,13 @@ export async function queryPostgres(query: string, address: string): Promise<Que
   try {
     await client.connect()
   } catch (error) {
-    throw new UnreachableError(`the database server ${host} cannot be reached or refuses the login: ${textOf(error)}`, {
-      hint: 'Check the address under data: sql: database, and that the server runs.',
-      cause: error,
-    })
+    throw new UnreachableError(
+      `the database server ${host} cannot be reached or refuses the login: ${systemWords(error)}`,
+      {
+        hint: 'Check the address under data: sql: database, and that the server runs.',
+        cause: error,
+      },
+    )
   }
   try {
     await client.query('BEGIN TRANSACTION READ ONLY')

@@ -1,5 +1,6 @@
 /** What the two databases give for a query. Owns that shape and the wording of a failed query. */
 import { DataError, InputError } from '../errors.ts'
+import { systemWords } from '../system-words.ts'
 
 /** An open result; each batch comes as arrays in the order of the columns. */
 export interface QueryResult {
@@ -12,12 +13,8 @@ export interface QueryResult {
 
 export function wrongQuery(name: string, error: unknown): Error {
   if (error instanceof DataError || error instanceof InputError) return error
-  return new DataError(`the query on ${name} failed: ${textOf(error)}`, {
+  return new DataError(`the query on ${name} failed: ${systemWords(error)}`, {
     hint: 'Try the query in the database’s own shell; it may only read.',
     cause: error,
   })
-}
-
-export function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../errors.ts'
+import { foreignWords } from '../system-words.ts'
 import type { Helper } from './engine.ts'
 import { shown } from './find.ts'
 
@@ -27,7 +28,7 @@ export async function projectHelpers(root: string): Promise<ProjectHelpers> {
     try {
       module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message.split('\n')[0] : cause
+      const [why] = foreignWords(cause).split('\n')
       throw new ConfigError(`the helpers in ${shown(path, root)} cannot be loaded: ${why}`, {
         cause,
         hint: 'Such a file is a JavaScript module that exports functions.',

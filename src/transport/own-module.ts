@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../errors.ts'
-import { systemWords } from '../system-words.ts'
+import { foreignWords } from '../system-words.ts'
 import { asPlugin, type NodemailerPlugin } from './nodemailer.ts'
 
 /**
@@ -19,7 +19,7 @@ export async function pluginOf(specifier: string, options: unknown, root: string
   try {
     made = typeof found === 'function' ? await found(options ?? {}) : found
   } catch (cause) {
-    throw new ConfigError(`the transport ${specifier} failed: ${systemWords(cause)}`, {
+    throw new ConfigError(`the transport ${specifier} failed: ${foreignWords(cause)}`, {
       cause,
       hint: 'What it needs is set under transport.options.',
     })
@@ -62,7 +62,7 @@ async function load(specifier: string, root: string, install: string): Promise<R
   try {
     return (await import(pathToFileURL(target).href)) as Readonly<Record<string, unknown>>
   } catch (cause) {
-    throw new ConfigError(`the transport ${specifier} cannot be loaded: ${systemWords(cause)}`, {
+    throw new ConfigError(`the transport ${specifier} cannot be loaded: ${foreignWords(cause)}`, {
       cause,
       hint: 'It is a JavaScript module that exports a transport; docs/transports.md shows one.',
     })

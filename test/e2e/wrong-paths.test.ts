@@ -142,3 +142,20 @@ test('a folder in the place of a file of the template', async () => {
   mkdirSync(at('templates/odd/text.hbs'), { recursive: true })
   judge(await given(['run', '--dry-run', '--template', 'odd']), 66, 'templates/odd/text.hbs', 'it is a folder')
 })
+
+test.each([
+  [
+    'a database server',
+    'data: { sql: { query: select 1, database: "postgres://127.0.0.1:1/x" } }',
+    ['run', '--dry-run'],
+    69,
+  ],
+  ['a mailbox', 'csv: list.csv\nimap: { host: 127.0.0.1, port: 1, user: a, password: b }', ['bounces'], 69],
+  ['a proxy', 'smtp: { host: localhost, proxy: "socks5://127.0.0.1:1" }', ['verify'], 69],
+  ['a mail server', 'smtp: { host: 127.0.0.1, port: 1 }', ['verify'], 69],
+] as const)('%s that nobody answers at', async (_what, config, args, code) => {
+  const io = fakeIo({ cwd: project.dir })
+  project.write('other.yaml', `template: letter\n${config}\n`)
+  const ended = await main([...args, '--config', 'other.yaml'], io)
+  judge({ code: ended, said: io.stderr.text }, code, '', 'connection refused')
+})

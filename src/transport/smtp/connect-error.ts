@@ -1,6 +1,7 @@
 /** What kept us from a connection or a login, in words that say which it was and what to do. Owns the words only. */
 import type { SmtpSettings } from '../../config/settings.ts'
 import { LoginError, type MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
+import { systemWords } from '../../system-words.ts'
 import { readable } from './reply-parser.ts'
 import { isSocketPath } from './unix-socket.ts'
 
@@ -62,9 +63,12 @@ export function connectError(error: unknown, settings: SmtpSettings): Unreachabl
   return new Kind(what, { cause: error, hint })
 }
 
-function proxyWords({ code, message = '' }: Failure, at: string): Words | undefined {
-  if (code !== 'EPROXY') return undefined
-  return { what: `the proxy gives no connection to ${at}: ${readable(message)}`, hint: 'Check smtp.proxy.' }
+function proxyWords(failure: Failure, at: string): Words | undefined {
+  if (failure.code !== 'EPROXY') return undefined
+  return {
+    what: `the proxy gives no connection to ${at}: ${readable(systemWords(failure))}`,
+    hint: 'Check smtp.proxy.',
+  }
 }
 
 function tlsWords({ code = '', originalCode = '', message = '' }: Failure, at: string): Words | undefined {
