@@ -49,9 +49,9 @@ export function runMerge(settings: Settings, request: MergeRequest, hooks: Merge
 
 async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: MergeHooks): Promise<SummaryEvent> {
   const clock = hooks.clock ?? systemClock
-  const templateName = settings.template ?? missing('template', '--template NAME')
+  const templateName = settings.template ?? missing('template', '--template NAME', settings)
   if (settings.source.path === undefined && settings.source.sql === undefined && settings.source.command === undefined)
-    missing('list', '--csv FILE')
+    missing('list', '--csv FILE', settings)
   for (const report of request.reports ?? []) await checkWritable(report)
   const source = await openList(settings)
   for (const text of source.notes) hooks.note?.(text)
@@ -175,8 +175,12 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   }
 }
 
-function missing(what: string, flag: string): never {
-  throw new UsageError(`there is no ${what}`, { hint: `Give one with ${flag}, or set it in mailmerge.yaml.` })
+function missing(what: string, flag: string, { configFile }: Settings): never {
+  const hint =
+    configFile === undefined
+      ? `There is no mailmerge.yaml here or above. Give ${flag}, or make a project to try: mailmerge init.`
+      : `Give one with ${flag}, or set it in mailmerge.yaml.`
+  throw new UsageError(`there is no ${what}`, { hint })
 }
 
 /** In modes that record nothing, messages are still what they would be: the campaign's own token, where there is one. */

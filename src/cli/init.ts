@@ -24,7 +24,7 @@ export const init: Command = {
     const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
     const clashing = there.filter((name) => !YIELDING.includes(name))
     if (clashing.length > 0) {
-      throw new OutputError(`${printable(shown)} has ${clashing.join(', ')} already`, {
+      throw new OutputError(`${shown === '.' ? 'this folder' : printable(shown)} has ${clashing.join(', ')} already`, {
         hint: 'Nothing was written. Name another folder: mailmerge init newsletter',
       })
     }

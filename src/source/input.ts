@@ -98,6 +98,11 @@ async function unreadable(error: unknown, full: string, path: string): Promise<I
         cause: error,
       })
     }
+    if (/^https?:\/\//i.test(path)) {
+      return new InputError(`${path} is an address, and a list is a file`, {
+        hint: 'Download it first, then name the file.',
+      })
+    }
     const neighbours = await readdir(dirname(full)).catch(() => [])
     const guess = nearest(basename(full), neighbours)
     const hint = guess === undefined ? 'Check the path; it starts at the working directory.' : `Did you mean ${guess}?`

@@ -62,6 +62,13 @@ test('a project without a ledger is told with the ledger that was looked for', a
   expect((await mailmerge('status', '--ledger', 'typo.db')).stderr).toContain('there is no ledger typo.db')
 })
 
+test('in a folder that is no project, what is missing is told with how to make one', async () => {
+  project.remove()
+  project = makeProject({ 'list.csv': listOf(1) })
+  const { code, stderr } = await mailmerge('run', '--csv', 'list.csv')
+  expect([code, stderr]).toEqual([64, expect.stringContaining('mailmerge init')])
+})
+
 test('prune that finds nothing says so', async () => {
   const { code, stdout } = await mailmerge('prune', '--older-than', '1d')
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^nothing to remove: no campaign ended before /)])

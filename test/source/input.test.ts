@@ -84,6 +84,10 @@ describe('what cannot be read', () => {
     })
   })
 
+  test('an address on the web, which is told as one', async () => {
+    await expect(read('https://example.com/list.csv')).rejects.toThrow(/is an address, and a list is a file/)
+  })
+
   test('a folder', async () => {
     mkdirSync(join(dir, 'folder.csv'))
     await expect(read('folder.csv')).rejects.toThrow('folder.csv is a folder, not a list')
