@@ -60,7 +60,8 @@ function templateNames(folder: string): readonly string[] {
 function folderTemplate(folder: string, root: string): Found {
   const files: string[] = []
   const read = (...names: readonly string[]): Snippet | undefined => {
-    const path = names.map((name) => join(folder, name)).find((candidate) => existsSync(candidate))
+    // A file that may not be looked at is not a missing one: that is an error of the system here.
+    const path = names.map((name) => join(folder, name)).find((one) => statSync(one, { throwIfNoEntry: false }))
     if (path === undefined) return undefined
     files.push(path)
     return snippetOf(path, shown(path, root))

@@ -138,6 +138,12 @@ test('a folder in the place of the secret of the unsubscribe links', async () =>
   judge(await given(['run', '--dry-run'], config), 66, 'unsubscribe.key', 'it is a folder')
 })
 
+test('a file of the template that cannot be looked at, which is not a missing one', async () => {
+  mkdirSync(at('templates/round'))
+  symlinkSync('message.yaml', at('templates/round/message.yaml'))
+  judge(await given(['run', '--dry-run', '--template', 'round']), 66, 'templates/round/message.yaml', CIRCLE)
+})
+
 test('a folder in the place of a file of the template', async () => {
   mkdirSync(at('templates/odd/text.hbs'), { recursive: true })
   judge(await given(['run', '--dry-run', '--template', 'odd']), 66, 'templates/odd/text.hbs', 'it is a folder')
