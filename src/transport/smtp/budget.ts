@@ -1,6 +1,6 @@
 /**
  * How much one connection is used for: messages, recipients, domains and RSETs, each up to what settings, memory and the server's
- * LIMITS (RFC 9422) allow. Owns the counting and the words for what is used up; says nothing to anybody.
+ * LIMITS (RFC 9422) allow. Owns the counting, whether RSET is owed, and the words for what is used up; says nothing to anybody.
  */
 import type { Extensions } from './extensions.ts'
 
@@ -22,6 +22,7 @@ export class Budget {
   #named = 0
   #mostNamed = 1
   #resets = 0
+  #resetOwed = false
 
   constructor({ messages = NO_LIMIT, recipients = NO_LIMIT }: BudgetLimits, offered: Extensions) {
     this.#messages = Math.min(messages, offered.maxMessages ?? NO_LIMIT)
@@ -34,7 +35,15 @@ export class Budget {
     return this.#started
   }
 
+  /** RSET must go before the next message. */
+  get resetOwed(): boolean {
+    return this.#resetOwed
+  }
+
+  /** Counts a message, and the RSET before it where one is owed. */
   start(recipients: readonly string[]): void {
+    if (this.#resetOwed) this.#resets++
+    this.#resetOwed = false
     this.#started++
     this.#named += recipients.length
     this.#mostNamed = Math.max(this.#mostNamed, recipients.length)
@@ -42,18 +51,19 @@ export class Budget {
     for (const address of recipients) this.#domainsSeen.add(address.slice(address.lastIndexOf('@') + 1).toLowerCase())
   }
 
-  reset(): void {
-    this.#resets++
+  /** The server was left in the middle of a message. */
+  oweReset(): void {
+    this.#resetOwed = true
   }
 
   /** Why this connection should take no further message, though the server has not said so. */
-  spent(resetNeeded: boolean): string | undefined {
+  spent(): string | undefined {
     if (this.#started >= this.#messages) return `${this.#messages} messages a connection`
     // The next message will have as many recipients as the largest before it; what has more than that goes all the same.
     if (this.#started > 0 && this.#named + this.#mostNamed > this.#recipients)
       return `${this.#recipients} recipients a connection`
     if (this.#domainsSeen.size >= this.#domains) return `${this.#domains} domains a connection`
-    if (resetNeeded && this.#resets >= Math.max(1, Math.ceil(this.#started / MESSAGES_PER_RESET)))
+    if (this.#resetOwed && this.#resets >= Math.max(1, Math.ceil(this.#started / MESSAGES_PER_RESET)))
       return 'a fresh connection instead of one more RSET'
     return undefined
   }

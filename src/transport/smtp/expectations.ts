@@ -24,7 +24,8 @@ export const NAMES: Readonly<Record<Asked, string>> = {
 
 /**
  * Whether a reply of this code can be the answer to what was asked. 354 is the only reply of its kind, so that DATA is the
- * mark by which a missing or a doubled reply is noticed; 221 belongs to QUIT alone. 421 may come anywhere.
+ * mark by which a missing or a doubled reply is noticed; 221 belongs to QUIT alone, to which any reply is one. 421 may come
+ * anywhere.
  */
 export function fits(asked: Asked, code: number): boolean {
   if (code >= 400) return true
@@ -32,10 +33,15 @@ export function fits(asked: Asked, code: number): boolean {
     case 'data':
       return code === 354
     case 'quit':
-      return code < 300
+      return true
     default:
       return code < 300 && code !== 221
   }
+}
+
+/** Whether the message before is answered, and not one reply to the group behind it has come. */
+export function isGroupBehind(awaited: Expected<Job>): boolean {
+  return awaited.kind === 'mail' && awaited.transaction.behind
 }
 
 /** First in, first out. What was not written yet cannot have been answered, whatever comes in. */

@@ -1,8 +1,10 @@
 /**
- * One message on its way over one connection. Owns what was asked and answered for it, and what its answers come to;
- * writes nothing and expects nothing by itself.
+ * One message on its way over one connection. Owns its states and what the replies to its end come to; the replies before
+ * that are in `envelope-exchange.ts`. Writes nothing and expects nothing by itself.
  */
 import type { Job, Outcome, RefusedCopy, Reply } from '../transport.ts'
+import { EnvelopeExchange } from './envelope-exchange.ts'
+import { refused } from './refusal.ts'
 
 /** The states of a message, in their order. A message leaves the first three as unsent or refused, never in doubt. */
 export type TransactionState =
@@ -17,82 +19,65 @@ export type TransactionState =
   /** Answered, refused or given up. */
   | 'done'
 
-export interface Refusal {
-  readonly stage: 'mail' | 'rcpt' | 'data' | 'end-of-data'
-  readonly reply: Reply
+export interface TransactionOptions {
+  /** Its envelope goes out behind the content of the message before. */
+  readonly behind: boolean
+  /** Its content needs dots put in. */
+  readonly dotted: boolean
+  readonly lmtp: boolean
 }
 
 export class Transaction<J extends Job> {
   readonly job: J
-  /** True when its envelope went out behind the content of the message before. */
   readonly behind: boolean
-  /** True when its content needs dots put in. */
   readonly dotted: boolean
+  readonly envelope: EnvelopeExchange
   state: TransactionState = 'envelope'
-  /** Commands of its envelope that wait for a reply. */
-  outstanding = 0
-  mailAsked = false
-  recipientsAsked = 0
-  dataAsked = false
-  mail: Reply | undefined
-  /** In the order of the envelope. */
-  readonly recipients: Reply[] = []
-  data: Reply | undefined
-  /** Replies to the end of data; LMTP gives one for each recipient that was taken (RFC 2033 section 4.2). */
-  readonly ends: Reply[] = []
+  readonly #lmtp: boolean
+  readonly #ends: Reply[] = []
 
-  constructor(job: J, behind: boolean, dotted: boolean) {
+  constructor(job: J, { behind, dotted, lmtp }: TransactionOptions) {
     this.job = job
     this.behind = behind
     this.dotted = dotted
+    this.envelope = new EnvelopeExchange(job.message)
+    this.#lmtp = lmtp
   }
 
-  /** Recipients that the server took. */
-  get taken(): number {
-    let count = 0
-    for (const { code } of this.recipients) if (code < 300) count++
-    return count
+  /** Replies that its end of data asks for: LMTP gives one for each recipient that was taken (RFC 2033 section 4.2). */
+  get endsAsked(): number {
+    return this.#lmtp ? this.envelope.taken : 1
   }
 
-  get allRecipientsAnswered(): boolean {
-    return this.recipients.length === this.job.message.envelope.to.length
+  /** Takes a reply to the end of data; gives the outcome when it was the last one. Behind 421 comes no other. */
+  answerEnd(reply: Reply): Outcome | undefined {
+    this.#ends.push(reply)
+    return reply.code === 421 || this.#ends.length >= this.endsAsked ? this.outcome : undefined
   }
 
-  /** The first thing that speaks against the envelope: MAIL, the row's own address, or DATA. */
-  get refusal(): Refusal | undefined {
-    const { mail, data } = this
-    if (mail !== undefined && mail.code >= 400) return { stage: 'mail', reply: mail }
-    const [own] = this.recipients
-    if (own !== undefined && own.code >= 400) return { stage: 'rcpt', reply: own }
-    return data !== undefined && data.code >= 400 ? { stage: 'data', reply: data } : undefined
-  }
-
-  /** What the replies to the end of data say. A row counts by its own address, which is the first. */
-  outcome(lmtp: boolean): Outcome | undefined {
-    const [own] = this.ends
+  /** What the replies to the end of data say, once the first is here. A row counts by its own address, which is the first. */
+  get outcome(): Outcome | undefined {
+    const [own] = this.#ends
     if (own === undefined) return undefined
     if (own.code >= 300) return refused({ stage: 'end-of-data', reply: own })
-    const copies = this.job.message.envelope.to.length === 1 ? [] : this.#refusedCopies(lmtp)
+    const copies = this.job.message.envelope.to.length === 1 ? [] : this.#refusedCopies()
     return { kind: 'accepted', reply: own, ...(copies.length === 0 ? {} : { refused: copies }) }
   }
 
-  #refusedCopies(lmtp: boolean): readonly RefusedCopy[] {
+  #refusedCopies(): readonly RefusedCopy[] {
     const copies: RefusedCopy[] = []
+    const { recipients } = this.envelope
     let answered = 0
     for (const [index, address] of this.job.message.envelope.to.entries()) {
-      const reply = this.recipients[index]
+      const reply = recipients[index]
       if (reply === undefined) continue
       if (reply.code >= 400) {
         copies.push({ address, reply })
         continue
       }
-      const end = lmtp ? this.ends[answered++] : undefined
+      const end = this.#lmtp ? this.#ends[answered++] : undefined
       if (index > 0 && end !== undefined && end.code >= 300) copies.push({ address, reply: end })
     }
     return copies
   }
-}
-
-export function refused({ stage, reply }: Refusal): Outcome {
-  return { kind: reply.code >= 500 ? 'rejected' : 'deferred', stage, reply }
 }

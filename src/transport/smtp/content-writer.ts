@@ -1,0 +1,80 @@
+/**
+ * A message from 354 to its final dot. Owns the order that nothing may change: its start is durable, then its octets go out
+ * as the kernel takes them, then its end, with which it is handed over.
+ */
+import type { Feed, Job } from '../transport.ts'
+import { dotStuffed, endMark, pieces } from './content.ts'
+import type { Conversation } from './conversation.ts'
+import type { Transaction } from './transaction.ts'
+
+export interface ContentWriterOptions<J extends Job> {
+  readonly feed: Feed<J>
+  readonly conversation: Conversation<J>
+  /** Asks for what may go out in one write with the end of a message. */
+  readonly behind: () => void
+}
+
+/** Content up to here goes in one write together with its end; longer content piece by piece, as the kernel takes it. */
+const PIECE = 128 * 1024
+
+export class ContentWriter<J extends Job> {
+  readonly #feed: Feed<J>
+  readonly #conversation: Conversation<J>
+  readonly #behind: () => void
+
+  constructor({ feed, conversation, behind }: ContentWriterOptions<J>) {
+    this.#feed = feed
+    this.#conversation = conversation
+    this.#behind = behind
+  }
+
+  /** Writes the content of a message that the server asked for. */
+  begin(transaction: Transaction<J>): void {
+    transaction.state = 'ready'
+    this.#feed.begin(transaction.job).then(
+      () => this.#write(transaction),
+      // The record is broken: this connection says nothing more.
+      () => this.#conversation.cut('the attempt could not be recorded'),
+    )
+  }
+
+  #write(transaction: Transaction<J>): void {
+    if (!this.#may(transaction, 'ready')) return
+    const { message } = transaction.job
+    transaction.state = 'content'
+    const chunks = transaction.dotted ? dotStuffed(message.chunks) : message.chunks
+    if (message.size <= PIECE) this.#handOver(transaction, chunks)
+    else void this.#stream(transaction, chunks)
+  }
+
+  /** Long content: never more of it in memory than the kernel has yet to take. */
+  async #stream(transaction: Transaction<J>, chunks: readonly Uint8Array[]): Promise<void> {
+    let held: Uint8Array | undefined
+    for (const piece of pieces(chunks, PIECE)) {
+      if (held !== undefined) {
+        if (!this.#may(transaction, 'content')) return
+        await this.#conversation.writePiece(held)
+      }
+      held = piece
+    }
+    if (this.#may(transaction, 'content')) this.#handOver(transaction, held === undefined ? [] : [held])
+  }
+
+  /** The last octets of a message and its end, in one write with the envelope of the next message where that is safe. */
+  #handOver(transaction: Transaction<J>, chunks: readonly Uint8Array[]): void {
+    const conversation = this.#conversation
+    const end = { kind: 'end', transaction } as const
+    conversation.ask(end, endMark(chunks))
+    for (let more = transaction.endsAsked - 1; more > 0; more--) conversation.ask(end, '')
+    this.#behind()
+    // Asking may have ended in a stop.
+    if (!conversation.open) return
+    transaction.state = 'handed over'
+    conversation.flush({ chunks, size: transaction.job.message.size })
+  }
+
+  /** False once the message was refused, or the connection is no more. */
+  #may(transaction: Transaction<J>, state: 'ready' | 'content'): boolean {
+    return transaction.state === state && this.#conversation.open
+  }
+}
