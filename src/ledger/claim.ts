@@ -81,7 +81,7 @@ export class ClaimStore {
       const messageId = textOf(orphan['message_id'])
       const server = typeof orphan['server'] === 'string' ? ` to ${orphan['server']}` : ''
       const reason = `handed over${server} at ${new Date(began).toISOString()} as ${messageId}; the program ended before the reply`
-      store.get(sql.endAttempt, recipient, now, 'in_doubt', reason, null, null, null)
+      store.get(sql.endAttempt, recipient, now, 'in_doubt', reason, null, null, null, null)
       const row = store.get(
         sql.settleRecipient,
         recipient,

@@ -9,11 +9,16 @@ import * as sql from './sqlite-queries.ts'
 import type { SqliteStore } from './sqlite-store.ts'
 import { numberOf, optionalDate, optionalText, type SqlRow, textOf, timeOf } from './sqlite-values.ts'
 
+/** Octets of an attempt's time, outcome and code. */
+const END_OF_ATTEMPT = 12
+
 /** What `began` and `settled` change in the counts of a run. */
 type Differences = Record<RowStatus, number>
 
 export class DeliveryStore {
   readonly #store: SqliteStore
+  /** Octets that the last answer took: the next will hardly take more. */
+  #room = 0
 
   constructor(store: SqliteStore) {
     this.#store = store
@@ -54,49 +59,54 @@ export class DeliveryStore {
   }
 
   #begin({ recipient, lane, at, messageId, server }: Extract<News, { kind: 'began' }>): void {
-    const added = this.#store.run(sql.beginAttempt, recipient, lane, at.getTime(), messageId, server ?? null)
+    const added = this.#store.run(
+      sql.beginAttempt,
+      recipient,
+      lane,
+      at.getTime(),
+      messageId,
+      server ?? null,
+      this.#room,
+    )
     if (added === 0) throw this.#refusal('begun', recipient)
   }
 
   /** Gives the plan id that the recipient stands at. */
   #settle(settled: Settled): number {
-    const { recipient, status, attempted } = settled
-    const at = settled.at.getTime()
-    const reason = settled.reason === '' ? null : (settled.reason ?? null)
-    const code = settled.smtpCode ?? null
-    const enhanced = settled.enhancedCode ?? null
-    const response = settled.response ?? null
-    const open = this.#store.get(
-      sql.endAttempt,
-      recipient,
-      at,
-      attempted ? status : 'void',
-      reason,
-      code,
-      enhanced,
-      response,
-    )
-    const messageId = settled.messageId ?? (open === undefined ? null : textOf(open['message_id']))
-    if (attempted && open === undefined) {
-      const { lane } = settled
-      this.#store.run(sql.insertEndedAttempt, recipient, lane, at, messageId, status, reason, code, enhanced, response)
+    const { recipient, status } = settled
+    const attempt = this.#endAttempt(settled)
+    if (attempt !== undefined && status === 'sent') {
+      return this.#planOf(this.#store.get(sql.settleSent, recipient, numberOf(attempt['id'])), recipient)
     }
     const row = this.#store.get(
       sql.settleRecipient,
       recipient,
       status,
-      reason,
-      code,
-      enhanced,
-      response,
-      attempted ? messageId : null,
+      ...answerOf(settled),
+      attempt?.['message_id'] ?? null,
       status === 'deferred' ? timeOf(settled.dueAt) : null,
-      status === 'deferred' ? null : at,
-      attempted ? 1 : 0,
-      attempted ? (open === undefined ? at : numberOf(open['began_at'])) : null,
+      status === 'deferred' ? null : settled.at.getTime(),
+      attempt === undefined ? 0 : 1,
+      attempt?.['began_at'] ?? null,
     )
-    if (row === undefined) throw this.#refusal('settled', recipient)
-    return numberOf(row['plan'])
+    return this.#planOf(row, recipient)
+  }
+
+  /** Gives the attempt, unless it was none. */
+  #endAttempt(settled: Settled): SqlRow | undefined {
+    const { recipient, lane, status, attempted } = settled
+    const at = settled.at.getTime()
+    const messageId = settled.messageId ?? null
+    const answer = answerOf(settled)
+    const open = this.#store.get(sql.endAttempt, recipient, at, attempted ? status : 'void', ...answer, messageId)
+    if (!attempted) return undefined
+    this.#room = END_OF_ATTEMPT + (settled.response?.length ?? 0) + (settled.enhancedCode?.length ?? 0)
+    return open ?? this.#store.get(sql.insertEndedAttempt, recipient, lane, at, messageId, status, ...answer)
+  }
+
+  #planOf(settled: SqlRow | undefined, recipient: number): number {
+    if (settled === undefined) throw this.#refusal('settled', recipient)
+    return numberOf(settled['plan'])
   }
 
   #count(runs: Map<number, Differences>, plan: number, status: RowStatus): void {
@@ -119,6 +129,11 @@ export class DeliveryStore {
         : `Recipient ${recipient} is ${String(status)} already and cannot be ${what} again`,
     )
   }
+}
+
+/** Reason, code, enhanced code and response, as columns. */
+function answerOf({ reason, smtpCode, enhancedCode, response }: Settled) {
+  return [reason === '' ? null : (reason ?? null), smtpCode ?? null, enhancedCode ?? null, response ?? null] as const
 }
 
 /** A row of a query that gives what a delivery needs. */

@@ -185,15 +185,25 @@ SELECT r.variant, r.status, count(*) AS rows ${rowStates} AND r.variant IS NOT N
 
 export const keptCounts = `SELECT sent, failed, skipped, deferred, in_doubt FROM run WHERE number = ?1`
 
-/** ?4 rows at most. */
+/** ?4 rows at most. What came of a recipient who was sent to stands with the attempt that did it. */
 export const resultRows = `
-SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS address, coalesce(r.status, 'skipped') AS status,
-  CASE WHEN r.id IS NULL THEN coalesce(n.skip, 'the run was never planned to its end')
-       WHEN r.status = 'deferred' THEN coalesce(r.reason, 'not sent yet')
-       ELSE coalesce(r.reason, '') END AS reason,
-  r.smtp_code, r.enhanced_code, r.response, r.message_id, coalesce(r.attempts, 0) AS attempts, r.first_attempt_at, r.finished_at,
-  r.variant, r.bounce
-${rowStates} ORDER BY n.id LIMIT ?4`
+SELECT n.id, n.row, n.key, n.address, n.status, n.attempts, n.variant, n.bounce,
+  CASE WHEN a.id IS NULL THEN n.reason ELSE coalesce(a.reason, '') END AS reason,
+  CASE WHEN a.id IS NULL THEN n.smtp_code ELSE a.smtp_code END AS smtp_code,
+  CASE WHEN a.id IS NULL THEN n.enhanced_code ELSE a.enhanced_code END AS enhanced_code,
+  CASE WHEN a.id IS NULL THEN n.response ELSE a.response END AS response,
+  CASE WHEN a.id IS NULL THEN n.message_id ELSE a.message_id END AS message_id,
+  coalesce(n.first_attempt_at, a.began_at) AS first_attempt_at, coalesce(n.finished_at, a.ended_at) AS finished_at
+FROM (
+  SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS address, coalesce(r.status, 'skipped') AS status,
+    CASE WHEN r.id IS NULL THEN coalesce(n.skip, 'the run was never planned to its end')
+         WHEN r.status = 'deferred' THEN coalesce(r.reason, 'not sent yet')
+         ELSE coalesce(r.reason, '') END AS reason,
+    r.smtp_code, r.enhanced_code, r.response, r.message_id, coalesce(r.attempts, 0) AS attempts, r.first_attempt_at,
+    r.finished_at, r.variant, r.bounce, r.settled_by
+  ${rowStates} ORDER BY n.id LIMIT ?4) AS n
+  LEFT JOIN attempt AS a ON a.id = n.settled_by
+ORDER BY n.id`
 
 // ---- delivery --------------------------------------------------------------------------------------------------------
 
@@ -219,20 +229,26 @@ export const nextDue = `
 SELECT due_at FROM recipient INDEXED BY recipient_waiting
 WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1`
 
-/** Writes an attempt ahead; adds no row when the recipient is not waiting to be sent. */
+/** Writes an attempt ahead, ?6 octets left free; adds no row when the recipient is not waiting to be sent. */
 export const beginAttempt = `
-INSERT INTO attempt (recipient, lane, began_at, message_id, server)
-SELECT id, ?2, ?3, ?4, ?5 FROM recipient WHERE id = ?1 AND status = 'deferred'`
+INSERT INTO attempt (recipient, lane, began_at, message_id, server, room)
+SELECT id, ?2, ?3, ?4, ?5, zeroblob(?6) FROM recipient WHERE id = ?1 AND status = 'deferred'`
 
-/** ?8 whether the message was put to the server. */
+/** ?8 the Message-ID when it became another than the one that was to be. */
 export const endAttempt = `
-UPDATE attempt SET ended_at = ?2, outcome = ?3, reason = ?4, smtp_code = ?5, enhanced_code = ?6, response = ?7
-WHERE recipient = ?1 AND outcome IS NULL RETURNING message_id, began_at`
+UPDATE attempt SET ended_at = ?2, outcome = ?3, reason = ?4, smtp_code = ?5, enhanced_code = ?6, response = ?7,
+  message_id = coalesce(?8, message_id), room = NULL
+WHERE recipient = ?1 AND outcome IS NULL RETURNING id, message_id, began_at`
 
 /** An attempt that ended before it came to the end of data. */
 export const insertEndedAttempt = `
 INSERT INTO attempt (recipient, lane, began_at, message_id, ended_at, outcome, reason, smtp_code, enhanced_code, response)
-VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9)`
+VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9) RETURNING id, message_id, began_at`
+
+/** ?2 the attempt that did it, which tells the rest. */
+export const settleSent = `
+UPDATE recipient SET status = 'sent', settled_by = ?2, due_at = NULL, attempts = attempts + 1, tries = tries + 1
+WHERE id = ?1 AND status = 'deferred' RETURNING plan`
 
 /** ?11 1 for an attempt, else 0; ?12 when it began. */
 export const settleRecipient = `
@@ -332,30 +348,34 @@ export const hideSuppression = `UPDATE suppression SET address = NULL, note = NU
 // ---- what came back --------------------------------------------------------------------------------------------------
 
 /**
- * ?1 left sides of Message-IDs, as JSON; Amazon SES writes one of its own, which it tells in its answer. The table of recipients is read through: reports come seldom and many at once, and
- * an index would cost something at every message.
+ * ?1 left sides of Message-IDs, as JSON; Amazon SES writes one of its own, which it tells in its answer. The table of
+ * attempts is read through: reports come seldom and many at once, and an index would cost something at every message.
  */
 export const messagesByToken = `
 WITH wanted AS MATERIALIZED (SELECT value AS token FROM json_each(?1) WHERE value <> ''),
   known AS (
-    SELECT id, plan, message_id, substr(message_id, 2, instr(message_id, '@') - 2) AS own,
+    SELECT id, recipient, message_id, substr(message_id, 2, instr(message_id, '@') - 2) AS own,
       CASE WHEN response GLOB 'Ok *' THEN substr(response, 4) END AS given
-    FROM recipient WHERE message_id IS NOT NULL)
+    FROM attempt WHERE message_id IS NOT NULL)
 SELECT CASE WHEN known.own IN (SELECT token FROM wanted) THEN known.own ELSE known.given END AS token,
-  known.id AS recipient, known.message_id, coalesce(n.address, n.key) AS address, campaign.name AS campaign
+  known.recipient, known.message_id, coalesce(n.address, n.key) AS address, campaign.name AS campaign
 FROM known
-  JOIN run_row AS n ON n.id = known.plan
-  JOIN run ON run.number = known.plan >> 32
+  JOIN recipient AS r ON r.id = known.recipient
+  JOIN run_row AS n ON n.id = r.plan
+  JOIN run ON run.number = r.plan >> 32
   JOIN campaign ON campaign.id = run.campaign
-WHERE known.own IN (SELECT token FROM wanted) OR known.given IN (SELECT token FROM wanted)`
+WHERE known.own IN (SELECT token FROM wanted) OR known.given IN (SELECT token FROM wanted)
+ORDER BY known.id`
 
 /** ?1 campaign, ?2 keys as JSON. Of several rows with one key the first counts. */
 export const fatesOfKeys = `
-SELECT i.key, r.status, n.id & 0xffffffff AS row, n.data, r.variant, r.message_id, r.finished_at, r.bounce,
+SELECT i.key, r.status, n.id & 0xffffffff AS row, n.data, r.variant, coalesce(a.message_id, r.message_id) AS message_id,
+  coalesce(r.finished_at, a.ended_at) AS finished_at, r.bounce,
   EXISTS (SELECT 1 FROM feedback AS f WHERE f.recipient = r.id AND f.kind = 'reply') AS answered
 FROM identity AS i
   JOIN recipient AS r ON r.id = i.recipient
   JOIN run_row AS n ON n.id = r.plan
+  LEFT JOIN attempt AS a ON a.id = r.settled_by
 WHERE i.campaign = ?1 AND i.occurrence = 1 AND i.key IN (SELECT value FROM json_each(?2))`
 
 export const countFeedback = `
@@ -377,9 +397,9 @@ SELECT count(DISTINCT recipient) AS messages FROM feedback WHERE kind = 'soft' A
 /** ?1 first, ?2 last, ?3 limit. */
 export const uncopiedRows = `
 SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
-  n.variant, r.tries, r.tries_since, coalesce(r.tries_since, r.finished_at) AS sent_at
-FROM recipient AS r JOIN run_row AS n ON n.id = r.plan
-WHERE r.plan BETWEEN ?1 AND ?2 AND r.status = 'sent' AND r.message_id IS NOT NULL
+  n.variant, r.tries, r.tries_since, coalesce(r.tries_since, a.began_at, r.finished_at) AS sent_at
+FROM recipient AS r JOIN run_row AS n ON n.id = r.plan LEFT JOIN attempt AS a ON a.id = r.settled_by
+WHERE r.plan BETWEEN ?1 AND ?2 AND r.status = 'sent' AND coalesce(a.message_id, r.message_id) IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM sent_copy AS c WHERE c.recipient = r.id)
 ORDER BY r.plan LIMIT ?3`
 

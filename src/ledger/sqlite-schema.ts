@@ -210,7 +210,16 @@ CREATE INDEX occurrence_by_time ON occurrence (schedule, at);
 CREATE INDEX occurrence_open ON occurrence (at) WHERE state IN ('taken', 'planned');
 `
 
+const version3 = `
+-- The attempt that settled it as sent: what came of it is told there (times, answer, Message-ID), not a second time here.
+-- Null for every other: it tells that itself. A row that does not grow when it is sent leaves its page whole.
+ALTER TABLE recipient ADD COLUMN settled_by INTEGER;
+-- Zeros in the place of the answer that is to come, for the same reason. Null once it came.
+ALTER TABLE attempt ADD COLUMN room BLOB;
+`
+
 export const migrations: readonly Migration[] = [
   { version: 1, sql: version1 },
   { version: 2, sql: version2 },
+  { version: 3, sql: version3 },
 ]

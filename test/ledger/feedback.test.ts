@@ -66,6 +66,26 @@ describe('feedback', () => {
     expect(await ledger.feedback.find([])).toEqual(new Map())
   })
 
+  test('finds also a message that was deferred, under the Message-ID of each of its attempts', async () => {
+    const campaign = await ledger.campaign('a')
+    await ledger.createRun({
+      ...{ id: 'a1', campaign, startedAt: NOW, source: 's', template: 't', templateHash: '', columns: [], options: {} },
+    })
+    await ledger.plan('a1', [{ row: 1, key: 'a@b.c', address: 'a@b.c', data: '{}' }])
+    await ledger.settlePlan('a1', { duplicates: 'skip' })
+    const [due] = await ledger.due('a1', { now: NOW, after: 0, limit: 1 })
+    const attempt = { recipient: due?.recipient ?? 0, lane: 1, at: NOW }
+    await ledger.record([
+      { ...attempt, kind: 'began', messageId: '<first@x>' },
+      { ...attempt, kind: 'settled', status: 'deferred', attempted: true, dueAt: NOW },
+      { ...attempt, kind: 'began', messageId: '<second@x>' },
+      { ...attempt, kind: 'settled', status: 'sent', attempted: true },
+    ])
+    const found = await ledger.feedback.find(['first', 'second'])
+    expect([...found.values()].map(({ messageId }) => messageId)).toEqual(['<first@x>', '<second@x>'])
+    expect(await results('a1')).toMatchObject([{ messageId: '<second@x>', attempts: 2, firstAttemptAt: NOW }])
+  })
+
   test('finds messages by the id that Amazon SES gave in its answer, which takes the place of ours', async () => {
     const id = await sent('a', 1)
     await ledger.retryFailed(id)

@@ -166,11 +166,22 @@ describe('its form', () => {
       VALUES ('old', 1, 'ready', 0, 's', 't', 'h', '[]', '{}', 1, 1, 1);
       INSERT INTO run_row (id, key, occurrence, data) VALUES (4294967297, 'a@x.org', 1, '{}');
       INSERT INTO identity VALUES (1, 'a@x.org', 1, 4294967297);
-      INSERT INTO recipient (id, plan, status, attempts) VALUES (4294967297, 4294967297, 'sent', 1)`)
+      INSERT INTO recipient (id, plan, status, attempts, first_attempt_at, finished_at, smtp_code, response, message_id)
+      VALUES (4294967297, 4294967297, 'sent', 1, 1000, 2000, 250, 'Ok: queued', '<1@x.org>')`)
     database.close()
     const ledger = await openSqliteLedger(path)
     expect(await ledger.run()).toMatchObject({ id: 'old', campaign: { name: 'c', token: 'secret' } })
-    expect(await resultsOf(ledger, 'old')).toMatchObject([{ status: 'sent', address: 'a@x.org' }])
+    expect(await resultsOf(ledger, 'old')).toMatchObject([
+      {
+        status: 'sent',
+        address: 'a@x.org',
+        firstAttemptAt: new Date(1000),
+        finishedAt: new Date(2000),
+        smtpCode: 250,
+        response: 'Ok: queued',
+        messageId: '<1@x.org>',
+      },
+    ])
     expect(await ledger.counts('old')).toMatchObject({ sent: 1 })
     await ledger.close()
   })
