@@ -30,6 +30,8 @@ export interface PreparerOptions {
   readonly emailColumn?: string
   /** Every message goes here instead (`--test-to`). */
   readonly testTo?: string
+  /** `check` gives bodies also where they need no check, for one who reads them. */
+  readonly bodies?: boolean
   /** How the recipient of an address leaves. */
   readonly waysOut?: (address: string) => WaysOut
 }
@@ -39,6 +41,7 @@ export interface Prepared {
   readonly key: string
   readonly address: string
   readonly data: string
+  /** Bodies that need no check are left out. */
   readonly rendered: Rendered
   /** Variant that the row fell to. */
   readonly variant?: string
@@ -174,7 +177,9 @@ export function createPreparer(options: PreparerOptions): Preparer {
     check(row, now, thread) {
       // A row without an address column has no key before it is rendered: its cells stand for it.
       const variant = split?.of(identify(row).key || storeRow(row.data, []))
-      const own = (variant?.template ?? template).render(row.data, contextOf(row.number, now, likelyAddress(row.data)))
+      const chosen = variant?.template ?? template
+      const context = contextOf(row.number, now, likelyAddress(row.data))
+      const own = options.bodies ? chosen.render(row.data, context) : chosen.check(row.data, context)
       const rendered = thread === undefined ? own : threaded(own, thread)
       if (rendered.subject.trim() === '') throw NO_SUBJECT
       const address = addressOf(row.data, rendered)

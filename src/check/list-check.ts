@@ -16,7 +16,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
 import { adviseAddress, gmailKey, judgeAddress, normalizeAddress } from '../message/address.ts'
 import type { Row, Source } from '../source/source.ts'
-import type { Template } from '../template/template.ts'
+import type { Rendered, Template } from '../template/template.ts'
 import type { CheckOptions, CheckReport, SizeEstimate } from './check.ts'
 import { ColumnSurvey } from './column-survey.ts'
 import { type Findings, problemsOf } from './findings.ts'
@@ -98,6 +98,7 @@ export class ListCheck {
       const preparer = createPreparer({
         settings: this.#template === undefined ? { ...this.#settings, dkim: [] } : this.#settings,
         template: this.#template ?? DATA_ALONE,
+        bodies: true,
         ...(this.#split === undefined ? {} : { split: this.#split }),
         campaign,
         ...(waysOut === undefined ? {} : { waysOut }),
@@ -358,13 +359,22 @@ function bound(template: Template, columns: readonly string[], findings: Finding
 }
 
 /** Stands in for a template where only the data is checked. */
+const NO_MESSAGE: Rendered = {
+  from: 'check@check.invalid',
+  subject: 'check',
+  headers: [],
+  text: '',
+  attachments: [],
+  inline: [],
+}
 const DATA_ALONE: Template = {
   name: 'check',
   files: [],
   hash: '',
   columns: [],
   bind: () => {},
-  render: () => ({ from: 'check@check.invalid', subject: 'check', headers: [], text: '', attachments: [], inline: [] }),
+  render: () => NO_MESSAGE,
+  check: () => NO_MESSAGE,
 }
 
 /** `3.2 KB`, `1.4 MB`, by thousands. */

@@ -4,13 +4,20 @@
  */
 import Handlebars from 'handlebars'
 import type { DataError } from '../errors.ts'
+import type { RowData } from '../source/source.ts'
 import { fieldsPutOut, marksMade } from './cells.ts'
 import { helperError, noText, renderError, syntaxError, tooDeep } from './engine-error.ts'
 import { plainOf } from './markup.ts'
 import { failure, MUSTACHE, placeOf, type Snippet } from './place.ts'
-import { type RewriteOptions, rewrite } from './tree.ts'
+import { plainCells, type RewriteOptions, rewrite } from './tree.ts'
 
-export type Compiled = (row: unknown, data: Readonly<Record<string, unknown>>) => string
+export interface Compiled {
+  (row: unknown, data: Readonly<Record<string, unknown>>): string
+  /**
+   * True where it is known without writing the text that it cannot fail for this row: it only puts out cells that are there.
+   */
+  readonly isSure: (row: RowData) => boolean
+}
 
 export type Helper = (this: unknown, ...args: unknown[]) => unknown
 
@@ -20,6 +27,10 @@ const MAX_RENDERED = 20_000_000
 const MAX_DEPTH = 100
 /** Turns of loops and uses of partials for one text of one row. */
 const MAX_STEPS = 500_000
+/** A cell up to here is short. */
+const SHORT_CELL = 10_000
+/** Characters that one takes at most in HTML. */
+const ESCAPED_LENGTH = 6
 
 export interface EngineOptions {
   /** Names of what each may call; those of ours that do nothing without a value come second to columns. */
@@ -74,7 +85,7 @@ export class Engine {
   }
 
   partial(name: string, snippet: Snippet): void {
-    const template = this.#template(snippet)
+    const template = this.#template(this.#parse(snippet, this.#rewriting))
     const partial: Handlebars.TemplateDelegate = (context, options) => {
       try {
         return template(context, options)
@@ -90,10 +101,12 @@ export class Engine {
   compile(snippet: Snippet): Compiled {
     if (!snippet.text.includes('{{')) {
       const { text } = snippet
-      return () => text
+      return Object.assign(() => text, { isSure: () => true })
     }
-    const template = this.#template(snippet)
-    return (row, data) => {
+    const program = this.#parse(snippet, this.#rewriting)
+    const isSure = sureFor(snippet, plainCells(program, this.#rewriting, this.helpers))
+    const template = this.#template(program)
+    const compiled = (row: unknown, data: Readonly<Record<string, unknown>>): string => {
       this.#steps = 0
       const marks = marksMade()
       let text: string
@@ -109,6 +122,7 @@ export class Engine {
       }
       return text
     }
+    return Object.assign(compiled, { isSure })
   }
 
   /** The tree of a text as it is compiled, for looking at. */
@@ -117,8 +131,7 @@ export class Engine {
     return this.#parse(snippet, { needValue, strict, alone, asText, escape: true })
   }
 
-  #template(snippet: Snippet): Handlebars.TemplateDelegate {
-    const program = this.#parse(snippet, this.#rewriting)
+  #template(program: hbs.AST.Program): Handlebars.TemplateDelegate {
     return this.#handlebars.compile(program, {
       strict: true,
       noEscape: !this.#options.escape,
@@ -255,4 +268,17 @@ function withoutMarkup(result: unknown): unknown {
   const html = String(result.toHTML())
   const said = String(result)
   return said === html || said === '[object Object]' ? plainOf(html) : said
+}
+
+/** A text that only puts out `cells` is whole when each is there, is no object, and is not so long that all may be too long. */
+function sureFor({ text }: Snippet, cells: ReadonlySet<string> | undefined): Compiled['isSure'] {
+  const holes = text.split('{{').length - 1
+  if (cells === undefined || text.length + holes * SHORT_CELL * ESCAPED_LENGTH > MAX_RENDERED) return () => false
+  const names = [...cells]
+  return (row) =>
+    names.every((name) => {
+      const cell = row[name]
+      if (typeof cell === 'string') return cell.length <= SHORT_CELL
+      return typeof cell === 'number' || typeof cell === 'boolean'
+    })
 }

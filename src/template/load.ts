@@ -112,7 +112,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
   }
   const inline = [...images.values()]
   for (const image of inline) if (image.kind === 'file') files.push(resolve(root, image.path))
-  const render = createRenderer({
+  const renderer = createRenderer({
     fields,
     written,
     engines,
@@ -135,7 +135,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     hash: hashOf(files, options),
     columns: [...new Set(uses.map(({ name }) => name))],
     bind: (names) => checkNames(uses, names, known.helpers),
-    render,
+    ...renderer,
   }
 }
 

@@ -10,6 +10,7 @@ import { failure, type Snippet } from './place.ts'
 import {
   HOLE_CLOSE,
   HOLE_OPEN,
+  type RenderContext,
   type Rendered,
   type RenderedAttachment,
   type RenderedCalendar,
@@ -73,7 +74,7 @@ const HEADER_FIELDS = [
 const LISTS =
   /^(?:list-(?:help|unsubscribe|subscribe|post|owner|archive)|disposition-notification-to|return-receipt-to)$/i
 
-export function createRenderer(options: RendererOptions): Template['render'] {
+export function createRenderer(options: RendererOptions): Pick<Template, 'render' | 'check'> {
   const { fields, engines, look, inline } = options
   const field: Field = (path, text, marked) =>
     text === undefined ? undefined : engines[marked ?? 'text'].compile(look(options.written(path, text)))
@@ -86,7 +87,7 @@ export function createRenderer(options: RendererOptions): Template['render'] {
   const bcc = address('bcc')
   const replyTo = address('replyTo')
   const envelopeFrom = address('envelopeFrom')
-  const subject = field(['subject'], fields.subject) ?? (() => '')
+  const subject = field(['subject'], fields.subject)
   const locale = field(['locale'], fields.locale)
   const text = options.text === undefined ? undefined : engines[options.text.engine].compile(options.text.snippet)
   const html = options.html === undefined ? undefined : engines.html.compile(preheaded(options.html, options))
@@ -101,7 +102,7 @@ export function createRenderer(options: RendererOptions): Template['render'] {
   const tables = fields.tables ?? {}
   const localeWritten = options.written(['locale'], fields.locale ?? '')
 
-  const render: Template['render'] = (given, context) => {
+  const write = (given: RowData, context: RenderContext, isCheck: boolean): Rendered => {
     const row = cellsOf(given)
     const images: HelperData['images'] = []
     let helpers: HelperData = {
@@ -119,7 +120,7 @@ export function createRenderer(options: RendererOptions): Template['render'] {
     }
     const rendered: Mutable<Rendered> = {
       from: from?.(row, data) ?? '',
-      subject: subject(row, data),
+      subject: subject?.(row, data) ?? '',
       headers: headers.length === 0 ? NONE : headers.map(([name, value]) => [name, value(row, data)] as const),
       attachments:
         attachments.length === 0
@@ -132,10 +133,10 @@ export function createRenderer(options: RendererOptions): Template['render'] {
     if (bcc !== undefined) rendered.bcc = bcc(row, data)
     if (replyTo !== undefined) rendered.replyTo = replyTo(row, data)
     if (envelopeFrom !== undefined) rendered.envelopeFrom = envelopeFrom(row, data)
-    if (text !== undefined) rendered.text = text(row, data)
+    if (text !== undefined && !(isCheck && text.isSure(row))) rendered.text = text(row, data)
     // Images that only the text part asked for are nobody's.
     images.length = 0
-    if (html !== undefined) rendered.html = html(row, data)
+    if (html !== undefined && !(isCheck && html.isSure(row))) rendered.html = html(row, data)
     if (calendar !== undefined) {
       const written = calendar(row, data)
       rendered.calendar = written.timeZone?.trim() ? written : { ...written, timeZone: helpers.timeZone }
@@ -145,7 +146,9 @@ export function createRenderer(options: RendererOptions): Template['render'] {
     return rendered
   }
   const { foreignCode } = options
-  if (foreignCode.length === 0) return render
+  const render: Template['render'] = (row, context) => write(row, context, false)
+  const check: Template['check'] = (row, context) => write(row, context, true)
+  if (foreignCode.length === 0) return { render, check }
   const late = (): DataError =>
     failure(
       { file: foreignCode.join(', '), lineOffset: 0 },
@@ -153,7 +156,10 @@ export function createRenderer(options: RendererOptions): Template['render'] {
       'a helper does not come to an end',
       'A row has a second. Look for a loop that never ends.',
     )
-  return (row, context) => withinLimit(() => render(row, context), late)
+  return {
+    render: (row, context) => withinLimit(() => render(row, context), late),
+    check: (row, context) => withinLimit(() => check(row, context), late),
+  }
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }

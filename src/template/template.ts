@@ -105,4 +105,9 @@ export interface Template {
   bind(columns: readonly string[]): void
   /** @throws DataError with the template's file, line and column. */
   render(row: RowData, context: RenderContext): Rendered
+  /**
+   * As `render`, and fails wherever it would. A body that cannot fail for this row, because it only puts out cells that
+   * are there, is left out.
+   */
+  check(row: RowData, context: RenderContext): Rendered
 }

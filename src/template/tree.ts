@@ -69,6 +69,33 @@ function rewriteStatement(statement: hbs.AST.Statement, options: RewriteOptions)
   }
 }
 
+/**
+ * Names of the cells that a rewritten text puts out, where it does nothing else; undefined where it does more.
+ * `helpers`: what a name alone may call.
+ */
+export function plainCells(
+  program: hbs.AST.Program,
+  { asText }: RewriteOptions,
+  helpers: ReadonlySet<string>,
+): ReadonlySet<string> | undefined {
+  const names = new Set<string>()
+  for (const statement of program.body) {
+    if (statement.type === 'ContentStatement' || statement.type === 'CommentStatement') continue
+    if (statement.type !== 'MustacheStatement') return undefined
+    const { path, params, hash } = statement as hbs.AST.MustacheStatement
+    if ((hash?.pairs.length ?? 0) > 0) return undefined
+    const written = pathOf(path)
+    const isText = written?.original === asText && params.length === 1
+    const value = isText ? pathOf(params[0]) : params.length === 0 ? written : undefined
+    const [name] = value?.parts ?? []
+    if (value === undefined || value.data || value.depth > 0 || value.parts.length !== 1 || name === undefined)
+      return undefined
+    if (!isText && helpers.has(value.original)) return undefined
+    names.add(name)
+  }
+  return names
+}
+
 interface Call {
   path: hbs.AST.Expression
   params: hbs.AST.Expression[]

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { DataError, type Problem } from '../../src/errors.ts'
 import { type LoadOptions, loadTemplate } from '../../src/template/load.ts'
 import type { RenderContext, Rendered, Template } from '../../src/template/template.ts'
@@ -32,7 +32,7 @@ export function rowOf(cells: Readonly<Record<string, unknown>>): Readonly<Record
   return Object.assign(Object.create(null), cells)
 }
 
-/** Loads, binds to the row's own columns, and renders. */
+/** Loads, binds to the row's own columns, and renders; a look ahead must come to the same. */
 export async function render(
   name: string,
   files: Files,
@@ -42,7 +42,24 @@ export async function render(
 ): Promise<Rendered> {
   const template = await load(name, files, options)
   template.bind(Object.keys(cells))
-  return template.render(rowOf(cells), { ...CONTEXT, ...context })
+  const whole = { ...CONTEXT, ...context }
+  const checked = cameTo(() => template.check(rowOf(cells), whole))
+  const rendered = cameTo(() => template.render(rowOf(cells), whole))
+  if ('error' in rendered) {
+    expect(checked).toEqual(rendered)
+    throw rendered.error
+  }
+  // A look ahead may leave out a body, but not change one.
+  expect({ ...rendered, ...checked }).toEqual(rendered)
+  return rendered
+}
+
+function cameTo(work: () => Rendered): Rendered | { readonly error: unknown } {
+  try {
+    return work()
+  } catch (error) {
+    return { error }
+  }
 }
 
 /** The text that a body of `templates/t.txt` gives for a row. */
