@@ -169,11 +169,12 @@ WHERE number = ?1`
  * A row is what its recipient is in the campaign. A row that was not to be sent shows what became of the recipient only
  * when that is final; a row that stands for nobody is skipped. ?1 first, ?2 last, ?3 campaign.
  */
-const rowStates = `
+const rowJoins = `
 FROM run_row AS n
   LEFT JOIN identity AS i ON i.campaign = ?3 AND i.key = n.key AND i.occurrence = n.occurrence
-  LEFT JOIN recipient AS r ON r.id = i.recipient AND (n.skip IS NULL OR r.status IN ('sent', 'failed', 'in_doubt'))
-WHERE n.id BETWEEN ?1 AND ?2`
+  LEFT JOIN recipient AS r ON r.id = i.recipient AND (n.skip IS NULL OR r.status IN ('sent', 'failed', 'in_doubt'))`
+
+const rowStates = `${rowJoins} WHERE n.id BETWEEN ?1 AND ?2`
 
 export const countRows = `
 SELECT coalesce(r.status, 'skipped') AS status, count(*) AS rows ${rowStates} GROUP BY 1`
@@ -187,23 +188,17 @@ export const keptCounts = `SELECT sent, failed, skipped, deferred, in_doubt FROM
 
 /** ?4 rows at most. What came of a recipient who was sent to stands with the attempt that did it. */
 export const resultRows = `
-SELECT n.id, n.row, n.key, n.address, n.status, n.attempts, n.variant, n.bounce,
-  CASE WHEN a.id IS NULL THEN n.reason ELSE coalesce(a.reason, '') END AS reason,
-  CASE WHEN a.id IS NULL THEN n.smtp_code ELSE a.smtp_code END AS smtp_code,
-  CASE WHEN a.id IS NULL THEN n.enhanced_code ELSE a.enhanced_code END AS enhanced_code,
-  CASE WHEN a.id IS NULL THEN n.response ELSE a.response END AS response,
-  CASE WHEN a.id IS NULL THEN n.message_id ELSE a.message_id END AS message_id,
-  coalesce(n.first_attempt_at, a.began_at) AS first_attempt_at, coalesce(n.finished_at, a.ended_at) AS finished_at
-FROM (
-  SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS address, coalesce(r.status, 'skipped') AS status,
-    CASE WHEN r.id IS NULL THEN coalesce(n.skip, 'the run was never planned to its end')
-         WHEN r.status = 'deferred' THEN coalesce(r.reason, 'not sent yet')
-         ELSE coalesce(r.reason, '') END AS reason,
-    r.smtp_code, r.enhanced_code, r.response, r.message_id, coalesce(r.attempts, 0) AS attempts, r.first_attempt_at,
-    r.finished_at, r.variant, r.bounce, r.settled_by
-  ${rowStates} ORDER BY n.id LIMIT ?4) AS n
-  LEFT JOIN attempt AS a ON a.id = n.settled_by
-ORDER BY n.id`
+SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS address, coalesce(r.status, 'skipped') AS status,
+  CASE WHEN r.id IS NULL THEN coalesce(n.skip, 'the run was never planned to its end')
+       WHEN r.status = 'deferred' THEN coalesce(r.reason, 'not sent yet')
+       ELSE coalesce(a.reason, r.reason, '') END AS reason,
+  coalesce(a.smtp_code, r.smtp_code) AS smtp_code, coalesce(a.enhanced_code, r.enhanced_code) AS enhanced_code,
+  coalesce(a.response, r.response) AS response, coalesce(a.message_id, r.message_id) AS message_id,
+  coalesce(r.attempts, 0) AS attempts, coalesce(r.first_attempt_at, a.began_at) AS first_attempt_at,
+  coalesce(a.ended_at, r.finished_at) AS finished_at, r.variant, r.bounce
+${rowJoins}
+  LEFT JOIN attempt AS a ON a.id = r.settled_by
+WHERE n.id BETWEEN ?1 AND ?2 ORDER BY n.id LIMIT ?4`
 
 // ---- delivery --------------------------------------------------------------------------------------------------------
 
@@ -245,9 +240,10 @@ export const insertEndedAttempt = `
 INSERT INTO attempt (recipient, lane, began_at, message_id, ended_at, outcome, reason, smtp_code, enhanced_code, response)
 VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9) RETURNING id, message_id, began_at`
 
-/** ?2 the attempt that did it, which tells the rest. */
+/** ?2 the attempt that did it, which tells the rest: what an earlier one came to is no news any more. */
 export const settleSent = `
-UPDATE recipient SET status = 'sent', settled_by = ?2, due_at = NULL, attempts = attempts + 1, tries = tries + 1
+UPDATE recipient SET status = 'sent', settled_by = ?2, due_at = NULL, attempts = attempts + 1, tries = tries + 1,
+  reason = NULL, smtp_code = NULL, enhanced_code = NULL, response = NULL, message_id = NULL
 WHERE id = ?1 AND status = 'deferred' RETURNING plan`
 
 /** ?11 1 for an attempt, else 0; ?12 when it began. */
@@ -370,7 +366,7 @@ ORDER BY known.id`
 /** ?1 campaign, ?2 keys as JSON. Of several rows with one key the first counts. */
 export const fatesOfKeys = `
 SELECT i.key, r.status, n.id & 0xffffffff AS row, n.data, r.variant, coalesce(a.message_id, r.message_id) AS message_id,
-  coalesce(r.finished_at, a.ended_at) AS finished_at, r.bounce,
+  coalesce(a.ended_at, r.finished_at) AS finished_at, r.bounce,
   EXISTS (SELECT 1 FROM feedback AS f WHERE f.recipient = r.id AND f.kind = 'reply') AS answered
 FROM identity AS i
   JOIN recipient AS r ON r.id = i.recipient

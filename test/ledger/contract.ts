@@ -542,6 +542,29 @@ export function ledgerContract(name: string, make: () => Promise<LedgerHouse>): 
         ])
       })
 
+      test('of a row that was deferred and then sent, the last answer is told and nothing of the one before', async () => {
+        const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+        const [a = 0] = await recipientsOf(run)
+        await ledger.record([
+          began(a),
+          settled(a, 'deferred', {
+            smtpCode: 451,
+            enhancedCode: '4.7.1',
+            response: 'later',
+            reason: 'greylisted',
+            dueAt: NOW,
+          }),
+          began(a, later(5)),
+          settled(a, 'sent', { at: later(6), smtpCode: 250 }),
+        ])
+        expect(await resultsOf(ledger, run)).toEqual([
+          {
+            ...{ row: 1, key: 'a@x.org', address: 'a@x.org', status: 'sent', reason: '', smtpCode: 250 },
+            ...{ messageId: `<${a}@x>`, attempts: 2, firstAttemptAt: NOW, finishedAt: later(6) },
+          },
+        ])
+      })
+
       test('a row that is not waiting to be sent can be begun or settled by nobody, and then nothing of it is recorded', async () => {
         const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
         const [a = 0, b = 0] = await recipientsOf(run)
