@@ -160,11 +160,10 @@ export class JobSource {
   }
 
   #make(due: DueRow, lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
-    const { throttle, clock, prepare } = this.#options
+    const { throttle } = this.#options
     try {
-      const message = prepare(due, due.firstAttemptAt ?? clock.now())
+      const message = this.#prepare(due)
       if (!(message instanceof Promise)) {
-        this.#refuseEndless(due, message)
         const recipients = message.envelope.to.length
         // That nothing pauses a message to one is known here.
         const wait = recipients === 1 ? throttle.reserved(now) : throttle.wait(now, recipients)
@@ -184,10 +183,18 @@ export class JobSource {
     }
   }
 
+  /** @throws what kept it from being made. */
+  #prepare(due: DueRow): Message | Promise<Message> {
+    const { clock, prepare } = this.#options
+    const message = prepare(due, due.firstAttemptAt ?? clock.now())
+    return message instanceof Promise ? message.then((made) => this.#sendable(due, made)) : this.#sendable(due, message)
+  }
+
   /** @throws DataError for a message that no waiting would let go: limits changed since the run was planned. */
-  #refuseEndless({ row }: DueRow, { envelope }: Message): void {
-    const never = this.#options.throttle.neverGoes(envelope.to.length)
+  #sendable({ row }: DueRow, message: Message): Message {
+    const never = this.#options.throttle.neverGoes(message.envelope.to.length)
     if (never !== undefined) throw new DataError(`row ${row}: ${never}`, { hint: NEVER_GOES_HINT })
+    return message
   }
 
   /** Keeps a message for when its turn comes. */
@@ -226,14 +233,14 @@ export class JobSource {
   }
 
   #makeAhead(): void {
-    const { queue, clock, control, lanes, prepare } = this.#options
+    const { queue, control, lanes } = this.#options
     if (!this.#makesAhead) return
     while (!control.stopping && this.#ready.length + this.#making < 2 * lanes() + 2) {
       if (this.#full) return
       const due = queue.take()
       if (due === undefined || typeof due === 'number') return
       try {
-        this.#await(due, Promise.resolve(prepare(due, due.firstAttemptAt ?? clock.now())), 'last')
+        this.#await(due, Promise.resolve(this.#prepare(due)), 'last')
       } catch (error) {
         this.#unpreparable(due, error)
         return
@@ -249,12 +256,6 @@ export class JobSource {
         this.#making--
         if (control.stopping) queue.giveBack(due)
         else {
-          try {
-            this.#refuseEndless(due, message)
-          } catch (error) {
-            this.#unpreparable(due, error)
-            return
-          }
           this.#hold(due, message, place)
           this.#lastOctets = message.size
         }
