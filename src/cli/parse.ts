@@ -152,9 +152,14 @@ function declare(builder: Argv, command: Command, forHelp: boolean): Argv {
 }
 
 /** `csv FILE`, `duplicates error|skip|all`, `dry-run` */
-function nameInHelp(name: string, { value, choices }: Option): string {
-  const word = value ?? choices?.join('|')
+function nameInHelp(name: string, option: Option): string {
+  const word = valueWord(option)
   return word === undefined ? name : `${name} ${word}`
+}
+
+/** The word for the value of an option. */
+function valueWord({ value, choices }: Option): string | undefined {
+  return value ?? choices?.join('|')
 }
 
 function withArgument(option: Option): Option {
@@ -163,7 +168,7 @@ function withArgument(option: Option): Option {
 
 /** What yargs lets pass: unknown options, options given twice, texts for numbers, words too many, choices of `--a-b`. */
 function check(command: Command, values: Record<string, unknown>, argv: readonly string[]): void {
-  const options: Readonly<Record<string, Option>> = { ...GLOBAL, ...command.options }
+  const options = optionsOf(command)
   const names = new Map<string, string>(
     [...Object.keys(options), ...Object.keys(command.positionals ?? {})].map((name) => [camel(name), name]),
   )
@@ -251,25 +256,26 @@ function wordOf(command: Command): string {
 /** The sentences of yargs in our voice. */
 function usageError(error: unknown, commands: readonly Command[], words: readonly string[]): UsageError {
   const message = error instanceof Error ? error.message : String(error)
+  const command = commands.find((one) => wordOf(one) === words[0])
   const missing = /Not enough arguments following: (\S+)/.exec(message)
   if (missing !== null) {
     const name = missing[1] ?? ''
     const flag = name.length === 1 ? `-${name}` : `--${name}`
-    return new UsageError(`${flag} needs a value`, { hint: `Write ${flag} ${valueWord(name, commands, words)}.` })
+    const word = valueWord(optionNamed(name, command) ?? {}) ?? 'VALUE'
+    return new UsageError(`${flag} needs a value`, { hint: `Write ${flag} ${word}.` })
   }
   const choice = /Argument: (\S+), Given: "?(.*?)"?, Choices: (.*)/.exec(message)
   if (choice !== null) {
-    const words = [...(choice[3] ?? '').matchAll(/"([^"]*)"/g)].map((match) => match[1])
-    return wrongChoice(`--${choice[1]}`, choice[2] ?? '', words)
+    const allowed = [...(choice[3] ?? '').matchAll(/"([^"]*)"/g)].map((match) => match[1])
+    return wrongChoice(`--${choice[1]}`, choice[2] ?? '', allowed)
   }
-  if (/Not enough non-option arguments/.test(message)) return missingWord(commands, words)
+  if (/Not enough non-option arguments/.test(message)) return missingWord(command, words)
   const unknown = /Unknown commands?: ([^,]*)/.exec(message)
   if (unknown !== null) return unknownCommand(unknown[1] ?? '', commands)
   return new UsageError(message.split('\n')[0] ?? 'wrong usage', { hint: 'mailmerge --help lists the commands.' })
 }
 
-function missingWord(commands: readonly Command[], words: readonly string[]): UsageError {
-  const command = commands.find((one) => wordOf(one) === words[0])
+function missingWord(command: Command | undefined, words: readonly string[]): UsageError {
   const [word = ''] = command?.usage.match(/<[\w-]+>/) ?? []
   const what = command?.positionals?.[word.slice(1, -1)]?.describe
   return new UsageError(`${word} is missing after mailmerge ${words[0]}`, {
@@ -277,10 +283,12 @@ function missingWord(commands: readonly Command[], words: readonly string[]): Us
   })
 }
 
-/** The word for the value of an option, by its name or letter. */
-function valueWord(name: string, commands: readonly Command[], words: readonly string[]): string {
-  const command = commands.find((one) => wordOf(one) === words[0])
-  const options: Readonly<Record<string, Option>> = { ...GLOBAL, ...command?.options }
-  const option = options[name] ?? Object.values(options).find(({ alias }) => alias === name)
-  return option?.value ?? option?.choices?.join('|') ?? 'VALUE'
+/** The option of that name or letter. */
+function optionNamed(name: string, command: Command | undefined): Option | undefined {
+  const options = optionsOf(command)
+  return options[name] ?? Object.values(options).find(({ alias }) => alias === name)
+}
+
+function optionsOf(command: Command | undefined): Readonly<Record<string, Option>> {
+  return { ...GLOBAL, ...command?.options }
 }
