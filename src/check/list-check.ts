@@ -358,7 +358,6 @@ function bound(template: Template, columns: readonly string[], findings: Finding
   }
 }
 
-/** Stands in for a template where only the data is checked. */
 const NO_MESSAGE: Rendered = {
   from: 'check@check.invalid',
   subject: 'check',
@@ -367,6 +366,7 @@ const NO_MESSAGE: Rendered = {
   attachments: [],
   inline: [],
 }
+/** Stands in for a template where only the data is checked. */
 const DATA_ALONE: Template = {
   name: 'check',
   files: [],
