@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Occurrence, Schedule } from '../../src/ledger/schedules.ts'
-import { type LedgerHouse, planRun, rowsOf } from './contract.ts'
+import { type LedgerHouse, planRun, rowsOf } from './house.ts'
 
 const NOW = new Date('2026-12-01T09:00:01Z')
 const weekly: Schedule = {

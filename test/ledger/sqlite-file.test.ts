@@ -21,7 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ledger, News } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
 import { type Migration, migrations } from '../../src/ledger/sqlite-schema.ts'
-import { planRun, resultsOf, rowsOf } from './contract.ts'
+import { planRun, resultsOf, rowsOf } from './house.ts'
 
 let dir: string
 let path: string

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
-import { type LedgerHouse, ledgerContract } from './contract.ts'
+import { ledgerContract } from './contract.ts'
+import type { LedgerHouse } from './house.ts'
 import { schedulesContract } from './schedules-contract.ts'
 
 function house(): Promise<LedgerHouse> {

@@ -1,0 +1,254 @@
+/** What every ledger promises of a delivery: whose turn it is, what became of it, and what a person says of that. */
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Campaign, Ledger, RowStatus } from '../../src/ledger/ledger.ts'
+import {
+  began,
+  dueOf,
+  type LedgerHouse,
+  later,
+  NOBODY,
+  NOW,
+  type OpenHouse,
+  planRun,
+  recipientsOf,
+  resultsOf,
+  rowsOf,
+  settled,
+} from './house.ts'
+
+export function deliveryContract(open: OpenHouse): void {
+  let house: LedgerHouse
+  let ledger: Ledger
+  let campaign: Campaign
+  beforeEach(() => {
+    ;({ house, ledger, campaign } = open)
+  })
+
+  describe('whose turn it is', () => {
+    test('rows come in the order of the list, after the one that was last, so many at a time', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org', 'd@x.org'))
+      expect((await dueOf(ledger, run, NOW, 0, 2)).map(({ row }) => row)).toEqual([1, 2])
+      expect((await dueOf(ledger, run, NOW, 2, 2)).map(({ row }) => row)).toEqual([3, 4])
+      expect(await dueOf(ledger, run, NOW, 4)).toEqual([])
+      expect((await dueOf(ledger, run))[0]).toMatchObject({
+        key: 'a@x.org',
+        address: 'a@x.org',
+        occurrence: 1,
+        attempts: 0,
+      })
+    })
+
+    test('a run with an hour waits for it, and a row with one of its own for that', async () => {
+      const [one, two] = rowsOf('a@x.org', 'b@x.org')
+      if (one === undefined || two === undefined) throw new Error('two rows')
+      const run = await planRun(ledger, campaign, [one, { ...two, notBefore: later(7200) }], 'skip', later(3600))
+      expect(await dueOf(ledger, run, later(3599))).toEqual([])
+      expect(await ledger.nextDue(run)).toEqual(later(3600))
+      expect((await dueOf(ledger, run, later(3600))).map(({ row }) => row)).toEqual([1])
+      expect(await ledger.nextDue(run, later(3600))).toEqual(later(7200))
+      expect((await dueOf(ledger, run, later(7200))).map(({ row }) => row)).toEqual([1, 2])
+      expect(await ledger.nextDue(run, later(7200))).toBeUndefined()
+    })
+
+    test('a deferred row is due at its time and not before, among the others', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org'))
+      const [a = 0, b = 0] = await recipientsOf(ledger, run)
+      await ledger.record([
+        settled(a, 'deferred', { dueAt: later(60) }),
+        began(b),
+        settled(b, 'deferred', { dueAt: later(30) }),
+      ])
+      expect((await dueOf(ledger, run, later(29))).map(({ row }) => row)).toEqual([3])
+      expect((await dueOf(ledger, run, later(30))).map(({ row }) => row)).toEqual([2, 3])
+      expect((await dueOf(ledger, run, later(60))).map(({ row, attempts }) => [row, attempts])).toEqual([
+        [1, 1],
+        [2, 1],
+        [3, 0],
+      ])
+      expect(await ledger.nextDue(run)).toEqual(later(30))
+      expect(await ledger.nextDue(run, later(30))).toEqual(later(60))
+    })
+  })
+
+  describe('news', () => {
+    test('each is recorded with what the server said, and the counts add up', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org', 'd@x.org'))
+      const [a = 0, b = 0, c = 0] = await recipientsOf(ledger, run)
+      await ledger.record([
+        began(a),
+        settled(a, 'sent', { at: later(1), smtpCode: 250, enhancedCode: '2.0.0', response: 'queued as 4F' }),
+        settled(b, 'failed', { at: later(2), smtpCode: 550, reason: 'mailbox unknown', messageId: '<b@x>' }),
+        settled(c, 'skipped', { at: later(3), reason: 'suppressed: unsubscribed', attempted: false }),
+      ])
+      expect(await ledger.counts(run)).toEqual({ sent: 1, failed: 1, skipped: 1, deferred: 1, in_doubt: 0 })
+      expect(await resultsOf(ledger, run)).toEqual([
+        {
+          row: 1,
+          key: 'a@x.org',
+          address: 'a@x.org',
+          status: 'sent',
+          reason: '',
+          smtpCode: 250,
+          enhancedCode: '2.0.0',
+          response: 'queued as 4F',
+          messageId: `<${a}@x>`,
+          attempts: 1,
+          firstAttemptAt: NOW,
+          finishedAt: later(1),
+        },
+        {
+          row: 2,
+          key: 'b@x.org',
+          address: 'b@x.org',
+          status: 'failed',
+          reason: 'mailbox unknown',
+          smtpCode: 550,
+          messageId: '<b@x>',
+          attempts: 1,
+          firstAttemptAt: later(2),
+          finishedAt: later(2),
+        },
+        {
+          row: 3,
+          key: 'c@x.org',
+          address: 'c@x.org',
+          status: 'skipped',
+          reason: 'suppressed: unsubscribed',
+          attempts: 0,
+          finishedAt: later(3),
+        },
+        { row: 4, key: 'd@x.org', address: 'd@x.org', status: 'deferred', reason: 'not sent yet', attempts: 0 },
+      ])
+    })
+
+    test('of a row that was deferred and then sent, the last answer is told and nothing of the one before', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+      const [a = 0] = await recipientsOf(ledger, run)
+      await ledger.record([
+        began(a),
+        settled(a, 'deferred', {
+          smtpCode: 451,
+          enhancedCode: '4.7.1',
+          response: 'later',
+          reason: 'greylisted',
+          dueAt: NOW,
+        }),
+        began(a, later(5)),
+        settled(a, 'sent', { at: later(6), smtpCode: 250 }),
+      ])
+      expect(await resultsOf(ledger, run)).toEqual([
+        {
+          ...{ row: 1, key: 'a@x.org', address: 'a@x.org', status: 'sent', reason: '', smtpCode: 250 },
+          ...{ messageId: `<${a}@x>`, attempts: 2, firstAttemptAt: NOW, finishedAt: later(6) },
+        },
+      ])
+    })
+
+    test('a row that is not waiting to be sent can be begun or settled by nobody, and then nothing of it is recorded', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
+      const [a = 0, b = 0] = await recipientsOf(ledger, run)
+      await ledger.record([settled(a, 'sent')])
+      await expect(ledger.record([began(b), began(a)])).rejects.toMatchObject({ exitCode: 70 })
+      await expect(ledger.record([settled(a, 'failed')])).rejects.toThrow('sent already')
+      await expect(ledger.record([began(987_654_321)])).rejects.toMatchObject({ exitCode: 70 })
+      expect(await ledger.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
+      // Nothing of the refused transaction was kept: the row can be begun.
+      await ledger.record([began(b)])
+    })
+
+    test('a row is begun once until its end is told', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+      const [a = 0] = await recipientsOf(ledger, run)
+      await ledger.record([began(a)])
+      await expect(ledger.record([began(a)])).rejects.toThrow()
+      await ledger.record([settled(a, 'deferred', { dueAt: NOW })])
+      await ledger.record([began(a, later(1)), settled(a, 'sent', { at: later(2) })])
+      expect(await resultsOf(ledger, run)).toMatchObject([{ status: 'sent', attempts: 2, firstAttemptAt: NOW }])
+    })
+
+    test('whatever is told in whatever order, the kept counts are those of the rows', async () => {
+      const statuses = fc.constantFrom<RowStatus>('sent', 'failed', 'skipped', 'deferred', 'in_doubt')
+      let round = 0
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.tuple(fc.nat(11), statuses), { maxLength: 40 }), async (news) => {
+          const mine = await ledger.campaign(`round-${round++}`)
+          const addresses = Array.from({ length: 12 }, (_, at) => `p${at}@x.org`)
+          const run = await planRun(ledger, mine, rowsOf(...addresses))
+          const recipients = await recipientsOf(ledger, run)
+          for (const [at, status] of news) {
+            const recipient = recipients[at] ?? 0
+            await ledger.record([began(recipient), settled(recipient, status, { dueAt: later(5) })]).catch(() => {})
+          }
+          const found = { ...NOBODY }
+          for (const { status } of await resultsOf(ledger, run)) found[status]++
+          expect(await ledger.counts(run)).toEqual(found)
+        }),
+        { numRuns: 25 },
+      )
+    })
+
+    test('what one process recorded, another sees', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+      const another = await house.open()
+      const [a = 0] = await recipientsOf(ledger, run)
+      await ledger.record([settled(a, 'sent')])
+      expect(await another.counts(run)).toEqual({ ...NOBODY, sent: 1 })
+      expect(await another.due(run, { now: NOW, after: 0, limit: 9 })).toEqual([])
+      await another.close()
+    })
+  })
+
+  describe("a person's word", () => {
+    test('retry brings back what failed, anew, and makes a finished run ready', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
+      const [a = 0, b = 0] = await recipientsOf(ledger, run)
+      await ledger.record([settled(a, 'sent'), settled(b, 'failed', { reason: 'mailbox unknown' })])
+      await ledger.endRun(run, 'finished', later(9))
+      expect(await ledger.run(run)).toMatchObject({ state: 'finished', endedAt: later(9) })
+      expect(await ledger.retryFailed(run)).toBe(1)
+      expect(await ledger.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
+      expect(await dueOf(ledger, run)).toMatchObject([{ key: 'b@x.org', attempts: 0 }])
+      const record = await ledger.run(run)
+      expect(record?.state).toBe('ready')
+      expect(record).not.toHaveProperty('endedAt')
+      // The tries of a new series are counted anew; the attempts of all time are kept.
+      await ledger.record([settled(b, 'sent')])
+      expect((await resultsOf(ledger, run))[1]).toMatchObject({ status: 'sent', attempts: 2 })
+    })
+
+    test('retry of a run in which nothing failed changes nothing', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+      const [a = 0] = await recipientsOf(ledger, run)
+      await ledger.record([settled(a, 'sent')])
+      await ledger.endRun(run, 'finished', NOW)
+      expect(await ledger.retryFailed(run)).toBe(0)
+      expect((await ledger.run(run))?.state).toBe('finished')
+    })
+
+    test('rows in doubt are sent again, or taken as sent, only when somebody says so', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
+      const [a = 0, b = 0] = await recipientsOf(ledger, run)
+      await ledger.record([began(a), settled(a, 'in_doubt'), settled(b, 'failed')])
+      expect(await dueOf(ledger, run)).toEqual([])
+      expect(await ledger.settleInDoubt(run, 'resend')).toBe(1)
+      expect((await dueOf(ledger, run)).map(({ key }) => key)).toEqual(['a@x.org'])
+      await ledger.record([began(a), settled(a, 'in_doubt')])
+      expect(await ledger.settleInDoubt(run, 'keep')).toBe(1)
+      expect(await ledger.counts(run)).toEqual({ ...NOBODY, sent: 1, failed: 1 })
+      expect((await resultsOf(ledger, run))[0]).toMatchObject({ status: 'sent', reason: 'in doubt; taken as sent' })
+      expect(await ledger.settleInDoubt(run, 'resend')).toBe(0)
+    })
+
+    test('a cancelled run sends nothing more', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+      await ledger.endRun(run, 'cancelled', NOW)
+      expect(await dueOf(ledger, run)).toEqual([])
+      expect(await ledger.nextDue(run)).toBeUndefined()
+    })
+
+    test('a run that is not there is told with where it was looked for', async () => {
+      await expect(ledger.counts('nobody')).rejects.toThrow('there is no run nobody in the ledger')
+    })
+  })
+}
