@@ -308,6 +308,11 @@ export async function pass(milliseconds: number): Promise<void> {
   }
 }
 
+/** When each message was put to the server. */
+export function moments(transport: { readonly tries: readonly Try[] }): readonly number[] {
+  return transport.tries.map(({ at }) => at)
+}
+
 /** The most that fell into any window of so many milliseconds. */
 export function mostWithin(moments: readonly number[], milliseconds: number): number {
   let most = 0
