@@ -69,6 +69,9 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   const [uid, gid] = [idOf('postfix', '-u'), idOf('postfix', '-g')]
   chownSync(path('data'), uid, gid)
   chownSync(path('mail'), uid, gid)
+  // Where a message was cut off, a part of its start that has given up root has something to log.
+  writeFileSync(path('postfix.log'), '')
+  chownSync(path('postfix.log'), uid, gid)
   writeFileSync(path('key.pem'), certificate.key, { mode: 0o600 })
   writeFileSync(path('cert.pem'), certificate.cert)
   const dovecot = await startAuth(path('dovecot'))
