@@ -14,7 +14,7 @@ import { connect, type Socket } from 'node:net'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { UnsubscribeTokens } from '../src/campaign/unsubscribe-token.ts'
+import { UnsubscribeTokens } from '../src/unsubscribe/token.ts'
 import { startRecordingSink } from '../test/support/recording-sink.ts'
 
 const MAIN = resolve(import.meta.dirname, '../src/cli/main.ts')

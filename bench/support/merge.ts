@@ -3,7 +3,7 @@
  * `node merge.ts plan|deliver list.csv smtp-url [connections]`. The project is the working folder.
  */
 
-import { runMerge } from '../../src/campaign/run.ts'
+import { runMerge } from '../../src/campaign/run/start.ts'
 import { loadSettings } from '../../src/config/load.ts'
 
 const STEP = 100_000

@@ -2,9 +2,9 @@
 import type { StatusCounts } from '../ledger/ledger.ts'
 import type { Clock } from './clock.ts'
 import type { MergeEvent } from './events.ts'
-import type { LocalHour } from './local-hour.ts'
-import type { FirstMessage } from './plan.ts'
-import type { Selection } from './select.ts'
+import type { FirstMessage } from './plan/plan.ts'
+import type { LocalHour } from './plan/recipient-time.ts'
+import type { Selection } from './plan/select.ts'
 
 /** `send` is the real thing; the other modes record nothing as sent. */
 export type MergeMode = 'send' | 'dry-run' | 'sandbox' | 'test'

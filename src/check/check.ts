@@ -3,18 +3,19 @@
  * when one of them is missing; asks the network nothing
  * unless `dns` says so.
  */
-import { openList, openTemplate, openVariants } from '../campaign/material.ts'
-import type { Selection } from '../campaign/select.ts'
-import type { Split } from '../campaign/variants.ts'
+
+import type { Selection } from '../campaign/plan/select.ts'
+import type { Split } from '../campaign/plan/variants.ts'
+import { openList, openTemplate, openVariants } from '../campaign/run/material.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Problem, UsageError } from '../errors.ts'
 import type { Source } from '../source/source.ts'
 import type { Rendered, Template } from '../template/template.ts'
-import type { RuleVerdict } from './bulk-rules.ts'
 import type { ColumnFacts } from './column-survey.ts'
-import { checkDeliverability, type DeliverabilityOptions } from './deliverability.ts'
 import { Findings, problemsOf, type SeverityCounts } from './findings.ts'
 import { ListCheck, type ListFacts } from './list-check.ts'
+import type { RuleVerdict } from './rules/bulk.ts'
+import { checkDeliverability, type DeliverabilityOptions } from './rules/deliverability.ts'
 
 export interface CheckOptions extends Selection {
   readonly now?: Date

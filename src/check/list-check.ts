@@ -3,24 +3,24 @@
  * addresses and messages beside it. Owns what is looked at on the way; sends nothing and asks no name server.
  */
 
-import { addressColumn, listAgain } from '../campaign/material.ts'
-import { openLedger, openScratchLedger } from '../campaign/open-ledger.ts'
-import { planRows } from '../campaign/plan.ts'
-import { createPreparer, type Prepared, type Preparer } from '../campaign/preparer.ts'
-import { openSelector } from '../campaign/select.ts'
-import { openWaysOut } from '../campaign/unsubscribe.ts'
-import type { Split } from '../campaign/variants.ts'
+import { planRows } from '../campaign/plan/plan.ts'
+import { createPreparer, type Prepared, type Preparer } from '../campaign/plan/render-row.ts'
+import { openSelector } from '../campaign/plan/select.ts'
+import type { Split } from '../campaign/plan/variants.ts'
+import { addressColumn, listAgain } from '../campaign/run/material.ts'
+import { openLedger, openScratchLedger } from '../campaign/run/open-ledger.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Problem } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
-import { adviseAddress, gmailKey, judgeAddress, normalizeAddress } from '../message/address.ts'
+import { adviseAddress, gmailKey, judgeAddress, normalizeAddress } from '../message/address/mailbox.ts'
 import type { Row, Source } from '../source/source.ts'
 import type { Rendered, Template } from '../template/template.ts'
+import { openWaysOut } from '../unsubscribe/links.ts'
 import type { CheckOptions, CheckReport, SizeEstimate } from './check.ts'
 import { ColumnSurvey } from './column-survey.ts'
 import { type Findings, problemsOf } from './findings.ts'
-import { createMessageLints } from './message-lints.ts'
+import { createMessageLints } from './lints/message-lints.ts'
 
 /** From so many messages on a campaign is bulk mail, which people must be able to leave. */
 const BULK = 100

@@ -1,7 +1,7 @@
 /** What a command is: a leaf file that says its words and does its work. Owns the shape and the reading of arguments. */
 import type { Options } from 'yargs'
-import type { Io } from './io.ts'
-import type { Output } from './output.ts'
+import type { Io } from './terminal/io.ts'
+import type { Output } from './terminal/output.ts'
 
 export interface Context {
   readonly io: Io

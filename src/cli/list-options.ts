@@ -1,5 +1,5 @@
 /** Options that say which list, which rows and which template: the same words for run, check and schedule. */
-import type { Selection } from '../campaign/select.ts'
+import type { Selection } from '../campaign/plan/select.ts'
 import type { Flags } from '../config/load.ts'
 import { type Arguments, given, type Option } from './command.ts'
 

@@ -3,11 +3,11 @@ import { Console } from 'node:console'
 import { readFile } from 'node:fs/promises'
 import { setFlagsFromString } from 'node:v8'
 import type { Arguments, Context } from './command.ts'
+import { parseCommandLine } from './command-line.ts'
 import { COMMANDS } from './commands.ts'
-import { complain } from './complain.ts'
-import { type Io, processIo } from './io.ts'
-import { Output } from './output.ts'
-import { parseCommandLine } from './parse.ts'
+import { complain } from './terminal/errors.ts'
+import { type Io, processIo } from './terminal/io.ts'
+import { Output } from './terminal/output.ts'
 
 /**
  * Runs one command.

@@ -1,12 +1,12 @@
 /** Options that settings can hold too, and how they become settings. Shared by every command that needs settings. */
 import type { Flags } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
-import { checkZone } from '../zone.ts'
+import { checkZone } from '../time-zone.ts'
 import { type Arguments, type Context, given, type Option } from './command.ts'
-import type { Io } from './io.ts'
 import { listFlags } from './list-options.ts'
-import { printable } from './printable.ts'
-import { askSecret, canAsk } from './prompt.ts'
+import type { Io } from './terminal/io.ts'
+import { printable } from './terminal/printable.ts'
+import { askSecret, canAsk } from './terminal/prompt.ts'
 
 export const LEDGER_OPTION: Readonly<Record<string, Option>> = {
   ledger: {

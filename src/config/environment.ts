@@ -1,10 +1,10 @@
 /** Settings from the environment: every key of the config as `MAILMERGE_<KEY>`. Owns the names and how texts become values. */
 import { parse } from 'yaml'
+import { nearest } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+import { wrongSettings } from './explain-errors.ts'
 import { allKeys, type KeyPath } from './keys.ts'
 import { type Config, configSchema } from './schema.ts'
-import { wrongSettings } from './wrong.ts'
 
 /** `smtp.passwordCommand` is `MAILMERGE_SMTP_PASSWORD_COMMAND`. */
 export function variableOf(path: readonly string[]): string {

@@ -4,9 +4,9 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { ConfigError, InputError, type Problem } from '../errors.ts'
-import { systemWords } from '../system-words.ts'
+import { systemWords } from '../fs/system-errors.ts'
+import { type WrongSetting, wrongSettings } from './explain-errors.ts'
 import { type Config, configSchema } from './schema.ts'
-import { type WrongSetting, wrongSettings } from './wrong.ts'
 
 const NAMES = ['mailmerge.yaml', 'mailmerge.yml']
 /** More than any config needs, and little enough to be read at once. */

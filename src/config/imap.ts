@@ -2,10 +2,10 @@
 import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
 import type { OAuthProvider } from '../oauth/provider.ts'
-import { signedInToken } from './access-token.ts'
-import { once, secretFromCommand } from './password.ts'
 import type { Config } from './schema.ts'
 import { type BounceSettings, type ImapSettings, Secret } from './settings.ts'
+import { signedInToken } from './smtp/access-token.ts'
+import { once, secretFromCommand } from './smtp/password.ts'
 
 type ImapConfig = NonNullable<Config['imap']>
 

@@ -10,11 +10,11 @@ import { DURATION_HINT, readDuration } from './duration.ts'
 import { configFromEnvironment } from './environment.ts'
 import { findConfig, readConfig, readDotEnv } from './file.ts'
 import { bounceSettings, imapSettings } from './imap.ts'
-import type { Provider } from './providers.ts'
 import { RATE_HINT, readRate } from './rate.ts'
 import type { Config } from './schema.ts'
 import { type DeliverySettings, type RateLimit, Secret, type Settings, type SourceSettings } from './settings.ts'
-import { smtpSettings } from './smtp.ts'
+import type { Provider } from './smtp/providers.ts'
+import { smtpSettings } from './smtp/smtp.ts'
 
 /** Flags of the command line that settings can hold too. */
 export interface Flags {

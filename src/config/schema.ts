@@ -1,7 +1,7 @@
 /** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `wrong.ts`. */
 import { z } from 'zod'
 import { isReturnPath } from '../return-path.ts'
-import { checkZone } from '../zone.ts'
+import { checkZone } from '../time-zone.ts'
 import { isLoopbackAddress, isSafeEndpoint } from './addresses.ts'
 import { DURATION_HINT, readDuration } from './duration.ts'
 import { MESSAGES_HINT, RATE_HINT, readRate } from './rate.ts'

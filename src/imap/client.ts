@@ -1,9 +1,9 @@
 /** A connection to the mailbox of the settings (RFC 9051), by imapflow. Owns logging in and the words for what goes wrong. */
 import { ImapFlow, type ImapFlowOptions } from 'imapflow'
-import { readAuthority } from '../config/authority.ts'
 import type { ImapSettings } from '../config/settings.ts'
+import { readAuthority } from '../config/smtp/authority.ts'
 import { LoginError, UnreachableError } from '../errors.ts'
-import { systemWords } from '../system-words.ts'
+import { systemWords } from '../fs/system-errors.ts'
 
 const TIMEOUT_MS = 60_000
 

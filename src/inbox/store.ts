@@ -3,9 +3,9 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { OutputError } from '../errors.ts'
-import { makeFolder } from '../make-folder.ts'
+import { makeFolder } from '../fs/folder.ts'
+import { folderWords } from '../fs/system-errors.ts'
 import { subjectOf } from '../message/encoded-words.ts'
-import { folderWords } from '../system-words.ts'
 
 export interface InboxMessage {
   readonly from: string

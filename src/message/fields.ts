@@ -3,7 +3,7 @@
  * headers. Owns which names are allowed and what their values may be; the composer's own fields are not its business.
  */
 import { HOLE_CLOSE, HOLE_OPEN, type Rendered } from '../template/template.ts'
-import { parseAddressList, unmarked } from './address.ts'
+import { parseAddressList, unmarked } from './address/mailbox.ts'
 import { addressField, headerFault, headerText, phraseField, structured, unstructured } from './header.ts'
 import type { Identity } from './message.ts'
 

@@ -3,7 +3,7 @@
  * promise that no value breaks out of its field.
  */
 import { DataError } from '../errors.ts'
-import type { Mailbox } from './address.ts'
+import type { Mailbox } from './address/mailbox.ts'
 
 /** Where a line should end, and where it must (RFC 5322 section 2.1.1). */
 const AIM = 78

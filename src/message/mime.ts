@@ -4,7 +4,7 @@
  */
 import { DataError } from '../errors.ts'
 import { encodeOctets, encodeText, hasShortLines } from './body.ts'
-import type { CalendarPart } from './calendar.ts'
+import type { CalendarPart } from './calendar/calendar.ts'
 import { fileNameParameter } from './header.ts'
 import type { LoadedPart } from './part.ts'
 

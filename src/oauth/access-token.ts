@@ -5,7 +5,7 @@
 import * as oauth from 'oauth4webapi'
 import type { Secret } from '../config/settings.ts'
 import { LoginError, UnreachableError } from '../errors.ts'
-import { withLockFile } from '../lock-file.ts'
+import { withLockFile } from '../fs/lock-file.ts'
 import { type OAuthClient, oauthClient, oauthError, requestOptions, tokensFrom } from './client.ts'
 import type { OAuthProvider } from './provider.ts'
 import {

@@ -5,7 +5,7 @@
 import * as oauth from 'oauth4webapi'
 import { Secret } from '../config/settings.ts'
 import { ConfigError, LoginError, MailmergeError, UnreachableError } from '../errors.ts'
-import { systemWords } from '../system-words.ts'
+import { systemWords } from '../fs/system-errors.ts'
 import type { OAuthProvider } from './provider.ts'
 import { signInHint, type Tokens } from './token-file.ts'
 

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import * as oauth from 'oauth4webapi'
 import { ConfigError, LoginError } from '../errors.ts'
-import { systemWords } from '../system-words.ts'
+import { systemWords } from '../fs/system-errors.ts'
 import { type OAuthClient, oauthError, requestOptions, tokensFrom } from './client.ts'
 import { signInHint, type Tokens } from './token-file.ts'
 

@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { Secret } from '../config/settings.ts'
 import { ConfigError, LoginError, OutputError } from '../errors.ts'
-import { makeFolder } from '../make-folder.ts'
-import { outputWords, systemWords } from '../system-words.ts'
+import { makeFolder } from '../fs/folder.ts'
+import { outputWords, systemWords } from '../fs/system-errors.ts'
 import type { OAuthProvider } from './provider.ts'
 
 /** What a sign-in gave. */

@@ -1,6 +1,7 @@
 /** Results as CSV, one line a row of the source. Owns the columns. */
-import { csvCell as cell } from '../csv-cells.ts'
+
 import type { ResultRow } from '../ledger/ledger.ts'
+import { csvCell as cell } from '../text/csv-cells.ts'
 
 const COLUMNS = [
   'row',

@@ -1,13 +1,13 @@
 /** The results of a run as a file. Owns the choice of format; how a file appears is `output-file.ts`'s. */
 import { dirname } from 'node:path'
 import { OutputError, UsageError } from '../errors.ts'
+import { makeFolder } from '../fs/folder.ts'
+import { checkOutput, writeOutput } from '../fs/output-file.ts'
 import type { FeedbackKind } from '../ledger/feedback.ts'
 import type { Ledger, ResultRow, StatusCounts } from '../ledger/ledger.ts'
-import { makeFolder } from '../make-folder.ts'
 import { csvHeader, csvLines, type ExtraColumn } from './csv.ts'
 import { htmlFoot, htmlHead, htmlRows } from './html.ts'
 import { jsonLine } from './json.ts'
-import { checkOutput, writeOutput } from './output-file.ts'
 
 export type ReportFormat = 'csv' | 'json' | 'html'
 

@@ -1,7 +1,7 @@
 /** Tells what a list is from its name and its first octets. Owns the words for files that are no list at all. */
 import type { SourceSettings } from '../config/settings.ts'
 import { DataError } from '../errors.ts'
-import type { Input } from './input.ts'
+import type { Input } from './input/input.ts'
 
 export type Kind = 'csv' | 'json' | 'ndjson' | 'workbook'
 

@@ -2,16 +2,16 @@
 import type { Readable } from 'node:stream'
 import type { SourceSettings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
-import { type HandlebarsEnvironment, mapColumns } from './column-map.ts'
-import { openCommand } from './command.ts'
-import { openCsv } from './csv.ts'
-import { decodeInput } from './decode.ts'
-import { type Input, openInput } from './input.ts'
-import { openJson } from './json.ts'
+import { isLines, openLines } from './address-lines.ts'
+import { openCsv } from './csv/csv.ts'
+import { decodeInput } from './input/decode.ts'
+import { type Input, openInput } from './input/input.ts'
+import { openJson } from './json/json.ts'
 import { kindOf, refuseBinary } from './kind.ts'
-import { isLines, openLines } from './lines.ts'
+import { type HandlebarsEnvironment, mapColumns } from './mapping/column-map.ts'
+import { openCommand } from './query/command.ts'
+import { openSql } from './query/sql.ts'
 import type { Source } from './source.ts'
-import { openSql } from './sql.ts'
 
 export interface OpenOptions {
   /** Where relative paths start; the working directory without it. */
@@ -66,7 +66,7 @@ async function openInputAs(
 ): Promise<Source> {
   const kind = kindOf(input, settings.format)
   if (kind === 'workbook') {
-    const { openWorkbook } = await import('./workbook.ts')
+    const { openWorkbook } = await import('./workbook/workbook.ts')
     return openWorkbook(input, { ...sheetOptions(settings), locale })
   }
   const { sheet } = settings

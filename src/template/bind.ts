@@ -2,10 +2,11 @@
  * Finds names that no column has, before any row is rendered. Owns the walk over a template's tree and the partials that it
  * uses; what only a row can tell (inside `{{#each}}` and `{{#with}}`) is left to rendering.
  */
+
+import { nearest } from '../did-you-mean.ts'
 import { DataError, type Problem } from '../errors.ts'
-import { nearest } from '../nearest.ts'
-import { failure, type Place, placeText, problemAt, type Snippet } from './place.ts'
-import { pathOf } from './tree.ts'
+import { pathOf } from './engine/tree.ts'
+import { failure, type Place, placeText, problemAt, type Snippet } from './files/place.ts'
 
 export interface Parsed {
   readonly snippet: Snippet

@@ -6,11 +6,15 @@ import { hash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
-import { isSystemError } from '../system-words.ts'
+import { isSystemError } from '../fs/system-errors.ts'
 import { checkNames, type NameUse, namesIn, type Parsed } from './bind.ts'
-import { Engine } from './engine.ts'
-import { type Found, findTemplate, SHIPPED, shown } from './find.ts'
-import { HELPERS, STRICT } from './helpers.ts'
+import { Engine } from './engine/engine.ts'
+import { type Found, findTemplate, SHIPPED, shown } from './files/find.ts'
+import { checkFields, type MessageFields, readMessageFields } from './files/message-file.ts'
+import { expand, type Partials, readPartials } from './files/partials.ts'
+import { failure, MUSTACHE, type Snippet, snippetOf, unreadable } from './files/place.ts'
+import { HELPERS, STRICT } from './helpers/helpers.ts'
+import { projectHelpers } from './helpers/project-helpers.ts'
 import {
   embedImages,
   htmlToText,
@@ -22,10 +26,6 @@ import {
   mjmlToHtml,
   plainOf,
 } from './markup.ts'
-import { checkFields, type MessageFields, readMessageFields } from './message-file.ts'
-import { expand, type Partials, readPartials } from './partials.ts'
-import { failure, MUSTACHE, type Snippet, snippetOf, unreadable } from './place.ts'
-import { projectHelpers } from './project-helpers.ts'
 import { createRenderer, type Engines, HOLE, markHole, type RendererOptions } from './render.ts'
 import type { RenderedInline, Template } from './template.ts'
 

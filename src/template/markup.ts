@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
 import { marked } from 'marked'
-import { failure, MUSTACHE, placeOf, type Snippet } from './place.ts'
+import { failure, MUSTACHE, placeOf, type Snippet } from './files/place.ts'
 import type { RenderedInline } from './template.ts'
 
 /** Heavy libraries are loaded by those templates that need them, and not by every command. */

@@ -1,12 +1,14 @@
 /** A row to texts: every field of a template compiled once and rendered for each row. Owns the order of the fields. */
 import type { DataError } from '../errors.ts'
 import type { RowData } from '../source/source.ts'
-import { cellsOf } from './cells.ts'
-import type { Compiled, Engine, Helper } from './engine.ts'
-import type { HelperData } from './helper.ts'
+import { cellsOf } from './engine/cells.ts'
+import type { Compiled, Engine, Helper } from './engine/engine.ts'
+import { withinLimit } from './engine/watchdog.ts'
+import type { MessageFields } from './files/message-file.ts'
+import { failure, type Snippet } from './files/place.ts'
+import type { HelperData } from './helpers/helper.ts'
+import { readYes } from './helpers/values.ts'
 import { withPreheader } from './markup.ts'
-import type { MessageFields } from './message-file.ts'
-import { failure, type Snippet } from './place.ts'
 import {
   HOLE_CLOSE,
   HOLE_OPEN,
@@ -17,8 +19,6 @@ import {
   type RenderedInline,
   type Template,
 } from './template.ts'
-import { readYes } from './values.ts'
-import { withinLimit } from './watchdog.ts'
 
 /** Name of the helper that marks values in address fields. */
 export const HOLE = '__hole'

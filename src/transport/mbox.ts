@@ -4,9 +4,9 @@
  */
 import { type FileHandle, open } from 'node:fs/promises'
 import { OutputError } from '../errors.ts'
-import { withLockFile } from '../lock-file.ts'
+import { withLockFile } from '../fs/lock-file.ts'
+import { outputWords, systemWords } from '../fs/system-errors.ts'
 import type { Message } from '../message/message.ts'
-import { outputWords, systemWords } from '../system-words.ts'
 import { deliveryLines, unixLines } from './mailbox-form.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
 import type { Lane, Transport } from './transport.ts'

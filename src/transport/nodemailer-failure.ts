@@ -3,7 +3,7 @@
  * that proves neither a refusal nor that nothing was handed over leaves the message in doubt (RFC 1047).
  */
 
-import { systemWords } from '../system-words.ts'
+import { systemWords } from '../fs/system-errors.ts'
 import { readable } from './smtp/reply-parser.ts'
 import type { Outcome, Reply, Stage } from './transport.ts'
 

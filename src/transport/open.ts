@@ -1,8 +1,8 @@
 /** The transport that the settings ask for. Owns the choice, and the words by which transports are named. */
 import { resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
+import { nearest } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
 import { createSmtpTransport, type SmtpTransportOptions } from './smtp/smtp-transport.ts'
 import type { Transport } from './transport.ts'
 
@@ -48,7 +48,7 @@ export async function openTransport(settings: Settings, options: SmtpTransportOp
     }
     case 'ses': {
       const { createNodemailerTransport } = await import('./nodemailer.ts')
-      const { sesPlugin } = await import('./own-module.ts')
+      const { sesPlugin } = await import('./user-module.ts')
       const region = value ?? more['region']
       return createNodemailerTransport({
         name: typeof region === 'string' ? `ses ${region}` : 'ses',
@@ -58,7 +58,7 @@ export async function openTransport(settings: Settings, options: SmtpTransportOp
     default: {
       if (value === undefined) throw unknown(word)
       const { createNodemailerTransport } = await import('./nodemailer.ts')
-      const { pluginOf } = await import('./own-module.ts')
+      const { pluginOf } = await import('./user-module.ts')
       return createNodemailerTransport({ name: value, plugin: await pluginOf(value, more['options'], root) })
     }
   }

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 import { checkMerge } from '../../src/check/check.ts'
-import type { SenderResolver } from '../../src/check/sender-records.ts'
+import type { SenderResolver } from '../../src/check/rules/sender-records.ts'
 import { type CheckedProject, makeCheckedProject } from './project.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
-import { openLedger } from '../../src/campaign/open-ledger.ts'
-import { suppressionOf } from '../../src/campaign/suppression.ts'
+import { openLedger } from '../../src/campaign/run/open-ledger.ts'
 import { type CheckReport, checkMerge } from '../../src/check/check.ts'
 import type { Flags } from '../../src/config/load.ts'
+import { suppressionOf } from '../../src/unsubscribe/suppression-list.ts'
 import { type CheckedProject, makeCheckedProject } from './project.ts'
 
 const LETTER =

@@ -1,6 +1,6 @@
 /** Advice on messages that are right and yet not good: each sort is told, and what is good is left in peace. */
 import { describe, expect, test } from 'vitest'
-import { createMessageLints, GMAIL_CLIP } from '../../src/check/message-lints.ts'
+import { createMessageLints, GMAIL_CLIP } from '../../src/check/lints/message-lints.ts'
 import type { Rendered } from '../../src/template/template.ts'
 
 const lint = createMessageLints(['name', 'first name', 'seat'])

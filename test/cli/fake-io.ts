@@ -1,7 +1,7 @@
 /** A terminal or a pipe that remembers what was written, for tests. */
 import { EventEmitter } from 'node:events'
 import { PassThrough } from 'node:stream'
-import type { Io } from '../../src/cli/io.ts'
+import type { Io } from '../../src/cli/terminal/io.ts'
 
 class FakeSink extends EventEmitter {
   text = ''

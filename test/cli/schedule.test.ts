@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { main } from '../../src/cli/main.ts'
-import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { LETTER, listOf, makeProject, type Project } from '../support/program.ts'
 import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
 import { fakeIo } from './fake-io.ts'

@@ -1,9 +1,9 @@
 /** Which server, which login: addresses, presets, passwords, and that none of them is carried to another server. */
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { providerOf, providerOfHost } from '../../src/config/providers.ts'
-import { type SmtpSources, smtpSettings } from '../../src/config/smtp.ts'
-import { readSmtpUrl } from '../../src/config/smtp-url.ts'
+import { providerOf, providerOfHost } from '../../src/config/smtp/providers.ts'
+import { type SmtpSources, smtpSettings } from '../../src/config/smtp/smtp.ts'
+import { readSmtpUrl } from '../../src/config/smtp/smtp-url.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { oauthProviders } from '../../src/oauth/provider.ts'
 

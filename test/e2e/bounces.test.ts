@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { type Dovecot, startDovecot } from '../support/dovecot.ts'
 import { type Postfix, startPostfix } from '../support/postfix.ts'
 import { makeProject, type Project } from '../support/program.ts'

@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync'
 import PostalMime, { type Email } from 'postal-mime'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { makeProject, type Project } from '../support/program.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'
 

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openUnsubscribeTokens } from '../../src/campaign/unsubscribe.ts'
 import { loadSettings } from '../../src/config/load.ts'
+import { openUnsubscribeTokens } from '../../src/unsubscribe/links.ts'
 import { makeProject, type Project } from '../support/program.ts'
 import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
 import { type Serving, startServing, until } from '../support/serving.ts'

@@ -1,7 +1,7 @@
 import { ImapFlow } from 'imapflow'
 import PostalMime from 'postal-mime'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { type Dovecot, startDovecot } from '../support/dovecot.ts'
 import { makeProject, type Project } from '../support/program.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Feedback, FeedbackKind } from '../../src/ledger/feedback.ts'
 import type { Ledger, ResultRow } from '../../src/ledger/ledger.ts'
-import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 
 let dir: string
 let ledger: Ledger

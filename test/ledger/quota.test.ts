@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { BootClock } from '../../src/ledger/quota.ts'
-import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+import type { BootClock } from '../../src/ledger/sqlite/quota-store.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 
 const quota = { name: 'ada@mail', count: 10, seconds: 60 }
 const NOON = new Date('2026-11-25T12:00:00Z').getTime()

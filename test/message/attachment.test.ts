@@ -14,8 +14,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
-import { type AttachmentStoreOptions, createAttachmentStore } from '../../src/message/attachment.ts'
-import { safeFileName, safeName } from '../../src/message/file-name.ts'
+import { type AttachmentStoreOptions, createAttachmentStore } from '../../src/message/attachment/attachment.ts'
+import { safeFileName, safeName } from '../../src/message/files/file-name.ts'
 import { HOLE_CLOSE, HOLE_OPEN, type RenderedAttachment, type RenderedInline } from '../../src/template/template.ts'
 
 const PNG = Buffer.from(

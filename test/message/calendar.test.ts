@@ -4,8 +4,8 @@ import ical, { type VEvent } from 'node-ical'
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
-import type { Mailbox } from '../../src/message/address.ts'
-import { buildCalendar, type CalendarContext } from '../../src/message/calendar.ts'
+import type { Mailbox } from '../../src/message/address/mailbox.ts'
+import { buildCalendar, type CalendarContext } from '../../src/message/calendar/calendar.ts'
 import { HOLE_CLOSE, HOLE_OPEN, type RenderedCalendar } from '../../src/template/template.ts'
 
 const mailbox = (wire: string, name?: string): Mailbox => ({

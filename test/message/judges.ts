@@ -1,7 +1,7 @@
 /** A composed message in octets, what the wire allows of it, and how two parsers by other authors read it. */
 import { type AddressObject, simpleParser } from 'mailparser'
 import PostalMime from 'postal-mime'
-import { createAttachmentStore } from '../../src/message/attachment.ts'
+import { createAttachmentStore } from '../../src/message/attachment/attachment.ts'
 import { type ComposerOptions, createComposer } from '../../src/message/compose.ts'
 import type { Identity, Message } from '../../src/message/message.ts'
 import { HOLE_CLOSE, HOLE_OPEN, type Rendered } from '../../src/template/template.ts'

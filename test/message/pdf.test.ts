@@ -6,8 +6,8 @@ import { crc32, deflateSync } from 'node:zlib'
 import { extractLinks, extractText, getDocumentProxy, getMeta } from 'unpdf'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
-import { createAttachmentStore } from '../../src/message/attachment.ts'
-import { checkPdf, renderPdf } from '../../src/message/pdf.ts'
+import { createAttachmentStore } from '../../src/message/attachment/attachment.ts'
+import { checkPdf, renderPdf } from '../../src/message/pdf/pdf.ts'
 import { HOLE_CLOSE, HOLE_OPEN } from '../../src/template/template.ts'
 
 const fontOf = (name: string): string => createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${name}`)

@@ -6,9 +6,9 @@ import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Reading, RecordReader } from '../../src/source/csv-records.ts'
+import { RecordThread } from '../../src/source/csv/parser-thread.ts'
+import { type Reading, RecordReader } from '../../src/source/csv/records.ts'
 import { openSource } from '../../src/source/open.ts'
-import { RecordThread } from '../../src/source/record-thread.ts'
 import { readAll } from './read.ts'
 
 const DIALECT = { delimiter: ',', bareCr: false }

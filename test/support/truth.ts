@@ -1,6 +1,6 @@
 /** What a ledger says of the rows of its last run, for tests that compare it with what a server really got. */
 import { expect } from 'vitest'
-import { openSqliteLedger } from '../../src/ledger/sqlite.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import type { Project } from './program.ts'
 
 export interface Truth {

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { HELPERS } from '../../src/template/helpers.ts'
-import { messageFields } from '../../src/template/message-file.ts'
+import { messageFields } from '../../src/template/files/message-file.ts'
+import { HELPERS } from '../../src/template/helpers/helpers.ts'
 import { load, render, text } from './project.ts'
 
 const DOCS = readFileSync(new URL('../../docs/templates.md', import.meta.url), 'utf8')

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { withLockFile } from '../../src/lock-file.ts'
+import { withLockFile } from '../../src/fs/lock-file.ts'
 import type { Message } from '../../src/message/message.ts'
 import { createMaildirTransport } from '../../src/transport/maildir.ts'
 import { createMboxTransport } from '../../src/transport/mbox.ts'

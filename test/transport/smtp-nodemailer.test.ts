@@ -2,11 +2,7 @@
 import { once } from 'node:events'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { afterEach, describe, expect, test } from 'vitest'
-import {
-  type AuthenticatedSocket,
-  NODEMAILER_INTERNALS,
-  openSocket,
-} from '../../src/transport/smtp/authenticated-socket.ts'
+import { type AuthenticatedSocket, NODEMAILER_INTERNALS, openSocket } from '../../src/transport/smtp/connect/socket.ts'
 import { makeCertificate } from '../support/certificates.ts'
 import { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from '../support/scripted-server.ts'
 import { smtpSettings } from './smtp-lane.ts'

@@ -5,8 +5,8 @@
 import type { DsnSettings } from '../../config/settings.ts'
 import type { Envelope, Message } from '../../message/message.ts'
 import type { Reply } from '../transport.ts'
+import type { Extensions } from './connect/extensions.ts'
 import type { Look } from './content.ts'
-import type { Extensions } from './extensions.ts'
 
 /** What is asked of the server beyond taking the message. */
 export interface EnvelopeRequests {

@@ -4,7 +4,7 @@
  */
 import type { Feed, Job } from '../transport.ts'
 import { dotStuffed, endMark, pieces } from './content.ts'
-import type { Conversation } from './conversation.ts'
+import type { Conversation } from './dialogue.ts'
 import type { Transaction } from './transaction.ts'
 
 export interface ContentWriterOptions<J extends Job> {

@@ -17,18 +17,18 @@
  */
 import type { SmtpTimeouts } from '../../config/settings.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome, Reply } from '../transport.ts'
-import type { AuthenticatedSocket, DialogueLine } from './authenticated-socket.ts'
-import { Budget, type BudgetLimits } from './budget.ts'
 import { type EnvelopeRequests, unfit } from './commands.ts'
-import { onHangUp, onMailRefused, onSilence, type Standing, type Verdict } from './connection-verdict.ts'
+import type { AuthenticatedSocket, DialogueLine } from './connect/socket.ts'
+import { Budget, type BudgetLimits } from './connection-limits.ts'
+import { onHangUp, onMailRefused, onSilence, type Standing, type Verdict } from './connection-policy.ts'
 import { ContentWriter } from './content-writer.ts'
-import { Conversation, type ConversationListener } from './conversation.ts'
-import type { Expected } from './expectations.ts'
-import { type Fitting, Intake } from './intake.ts'
+import { Conversation, type ConversationListener } from './dialogue.ts'
+import { UnderWay } from './in-flight.ts'
+import { type Fitting, Intake } from './next-message.ts'
+import type { Expected } from './pending-replies.ts'
 import { type Pipelining, pickLevel } from './pipelining.ts'
 import type { Refusal } from './refusal.ts'
 import type { Transaction } from './transaction.ts'
-import { UnderWay } from './under-way.ts'
 
 export interface SessionOptions {
   readonly connection: AuthenticatedSocket

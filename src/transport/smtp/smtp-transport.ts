@@ -6,11 +6,11 @@ import type { SmtpSettings } from '../../config/settings.ts'
 import { LoginError } from '../../errors.ts'
 import type { ServerMemory } from '../../ledger/ledger.ts'
 import type { Lane, ServerReport, Transport } from '../transport.ts'
-import { type AuthenticatedSocket, type DialogueLine, openSocket } from './authenticated-socket.ts'
-import type { BudgetLimits } from './budget.ts'
+import { type AuthenticatedSocket, type DialogueLine, openSocket } from './connect/socket.ts'
+import { isSocketPath } from './connect/unix-socket.ts'
+import type { BudgetLimits } from './connection-limits.ts'
 import { allowedLevel, fallenBack, type Pipelining } from './pipelining.ts'
 import { createSession } from './session.ts'
-import { isSocketPath } from './unix-socket.ts'
 
 export interface SmtpTransportOptions {
   /** What is known of servers, by `host:port`. */

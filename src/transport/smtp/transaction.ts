@@ -3,7 +3,7 @@
  * that are in `envelope-exchange.ts`. Writes nothing and expects nothing by itself.
  */
 import type { Job, Outcome, RefusedCopy, Reply } from '../transport.ts'
-import { EnvelopeExchange } from './envelope-exchange.ts'
+import { EnvelopeExchange } from './envelope.ts'
 import { refused } from './refusal.ts'
 
 /** The states of a message, in their order. A message leaves the first three as unsent or refused, never in doubt. */

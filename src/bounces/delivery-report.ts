@@ -1,0 +1,146 @@
+/**
+ * What a delivery report says of each recipient: the fields of RFC 3464 where it has them, else its sentences. Owns the way
+ * from a report's parts to verdicts; that a message is a report is told elsewhere.
+ */
+import { decodeWords } from '../message/encoded-words.ts'
+import { type Diagnosis, judge } from './classify.ts'
+import { allParts, headerOf, type MimePart, readFieldBlocks } from './mime.ts'
+import type { Report } from './read.ts'
+import { addressesIn, plain, smtpCodeOf, statusOf } from './text.ts'
+
+/** Where the returned message begins in a report that is not divided into parts. */
+const RETURNED =
+  /^.{0,20}(-{2,} ?(original message|this is a copy|below this line|the (header|body|original|unsent)|unsent message|message (header|body|follows|text)|returned (message|mail)|forwarded|original mail|undelivered message|copy of|start of|included is|transcript of message)|original message (follows|header|text|-)|received: (from|by)|return-path:|a copy of (the|your) message|the (header|original message|message) (of|follows|that)|(your|the) original message (is|was(?! received)|follows))/im
+
+/** The transcript shows that the refusal answered the message, not the recipient. */
+const AFTER_DATA = /in reply to end of data|after end of data|>>> data\b(?![\s\S]*>>> rcpt)|smtp command\s*\n\s*data\b/i
+/** Commands went in one group, and what answered DATA only says that the recipient was refused before (RFC 2920). */
+const NO_RECIPIENT_LEFT = /no valid recipients/i
+
+function isAfterData(text: string): boolean {
+  return AFTER_DATA.test(text) && !NO_RECIPIENT_LEFT.test(text)
+}
+
+/** A verdict on one recipient, before it is known what message it is about. */
+export type Bare = Omit<Report, 'deliveredTo' | 'messageId'>
+
+/** The parts of the report itself, without those of the message that it returns. */
+export function outerParts(parts: readonly MimePart[]): readonly MimePart[] {
+  const returned = new Set(
+    parts.filter(({ type }) => RETURNED_TYPES.has(type)).flatMap((part) => part.parts.flatMap(allParts)),
+  )
+  return parts.filter((part) => !returned.has(part))
+}
+
+const RETURNED_TYPES: ReadonlySet<string> = new Set(['message/rfc822', 'text/rfc822-headers', 'message/global'])
+
+/** Human text of a report. */
+export function reportTexts(outer: readonly MimePart[]): readonly string[] {
+  return outer
+    .filter(({ type, text }) => text.trim() !== '' && (type.startsWith('text/') || type.startsWith('multipart/')))
+    .map(({ type, text }) => (type === 'text/html' ? plain(text) : text))
+    .map((text) => {
+      const at = text.search(RETURNED)
+      return at > 0 ? text.slice(0, at) : text
+    })
+}
+
+/** The blocks that RFC 3464 asks for, also where software forgot to say that they are such. */
+export function machineReports(parts: readonly MimePart[], texts: readonly string[]): readonly Bare[] {
+  const stated = parts
+    .filter(({ type }) => type === 'message/delivery-status' || type === 'message/global-delivery-status')
+    .map(({ text }) => text)
+  const loose =
+    stated.length > 0
+      ? stated
+      : parts.filter(({ text }) => /^(final|original)-recipient:/im.test(text)).map(({ text }) => text)
+  const human = texts.join('\n')
+  const reports = new Map<string, Bare>()
+  for (const fields of loose.flatMap((text) => readFieldBlocks(text))) {
+    const field = (name: string): string => (fields.get(name) ?? []).join(' ')
+    if (!fields.has('final-recipient') && !fields.has('original-recipient')) continue
+    // The address that we wrote to is the original one; forwarding may have put another in its place.
+    const address = [field('x-actual-recipient'), field('original-recipient'), field('final-recipient')].flatMap(
+      (text) => addressesIn(text),
+    )
+    const ours =
+      addressesIn(field('original-recipient'))[0] ?? addressesIn(field('final-recipient'))[0] ?? address[0] ?? ''
+    const action = field('action').trim().toLowerCase()
+    const diagnostic = field('diagnostic-code').replace(/^\s*[\w-]+\s*;\s*/, '')
+    const status = statusOf(field('status'), diagnostic)
+    const smtpCode = smtpCodeOf(diagnostic)
+    const about = [
+      diagnostic === '' ? field('status') : diagnostic,
+      ...address.map((name) => linesAbout(human, name)),
+    ].join('\n')
+    const text = about.trim() === '' ? human : about
+    reports.set(
+      `${ours} ${status}`,
+      report(ours, action, { status, smtpCode, text, atEndOfData: isAfterData(human) }, human),
+    )
+  }
+  return [...reports.values()]
+}
+
+const FULL = 'mailbox full'
+
+/** The verdict on one recipient, of an action (RFC 3464 section 2.3.3) and a diagnosis. */
+export function report(address: string, action: string, diagnosis: Diagnosis, human: string): Bare {
+  const { status, smtpCode } = diagnosis
+  const codes = { ...(status === '' ? {} : { enhancedCode: status }), ...(smtpCode === undefined ? {} : { smtpCode }) }
+  if (/^(delivered|relayed|expanded)/.test(action) || status.startsWith('2'))
+    return { kind: 'delivered', address, reason: action || 'delivered', ...codes }
+  if (action === 'delayed') return { kind: 'soft', address, reason: 'delayed, still tried', ...codes }
+  // What was said about this address counts first; the whole text only when that says nothing.
+  const first = judge(diagnosis)
+  const verdict = first.reason === 'refused' && human !== '' ? judge({ ...diagnosis, text: human }) : first
+  // Two stories in one report: the one that leaves hope is believed.
+  const alone = verdict.gone && human !== '' && addressesIn(human).length <= 1
+  if (alone && judge({ status: '', smtpCode: undefined, text: human }).reason === FULL)
+    return { kind: 'soft', address, reason: FULL, ...codes }
+  return { kind: verdict.gone ? 'hard' : 'soft', address, reason: verdict.reason, ...codes }
+}
+
+/** Reports in words only: the addresses named, each judged by what stands next to it. */
+export function freeReports(message: MimePart, texts: readonly string[], own: ReadonlySet<string>): readonly Bare[] {
+  const human = texts.join('\n')
+  const failed = addressesIn(headerOf(message, 'x-failed-recipients'))
+  const subject = decodeWords(headerOf(message, 'subject'))
+  const named =
+    failed.length > 0
+      ? failed
+      : addressesIn(human.replace(/^[\w-]*message-id:.*$/gim, '')).filter(
+          (address) => !own.has(address) && !/^(mailer-daemon|postmaster|abuse|helpdesk|support)@/.test(address),
+        )
+  const judged = new Map<string, Bare>()
+  for (const address of named.slice(0, 200)) {
+    const about = linesAbout(human, address)
+    const text = `${about}\n${named.length === 1 || about.trim() === address ? `${human}\n${subject}` : ''}`
+    const status = statusOf('', text)
+    const smtpCode = smtpCodeOf(text)
+    if (!judged.has(address))
+      judged.set(address, report(address, '', { status, smtpCode, text: about, atEndOfData: isAfterData(text) }, text))
+  }
+  if (judged.size > 0) return [...judged.values()]
+  if (human.trim() === '') return []
+  const verdict = judge({ status: statusOf('', human), smtpCode: smtpCodeOf(human), text: `${subject}\n${human}` })
+  return [{ kind: verdict.gone ? 'hard' : 'soft', address: '', reason: verdict.reason }]
+}
+
+/** The lines that name an address, each with the few that explain it, up to the next address. */
+function linesAbout(text: string, address: string): string {
+  const lines = text.split('\n')
+  const about: string[] = []
+  for (const [index, line] of lines.entries()) {
+    if (!line.toLowerCase().includes(address)) continue
+    if (/^\s*(to|from|cc|sender|message-id|references):/i.test(line)) continue
+    about.push(line)
+    for (const next of lines.slice(index + 1, index + 7)) {
+      const other = addressesIn(next)
+      if (other.some((name) => name !== address) && other.length > 0 && !other.includes(address)) break
+      about.push(next)
+    }
+    if (about.length > 60) break
+  }
+  return about.join('\n')
+}

@@ -1,0 +1,369 @@
+/**
+ * Brings the due rows of a run to a transport, lane by lane, and every outcome to the ledger. Owns the waiting for what is to
+ * come, and stopping; knows neither SMTP nor SQL, and reads the ledger only, never the source. Lanes are `lane-pool.ts`'s, what
+ * they get is `job-source.ts`'s, and what they tell is `outcomes.ts`'s.
+ */
+import type { DeliverySettings } from '../../config/settings.ts'
+import { MailmergeError, OutputError } from '../../errors.ts'
+import type { DueRow, Ledger, ResultRow, StatusCounts } from '../../ledger/ledger.ts'
+import type { Message } from '../../message/message.ts'
+import type { Transport } from '../../transport/transport.ts'
+import { type Clock, steadyClock } from '../clock.ts'
+import { type DeliveryProgress, progressOf } from '../progress.ts'
+import { Breaker } from './circuit-breaker.ts'
+import { Tally } from './counts.ts'
+import type { DeliveryControl } from './delivery-control.ts'
+import { Journal } from './journal.ts'
+import { LaneGovernor } from './lane-count.ts'
+import { LanePool } from './lane-pool.ts'
+import { IDLE_MS, JobSource } from './message-buffer.ts'
+import { Outcomes } from './outcomes.ts'
+import { RowQueue } from './row-queue.ts'
+import { limitWords, quotasOf } from './throttle/rate.ts'
+import { Throttle } from './throttle/throttle.ts'
+
+export interface DeliverOptions {
+  readonly ledger: Ledger
+  readonly runId: string
+  readonly transport: Transport
+  /** Rows become messages here: pure for the same row and moment. */
+  readonly prepare: (due: DueRow, date: Date) => Message | Promise<Message>
+  readonly settings: DeliverySettings
+  /** Quotas are shared by all that send through the same account. */
+  readonly account: string
+  /** Suppression group of the campaign. */
+  readonly group: string
+  /** Rows whose turn has come and that are not wanted any more, by recipient, with the reason. */
+  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, string>>
+  /** Rows that have an hour are not sent by themselves when they are found so many milliseconds after it. */
+  readonly lateBy?: number
+  readonly counts: StatusCounts
+  readonly clock: Clock
+  /** First request to stop: finish what is in flight. */
+  readonly stop?: AbortSignal
+  /** Second request: cut everything now. */
+  readonly abort?: AbortSignal
+  readonly onSettled?: (row: ResultRow) => void
+  readonly onPaused?: (reason: string, until?: Date) => void
+  /** Called four times a second. */
+  readonly onProgress?: (state: DeliveryProgress) => void
+  /** Things worth saying once. */
+  readonly onNote?: (text: string) => void
+}
+
+/** How a delivery ended. `stopped` can be gone on with; `error` is set when something broke. */
+export interface DeliveryEnd {
+  readonly counts: StatusCounts
+  /** Why it ended before the last row, in words. */
+  readonly stopped?: string
+  readonly error?: MailmergeError
+  /** It was the ledger that broke. */
+  readonly ledgerFailed?: true
+  /** Messages accepted by this delivery. */
+  readonly sent: number
+  readonly seconds: number
+}
+
+/** A server may be away for as long as a row is tried, and at least this long. */
+const OUTAGE_MS = 30 * 60_000
+/** A quota that opens later than this ends the run; it can be resumed. One of an hour is waited for. */
+const LONGEST_QUOTA_WAIT_MS = 90 * 60_000
+const WATCH_MS = 250
+const GATHER_MS = 2_000
+/** While rows wait for their hour the ledger is asked again this often: another process may have moved them. */
+const LONGEST_SLEEP_MS = 60_000
+
+/** Delivers until no row of the run is left to send, or something says stop. Never rejects for what servers do. */
+export function deliver(options: DeliverOptions): Promise<DeliveryEnd> {
+  return new Delivery(options).run()
+}
+
+class Delivery implements DeliveryControl {
+  readonly #options: DeliverOptions
+  readonly #clock: Clock
+  readonly #steady: Clock
+  readonly #journal: Journal
+  readonly #queue: RowQueue
+  readonly #governor: LaneGovernor
+  readonly #throttle: Throttle
+  readonly #breaker: Breaker
+  readonly #tally: Tally
+  readonly #source: JobSource
+  readonly #outcomes: Outcomes
+  readonly #lanes: LanePool
+  readonly #notes = new Set<string>()
+  #alarm: NodeJS.Timeout | undefined
+  #grace: NodeJS.Timeout | undefined
+  #pause = ''
+  #stopping = false
+  #stopped: string | undefined
+  #error: MailmergeError | undefined
+  #ledgerFailed = false
+  #finish: () => void = () => {}
+
+  constructor(options: DeliverOptions) {
+    const { ledger, runId, settings, transport, clock, account, group, counts, onSettled } = options
+    this.#options = options
+    this.#clock = clock
+    this.#steady = steadyClock(clock)
+    this.#journal = new Journal(ledger)
+    this.#tally = new Tally(counts, clock)
+    this.#governor = new LaneGovernor(
+      Math.min(settings.concurrency, transport.maxLanes ?? Number.POSITIVE_INFINITY),
+      clock,
+    )
+    this.#breaker = new Breaker(clock, Math.max(settings.retryFor, OUTAGE_MS))
+    this.#throttle = new Throttle({ ledger, limits: settings.rates, quotas: quotasOf(settings.rates, account), clock })
+    this.#queue = new RowQueue({
+      ledger,
+      runId,
+      clock: this.#steady,
+      group,
+      ...(settings.perDomain === undefined ? {} : { domains: settings.perDomain }),
+      ...(options.stopped === undefined ? {} : { stopped: options.stopped }),
+      suppressed: (rows) => this.#outcomes.dropped(rows),
+    })
+    this.#source = new JobSource({
+      queue: this.#queue,
+      throttle: this.#throttle,
+      prepare: options.prepare,
+      clock,
+      control: this,
+      lanes: () => this.#governor.target,
+    })
+    this.#outcomes = new Outcomes({
+      journal: this.#journal,
+      queue: this.#queue,
+      tally: this.#tally,
+      settings,
+      clock,
+      steady: this.#steady,
+      control: this,
+      accepted: () => {
+        this.#throttle.succeeded()
+        if (this.#governor.succeeded()) this.#balance()
+      },
+      throttled: (said) => this.#askedForLess(said),
+      ...(onSettled === undefined ? {} : { onSettled }),
+    })
+    this.#lanes = new LanePool({
+      transport,
+      source: this.#source,
+      outcomes: this.#outcomes,
+      governor: this.#governor,
+      breaker: this.#breaker,
+      control: this,
+      throttled: (said) => this.#askedForLess(said),
+      outage: (reason, error) => this.#outage(reason, error),
+    })
+  }
+
+  async run(): Promise<DeliveryEnd> {
+    const { stop, abort } = this.#options
+    const started = this.#clock.monotonic()
+    const onStop = (): void => this.halt('interrupted')
+    const onAbort = (): void => this.#cut('interrupted')
+    stop?.addEventListener('abort', onStop, { once: true })
+    abort?.addEventListener('abort', onAbort, { once: true })
+    const watch = setInterval(() => this.#watch(), WATCH_MS)
+    try {
+      await new Promise<void>((resolve) => {
+        this.#finish = resolve
+        if (abort?.aborted) onAbort()
+        else if (stop?.aborted) onStop()
+        this.#balance()
+      })
+      await this.#journal.sync().catch((error: unknown) => this.broken(error))
+    } finally {
+      clearInterval(watch)
+      clearTimeout(this.#alarm)
+      clearTimeout(this.#grace)
+      stop?.removeEventListener('abort', onStop)
+      abort?.removeEventListener('abort', onAbort)
+    }
+    return {
+      counts: this.#tally.counts,
+      sent: this.#tally.sent,
+      seconds: (this.#clock.monotonic() - started) / 1000,
+      ...(this.#stopped === undefined ? {} : { stopped: this.#stopped }),
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(this.#ledgerFailed ? { ledgerFailed: true } : {}),
+    }
+  }
+
+  // ---- lanes -------------------------------------------------------------------------------------------------------
+
+  /** Opens lanes while there is work for them, and notices the end. Called whenever something changed. */
+  #balance(): void {
+    if (!this.#stopping) {
+      void this.#source.refill()
+      const now = this.#clock.monotonic()
+      const work = this.#source.atHand
+      if (work > 0 && this.#breaker.wait(now) === 0 && this.#source.wait(now) <= IDLE_MS) {
+        const room = this.#throttle.room(now + IDLE_MS, Math.min(work, this.#governor.target))
+        // One lane at least finds out what the next message needs.
+        this.#lanes.openFor(Math.max(1, this.#queue.outstanding - this.#source.made + room))
+      }
+    }
+    if (this.#lanes.empty && this.#source.making === 0) this.#idle()
+  }
+
+  /** The server spoke of our speed: fewer lanes, all of them slower. */
+  #askedForLess(said: string): void {
+    this.#governor.pushedBack(this.#lanes.size)
+    const pause = this.#throttle.pushedBack(this.#clock.monotonic())
+    if (pause !== undefined) this.paused(`the server asks for less: ${said}`, this.#in(pause))
+  }
+
+  /** The server is away: wait with growing gaps, and give up resumably after a long while. */
+  #outage(reason: string, error?: MailmergeError): void {
+    const gap = this.#breaker.failed()
+    if (gap === undefined) this.halt(`the server was away for too long: ${reason}`, error)
+    else this.paused(reason, this.#in(gap))
+  }
+
+  // ---- waiting -----------------------------------------------------------------------------------------------------
+
+  /** No lane is open: wait for what is to come, or end. */
+  #idle(): void {
+    if (this.#stopping) {
+      this.#finish()
+      return
+    }
+    const now = this.#clock.monotonic()
+    if (this.#source.atHand > 0) {
+      const closed = this.#throttle.closedFor(now)
+      if (closed > IDLE_MS) this.paused(this.#usedUp, this.#in(closed))
+      this.#later(Math.max(this.#breaker.wait(now), this.#source.wait(now)), () => this.#balance())
+    } else if (this.#source.drained) void this.#awaitRetries()
+  }
+
+  /** All rows at hand are done: deferred ones may be due later. */
+  async #awaitRetries(): Promise<void> {
+    const { ledger, runId, settings } = this.#options
+    try {
+      await this.#journal.sync()
+      if (this.#busy) return
+      const next = await ledger.nextDue(runId)
+      if (this.#busy) return
+      if (next === undefined) {
+        this.#stopping = true
+        this.#finish()
+        return
+      }
+      const wait = next.getTime() - this.#steady.now().getTime()
+      if (wait > 0 && settings.retryFor === 0) {
+        this.halt('some rows are deferred')
+        return
+      }
+      if (wait > 0) this.paused('waiting to try deferred rows again', this.#in(wait))
+      // Rows that were deferred one after the other come back together, over the same lanes.
+      this.#later(wait > 0 ? wait + GATHER_MS : 5, () => {
+        // The machine may have slept meanwhile.
+        const late = this.#steady.now().getTime() - next.getTime()
+        if (late - GATHER_MS > (this.#options.lateBy ?? Number.POSITIVE_INFINITY)) {
+          this.halt(`some rows were for ${next.toISOString()}, which is long past; resume with --late ok sends them`)
+          return
+        }
+        this.#queue.rewind()
+        this.#balance()
+      })
+    } catch (error) {
+      this.broken(error)
+    }
+  }
+
+  get #busy(): boolean {
+    return this.#stopping || !this.#lanes.empty || !this.#source.drained || this.#queue.outstanding > 0
+  }
+
+  get #usedUp(): string {
+    const quota = this.#throttle.quotaLeft
+    if (quota === undefined) return 'the quota is used up'
+    const words = `the quota of ${limitWords(quota)}`
+    return quota.left > 0 ? `${words} has ${quota.left} left, too few for the next message` : `${words} is used up`
+  }
+
+  #later(milliseconds: number, wake: () => void): void {
+    clearTimeout(this.#alarm)
+    this.#alarm = setTimeout(wake, Math.min(Math.max(milliseconds, 1), LONGEST_SLEEP_MS))
+  }
+
+  #in(milliseconds: number): Date {
+    return new Date(this.#clock.now().getTime() + milliseconds)
+  }
+
+  // ---- control, for the parts --------------------------------------------------------------------------------------
+
+  get stopping(): boolean {
+    return this.#stopping || this.#journal.failure !== undefined
+  }
+
+  changed(): void {
+    this.#source.wake()
+    this.#balance()
+  }
+
+  paused(reason: string, until?: Date): void {
+    const second = until === undefined ? '' : Math.round(until.getTime() / 1000)
+    const pause = `${reason} ${second}`
+    if (pause === this.#pause) return
+    this.#pause = pause
+    this.#options.onPaused?.(reason, until)
+  }
+
+  note(text: string): void {
+    if (this.#notes.has(text)) return
+    this.#notes.add(text)
+    this.#options.onNote?.(text)
+  }
+
+  /** No new message; what is in flight is finished, within the grace. */
+  halt(reason: string, error?: MailmergeError): void {
+    if (this.#stopping) return
+    if (error !== undefined) this.#error ??= error
+    this.#stop(reason)
+    this.#grace = setTimeout(() => this.#cut(reason), this.#options.settings.grace)
+    this.changed()
+  }
+
+  broken(error: unknown): void {
+    this.#ledgerFailed = true
+    this.#error =
+      error instanceof MailmergeError ? error : new OutputError('the ledger cannot be written', { cause: error })
+    this.#cut(this.#error.message)
+  }
+
+  #stop(reason: string): void {
+    this.#stopping = true
+    this.#stopped = reason
+    this.#lanes.stopOpening()
+    this.#source.putBack()
+  }
+
+  /** Cuts every lane now. */
+  #cut(reason: string): void {
+    if (!this.#stopping) this.#stop(reason)
+    this.#lanes.abort()
+    this.changed()
+  }
+
+  /** Four times a second: suppressions of other processes, quota, progress. */
+  #watch(): void {
+    if (!this.#stopping) {
+      this.#queue
+        .recheck(() => this.#source.putBack())
+        .then(
+          (changed) => {
+            if (changed) this.changed()
+          },
+          (error: unknown) => this.broken(error),
+        )
+      const { closedUntil } = this.#throttle
+      if (closedUntil !== undefined && this.#throttle.closedFor(this.#clock.monotonic()) > LONGEST_QUOTA_WAIT_MS)
+        this.halt(`${this.#usedUp} until ${closedUntil.toISOString()}`)
+    }
+    const { settings, onProgress } = this.#options
+    onProgress?.(progressOf(this.#tally, this.#lanes.size, settings.rates, this.#throttle))
+  }
+}

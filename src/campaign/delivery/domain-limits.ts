@@ -1,0 +1,135 @@
+/**
+ * Limits for each recipient domain: so many at once, so many in a time. Owns the rows that wait for their domain's turn;
+ * a full waiting room holds everything back, so its memory is bounded.
+ */
+import type { RateLimit } from '../../config/settings.ts'
+import type { DueRow } from '../../ledger/ledger.ts'
+import type { Clock } from '../clock.ts'
+import { RateGate } from './throttle/rate.ts'
+
+export interface DomainLimits {
+  readonly concurrency?: number
+  readonly rates?: readonly RateLimit[]
+}
+
+interface Domain {
+  busy: number
+  readonly gate: RateGate
+  readonly waiting: DueRow[]
+}
+
+/** Domains that are remembered; beyond it, idle ones are forgotten. */
+const REMEMBERED = 10_000
+
+export class DomainGate {
+  readonly #limits: DomainLimits
+  readonly #clock: Clock
+  readonly #active: boolean
+  readonly #domains = new Map<string, Domain>()
+  readonly #parked = new Set<string>()
+  readonly #recipients = new Set<number>()
+
+  constructor(limits: DomainLimits, clock: Clock) {
+    this.#limits = limits
+    this.#clock = clock
+    this.#active = limits.concurrency !== undefined || (limits.rates?.length ?? 0) > 0
+  }
+
+  get parked(): number {
+    return this.#recipients.size
+  }
+
+  holds(recipient: number): boolean {
+    return this.#recipients.has(recipient)
+  }
+
+  /** True when the row may go now, and counts it; else the row waits here. */
+  admit(row: DueRow): boolean {
+    if (!this.#active) return true
+    const name = domainOf(row.address)
+    const domain = this.#domain(name)
+    if (this.#wait(domain) === 0 && domain.waiting.length === 0) {
+      this.#enter(domain)
+      return true
+    }
+    domain.waiting.push(row)
+    this.#parked.add(name)
+    this.#recipients.add(row.recipient)
+    return false
+  }
+
+  /** A waiting row whose domain is free again; else the milliseconds until a rate allows one, or undefined. */
+  release(): DueRow | number | undefined {
+    if (this.#recipients.size === 0) return undefined
+    let soonest: number | undefined
+    for (const name of this.#parked) {
+      const domain = this.#domain(name)
+      const wait = this.#wait(domain)
+      if (wait > 0) {
+        if (wait !== Number.POSITIVE_INFINITY) soonest = Math.min(soonest ?? wait, wait)
+        continue
+      }
+      const row = domain.waiting.shift()
+      if (domain.waiting.length === 0) this.#parked.delete(name)
+      if (row === undefined) continue
+      this.#recipients.delete(row.recipient)
+      this.#enter(domain)
+      return row
+    }
+    return soonest
+  }
+
+  /** Milliseconds until a waiting row may go; 0 when one may now, or when none waits. */
+  wait(): number {
+    if (this.#recipients.size === 0) return 0
+    let soonest = Number.POSITIVE_INFINITY
+    for (const name of this.#parked) soonest = Math.min(soonest, this.#wait(this.#domain(name)))
+    return soonest
+  }
+
+  done(row: DueRow): void {
+    if (!this.#active) return
+    const domain = this.#domains.get(domainOf(row.address))
+    if (domain !== undefined && domain.busy > 0) domain.busy--
+  }
+
+  /** Empties the waiting room. */
+  takeParked(): readonly DueRow[] {
+    const rows: DueRow[] = []
+    for (const name of this.#parked) rows.push(...(this.#domains.get(name)?.waiting.splice(0) ?? []))
+    this.#parked.clear()
+    this.#recipients.clear()
+    return rows
+  }
+
+  #enter(domain: Domain): void {
+    domain.busy++
+    domain.gate.take(this.#clock.monotonic())
+  }
+
+  #wait(domain: Domain): number {
+    if (domain.busy >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY
+    return domain.gate.wait(this.#clock.monotonic())
+  }
+
+  #domain(name: string): Domain {
+    let domain = this.#domains.get(name)
+    if (domain === undefined) {
+      if (this.#domains.size >= REMEMBERED) this.#forgetIdle()
+      domain = { busy: 0, gate: new RateGate(this.#limits.rates ?? []), waiting: [] }
+      this.#domains.set(name, domain)
+    }
+    return domain
+  }
+
+  #forgetIdle(): void {
+    const now = this.#clock.monotonic()
+    for (const [name, domain] of this.#domains) {
+      if (domain.busy === 0 && domain.waiting.length === 0 && domain.gate.wait(now) === 0) this.#domains.delete(name)
+    }
+  }
+}
+
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1).toLowerCase()
+}

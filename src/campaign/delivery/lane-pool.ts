@@ -1,0 +1,184 @@
+/**
+ * The lanes of a delivery: opened as the governor and the breaker allow, and read when they end. Owns which are open; what
+ * goes through them is the feed's.
+ */
+import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
+import { systemWords } from '../../fs/system-errors.ts'
+import { speaksOfRate } from '../../replies/cause.ts'
+import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../../transport/transport.ts'
+import type { Breaker } from './circuit-breaker.ts'
+import type { DeliveryControl } from './delivery-control.ts'
+import type { LaneGovernor } from './lane-count.ts'
+import type { JobSource, MergeJob } from './message-buffer.ts'
+import type { Outcomes } from './outcomes.ts'
+
+/** Lanes in a row that broke without delivering anything. */
+const BARREN_LANES = 6
+
+export interface LanePoolOptions {
+  readonly transport: Transport
+  readonly source: JobSource
+  readonly outcomes: Outcomes
+  readonly governor: LaneGovernor
+  readonly breaker: Breaker
+  readonly control: DeliveryControl
+  /** The server spoke of our speed. */
+  readonly throttled: (said: string) => void
+  /** The server is not of use; `error` is why the last try failed. */
+  readonly outage: (reason: string, error?: MailmergeError) => void
+}
+
+export class LanePool {
+  readonly #options: LanePoolOptions
+  readonly #lanes = new Set<Lane>()
+  readonly #opens = new AbortController()
+  #opening = 0
+  #number = 0
+  #everOpened = false
+  #barren = 0
+
+  constructor(options: LanePoolOptions) {
+    this.#options = options
+  }
+
+  /** Lanes at work. */
+  get size(): number {
+    return this.#lanes.size
+  }
+
+  /** True when no lane is open, nor about to be. */
+  get empty(): boolean {
+    return this.#lanes.size === 0 && this.#opening === 0
+  }
+
+  /** Opens lanes for so many messages, those under way among them, as many as there may be. */
+  openFor(messages: number): void {
+    const { governor, breaker } = this.#options
+    const wanted = Math.min(breaker.tripped ? 1 : governor.target, messages)
+    while (this.#lanes.size + this.#opening < wanted) {
+      this.#opening++
+      void this.#open()
+    }
+  }
+
+  /** Lanes that are still being opened are given up. */
+  stopOpening(): void {
+    this.#opens.abort()
+  }
+
+  /** Cuts every lane now. */
+  abort(): void {
+    for (const lane of this.#lanes) lane.abort()
+  }
+
+  async #open(): Promise<void> {
+    const { transport, governor, control, source, outcomes } = this.#options
+    const number = ++this.#number
+    let lane: Lane
+    try {
+      lane = await transport.open(this.#opens.signal)
+    } catch (error) {
+      this.#opening--
+      this.#failed(error)
+      control.changed()
+      return
+    }
+    this.#opening--
+    this.#everOpened = true
+    this.#lanes.add(lane)
+    governor.opened()
+    control.changed()
+    const feed = new LaneFeed(number, source, outcomes, () => this.#served())
+    let end: LaneEnd
+    try {
+      end = await lane.run(feed)
+    } catch (error) {
+      end = { kind: 'lost', reason: systemWords(error) }
+    }
+    this.#lanes.delete(lane)
+    this.#ended(end, feed)
+    control.changed()
+  }
+
+  /** The first connection of a run that fails is a wrong host or a wrong password; later ones are a bad day. */
+  #failed(error: unknown): void {
+    const { control, governor, outage } = this.#options
+    if (control.stopping) return
+    const known =
+      error instanceof MailmergeError ? error : new UnreachableError('the server cannot be reached', { cause: error })
+    const passing = known instanceof UnreachableError && (this.#everOpened || known instanceof TurnedAwayError)
+    if (!passing) control.halt(known.message, known)
+    else if (this.#lanes.size === 0) outage(known.message, known)
+    else {
+      governor.pushedBack(this.#lanes.size)
+      control.note(`going on with fewer lanes: ${known.message}`)
+    }
+  }
+
+  /** The server answered for a message. */
+  #served(): void {
+    const { breaker, control } = this.#options
+    this.#barren = 0
+    if (!breaker.tripped) return
+    breaker.worked()
+    control.changed()
+  }
+
+  #ended(end: LaneEnd, { served, unsent }: LaneFeed): void {
+    const { governor, outcomes, outage, throttled } = this.#options
+    switch (end.kind) {
+      case 'drained':
+        return
+      case 'limit':
+        outcomes.forgive(unsent)
+        return
+      case 'throttled': {
+        const said = `${end.reply.code} ${end.reply.text}`
+        outcomes.forgive(unsent)
+        governor.pushedBack(this.#lanes.size)
+        if (speaksOfRate(end.reply)) throttled(said)
+        else if (served === 0 && this.empty) outage(`the server asks for less: ${said}`)
+        return
+      }
+      case 'lost':
+      case 'protocol':
+        // A lane or two may break on any day; when none gets anywhere the server is as good as away.
+        if (served === 0 && ++this.#barren >= BARREN_LANES && this.empty) outage(end.reason)
+    }
+  }
+}
+
+/** The feed of one lane. Owns what the lane came to. */
+class LaneFeed implements Feed<MergeJob> {
+  readonly #number: number
+  readonly #source: JobSource
+  readonly #outcomes: Outcomes
+  readonly #onServed: () => void
+  /** Messages that the server answered for. */
+  served = 0
+  /** Recipients whose message was given back untried. */
+  readonly unsent: number[] = []
+
+  constructor(number: number, source: JobSource, outcomes: Outcomes, onServed: () => void) {
+    this.#number = number
+    this.#source = source
+    this.#outcomes = outcomes
+    this.#onServed = onServed
+  }
+
+  next(): MergeJob | undefined | Promise<MergeJob | undefined> {
+    return this.#source.next(this.#number)
+  }
+
+  begin(job: MergeJob): Promise<void> {
+    return this.#outcomes.begin(job)
+  }
+
+  end(job: MergeJob, outcome: Outcome): void {
+    if (outcome.kind === 'unsent') this.unsent.push(job.due.recipient)
+    this.#outcomes.end(job, outcome)
+    if (outcome.kind === 'unsent' || outcome.kind === 'in_doubt') return
+    this.served++
+    this.#onServed()
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * From what lanes tell of their jobs to news for the ledger. Owns that each outcome is recorded once and in order, and the
+ * rows whose connections keep breaking; which state an outcome is, `settle.ts` says.
+ */
+import type { DeliverySettings } from '../../config/settings.ts'
+import type { DueRow, ResultRow } from '../../ledger/ledger.ts'
+import { isThrottling } from '../../replies/cause.ts'
+import { RefusalWatch } from '../../replies/sender-block-detector.ts'
+import type { Outcome } from '../../transport/transport.ts'
+import type { Clock } from '../clock.ts'
+import type { Tally } from './counts.ts'
+import type { DeliveryControl } from './delivery-control.ts'
+import type { Journal } from './journal.ts'
+import type { MergeJob } from './message-buffer.ts'
+import { type Settlement, settlementOf } from './retry.ts'
+import type { RowQueue } from './row-queue.ts'
+
+/** A row whose connection breaks this often before it is handed over waits like a deferred one. */
+const LOST_TRIES = 5
+/** Rows whose lost connections are counted at once. */
+const COUNTED_LOSSES = 10_000
+
+export interface OutcomesOptions {
+  readonly journal: Journal
+  readonly queue: RowQueue
+  readonly tally: Tally
+  readonly settings: DeliverySettings
+  /** The wall clock, for what is written down. */
+  readonly clock: Clock
+  /** The one that is never set back, for what is waited for. */
+  readonly steady: Clock
+  readonly control: DeliveryControl
+  /** A message was accepted. */
+  readonly accepted: () => void
+  /** The server spoke of our speed. */
+  readonly throttled: (said: string) => void
+  readonly onSettled?: (row: ResultRow) => void
+}
+
+export class Outcomes {
+  readonly #options: OutcomesOptions
+  readonly #refusals = new RefusalWatch()
+  readonly #lost = new Map<number, number>()
+
+  constructor(options: OutcomesOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the attempt is durable; rejects when the ledger is broken, and then nothing more is sent. */
+  async begin(job: MergeJob): Promise<void> {
+    const { journal, clock, control } = this.#options
+    job.began = true
+    journal.add({
+      kind: 'began',
+      recipient: job.due.recipient,
+      lane: job.lane,
+      at: clock.now(),
+      messageId: job.message.id,
+    })
+    try {
+      await journal.sync()
+    } catch (error) {
+      control.broken(error)
+      throw error
+    }
+  }
+
+  end(job: MergeJob, outcome: Outcome): void {
+    if (outcome.kind === 'unsent') {
+      this.#unsent(job, outcome.reason)
+      return
+    }
+    this.#lost.delete(job.due.recipient)
+    const { queue, steady, settings } = this.#options
+    if (outcome.kind === 'deferred' && isThrottling(outcome.reply)) {
+      const { reply } = outcome
+      this.#options.throttled(`${reply.code} ${reply.text}`)
+      this.#settle(job, { status: 'deferred', reason: 'server asked to slow down', reply, dueAt: steady.now() })
+      queue.rewind()
+      return
+    }
+    if (outcome.kind === 'rejected' && this.#refused(job, outcome)) return
+    if (outcome.kind === 'accepted') {
+      this.#refusals.accepted()
+      this.#options.accepted()
+    }
+    this.#settle(job, settlementOf(job.due, outcome, settings, steady.now(), steady.random))
+  }
+
+  /** Rows that must not be written to any more. */
+  dropped(rows: readonly { readonly row: DueRow; readonly why: string }[]): void {
+    for (const { row, why } of rows) this.#record(row, 0, { status: 'skipped', reason: why })
+  }
+
+  /** These were not tried because the server wanted no more on that connection: it was not for anything in them. */
+  forgive(recipients: readonly number[]): void {
+    for (const recipient of recipients) {
+      const tries = (this.#lost.get(recipient) ?? 0) - 1
+      if (tries > 0) this.#lost.set(recipient, tries)
+      else this.#lost.delete(recipient)
+    }
+  }
+
+  /** Watches for refusals that no list explains. True when the row was settled here. */
+  #refused(job: MergeJob, { reply, stage }: Extract<Outcome, { kind: 'rejected' }>): boolean {
+    const { control, steady } = this.#options
+    const { blames, stop } = this.#refusals.rejected(reply, stage, job.message.envelope.from)
+    if (blames === 'sender')
+      this.#settle(job, { status: 'deferred', reason: 'sender refused', reply, dueAt: steady.now() })
+    if (stop !== undefined) control.halt(stop)
+    return blames === 'sender'
+  }
+
+  #unsent(job: MergeJob, reason: string): void {
+    const { queue, control, steady, settings } = this.#options
+    const { due } = job
+    const tries = (this.#lost.get(due.recipient) ?? 0) + 1
+    if (tries >= LOST_TRIES && !control.stopping) {
+      this.#lost.delete(due.recipient)
+      const deferred = { kind: 'deferred', stage: 'data', reply: { code: 450, text: reason } } as const
+      const { status, dueAt } = settlementOf(due, deferred, settings, steady.now(), steady.random)
+      const settlement = { status, reason: `connection lost each time: ${reason}` }
+      this.#settle(job, dueAt === undefined ? settlement : { ...settlement, dueAt })
+      return
+    }
+    this.#lost.set(due.recipient, tries)
+    if (this.#lost.size > COUNTED_LOSSES) this.#lost.clear()
+    if (job.began) {
+      // The start was recorded, so its end must be too: else a crash would leave doubt where there is none.
+      this.#settle(job, { status: 'deferred', reason, dueAt: steady.now() })
+      queue.rewind()
+    } else {
+      queue.giveBack(due)
+      // It may come back when its lane is long gone.
+      setImmediate(() => control.changed())
+    }
+  }
+
+  #settle(job: MergeJob, settlement: Settlement): void {
+    const { queue, control } = this.#options
+    this.#record(job.due, job.lane, settlement, job.message.id)
+    queue.finished(job.due)
+    // Another row may have waited for this one's domain.
+    if (queue.heldBack) control.changed()
+  }
+
+  /** `messageId` is there for an attempt. */
+  #record(due: DueRow, lane: number, { status, reason, reply, dueAt }: Settlement, messageId?: string): void {
+    const { journal, queue, tally, clock, onSettled } = this.#options
+    const at = clock.now()
+    const attempted = messageId !== undefined
+    const facts = {
+      ...(reason === '' ? {} : { reason }),
+      ...(reply === undefined ? {} : { smtpCode: reply.code, response: reply.text }),
+      ...(reply?.enhanced === undefined ? {} : { enhancedCode: reply.enhanced }),
+      ...(messageId === undefined ? {} : { messageId }),
+    }
+    const later = dueAt === undefined ? {} : { dueAt }
+    journal.add({ kind: 'settled', recipient: due.recipient, lane, at, status, attempted, ...facts, ...later }, () =>
+      queue.recorded(due),
+    )
+    tally.settled(status, due.attempts > 0)
+    if (onSettled === undefined) return
+    const firstAttemptAt = due.firstAttemptAt ?? (attempted ? at : undefined)
+    onSettled({
+      row: due.row,
+      key: due.key,
+      address: due.address,
+      status,
+      ...facts,
+      reason,
+      attempts: due.attempts + (attempted ? 1 : 0),
+      ...(firstAttemptAt === undefined ? {} : { firstAttemptAt }),
+      ...(due.variant === undefined ? {} : { variant: due.variant }),
+      ...(status === 'deferred' ? {} : { finishedAt: at }),
+    })
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Whether a message to so many recipients may go now: rates, quotas of the ledger, pauses that the server asked for, and the
+ * pace that its refusals taught. Owns the allowance reserved ahead; hands out nothing that was not reserved.
+ */
+import type { RateLimit } from '../../../config/settings.ts'
+import type { Ledger, Quota } from '../../../ledger/ledger.ts'
+import type { Clock } from '../../clock.ts'
+import { neverGoes, RateGate, shortLimits } from './rate.ts'
+
+export interface ThrottleOptions {
+  readonly ledger: Ledger
+  readonly limits: readonly RateLimit[]
+  readonly quotas: readonly Quota[]
+  readonly clock: Clock
+}
+
+/** What is left of the quota that will be used up first. */
+export interface QuotaLeft extends RateLimit {
+  readonly left: number
+}
+
+/** While a reservation is on its way, lanes look again this soon. */
+const POLL_MS = 2
+/** A reservation that failed for a lock is asked for again this soon; one that failed for good ends the run elsewhere. */
+const FAILED_MS = 250
+/** The ledger counts what it granted for so many parts of a window, and one to spare. */
+const QUOTA_PARTS = 60
+/** A quota of nothing never opens. */
+const NEVER = new Date(8_640_000_000_000_000)
+const FIRST_PAUSE_MS = 5_000
+const LONGEST_PAUSE_MS = 600_000
+/** A pace learnt from a refusal keeps this far below what the server took, never below one message in so long. */
+const BELOW = 1.25
+const LONGEST_INTERVAL_MS = 5_000
+/** The pace gets faster by a third in so long, while the server does not complain. */
+const FASTER_MS = 3 * 60_000
+
+export class Throttle {
+  readonly #options: ThrottleOptions
+  readonly #gate: RateGate
+  readonly #chunk: number
+  /** Milliseconds that an allowance holds: then what it was taken from no longer counts it for as long as it should. */
+  readonly #holds: number
+  #messages = 0
+  #recipients = 0
+  #heldUntil = Number.POSITIVE_INFINITY
+  #left: QuotaLeft | undefined
+  #reserving = false
+  #reserveAt = Number.NEGATIVE_INFINITY
+  /** The quotas are used up until then: by the wall clock and by the one that cannot be set, whichever is first. */
+  #closed: { readonly until: Date; readonly at: number } | undefined
+  #pausedUntil = Number.NEGATIVE_INFINITY
+  #pause = FIRST_PAUSE_MS
+  /** Milliseconds between two messages; 0 while the server never complained. */
+  #interval = 0
+  #nextAt = Number.NEGATIVE_INFINITY
+  #complainedAt: number
+  #acceptedAt: number
+  #acceptedSince = 0
+  #messagesGone = 0
+  #recipientsGone = 0
+
+  constructor(options: ThrottleOptions) {
+    this.#options = options
+    this.#gate = new RateGate(shortLimits(options.limits))
+    this.#complainedAt = this.#acceptedAt = options.clock.monotonic()
+    // Slow quotas are taken one by one, so that a killed process wastes none; fast ones a tenth of a second ahead.
+    const slowest = Math.min(...options.quotas.map(({ count, seconds }) => count / seconds))
+    this.#chunk = Math.max(1, Math.floor(slowest / 10))
+    this.#holds = Math.min(...options.quotas.map(({ seconds }) => (seconds * 1000) / QUOTA_PARTS))
+  }
+
+  /** When the quota opens again, if it is used up. */
+  get closedUntil(): Date | undefined {
+    return this.#closed?.until
+  }
+
+  get quotaLeft(): QuotaLeft | undefined {
+    if (this.#left === undefined) return undefined
+    const { left, of } = this.#left
+    return { ...this.#left, left: left + (of === 'recipients' ? this.#recipients : this.#messages) }
+  }
+
+  /** Recipients of a message, on the average of those that went. */
+  get recipientsEach(): number {
+    return this.#messagesGone === 0 ? 1 : this.#recipientsGone / this.#messagesGone
+  }
+
+  /** Why a message to so many could never go, however long it waits. */
+  neverGoes(recipients: number): string | undefined {
+    return recipients === 1 ? undefined : neverGoes(this.#options.limits, recipients)
+  }
+
+  /** Milliseconds until the quota opens again; asking early is safe, for the ledger counts by a clock nobody can set. */
+  closedFor(now: number): number {
+    if (this.#closed === undefined) return 0
+    const { until, at } = this.#closed
+    return Math.max(0, Math.min(at - now, until.getTime() - this.#options.clock.now().getTime()))
+  }
+
+  /** Milliseconds that no lane needs to be open for, when the next message is to so many. */
+  pausedFor(now: number, recipients = 1): number {
+    const gate = this.#gate.wait(now, recipients)
+    return Math.max(0, this.#pausedUntil - now, this.#nextAt - now, this.closedFor(now), gate)
+  }
+
+  /** Milliseconds until a message to so many may go; 0 when it may now, with all its recipients reserved. */
+  wait(now: number, recipients = 1): number {
+    const wait = this.pausedFor(now, recipients)
+    return wait > 0 ? wait : this.reserved(now, recipients)
+  }
+
+  /** The same for a moment at which nothing is known to pause such a message. */
+  reserved(now: number, recipients = 1): number {
+    if (this.#options.quotas.length === 0) return 0
+    if (now >= this.#heldUntil) this.#messages = this.#recipients = 0
+    if (this.#messages > 0 && this.#recipients >= recipients) return 0
+    if (this.#reserveAt > now) return this.#reserveAt - now
+    this.#reserve(now, recipients)
+    return POLL_MS
+  }
+
+  /** How many messages the rates allow until then, as far as it can be known, counted up to `most`. */
+  room(until: number, most: number): number {
+    return this.#gate.room(until, most, this.recipientsEach)
+  }
+
+  /** A message to so many goes, which `wait` allowed at this very moment. */
+  take(now: number, recipients = 1): void {
+    this.#gate.take(now, recipients)
+    this.#messagesGone++
+    this.#recipientsGone += recipients
+    if (this.#interval > 0) this.#nextAt = Math.max(now, this.#nextAt) + this.#interval
+    if (this.#options.quotas.length === 0) return
+    this.#messages--
+    this.#recipients = this.#messages === 0 ? 0 : this.#recipients - recipients
+  }
+
+  /**
+   * The server spoke of our speed: all lanes pause, longer each time that it takes nothing in between, and go on at the pace
+   * that it took messages at since it last spoke. Gives the pause in milliseconds, or undefined within one.
+   */
+  pushedBack(now: number): number | undefined {
+    if (now < this.#pausedUntil) return undefined
+    if (this.#acceptedSince > 0) {
+      const taken = (now - this.#complainedAt) / this.#acceptedSince
+      this.#interval = Math.min(LONGEST_INTERVAL_MS, Math.max(this.#interval, taken * BELOW))
+      this.#pause = FIRST_PAUSE_MS
+    }
+    this.#complainedAt = now
+    this.#acceptedSince = 0
+    const pause = this.#pause * (0.8 + 0.4 * this.#options.clock.random())
+    this.#pausedUntil = now + pause
+    this.#pause = Math.min(LONGEST_PAUSE_MS, this.#pause * 2)
+    return pause
+  }
+
+  succeeded(): void {
+    this.#acceptedSince++
+    if (this.#interval === 0) return
+    const now = this.#options.clock.monotonic()
+    this.#interval *= 0.75 ** ((now - Math.max(this.#acceptedAt, this.#complainedAt)) / FASTER_MS)
+    this.#acceptedAt = now
+  }
+
+  #reserve(now: number, recipients: number): void {
+    if (this.#reserving) return
+    this.#reserving = true
+    const { ledger, quotas, clock } = this.#options
+    const asked = clock.now()
+    // How many recipients the message after this one has is not known: what is taken ahead is for one each.
+    ledger
+      .reserve(quotas, recipients === 1 ? this.#chunk : 1, asked, recipients)
+      .then(({ granted, retryAt, left }) => {
+        // What is held already is the older part of it.
+        if (this.#messages === 0) this.#heldUntil = now + this.#holds
+        this.#messages += granted
+        this.#recipients += granted * recipients
+        this.#left = left
+        const until = retryAt ?? NEVER
+        const wait = until.getTime() - asked.getTime()
+        this.#closed = granted > 0 ? undefined : { until, at: clock.monotonic() + wait }
+      })
+      // A disk that fails here fails at the next record too, where it stops the run.
+      .catch(() => {
+        this.#reserveAt = clock.monotonic() + FAILED_MS
+      })
+      .finally(() => {
+        this.#reserving = false
+      })
+  }
+}

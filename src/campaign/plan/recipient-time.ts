@@ -1,0 +1,132 @@
+/**
+ * The hour at which each recipient is written to, on the clock of the recipient's own zone. Owns reading the hour and the
+ * zone of a row; never waits.
+ */
+import { Temporal } from 'temporal-polyfill'
+import { DataError, UsageError } from '../../errors.ts'
+import type { Row } from '../../source/source.ts'
+import { checkZone, momentOf, wallTimeOf } from '../../time-zone.ts'
+
+/** An hour of the day, or of one day. */
+export interface LocalHour {
+  /** `09:00`: the next time that a clock shows it. `2026-12-01 09:00`: on that day. */
+  readonly text: string
+  /** Column with the zone of each row; found by its name without it. */
+  readonly zoneColumn?: string
+}
+
+export interface LocalHourOptions {
+  readonly columns: readonly string[]
+  /** Zone of rows that have none. */
+  readonly zone: string
+  readonly now: Date
+  /** Milliseconds that an hour may be past. */
+  readonly lateBy: number
+}
+
+const ZONE_COLUMN = /^(time[\s_-]?zone|tz|zone[\s_-]?info)$/i
+const HINT = "Write --at-local 09:00, or --at-local '2026-12-01 09:00'."
+
+/**
+ * Gives the moment of each row.
+ * @throws UsageError for an hour that is none, or a zone column that the list does not have; the function it gives
+ * throws DataError for a row whose zone is none, or whose hour is past.
+ */
+export function openLocalHour(hour: LocalHour, options: LocalHourOptions): (row: Row) => Date {
+  const wallIn = readHour(hour.text)
+  const column = zoneColumn(hour, options.columns)
+  const moments = new Map<string, Date>()
+  const momentIn = (zone: string): Date => {
+    let moment = moments.get(zone)
+    if (moment === undefined) {
+      moment = wallIn(zone, options.now)
+      moments.set(zone, moment)
+    }
+    return moment
+  }
+  return ({ data }) => {
+    const cell = column === undefined ? '' : String(data[column] ?? '').trim()
+    let zone = options.zone
+    if (cell !== '') zone = zoneOf(cell, column ?? '')
+    const moment = momentIn(zone)
+    if (options.now.getTime() - moment.getTime() <= options.lateBy) return moment
+    throw bad('past-hour', `${hour.text} is past in ${zone}: it was ${moment.toISOString()}`, column, cell, {
+      hint: 'Choose a later day, or send the others with --skip-bad.',
+    })
+  }
+}
+
+function readHour(text: string): (zone: string, now: Date) => Date {
+  const typed = text.trim()
+  const clock = /^(\d\d?):(\d\d)$/.exec(typed)
+  if (clock !== null) {
+    const [hour, minute] = [Number(clock[1]), Number(clock[2])]
+    if (hour > 23 || minute > 59) throw new UsageError(`'${text}' is no hour of a day`, { hint: HINT })
+    return (zone, now) => {
+      const today = wallTimeOf(now, zone).with({
+        hour,
+        minute,
+        second: 0,
+        millisecond: 0,
+        microsecond: 0,
+        nanosecond: 0,
+      })
+      const moment = momentOf(today, zone).at
+      return moment.getTime() >= now.getTime() - 60_000 ? moment : momentOf(today.add({ days: 1 }), zone).at
+    }
+  }
+  if (!/^\d{4}-\d\d-\d\d[T ]\d\d?:\d\d(:\d\d)?$/.test(typed)) {
+    throw new UsageError(`'${text}' is no hour for everybody's own clock`, { hint: HINT })
+  }
+  try {
+    const wall = Temporal.PlainDateTime.from(typed.replace(/[T ](\d):/, 'T0$1:').replace(' ', 'T'), {
+      overflow: 'reject',
+    })
+    return (zone) => momentOf(wall, zone).at
+  } catch {
+    throw new UsageError(`'${text}' is no day and hour`, { hint: HINT })
+  }
+}
+
+function zoneColumn({ zoneColumn: named }: LocalHour, columns: readonly string[]): string | undefined {
+  if (named === undefined) return columns.find((column) => ZONE_COLUMN.test(column.trim()))
+  if (columns.includes(named)) return named
+  throw new UsageError(`--tz-column names '${named}', which the list does not have`, {
+    hint: `Its columns are ${columns.join(', ')}.`,
+  })
+}
+
+const zones = new Map<string, string>()
+
+function zoneOf(cell: string, column: string): string {
+  const known = zones.get(cell)
+  if (known !== undefined) return known
+  try {
+    const zone = checkZone(cell)
+    if (zones.size > 2000) zones.clear()
+    zones.set(cell, zone)
+    return zone
+  } catch (error) {
+    throw bad('bad-zone', `'${cell}' is no time zone`, column, cell, error instanceof UsageError ? error : {})
+  }
+}
+
+function bad(
+  code: string,
+  message: string,
+  column: string | undefined,
+  value: string,
+  { hint }: { readonly hint?: string | undefined },
+): DataError {
+  return new DataError(message, {
+    problems: [
+      {
+        severity: 'error',
+        code,
+        message,
+        ...(column === undefined ? {} : { column, value }),
+        ...(hint === undefined ? {} : { hint }),
+      },
+    ],
+  })
+}

@@ -1,0 +1,189 @@
+/**
+ * Which rows of the source a run is about: `--rows`, `--where`, `--segment`, `--sample`, `--limit`. Owns their syntax; a row
+ * that is not selected is planned as skipped, so that the report still adds up to the source.
+ */
+import { hash } from 'node:crypto'
+import { nearest } from '../../did-you-mean.ts'
+import { UsageError } from '../../errors.ts'
+import type { Row, Source } from '../../source/source.ts'
+import { type Condition, parseCondition } from './condition.ts'
+
+export interface Selection {
+  /** `1-20,33,40-` */
+  readonly rows?: string
+  readonly limit?: number
+  /** `column=value`, `column!=value`, `column>value` ... all of which must hold. */
+  readonly where?: readonly string[]
+  /** Name of a segment of the project. */
+  readonly segment?: string
+  /** So many rows by lot, of those that all else but `limit` selects. */
+  readonly sample?: number
+  /** Another seed draws another lot; the same seed and list the same. */
+  readonly seed?: string
+}
+
+/** Segments of the project: conditions by name. */
+export type Segments = Readonly<Record<string, readonly string[]>>
+
+/** Says why a row is not selected, or nothing when it is. Stateful where `limit` counts: ask once a row, in order. */
+export type Selector = (row: Row) => string | undefined
+
+interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Reads `1-20,33` into ranges; an open end (`40-`) runs to the last row.
+ * @throws UsageError for anything else.
+ */
+export function parseRowRanges(text: string): readonly Range[] {
+  return text.split(',').map((part) => {
+    const match = /^\s*(\d+)\s*(?:(-)\s*(\d+)?)?\s*$/.exec(part)
+    const from = Number(match?.[1])
+    const to = match?.[2] === undefined ? from : match[3] === undefined ? Number.POSITIVE_INFINITY : Number(match[3])
+    if (match === null || from < 1 || to < from) {
+      throw new UsageError(`--rows does not understand '${part.trim()}'`, {
+        hint: 'Rows are counted from 1 without the header: --rows 1-20,33,40-',
+      })
+    }
+    return { from, to }
+  })
+}
+
+/**
+ * Makes the selector of a run. A sample is drawn by reading the list once before it is planned.
+ * @throws UsageError when the selection cannot be understood, names a column that the list has not, or asks for a sample
+ *   of a list that can be read only once.
+ */
+export async function openSelector(
+  selection: Selection,
+  columns: readonly string[],
+  segments: Segments,
+  again: () => Promise<Source>,
+): Promise<Selector> {
+  const { limit, sample, seed = '1', ...others } = selection
+  if (sample === undefined) {
+    if (selection.seed === undefined) return createSelector(selection, columns, segments)
+    throw new UsageError('--seed is for --sample', { hint: 'Add --sample N, or leave --seed out.' })
+  }
+  if (!Number.isInteger(sample) || sample < 0) {
+    throw new UsageError('--sample needs a number of rows, 0 or more', { hint: 'For example: --sample 100' })
+  }
+  const chosen = await drawSample(await again(), createSelector(others, columns, segments), sample, seed)
+  return createSelector(selection, columns, segments, chosen)
+}
+
+/** The selector of what needs no look at the list beforehand; `chosen` are the rows of a sample that was drawn. */
+export function createSelector(
+  selection: Selection,
+  columns: readonly string[],
+  segments: Segments = {},
+  chosen?: ReadonlySet<number>,
+): Selector {
+  const ranges = selection.rows === undefined ? undefined : parseRowRanges(selection.rows)
+  const conditions = (selection.where ?? []).map((text) => parseCondition(text, columns))
+  const { segment } = selection
+  const members = segment === undefined ? [] : segmentConditions(segment, columns, segments)
+  const limit = selection.limit ?? Number.POSITIVE_INFINITY
+  if (!(limit >= 0)) throw new UsageError('--limit needs a number of rows, 0 or more')
+  let taken = 0
+  return (row) => {
+    if (ranges !== undefined && !ranges.some(({ from, to }) => row.number >= from && row.number <= to)) {
+      return 'not selected by --rows'
+    }
+    for (const condition of conditions) {
+      if (!condition.holds(row.data)) return `not selected by --where ${condition.text}`
+    }
+    for (const condition of members) if (!condition.holds(row.data)) return `not selected by --segment ${segment}`
+    if (chosen !== undefined && !chosen.has(row.number)) return 'not selected by --sample'
+    if (taken >= limit) return 'not selected by --limit'
+    taken++
+    return undefined
+  }
+}
+
+function segmentConditions(name: string, columns: readonly string[], segments: Segments): readonly Condition[] {
+  const conditions = Object.hasOwn(segments, name) ? segments[name] : undefined
+  if (conditions !== undefined) return conditions.map((text) => parseCondition(text, columns, `the segment '${name}'`))
+  const names = Object.keys(segments)
+  const guess = nearest(name, names)
+  throw new UsageError(`there is no segment '${name}'`, {
+    hint:
+      guess !== undefined
+        ? `Did you mean '${guess}'?`
+        : names.length === 0
+          ? 'Segments are set in mailmerge.yaml: segments: { paris: "city=Paris" }'
+          : `There are ${names.join(', ')}.`,
+  })
+}
+
+/** Numbers of the rows that the lot falls on: those with the lowest hashes, so that memory holds the sample alone. */
+async function drawSample(source: Source, selects: Selector, size: number, seed: string): Promise<ReadonlySet<number>> {
+  const best = new LowestLots(size)
+  for await (const rows of source.rows()) {
+    for (const row of rows) if (selects(row) === undefined) best.offer(lotOf(seed, row.number), row.number)
+  }
+  return best.rows()
+}
+
+/** 48 bits of chance that every machine agrees on. */
+function lotOf(seed: string, row: number): number {
+  return Number.parseInt(hash('sha256', `${seed}\n${row}`).slice(0, 12), 16)
+}
+
+/** The lots that are lowest, in a heap with the highest of them on top. */
+class LowestLots {
+  readonly #size: number
+  readonly #heap: { readonly lot: number; readonly row: number }[] = []
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  offer(lot: number, row: number): void {
+    const heap = this.#heap
+    const [top] = heap
+    if (heap.length < this.#size) {
+      heap.push({ lot, row })
+      this.#up(heap.length - 1)
+    } else if (top !== undefined && lot < top.lot) {
+      heap[0] = { lot, row }
+      this.#down()
+    }
+  }
+
+  rows(): ReadonlySet<number> {
+    return new Set(this.#heap.map(({ row }) => row))
+  }
+
+  #lot(at: number): number {
+    return this.#heap[at]?.lot ?? -1
+  }
+
+  #swap(a: number, b: number): void {
+    const [one, other] = [this.#heap[a], this.#heap[b]]
+    if (one === undefined || other === undefined) return
+    this.#heap[a] = other
+    this.#heap[b] = one
+  }
+
+  #up(from: number): void {
+    for (let at = from; at > 0; ) {
+      const parent = (at - 1) >> 1
+      if (this.#lot(parent) >= this.#lot(at)) return
+      this.#swap(parent, at)
+      at = parent
+    }
+  }
+
+  #down(): void {
+    for (let at = 0; ; ) {
+      const [left, right] = [2 * at + 1, 2 * at + 2]
+      const child = this.#lot(right) > this.#lot(left) ? right : left
+      if (this.#lot(child) <= this.#lot(at)) return
+      this.#swap(at, child)
+      at = child
+    }
+  }
+}

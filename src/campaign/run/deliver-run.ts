@@ -1,0 +1,145 @@
+/** From a planned run to its summary: waiting for its hour, delivery, copies, results. The work is done by `deliver`. */
+import { DefectError, MailmergeError } from '../../errors.ts'
+import type { RunRecord, StatusCounts } from '../../ledger/ledger.ts'
+import { reportHead, writeReport } from '../../report/report.ts'
+import type { Transport } from '../../transport/transport.ts'
+import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
+import { NOT_CONFIRMED, type RowEvent, type SummaryEvent } from '../events.ts'
+import type { Preparer } from '../plan/render-row.ts'
+import type { FollowUp } from './follow-up.ts'
+import { accountOf, groupOf, type Workshop } from './open-merge.ts'
+import { awaitStart, hourOf, LATE_BY_MS } from './start-time.ts'
+
+/** Why a run ended that was planned and is not to begin yet. */
+const WAITS = 'it waits for its hour'
+
+/** Waits for the run's hour, if it has one, and delivers. */
+export async function beginAndDeliver(
+  shop: Workshop,
+  planned: { readonly id: string; readonly detach: boolean },
+  transport: Transport,
+  preparer: Preparer,
+  counts: StatusCounts,
+  follow: FollowUp | undefined,
+): Promise<DeliveryEnd & { readonly waitsUntil?: Date }> {
+  const { ledger, settings, hooks, clock } = shop
+  const run = await ledger.run(planned.id)
+  if (run === undefined) throw new DefectError(`the run ${planned.id} is gone`)
+  const waitsUntil = planned.detach
+    ? ((await hourOf(run, ledger)) ?? (await ledger.nextDue(run.id)) ?? clock.now())
+    : await awaitStart(run, {
+        ledger,
+        clock,
+        lateBy: settings.lateBy ?? LATE_BY_MS,
+        signal: hooks.signal,
+        onWaiting: (until) =>
+          hooks.onEvent?.({ event: 'paused', run: run.id, reason: 'the run begins at its hour', until }),
+      })
+  if (waitsUntil !== undefined) return { counts, sent: 0, seconds: 0, stopped: WAITS, waitsUntil }
+  const end = await deliverRun(shop, run, transport, preparer, counts, follow)
+  if (settings.sentCopy !== undefined && shop.mode === 'send') await keepSent(shop, run, preparer, settings.sentCopy)
+  return end
+}
+
+/** Copies are a convenience: what goes wrong with them is said, and changes nothing about what was sent. */
+async function keepSent(
+  { ledger, settings, hooks }: Workshop,
+  run: RunRecord,
+  preparer: Preparer,
+  folder: string,
+): Promise<void> {
+  const { imap } = settings
+  if (imap === undefined) return
+  try {
+    const { keepCopies } = await import('./sent-copy.ts')
+    const { copies } = ledger
+    await keepCopies({
+      ...{ copies, runId: run.id, imap, folder, prepare: (due, date) => preparer.message(due, date) },
+      ...(hooks.signal === undefined ? {} : { signal: hooks.signal }),
+    })
+  } catch (error) {
+    if (!(error instanceof MailmergeError)) throw error
+    const hint = error.hint === undefined ? '' : ` ${error.hint}`
+    hooks.note?.(`copies in '${folder}' are not complete: ${error.message}.${hint} mailmerge resume ${run.id} goes on.`)
+  }
+}
+
+function deliverRun(
+  shop: Workshop,
+  run: RunRecord,
+  transport: Transport,
+  preparer: Preparer,
+  counts: StatusCounts,
+  follow: FollowUp | undefined,
+): Promise<DeliveryEnd> {
+  const { settings, ledger, hooks, clock, mode } = shop
+  const runId = run.id
+  const { onEvent } = hooks
+  // Limits are the real server's; a folder or the sandbox has none.
+  const local = mode === 'dry-run' || mode === 'sandbox'
+  const delivery = local ? { ...settings.delivery, rates: [] } : settings.delivery
+  const { perDomain: _, ...unlimited } = delivery
+  return deliver({
+    ledger,
+    runId,
+    transport,
+    prepare: (due, date) => preparer.message(due, date),
+    ...(follow === undefined ? {} : { stopped: (rows) => follow.stopped(rows) }),
+    settings: local ? unlimited : delivery,
+    account: accountOf(settings, transport),
+    group: groupOf(settings, run),
+    ...(run.options['atLocal'] === undefined ? {} : { lateBy: settings.lateBy ?? LATE_BY_MS }),
+    counts,
+    clock,
+    ...(hooks.signal === undefined ? {} : { stop: hooks.signal }),
+    ...(hooks.abort === undefined ? {} : { abort: hooks.abort }),
+    ...(hooks.note === undefined ? {} : { onNote: (text: string) => hooks.note?.(text) }),
+    ...(onEvent === undefined
+      ? {}
+      : {
+          onSettled: (row) => onEvent({ event: row.status as RowEvent['event'], ...row }),
+          onPaused: (reason, until) =>
+            onEvent({ event: 'paused', run: runId, reason, ...(until === undefined ? {} : { until }) }),
+          onProgress: (state) => onEvent({ event: 'progress', run: runId, ...state }),
+        }),
+  })
+}
+
+/** Writes the results and tells the summary. @throws what broke the delivery, after all that. */
+export async function summarize(
+  shop: Workshop,
+  run: { readonly id: string; readonly campaign: string; readonly rows: number; readonly mails?: string | undefined },
+  end: DeliveryEnd & { readonly waitsUntil?: Date },
+  reports: readonly string[],
+): Promise<SummaryEvent> {
+  const { ledger, hooks, clock } = shop
+  // What a ledger that failed says of the end cannot be trusted.
+  if (end.ledgerFailed === true) throw end.error
+  const counts = await ledger.counts(run.id)
+  const finished = counts.deferred === 0 && counts.in_doubt === 0
+  if (finished && end.stopped !== NOT_CONFIRMED) await ledger.endRun(run.id, 'finished', clock.now())
+  const head = await reportHead(ledger, run)
+  for (const report of reports) {
+    await writeReport(report, ledger.results(run.id), head).catch((error: unknown) => {
+      throw end.error ?? error
+    })
+  }
+  const summary: SummaryEvent = {
+    event: 'summary',
+    run: run.id,
+    campaign: run.campaign,
+    rows: run.rows,
+    counts,
+    seconds: end.seconds,
+    rate: end.seconds > 0 ? end.sent / end.seconds : 0,
+    exitCode: end.error?.exitCode ?? (finished ? (counts.failed > 0 ? 1 : 0) : 75),
+    reports,
+    ...(head.variants === undefined ? {} : { variants: head.variants }),
+    ...(run.mails === undefined ? {} : { mails: run.mails }),
+    ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
+    ...(end.waitsUntil === undefined ? {} : { waitsUntil: end.waitsUntil }),
+  }
+  hooks.onEvent?.(summary)
+  if (end.error instanceof MailmergeError) throw end.error
+  return summary
+}

@@ -1,0 +1,126 @@
+/**
+ * Follow-ups: a campaign for those who got an earlier one and have not answered, left or bounced since. Owns who is written
+ * to again, when, and in which thread; asks the ledger each time, so that an answer of the last minute counts.
+ */
+
+import { nearest } from '../../did-you-mean.ts'
+import { UsageError } from '../../errors.ts'
+import type { MessageFate } from '../../ledger/feedback.ts'
+import type { Campaign, DueRow, Ledger } from '../../ledger/ledger.ts'
+import type { Rendered } from '../../template/template.ts'
+import { restoreRow } from '../plan/row-data.ts'
+
+/** What a message goes on with (RFC 5322 section 3.6.4). */
+export interface Thread {
+  /** Message-IDs, the first message of the thread first. */
+  readonly references: readonly string[]
+  /** Subject of the first message; empty where it cannot be told any more. */
+  readonly subject: string
+}
+
+/** What a row follows, or why nothing is to follow. */
+export type Followed =
+  | { readonly stop: string }
+  | { readonly stop?: undefined; readonly notBefore?: Date; readonly thread: Thread }
+
+export interface FollowUp {
+  /** By recipient key; a key that is not in it was not in the earlier campaign. */
+  look(keys: readonly string[]): Promise<ReadonlyMap<string, Followed>>
+  /** Rows whose turn has come and that must not follow any more, by recipient, with the reason. */
+  stopped(rows: readonly DueRow[]): Promise<ReadonlyMap<number, string>>
+  /** Said of a row that the earlier campaign did not have. */
+  readonly absent: string
+  close(): Promise<void>
+}
+
+export interface FollowUpOptions {
+  readonly ledger: Ledger
+  /** Name of the earlier campaign. */
+  readonly after: string
+  /** Milliseconds from the earlier message to this one; without it nothing is waited for, as in a rehearsal. */
+  readonly wait?: number
+  /** Subject of an earlier message that was no follow-up itself. */
+  readonly subjectOf: (fate: MessageFate) => string
+  readonly close: () => Promise<void>
+}
+
+/** @throws UsageError for a campaign that was never sent. */
+export async function openFollowUp({ ledger, after, wait, subjectOf, close }: FollowUpOptions): Promise<FollowUp> {
+  const campaign = await ledger.findCampaign(after)
+  if (campaign === undefined) throw await unknownCampaign(ledger, after)
+  const ask = (keys: readonly string[]): Promise<ReadonlyMap<string, MessageFate>> =>
+    ledger.feedback.fates(campaign, keys)
+  return {
+    absent: `was not in ${after}`,
+    close,
+    async look(keys) {
+      const followed = new Map<string, Followed>()
+      for (const [key, fate] of await ask(keys)) {
+        const stop = stopOf(fate, campaign)
+        if (stop !== undefined) followed.set(key, { stop })
+        else if (fate.messageId !== undefined && fate.finishedAt !== undefined) {
+          const notBefore = wait === undefined ? {} : { notBefore: new Date(fate.finishedAt.getTime() + wait) }
+          followed.set(key, { ...notBefore, thread: threadOf(fate, fate.messageId, subjectOf) })
+        }
+      }
+      return followed
+    },
+    async stopped(rows) {
+      const fates = await ask(rows.map(({ key }) => key))
+      const stopped = new Map<number, string>()
+      for (const { recipient, key } of rows) {
+        const fate = fates.get(key)
+        const stop = fate === undefined ? `was not in ${after}` : stopOf(fate, campaign)
+        if (stop !== undefined) stopped.set(recipient, stop)
+      }
+      return stopped
+    },
+  }
+}
+
+const BACK: Readonly<Record<string, string>> = {
+  hard: 'bounced',
+  soft: 'bounced for now',
+  complaint: 'complained about',
+  unsubscribe: 'unsubscribed from',
+}
+
+/** Why nobody writes again; suppressions, which hold for every campaign, are asked elsewhere. */
+function stopOf({ status, bounce, answered }: MessageFate, { name }: Campaign): string | undefined {
+  if (status === 'in_doubt') return `in doubt in ${name}`
+  if (status !== 'sent') return `not sent in ${name}`
+  if (answered) return `answered ${name}`
+  const back = bounce === undefined ? undefined : BACK[bounce.split(':')[0] ?? '']
+  if (back === undefined) return undefined
+  return back.startsWith('bounced') ? `${back} in ${name}` : `${back} ${name}`
+}
+
+/** A follow-up of a follow-up goes on with the thread of the first message. */
+function threadOf(fate: MessageFate, messageId: string, subjectOf: FollowUpOptions['subjectOf']): Thread {
+  const { thread } = restoreRow(fate.data)
+  if (thread !== undefined) return { references: [...thread.references, messageId], subject: thread.subject }
+  return { references: [messageId], subject: subjectOf(fate) }
+}
+
+/** The message in its thread; what the template says of thread and subject itself has the say. */
+export function threaded(rendered: Rendered, { references, subject }: Thread): Rendered {
+  const named = new Set(rendered.headers.map(([name]) => name.toLowerCase()))
+  const headers: (readonly [string, string])[] = [...rendered.headers]
+  if (!named.has('in-reply-to')) headers.push(['In-Reply-To', references.at(-1) ?? ''])
+  if (!named.has('references')) headers.push(['References', references.join(' ')])
+  if (rendered.subject.trim() !== '' || subject === '') return { ...rendered, headers }
+  return { ...rendered, headers, subject: /^re:/i.test(subject) ? subject : `Re: ${subject}` }
+}
+
+async function unknownCampaign(ledger: Ledger, name: string): Promise<UsageError> {
+  const names = [...new Set((await ledger.runs()).map(({ campaign }) => campaign.name))]
+  const guess = nearest(name, names)
+  return new UsageError(`there is no campaign '${name}' to follow`, {
+    hint:
+      guess !== undefined
+        ? `Did you mean '${guess}'?`
+        : names.length === 0
+          ? 'Nothing was sent from this project yet.'
+          : 'mailmerge status lists the campaigns.',
+  })
+}

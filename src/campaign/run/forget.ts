@@ -1,0 +1,69 @@
+/**
+ * Forgetting, with the files that a run leaves beside the ledger. Owns which files those are; what the ledger removes is
+ * its own.
+ */
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Settings } from '../../config/settings.ts'
+import { DataError } from '../../errors.ts'
+import type { Forgotten, Ledger, Pruned } from '../../ledger/ledger.ts'
+import { writeReport } from '../../report/report.ts'
+import { readEntry } from '../../unsubscribe/suppression-list.ts'
+import { openLedger } from './open-ledger.ts'
+
+/** What was forgotten, and the results files that were written anew without the person. */
+export interface PersonForgotten extends Forgotten {
+  readonly reports: readonly string[]
+}
+
+/**
+ * Removes a person from the ledger and from the results files beside it.
+ * @throws DataError when the text is no address; UnfinishedError when a run is about to write to the person.
+ */
+export async function forgetPerson(settings: Settings, address: string): Promise<PersonForgotten> {
+  const judged = readEntry(address)
+  if ('fault' in judged || judged.entry.startsWith('@')) {
+    throw new DataError(`'${address}' is no address${'fault' in judged ? `: ${judged.fault}` : ''}`, {
+      hint: 'Give one address: mailmerge forget ada@example.com',
+    })
+  }
+  const ledger = await openLedger(settings, { existing: true })
+  if (ledger === undefined) return { rows: 0, runs: [], suppressions: 0, reports: [] }
+  try {
+    const forgotten = await ledger.forget(judged.entry)
+    const reports: string[] = []
+    for (const run of forgotten.runs) {
+      const report = join(runFolder(settings, run), 'results.csv')
+      if (existsSync(report) && (await writtenAnew(ledger, run, report))) reports.push(report)
+    }
+    return { ...forgotten, reports }
+  } finally {
+    await ledger.close()
+  }
+}
+
+/** Removes campaigns that ended before a moment, with the files of their runs. */
+export async function pruneRuns(settings: Settings, before: Date): Promise<Pruned> {
+  const ledger = await openLedger(settings, { existing: true })
+  if (ledger === undefined) return { campaigns: 0, runs: [] }
+  try {
+    const pruned = await ledger.prune(before)
+    for (const run of pruned.runs) await rm(runFolder(settings, run), { recursive: true, force: true })
+    return pruned
+  } finally {
+    await ledger.close()
+  }
+}
+
+function runFolder(settings: Settings, run: string): string {
+  return join(dirname(settings.ledger), 'runs', run)
+}
+
+async function writtenAnew(ledger: Ledger, id: string, path: string): Promise<boolean> {
+  const run = await ledger.run(id)
+  if (run === undefined) return false
+  const head = { run: id, campaign: run.campaign.name, counts: await ledger.counts(id) }
+  await writeReport(path, ledger.results(id), head)
+  return true
+}

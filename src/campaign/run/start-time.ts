@@ -1,0 +1,84 @@
+/**
+ * When a planned run may begin. Owns waiting for that hour by the clock on the wall, and the rule that what is found too
+ * late is told and not sent; never sends.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UnfinishedError } from '../../errors.ts'
+import type { Ledger, RunRecord } from '../../ledger/ledger.ts'
+import type { Clock } from '../clock.ts'
+
+/** How late a run may begin where the settings do not say it. */
+export const LATE_BY_MS = 3_600_000
+
+/** Between two looks at the clock: it may be set, and the machine may sleep meanwhile. */
+const LOOK_MS = 250
+
+export interface StartOptions {
+  readonly ledger: Ledger
+  readonly clock: Clock
+  /** Milliseconds; infinite when a person said that late is right. */
+  readonly lateBy: number
+  readonly signal?: AbortSignal | undefined
+  readonly onWaiting?: ((until: Date) => void) | undefined
+}
+
+/** True where rows have hours of their own: on each recipient's clock, or some time after an earlier message. */
+export function hasRowHours({ options }: RunRecord): boolean {
+  return options['atLocal'] !== undefined || options['after'] !== undefined
+}
+
+/** When a run begins that has an hour: its own, or that of the first row still to come. */
+export async function hourOf(run: RunRecord, ledger: Ledger): Promise<Date | undefined> {
+  return run.notBefore ?? (hasRowHours(run) ? ledger.nextDue(run.id) : undefined)
+}
+
+/**
+ * Resolves when the run may begin, with undefined, or with the hour that it still waits for when the signal came first.
+ * Once begun a run is not late any more; rows with hours of their own may be.
+ * @throws UnfinishedError when it is later than `lateBy` after its hour.
+ */
+export async function awaitStart(run: RunRecord, options: StartOptions): Promise<Date | undefined> {
+  const { ledger, clock } = options
+  // A follow-up comes some time after the first message, and has no hour that it could be late for.
+  const lateBy = run.options['after'] === undefined ? options.lateBy : Number.POSITIVE_INFINITY
+  const hour = await hourOf(run, ledger)
+  if (hour === undefined || (run.begunAt !== undefined && hour === run.notBefore)) return undefined
+  // Once begun, the delivery itself waits for the rows that are still to come.
+  if (run.begunAt === undefined && (await waitUntil(hour, options))) return hour
+  refuseLate(run, hour, clock.now(), lateBy)
+  await ledger.beginRun(run.id, clock.now())
+  return undefined
+}
+
+/** True when the signal came before the moment. Follows the wall clock wherever it is set. */
+async function waitUntil(moment: Date, { clock, signal, onWaiting }: StartOptions): Promise<boolean> {
+  let told = false
+  for (;;) {
+    const left = moment.getTime() - clock.now().getTime()
+    if (left <= 0) return false
+    if (signal?.aborted) return true
+    if (!told) onWaiting?.(moment)
+    told = true
+    await sleep(Math.min(left, LOOK_MS), undefined, signal === undefined ? {} : { signal }).catch(() => {})
+  }
+}
+
+function refuseLate(run: RunRecord, hour: Date, now: Date, lateBy: number): void {
+  const late = now.getTime() - hour.getTime()
+  if (late <= lateBy) return
+  throw new UnfinishedError(
+    `the run ${run.id} was for ${hour.toISOString()}, ${lateness(late)} ago: nothing was sent now`,
+    {
+      hint: `Send it all the same with mailmerge resume ${run.id} --late ok, or end it with mailmerge cancel ${run.id}.`,
+    },
+  )
+}
+
+/** `3 h 10 min`, from milliseconds. */
+export function lateness(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / 60_000)
+  if (minutes < 1) return `${Math.max(1, Math.round(milliseconds / 1000))} s`
+  if (minutes < 60) return `${minutes} min`
+  if (minutes < 2 * 24 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  return `${Math.floor(minutes / 1440)} days`
+}

@@ -1,0 +1,163 @@
+/**
+ * A copy of a list with what can be mended without asking: cells trimmed, empty rows and later rows of one key left out.
+ * Owns the copy; the original is never opened for writing.
+ */
+
+import { once } from 'node:events'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Settings } from '../config/settings.ts'
+import { OutputError, UsageError } from '../errors.ts'
+import { isSystemError, outputWords } from '../fs/system-errors.ts'
+import { gmailKey, normalizeAddress, parseRecipient } from '../message/address/mailbox.ts'
+import { findEmailColumn } from '../source/columns.ts'
+import { openSource } from '../source/open.ts'
+import type { RowData } from '../source/source.ts'
+
+export interface Mended {
+  readonly path: string
+  readonly rows: number
+  /** Cells that changed. */
+  readonly trimmed: number
+  /** Rows left out because an earlier one has the same key. */
+  readonly duplicates: number
+  readonly empty: number
+  /** Rows that were broken, copied as far as they could be read. */
+  readonly broken: number
+}
+
+/** Where the copy goes when nobody says: beside the list. @throws UsageError for a list that is no file. */
+export function mendedName({ source: { path } }: Settings): string {
+  if (path === undefined || path === '-')
+    throw new UsageError('--fix needs the name of the file to write', { hint: 'For example: --fix list.csv' })
+  return join(dirname(path), `${basename(path).replace(/(\.[a-z]+)?(\.gz)?$/i, '')}.mended.csv`)
+}
+
+/**
+ * Writes the mended copy as CSV in UTF-8, with the columns as they are in the list. `out` appears whole or not at all.
+ * @throws UsageError when `out` is the list itself, or the list is standard input; OutputError when it cannot be written.
+ */
+export async function mendList(settings: Settings, out: string): Promise<Mended> {
+  const { rename: renamed = {}, computed: _computed, types: _types, ...asItIs } = settings.source
+  const list = asItIs.path
+  if (list === '-') {
+    throw new UsageError('--fix must read the list twice, which standard input does not allow', {
+      hint: 'Write the list to a file first.',
+    })
+  }
+  const path = resolve(out)
+  if (list !== undefined && (await isSameFile(path, list))) {
+    throw new UsageError('--fix would overwrite the list itself', { hint: 'Name another file for the mended copy.' })
+  }
+  const source = await openSource(asItIs)
+  const before = new Map(Object.entries(renamed).map(([old, name]) => [name, old]))
+  const original = (column: string | undefined): string | undefined =>
+    column === undefined ? undefined : (before.get(column) ?? column)
+  const names = source.columns.map((column) => (Object.hasOwn(renamed, column) ? (renamed[column] ?? column) : column))
+  const address = original(settings.emailColumn ?? findEmailColumn(names))
+  const personOf = settings.foldGmail ? gmailKey : normalizeAddress
+  const key = original(settings.key)
+  // `all` means that rows of one key are wanted.
+  const seen = settings.duplicates === 'all' ? undefined : new Set<string>()
+  const count = { rows: 0, trimmed: 0, duplicates: 0, empty: 0, broken: 0 }
+
+  const copy = async (write: (text: string) => Promise<void>): Promise<void> => {
+    await write(csvLine(source.columns))
+    for await (const rows of source.rows()) {
+      let text = ''
+      for (const { data, problems } of rows) {
+        const cells = source.columns.map((column) => {
+          const cell = cellText(data[column])
+          const mended = trimmed(cell)
+          if (mended !== cell) count.trimmed++
+          return mended
+        })
+        if (cells.every((cell) => cell === '')) {
+          count.empty++
+          continue
+        }
+        const same = seen === undefined ? undefined : keyOf(data, key, address, personOf)
+        if (same !== undefined && seen?.has(same)) {
+          count.duplicates++
+          continue
+        }
+        if (same !== undefined) seen?.add(same)
+        count.rows++
+        if (problems !== undefined && problems.length > 0) count.broken++
+        text += csvLine(cells)
+      }
+      await write(text)
+    }
+  }
+  await writeWhole(path, out, copy)
+  return { path: out, ...count }
+}
+
+function keyOf(
+  data: RowData,
+  key: string | undefined,
+  address: string | undefined,
+  personOf: (address: string) => string,
+): string | undefined {
+  if (key !== undefined) return trimmed(cellText(data[key])) || undefined
+  const cell = address === undefined ? '' : trimmed(cellText(data[address]))
+  if (cell === '') return undefined
+  const judged = parseRecipient(cell)
+  // A row whose address is wrong stays: only a person can tell what it should be.
+  return 'mailbox' in judged ? personOf(judged.mailbox.wire) : undefined
+}
+
+/** Without what is not seen at either end: spaces of any kind, byte order marks, zero-width characters. */
+function trimmed(cell: string): string {
+  return cell.replace(/^[\s\u200B-\u200D\u2060\uFEFF]+|[\s\u200B-\u200D\u2060\uFEFF]+$/g, '')
+}
+
+function cellText(cell: unknown): string {
+  if (cell === null || cell === undefined) return ''
+  if (cell instanceof Date) return cell.toISOString()
+  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell)
+}
+
+function csvLine(cells: readonly string[]): string {
+  return `${cells.map((cell) => (/[",;\t\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
+}
+
+async function isSameFile(path: string, list: string): Promise<boolean> {
+  try {
+    const [one, other] = await Promise.all([stat(path), stat(resolve(list))])
+    return one.dev === other.dev && one.ino === other.ino
+  } catch {
+    return path === resolve(list)
+  }
+}
+
+async function writeWhole(
+  path: string,
+  shown: string,
+  fill: (write: (text: string) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const draft = join(dirname(path), `.${basename(path)}.${process.pid}.part`)
+  const stream = createWriteStream(draft, { flags: 'wx' })
+  try {
+    await once(stream, 'open')
+    await fill(async (text) => {
+      if (!stream.write(text)) await once(stream, 'drain')
+    })
+    await ended(stream)
+    await rename(draft, path)
+  } catch (cause) {
+    stream.destroy()
+    await rm(draft, { force: true }).catch(() => {})
+    if (!isSystemError(cause)) throw cause
+    throw new OutputError(`${shown} cannot be written: ${outputWords(cause)}`, {
+      cause,
+      hint: 'Check that its folder is there and may be written to.',
+    })
+  }
+}
+
+async function ended(stream: WriteStream): Promise<void> {
+  stream.end()
+  await once(stream, 'close')
+}

@@ -1,0 +1,150 @@
+/** `mailmerge bounces`: reads what came back into the ledger. Parses and prints; the reading is in newsletter/bounces.ts. */
+import { resolve } from 'node:path'
+import type { ShownReport } from '../../bounces/bounces.ts'
+import type { Taken } from '../../bounces/ingest.ts'
+import type { Letter } from '../../bounces/mailbox.ts'
+import type { Report } from '../../bounces/read.ts'
+import type { Command, Context } from '../command.ts'
+import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
+import { plural } from '../terminal/format.ts'
+import { printable } from '../terminal/printable.ts'
+
+export const bounces: Command = {
+  usage: 'bounces [paths..]',
+  describe: 'Read bounces, complaints and unsubscribe mails, and suppress those who must not be written to',
+  positionals: {
+    paths: {
+      describe: 'Messages, an mbox, a Maildir, or - for standard input; default the mailbox of imap: in the config',
+    },
+  },
+  epilogue: [
+    'Examples:',
+    '  mailmerge bounces',
+    '  mailmerge bounces ~/Maildir',
+    '  mailmerge bounces --dry-run --json report.eml',
+  ].join('\n'),
+  options: {
+    'dry-run': { type: 'boolean', describe: 'Say what the messages are; take nothing in and mark nothing' },
+    ...LEDGER_OPTION,
+  },
+  async run(args, context) {
+    const { io } = context
+    const settings = await settingsFor(args, context)
+    const { showReports, takeReports } = await import('../../bounces/bounces.ts')
+    const paths = (args.texts('paths') ?? []).map((path) => (path === '-' ? path : resolve(io.cwd, path)))
+    const shown = new Map(paths.map((path, index) => [path, args.texts('paths')?.[index] ?? path]))
+    const request = { paths, stdin: io.stdin }
+    const teller = new Teller(context, shown)
+    const letters = args.flag('dryRun')
+      ? await showReports(settings, request, (reports) => {
+          for (const report of reports) teller.show(report)
+        })
+      : await takeReports(settings, request, (taken) => {
+          for (const one of taken) teller.taken(one)
+        })
+    teller.end(letters)
+    return 0
+  },
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  hard: 'bounced for good',
+  soft: 'bounced for now',
+  complaint: 'complained',
+  unsubscribe: 'asked to leave',
+  auto_reply: 'answered by a program',
+  reply: 'answered',
+  delivered: 'confirmed',
+  unknown: 'not understood',
+}
+
+class Teller {
+  readonly #context: Context
+  readonly #shown: ReadonlyMap<string, string>
+  readonly #kinds = new Map<string, number>()
+  #suppressed = 0
+  #known = 0
+  #foreign = 0
+
+  constructor(context: Context, shown: ReadonlyMap<string, string>) {
+    this.#context = context
+    this.#shown = shown
+  }
+
+  show({ letter, report }: ShownReport): void {
+    const { out } = this.#context
+    this.#count(report.kind)
+    if (out.json) out.result(JSON.stringify(this.#fields(letter, report)))
+    else if (!out.quiet) out.result(this.#line(letter, report))
+  }
+
+  taken({ letter, report, outcome, message }: Taken): void {
+    const { out } = this.#context
+    if (outcome === 'known') this.#known++
+    else if (outcome === 'foreign') this.#foreign++
+    else this.#count(report?.kind ?? 'reply')
+    if (outcome === 'suppressed') this.#suppressed++
+    if (out.json) {
+      const fields = report === undefined ? this.#replyFields(letter) : this.#fields(letter, report)
+      const about = message === undefined ? {} : { address: message.address, campaign: message.campaign }
+      out.result(JSON.stringify({ ...fields, ...about, outcome }))
+    } else if (out.verbose && report !== undefined) out.result(`${this.#line(letter, report)}: ${WORDS[outcome]}`)
+  }
+
+  end(letters: number): void {
+    const { out } = this.#context
+    if (out.json || out.quiet) return
+    const parts = [...this.#kinds].map(([kind, count]) => `${count} ${KINDS[kind] ?? kind}`)
+    const known = this.#known + this.#foreign
+    const none = letters === 0 || known > 0 ? '' : ', with no bounce, complaint, wish to leave or answer among them'
+    out.say(`${plural(letters, 'message')} read${parts.length === 0 ? none : `: ${parts.join(', ')}`}`)
+    if (this.#suppressed > 0) out.say(`${plural(this.#suppressed, 'address', 'addresses')} suppressed`)
+    if (this.#known > 0) out.say(`${plural(this.#known, 'report was', 'reports were')} taken in before`)
+    if (this.#foreign > 0) {
+      out.say(
+        `${plural(this.#foreign, 'report is', 'reports are')} about no message of this ledger and changed nothing; --verbose lists all`,
+      )
+    }
+  }
+
+  #count(kind: string): void {
+    this.#kinds.set(kind, (this.#kinds.get(kind) ?? 0) + 1)
+  }
+
+  #fields(letter: Letter, report: Report): Readonly<Record<string, unknown>> {
+    return {
+      file: this.#name(letter),
+      ...(letter.number === undefined ? {} : { number: letter.number }),
+      address: report.address,
+      kind: report.kind,
+      enhanced_code: report.enhancedCode ?? null,
+      smtp_code: report.smtpCode ?? null,
+      reason: report.reason,
+      message_id: report.messageId ?? null,
+    }
+  }
+
+  #replyFields(letter: Letter): Readonly<Record<string, unknown>> {
+    return { file: this.#name(letter), kind: 'reply' }
+  }
+
+  #line(letter: Letter, report: Report): string {
+    const codes = [report.smtpCode, report.enhancedCode].filter((code) => code !== undefined).join(' ')
+    const who = report.address === '' ? 'somebody' : printable(report.address)
+    const why = `${report.reason}${codes === '' ? '' : ` (${codes})`}`
+    return `${printable(this.#name(letter))}: ${who} ${KINDS[report.kind]}: ${why}`
+  }
+
+  /** Paths are shown as they were typed. */
+  #name({ file }: Letter): string {
+    for (const [path, typed] of this.#shown) if (file.startsWith(path)) return typed + file.slice(path.length)
+    return file
+  }
+}
+
+const WORDS: Readonly<Record<Taken['outcome'], string>> = {
+  suppressed: 'suppressed',
+  recorded: 'recorded',
+  known: 'taken in before',
+  foreign: 'about no message of this ledger',
+}

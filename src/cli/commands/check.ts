@@ -1,0 +1,175 @@
+/** `mailmerge check`: everything that can be wrong, found without sending. Parses and prints; the checks are in src/check. */
+import { resolve } from 'node:path'
+import type { CheckReport } from '../../check/check.ts'
+import type { ColumnFacts } from '../../check/column-survey.ts'
+import type { Mended } from '../../check/repair.ts'
+import type { RuleVerdict } from '../../check/rules/bulk.ts'
+import type { Settings } from '../../config/settings.ts'
+import type { Problem, Severity } from '../../errors.ts'
+import { type Command, type Context, given } from '../command.ts'
+import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
+import { Progress } from '../merge/progress.ts'
+import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
+import { problemLine } from '../terminal/errors.ts'
+import { count, plural } from '../terminal/format.ts'
+import { cut, printable, shortPath } from '../terminal/printable.ts'
+import { tableLines } from '../terminal/table.ts'
+
+/** Problems of one weight that are listed without --verbose. */
+const LISTED = 30
+
+/** What only a run heeds. */
+const { variant: _variant, 'skip-bad': _skipBad, ...SAME_AS_RUN } = LIST_OPTIONS
+
+export const check: Command = {
+  usage: 'check',
+  describe: 'Find everything that can be wrong with a list and a template, and send nothing',
+  options: {
+    ...grouped('What to send:', SAME_AS_RUN),
+    dns: { type: 'boolean', describe: 'Ask name servers about the sender (SPF, DKIM, DMARC, MX) and the recipients' },
+    fix: {
+      type: 'string',
+      value: '[FILE]',
+      requiresArg: false,
+      describe: 'Write a mended copy of the list: trimmed, without duplicates; default NAME.mended.csv',
+    },
+    ...LEDGER_OPTION,
+  },
+  async run(args, context) {
+    const { out } = context
+    const settings = await settingsFor(args, context)
+    const { checkMerge } = await import('../../check/check.ts')
+    const progress = new Progress(out)
+    const report = await checkMerge(settings, {
+      ...selectionOf(args),
+      ...(args.flag('dns') ? { dns: {} } : {}),
+      note: (text) => out.say(printable(text)),
+      onRows: (rows) => progress.reading(rows),
+    }).finally(() => progress.end())
+    const fix = args.text('fix')
+    const mended = fix === undefined ? undefined : await mend(settings, fix, context.io.cwd)
+    print(report, context)
+    if (mended !== undefined) for (const line of mendedLines(mended, context.io.cwd)) out.say(line)
+    return report.counts.error > 0 ? 65 : 0
+  },
+}
+
+async function mend(settings: Settings, fix: string, cwd: string): Promise<Mended> {
+  const { mendList, mendedName } = await import('../../check/repair.ts')
+  return mendList(settings, resolve(cwd, fix === '' ? mendedName(settings) : fix))
+}
+
+function mendedLines({ path, rows, trimmed, duplicates, empty, broken }: Mended, cwd: string): readonly string[] {
+  const done = [
+    `${plural(rows, 'row')} in ${shortPath(path, cwd)}`,
+    `${plural(trimmed, 'cell')} trimmed`,
+    `${plural(duplicates, 'duplicate')} and ${plural(empty, 'empty row')} left out`,
+  ].join('; ')
+  if (broken === 0) return [done]
+  return [done, `${plural(broken, 'row')} with wrong cells copied as far as they could be read: mend them by hand`]
+}
+
+function print(report: CheckReport, { out }: Context): void {
+  if (out.json) {
+    for (const problem of [...report.problems, ...report.columns.map(columnProblem)])
+      out.result(JSON.stringify(fields(problem)))
+    for (const rule of report.rules ?? []) out.result(JSON.stringify(ruleFields(rule)))
+    return
+  }
+  if (out.quiet && report.counts.error === 0) return
+  if (report.columns.length > 0 && !out.quiet) {
+    for (const line of columnLines(report)) out.result(line)
+    out.result('')
+  }
+  for (const severity of ['error', 'warning', 'info'] as const) {
+    if (!out.quiet || severity === 'error') printSome(report, severity, out)
+  }
+  if (report.rules !== undefined && report.rules.length > 0 && !out.quiet) {
+    for (const line of ['', ...ruleLines(report.rules), '']) out.result(line)
+  }
+  out.result(lastLine(report))
+}
+
+const COLORS = { error: 'red', warning: 'yellow', info: 'dim' } as const
+
+function printSome({ problems }: CheckReport, severity: Severity, out: Context['out']): void {
+  const some = problems.filter((problem) => problem.severity === severity)
+  const listed = out.verbose ? some : some.slice(0, LISTED)
+  let hintBefore: string | undefined
+  for (const problem of listed) {
+    // The weight stands in front of the line, not within it.
+    const line = problemLine({ ...problem, severity: 'error' })
+    out.result(`${out.style(COLORS[severity], severity.padEnd(8))}${line}`)
+    if (problem.hint !== undefined && problem.hint !== hintBefore)
+      out.result(out.style('dim', `        ${printable(problem.hint)}`))
+    hintBefore = problem.hint
+  }
+  const rest = some.length - listed.length
+  if (rest > 0) out.result(`${''.padEnd(8)}and ${plural(rest, 'more', 'more')}; --verbose lists all`)
+}
+
+function lastLine({ counts, rows, good, source }: CheckReport): string {
+  const found = [
+    plural(counts.error, 'error'),
+    plural(counts.warning, 'warning'),
+    `${count(counts.info)} worth knowing`,
+  ].join(', ')
+  const list =
+    source === undefined ? '' : `; ${count(good)} of ${plural(rows, 'row')} ${rows === 1 ? 'is' : 'are'} good`
+  return `${found}${list}`
+}
+
+function columnLines({ columns, rows }: CheckReport): readonly string[] {
+  return tableLines(
+    ['COLUMN', 'HOLDS', 'FILLED', 'USED AS', 'FIRST VALUE'],
+    columns.map((facts) => [
+      cut(printable(facts.column), 28),
+      facts.kind,
+      facts.filled === rows ? 'all' : `${count(facts.filled)} of ${count(rows)}`,
+      useOf(facts),
+      cut(printable(facts.example), 36),
+    ]),
+  )
+}
+
+function useOf({ role, used }: ColumnFacts): string {
+  const said = role === 'address' ? 'the address' : role === 'key' ? 'the key' : undefined
+  if (said !== undefined) return used ? `${said}, text` : said
+  return used ? 'text' : '-'
+}
+
+/** `all` holds for everybody, `bulk` for those who send about 5,000 mails a day or more. */
+function ruleLines(rules: readonly RuleVerdict[]): readonly string[] {
+  return tableLines(
+    ['RULE', 'STATE', 'GMAIL', 'YAHOO', 'MICROSOFT', 'BECAUSE'],
+    rules.map(({ wants, state, gmail, yahoo, microsoft, why }) => [
+      wants,
+      state === 'unknown' ? 'not known' : state,
+      gmail,
+      yahoo,
+      microsoft,
+      printable(why),
+    ]),
+  )
+}
+
+function ruleFields({ rule, wants, state, why, hint, gmail, yahoo, microsoft }: RuleVerdict): object {
+  const message = `${wants}: ${state}, ${why}`
+  const said = { severity: 'info', code: 'sender-rule', row: null, column: null, message, hint: hint ?? null }
+  return { ...said, rule, state, gmail, yahoo, microsoft }
+}
+
+function columnProblem(facts: ColumnFacts): Problem {
+  return {
+    severity: 'info',
+    code: 'column',
+    column: facts.column,
+    message: `holds ${facts.kind}, filled in ${count(facts.filled)} rows, used as ${useOf(facts)}`,
+  }
+}
+
+/** The fields that programs read; `null` where there is nothing to say. */
+function fields({ severity, code, row, column, message, hint, file, line, value }: Problem): object {
+  const place = { ...given('file', file), ...given('line', line), ...given('value', value) }
+  return { severity, code, row: row ?? null, column: column ?? null, message, hint: hint ?? null, ...place }
+}

@@ -1,0 +1,32 @@
+/** `mailmerge forget`: removes a person's data. Parses and prints; what is removed is decided in campaign/privacy.ts. */
+import type { Command } from '../command.ts'
+import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
+import { plural } from '../terminal/format.ts'
+import { printable, shortPath } from '../terminal/printable.ts'
+
+export const forget: Command = {
+  usage: 'forget <address>',
+  describe: "Remove a person's data from the ledger and its results; a suppression stays, as a hash",
+  positionals: { address: { describe: 'Address of the person' } },
+  options: LEDGER_OPTION,
+  async run(args, context) {
+    const { out, io } = context
+    const address = args.text('address') ?? ''
+    const settings = await settingsFor(args, context)
+    const { forgetPerson } = await import('../../campaign/run/forget.ts')
+    const { rows, runs, suppressions, reports } = await forgetPerson(settings, address)
+    if (out.json) {
+      out.result(JSON.stringify({ rows, runs, suppressions, reports }))
+      return 0
+    }
+    if (rows === 0 && suppressions === 0) out.say(`nothing is known of ${printable(address)}`)
+    else if (!out.quiet) {
+      out.result(`${plural(rows, 'row')} of ${plural(runs.length, 'run')} forgotten`)
+      if (suppressions > 0) out.result(`still suppressed, as a hash: ${plural(suppressions, 'entry', 'entries')}`)
+    }
+    for (const report of reports) out.say(`written anew: ${shortPath(report, io.cwd)}`)
+    if (rows > 0) out.say('not touched: lists, reports written elsewhere, and mails of --dry-run and --sandbox')
+    if (suppressions === 0) out.say('not suppressed: a list with this address would write to it again')
+    return 0
+  },
+}

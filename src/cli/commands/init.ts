@@ -1,0 +1,77 @@
+/** `mailmerge init`: a project that runs at once in the sandbox. Never overwrites a file. */
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
+import { OutputError } from '../../errors.ts'
+import { makeFolder } from '../../fs/folder.ts'
+import { folderWords, isSystemError, outputWords } from '../../fs/system-errors.ts'
+import type { Command } from '../command.ts'
+import { printable } from '../terminal/printable.ts'
+
+/** Files whose being there already keeps nobody from a new project. */
+const YIELDING: readonly string[] = ['.gitignore', '.mailmerge/mailmerge.schema.json']
+
+export const init: Command = {
+  usage: 'init [dir]',
+  describe: 'Make a project that runs: config, template, list',
+  positionals: { dir: { describe: 'Folder to make it in; default this one' } },
+  options: {},
+  async run(args, { io, out }) {
+    const { starterFiles } = await import('./starter.ts')
+    const folder = resolve(io.cwd, args.text('dir') ?? '.')
+    const shown = relative(io.cwd, folder) || '.'
+    const files = await starterFiles()
+    const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
+    const clashing = there.filter((name) => !YIELDING.includes(name))
+    if (clashing.length > 0) {
+      throw new OutputError(`${shown === '.' ? 'this folder' : printable(shown)} has ${clashing.join(', ')} already`, {
+        hint: 'Nothing was written. Name another folder: mailmerge init newsletter',
+      })
+    }
+    const made = Object.entries(files).filter(([name]) => !there.includes(name))
+    for (const [name, text] of made) await writeNew(join(folder, name), text, join(shown, name))
+    if (out.json) {
+      out.result(JSON.stringify({ folder, files: made.map(([name]) => name) }))
+      return 0
+    }
+    out.say(`made a project in ${printable(shown)}:`)
+    for (const [name] of made) out.say(`  ${name}`)
+    if (there.includes('.gitignore')) out.say('your .gitignore stays as it is: .mailmerge/ and .env belong into it')
+    out.say('')
+    out.say('next:')
+    // Who has it from npx has no command of that name.
+    const own = io.env['npm_command'] === 'exec' ? 'npx mailmerge' : 'mailmerge'
+    const steps: readonly (readonly [string, string])[] = [
+      ...(shown === '.' ? [] : ([[`cd ${quoted(shown)}`, '']] as const)),
+      [`${own} run --sandbox`, 'deliver to an inbox built in'],
+      [`${own} run --dry-run`, 'the same as .eml files'],
+      [`${own} run --test-to YOUR-ADDRESS`, 'all of it to yourself, through your own server'],
+      [`${own} run`, 'asks, then sends'],
+    ]
+    const width = Math.max(...steps.map(([command]) => command.length))
+    for (const [command, what] of steps) out.say(`  ${what === '' ? command : `${command.padEnd(width)}  # ${what}`}`)
+    return 0
+  },
+}
+
+/** A path as a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${printable(path).replaceAll("'", `'\\''`)}'`
+}
+
+async function writeNew(path: string, text: string, shown: string): Promise<void> {
+  try {
+    makeFolder(dirname(path))
+    await writeFile(path, text, { flag: 'wx' })
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause
+    const [what, why] =
+      cause.syscall === 'mkdir'
+        ? [`the folder ${dirname(shown)} cannot be made`, folderWords(cause)]
+        : [`${shown} cannot be written`, outputWords(cause)]
+    throw new OutputError(`${printable(what)}: ${why}`, {
+      cause,
+      hint: 'Name another folder, or one that is yours to write to: mailmerge init newsletter',
+    })
+  }
+}

@@ -1,0 +1,222 @@
+/** `mailmerge login`: signs in to a mailbox by OAuth2. Parses and prints; the signing in is in oauth/. */
+import type { Settings } from '../../config/settings.ts'
+import { UsageError } from '../../errors.ts'
+import type { OAuthClient } from '../../oauth/client.ts'
+import type { DeviceCode } from '../../oauth/device.ts'
+import type { OAuthProvider } from '../../oauth/provider.ts'
+import type { Tokens } from '../../oauth/token-file.ts'
+import { type Arguments, type Command, type Context, given } from '../command.ts'
+import { settingsFor } from '../settings-options.ts'
+import { hasBrowser, openBrowser } from '../terminal/browser.ts'
+import { moment } from '../terminal/format.ts'
+import { printable, shortPath } from '../terminal/printable.ts'
+import { askLine, canAsk } from '../terminal/prompt.ts'
+
+export const login: Command = {
+  usage: 'login [name]',
+  describe: 'Sign in to a mailbox by OAuth2: google, microsoft, or a provider of your own',
+  epilogue: [
+    'Examples:',
+    '  mailmerge login microsoft --user ada@example.com',
+    '  mailmerge login google --no-open      to open the address on any machine',
+    '',
+    'docs/login.md tells how to get a client id.',
+  ].join('\n'),
+  positionals: { name: { describe: 'Provider; default smtp.oauth2, or imap.oauth2' } },
+  options: {
+    user: { type: 'string', value: 'ADDRESS', describe: 'Address of the mailbox; default smtp.user, or imap.user' },
+    'client-id': { type: 'string', value: 'ID', describe: 'Client id; default oauth2.NAME.clientId' },
+    device: { type: 'boolean', describe: 'Sign in on another device, with a short code' },
+    'no-open': { type: 'boolean', describe: 'Open no browser, only print the address' },
+    status: { type: 'boolean', describe: 'Say who is signed in, and until when' },
+    remove: { type: 'boolean', describe: 'Forget the sign-in, and take it back at the provider' },
+  },
+  async run(args, context) {
+    if (args.flag('status') && args.flag('remove'))
+      throw new UsageError('--status and --remove cannot both be given', { hint: 'Give one of them.' })
+    const settings = await settingsFor(args, context)
+    const provider = await providerFor(args, settings)
+    const user = args.text('user') ?? settings.smtp.user ?? settings.imap?.user
+    if (user === undefined) {
+      throw new UsageError('there is no mailbox to sign in to', {
+        hint: `Give it: mailmerge login ${provider.name} --user you@example.com, or set smtp.user in mailmerge.yaml.`,
+      })
+    }
+    if (args.flag('status')) return showStatus(provider, user, context)
+    if (args.flag('remove')) return remove(provider, user, context)
+    return signIn(provider, user, settings, args, context)
+  },
+}
+
+async function providerFor(args: Arguments, { oauth2 }: Settings): Promise<OAuthProvider> {
+  const name = args.text('name') ?? oauth2.used
+  if (name === undefined) {
+    throw new UsageError('login needs the name of a provider', {
+      hint: `There are ${Object.keys(oauth2.providers).join(', ')}; others can be defined under oauth2 in mailmerge.yaml.`,
+    })
+  }
+  const { oauthProvider } = await import('../../oauth/provider.ts')
+  return { ...oauthProvider(name, oauth2.providers), ...given('clientId', args.text('clientId')) }
+}
+
+async function signIn(
+  provider: OAuthProvider,
+  user: string,
+  settings: Settings,
+  args: Arguments,
+  context: Context,
+): Promise<number> {
+  const { io, out } = context
+  const [{ oauthClient }, { closeTokenFolder, tokenPath, writeTokens }] = await Promise.all([
+    import('../../oauth/client.ts'),
+    import('../../oauth/token-file.ts'),
+  ])
+  const client = await oauthClient(provider)
+  const device = args.flag('device') || prefersDevice(client, args, context)
+  const tokens = device
+    ? await byDevice(client, user, context)
+    : await byBrowser(client, user, !args.flag('noOpen') && hasBrowser(io), context)
+  const path = tokenPath(provider, user)
+  await closeTokenFolder(provider)
+  await writeTokens(path, tokens)
+  if (out.json) out.result(JSON.stringify({ event: 'signed_in', ...facts(tokens, path) }))
+  else if (!out.quiet) {
+    out.result(`signed in at ${printable(provider.name)} for ${printable(user)}`)
+    out.say(`the tokens are in ${shortPath(path, io.cwd)}, which only you can read`)
+    if (tokens.refresh === undefined) {
+      out.say(
+        out.style(
+          'yellow',
+          `there is no refresh token: this sign-in ends ${moment(tokens.expiresAt)} and must be renewed`,
+        ),
+      )
+    }
+    if (settings.oauth2.used !== provider.name || (settings.smtp.user ?? settings.imap?.user) !== user)
+      out.say(`to send with it, set smtp.user: ${printable(user)} and smtp.oauth2: ${printable(provider.name)}`)
+    else out.say('next: mailmerge verify')
+  }
+  return 0
+}
+
+/** Where no browser can be opened here, a code on another device is the shorter way. */
+function prefersDevice({ server }: OAuthClient, args: Arguments, { io }: Context): boolean {
+  if (args.flag('noOpen') || hasBrowser(io)) return server.authorization_endpoint === undefined
+  return server.device_authorization_endpoint !== undefined
+}
+
+async function byDevice(client: OAuthClient, user: string, { out }: Context): Promise<Tokens> {
+  const { signInByDevice } = await import('../../oauth/device.ts')
+  const show = ({ url, urlWithCode, code, expiresAt }: DeviceCode): void => {
+    if (out.json) {
+      const event = { event: 'device_code', url, url_with_code: urlWithCode ?? null, code }
+      out.result(JSON.stringify({ ...event, expires_at: expiresAt.toISOString() }))
+      return
+    }
+    out.complain(`Open ${out.style('bold', printable(url))} on any device`)
+    out.complain(`and enter the code ${out.style('bold', printable(code))}, good until ${moment(expiresAt)}.`)
+    if (urlWithCode !== undefined) out.complain(`Or open ${printable(urlWithCode)}`)
+    out.say('waiting ...')
+  }
+  return signInByDevice(client, { user, show })
+}
+
+async function byBrowser(client: OAuthClient, user: string, open: boolean, context: Context): Promise<Tokens> {
+  const { io, out } = context
+  const { signInByLoopback } = await import('../../oauth/loopback.ts')
+  return signInByLoopback(client, {
+    user,
+    show(url) {
+      if (out.json) out.result(JSON.stringify({ event: 'open', url }))
+      else {
+        out.complain(
+          open ? 'Your browser opens. If it does not, open this address:' : 'Open this address in a browser:',
+        )
+        out.complain(printable(url))
+        if (canAsk(io))
+          out.say('If the browser runs on another machine, its last page cannot be shown: paste its address here.')
+        out.say('waiting ...')
+      }
+      out.flush()
+      if (open) void openBrowser(url)
+    },
+    ...(canAsk(io) && !out.json ? { paste: pasteFrom(context) } : {}),
+  })
+}
+
+/** Asks for the address of the last page, again and again until it is the right one. */
+function pasteFrom({ io, out }: Context): (signal: AbortSignal) => Promise<string | undefined> {
+  let asked = false
+  return (signal) => {
+    if (asked) out.complain('that is not it: it begins with http:// and has code= and state= in it')
+    asked = true
+    return askLine(io, '', { signal, onInterrupt: () => io.signals?.exit(130) })
+  }
+}
+
+async function showStatus(provider: OAuthProvider, user: string, { io, out }: Context): Promise<number> {
+  const { nobodySignedIn, readTokens, tokenPath } = await import('../../oauth/token-file.ts')
+  const path = tokenPath(provider, user)
+  const tokens = await readTokens(path)
+  if (tokens === undefined) {
+    throw nobodySignedIn(provider.name, user)
+  }
+  if (out.json) {
+    out.result(JSON.stringify({ event: 'status', ...facts(tokens, path) }))
+    return 0
+  }
+  const lines: readonly (readonly [string, string])[] = [
+    ['provider', tokens.provider],
+    ['mailbox', tokens.user],
+    ['since', moment(tokens.signedInAt)],
+    ['token', `good until ${moment(tokens.expiresAt)}`],
+    ['renewal', tokens.refresh === undefined ? 'none: sign in again by then' : 'by itself'],
+    ['scopes', tokens.scopes.join(' ')],
+    ['file', shortPath(path, io.cwd)],
+  ]
+  if (!out.quiet) for (const [name, value] of lines) out.result(`${name.padEnd(9)} ${printable(value)}`)
+  return 0
+}
+
+async function remove(provider: OAuthProvider, user: string, { io, out }: Context): Promise<number> {
+  const { readTokens, removeTokens, tokenPath } = await import('../../oauth/token-file.ts')
+  const path = tokenPath(provider, user)
+  // A file that cannot be understood is removed all the same.
+  const tokens = await readTokens(path).catch(() => undefined)
+  const revoked = tokens === undefined ? false : await takeBack({ ...provider, clientId: tokens.clientId }, tokens)
+  await removeTokens(path)
+  if (out.json) out.result(JSON.stringify({ event: 'removed', provider: provider.name, user, revoked }))
+  else if (!out.quiet) {
+    out.result(
+      tokens === undefined
+        ? `nobody was signed in at ${printable(provider.name)} for ${printable(user)}`
+        : `signed out at ${printable(provider.name)} for ${printable(user)}; ${shortPath(path, io.cwd)} is removed`,
+    )
+    if (tokens !== undefined && !revoked)
+      out.say('the provider was not told: what it allowed can be taken back in the settings of the account there')
+  }
+  return 0
+}
+
+async function takeBack(provider: OAuthProvider, tokens: Tokens): Promise<boolean> {
+  const [{ oauthClient }, { revoke }] = await Promise.all([
+    import('../../oauth/client.ts'),
+    import('../../oauth/revoke.ts'),
+  ])
+  const client = await oauthClient(provider).catch(() => undefined)
+  // Tokens go back only to where they came from.
+  return client !== undefined && client.server.token_endpoint === tokens.tokenEndpoint && (await revoke(client, tokens))
+}
+
+/** What may be told of tokens. */
+function facts(tokens: Tokens, path: string): Readonly<Record<string, unknown>> {
+  return {
+    provider: tokens.provider,
+    user: tokens.user,
+    client_id: tokens.clientId,
+    scopes: tokens.scopes,
+    signed_in_at: tokens.signedInAt.toISOString(),
+    expires_at: tokens.expiresAt.toISOString(),
+    renews: tokens.refresh !== undefined,
+    file: path,
+  }
+}

@@ -1,0 +1,41 @@
+/** `mailmerge prune`: removes campaigns that ended long ago. Parses and prints; the work is in campaign/privacy.ts. */
+import { UsageError } from '../../errors.ts'
+import type { Command } from '../command.ts'
+import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
+import { moment, plural } from '../terminal/format.ts'
+
+export const prune: Command = {
+  usage: 'prune',
+  describe: 'Remove campaigns that ended long ago, with their rows and results',
+  epilogue:
+    'Suppressions stay. A campaign of a name that was pruned is not sent again by itself: it has forgotten who had it.',
+  options: {
+    'older-than': { type: 'string', value: 'TIME', describe: 'Age of the last run of a campaign: 90d, 12w' },
+    ...LEDGER_OPTION,
+  },
+  async run(args, context) {
+    const { out } = context
+    const age = args.text('olderThan')
+    if (age === undefined) {
+      throw new UsageError('prune needs --older-than', { hint: 'For example: mailmerge prune --older-than 90d' })
+    }
+    const { DURATION_HINT, readDuration } = await import('../../config/duration.ts')
+    const milliseconds = readDuration(age)
+    if (milliseconds === undefined) {
+      throw new UsageError(`--older-than does not understand '${age}'`, { hint: DURATION_HINT })
+    }
+    const settings = await settingsFor(args, context)
+    const { pruneRuns } = await import('../../campaign/run/forget.ts')
+    const before = new Date(Date.now() - milliseconds)
+    const { campaigns, runs } = await pruneRuns(settings, before)
+    if (out.json) out.result(JSON.stringify({ campaigns, runs, before: before.toISOString() }))
+    else if (!out.quiet) {
+      out.result(
+        campaigns === 0
+          ? `nothing to remove: no campaign ended before ${moment(before)}`
+          : `${plural(campaigns, 'campaign')} with ${plural(runs.length, 'run')} removed: ended before ${moment(before)}`,
+      )
+    }
+    return 0
+  },
+}

@@ -1,0 +1,46 @@
+/** `mailmerge report`: the results of a run again, from the ledger. */
+import { resolve } from 'node:path'
+import { findRun } from '../../campaign/run/find-run.ts'
+import type { Command } from '../command.ts'
+import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
+import { withLedger } from '../with-ledger.ts'
+
+const FORMATS = ['csv', 'json', 'html'] as const
+
+export const report: Command = {
+  usage: 'report [run]',
+  describe: 'Write the results of a run as csv, json or html',
+  positionals: { run: { describe: 'Id of the run; default the newest' } },
+  options: {
+    format: { choices: FORMATS, describe: 'Default by the ending of --output, else csv' },
+    output: { alias: 'o', type: 'string', value: 'FILE', describe: 'File to write; default standard output' },
+    ...LEDGER_OPTION,
+  },
+  async run(args, context) {
+    const { out, io } = context
+    const settings = await settingsFor(args, context)
+    const output = args.text('output')
+    const format = args.choice('format', FORMATS)
+    const { checkWritable, formatOf, reportHead, reportText, writeReport } = await import('../../report/report.ts')
+    const path = output === undefined || output === '-' ? undefined : resolve(io.cwd, output)
+    const chosen = format ?? (path === undefined ? (out.json ? 'json' : 'csv') : formatOf(path))
+    if (path !== undefined) await checkWritable(path, chosen)
+    await withLedger(settings, async (ledger) => {
+      const run = await findRun(ledger, args.text('run'))
+      if (ledger === undefined) return
+      const head = await reportHead(ledger, { id: run.id, campaign: run.campaign.name })
+      const rows = ledger.results(run.id)
+      if (path !== undefined) {
+        await writeReport(path, rows, head, chosen)
+        return
+      }
+      for await (const text of reportText(chosen, rows, head)) {
+        out.raw(text)
+        if (out.stdoutGone) break
+        await out.drained()
+      }
+    })
+    if (path !== undefined) out.say(`results: ${output}`)
+    return 0
+  },
+}

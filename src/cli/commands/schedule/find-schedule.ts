@@ -1,0 +1,26 @@
+/** Finds a schedule by its name, and says its times. Owns the sentence for one that is not there. */
+
+import { nearest } from '../../../did-you-mean.ts'
+import { InputError } from '../../../errors.ts'
+import type { Ledger } from '../../../ledger/ledger.ts'
+import type { Schedule } from '../../../ledger/schedules.ts'
+import { printable } from '../../terminal/printable.ts'
+
+/** @throws InputError for a name that no schedule has. */
+export async function scheduleNamed(ledger: Ledger | undefined, name: string): Promise<Schedule> {
+  const all = (await ledger?.schedules.all()) ?? []
+  const found = all.find((one) => one.name === name)
+  if (found !== undefined) return found
+  const guess = nearest(
+    name,
+    all.map((one) => one.name),
+  )
+  throw new InputError(`there is no schedule '${printable(name)}'`, {
+    hint: guess === undefined ? 'mailmerge schedule list shows them.' : `Did you mean '${guess}'?`,
+  })
+}
+
+/** `2026-12-01T09:00` as people write it. */
+export function wallWords(wall: string): string {
+  return wall.replace('T', ' ')
+}

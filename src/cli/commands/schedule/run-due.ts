@@ -1,0 +1,93 @@
+/** `mailmerge schedule run-due`: runs what is due and tells of it. The work is in newsletter/run-due.ts. */
+import { resolve } from 'node:path'
+import type { Settings } from '../../../config/settings.ts'
+import { UsageError } from '../../../errors.ts'
+import { type Arguments, type Context, given } from '../../command.ts'
+import { eventFields } from '../../merge/json-events.ts'
+import { watchSignals } from '../../merge/signals.ts'
+import { summaryLines } from '../../merge/summary.ts'
+import { settingsFor } from '../../settings-options.ts'
+import { printable } from '../../terminal/printable.ts'
+import { withLedger } from '../../with-ledger.ts'
+import { scheduleNamed, wallWords } from './find-schedule.ts'
+
+/** Gives the exit code: the gravest of what was due. */
+export async function runDue(args: Arguments, context: Context): Promise<number> {
+  const { io, out } = context
+  const settings = await settingsFor(args, context)
+  const late = args.text('late')
+  if (late !== undefined && late !== 'ok') {
+    throw new UsageError(`--late ${printable(late)} is set when a schedule is added`, {
+      hint: 'run-due --late ok makes up for what was missed or failed last.',
+    })
+  }
+  if (late === 'ok' && args.text('name') === undefined) {
+    throw new UsageError('--late ok needs the name of a schedule', {
+      hint: 'What was missed may be old: say of which one you mean it. mailmerge schedule list shows them.',
+    })
+  }
+  const { occurrenceFields } = await import('../../../schedule/fields.ts')
+  const { runDue: run } = await import('../../../schedule/run-due.ts')
+  const { loadSettings } = await import('../../../config/load.ts')
+  const name = args.text('name')
+  const signals = watchSignals(io.signals, {
+    onFirst: () => out.say('stopping: finishing what is in flight. Once more to stop at once.'),
+  })
+  try {
+    const codes = await withLedger(settings, async (ledger) => {
+      if (name !== undefined) await scheduleNamed(ledger, name)
+      if (ledger === undefined) return []
+      return run(
+        {
+          ledger,
+          settings,
+          settingsWith: (flags) =>
+            loadSettings({ cwd: settings.root, env: io.env, flags: { ...flags, ...ownFlags(args, settings) } }),
+          ...given('name', name),
+          anyLate: late === 'ok',
+          signal: signals.signal,
+        },
+        {
+          onMissed: ({ occurrence, reason }) => {
+            if (out.json) out.result(JSON.stringify({ event: 'missed', ...occurrenceFields(occurrence), reason }))
+            out.complain(
+              `${occurrence.schedule}: the occurrence of ${wallWords(occurrence.wall)} was missed: ${reason}. ` +
+                `mailmerge schedule run-due ${occurrence.schedule} --late ok makes up for the last one`,
+            )
+          },
+          onTold: ({ what, hint }) => out.complain(`${printable(what)}. ${hint}`),
+          onWork: (work) => {
+            if (work.kind === 'occurrence') out.say(`${work.occurrence.schedule}: ${wallWords(work.occurrence.wall)}`)
+            else out.say(`run ${work.run}: ${work.campaign}`)
+            return {
+              signal: signals.signal,
+              abort: signals.abort,
+              note: (text) => out.say(printable(text)),
+              ...(out.json ? { onEvent: (event) => out.result(JSON.stringify(eventFields(event))) } : {}),
+            }
+          },
+          onEnd: (_work, { summary, error }) => {
+            if (summary !== undefined && !out.json && !(out.quiet && summary.exitCode === 0)) {
+              for (const line of summaryLines(summary, 'send', out, io.cwd)) out.result(line)
+            }
+            if (error !== undefined) out.complain(`mailmerge: ${printable(error.message)}`)
+            if (error?.hint !== undefined) out.complain(`hint: ${printable(error.hint)}`)
+            for (const problem of error?.problems.slice(0, 10) ?? []) {
+              out.complain(`  row ${problem.row ?? '-'}: ${printable(problem.message)}`)
+            }
+          },
+        },
+      )
+    })
+    if (codes.length === 0) out.say('nothing is due')
+    const code = Math.max(0, ...codes)
+    return code === 75 || codes.length === 0 ? (signals.exitCode ?? code) : code
+  } finally {
+    signals.dispose()
+  }
+}
+
+function ownFlags(args: Arguments, { ledger }: Settings): { readonly ledger: string; readonly config?: string } {
+  const config = args.text('config')
+  return { ledger, ...given('config', config === undefined ? undefined : resolve(config)) }
+}

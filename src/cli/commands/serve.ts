@@ -1,0 +1,111 @@
+/** `mailmerge serve`: the one process that runs schedules and answers unsubscribe links. Parses, prints and logs. */
+import { randomBytes } from 'node:crypto'
+import type { Settings } from '../../config/settings.ts'
+import { UsageError } from '../../errors.ts'
+import type { EndpointThread } from '../../serve/http-thread.ts'
+import type { Log } from '../../serve/serve.ts'
+import { type Arguments, type Command, type Context, given } from '../command.ts'
+import { watchSignals } from '../merge/signals.ts'
+import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
+
+const DEFAULT_PORT = 8025
+/** The numbers of one run are no numbers of several. */
+const { metrics: _, ...RUN_OPTIONS } = DELIVERY_OPTIONS
+
+export const serve: Command = {
+  usage: 'serve',
+  describe: 'Run the schedules, send what waits for its hour, answer unsubscribe links, show runs as JSON',
+  epilogue: [
+    'The first line on stdout is the address with its token: GET /runs, /runs/ID, /schedules; GET /health needs none.',
+    'What happens is logged on stderr, one JSON object a line. docs/serve.md has a systemd unit and a container file.',
+  ].join('\n'),
+  options: {
+    port: {
+      type: 'number',
+      value: 'N',
+      describe: `Port to listen on; 0 takes any that is free; default ${DEFAULT_PORT}`,
+    },
+    host: { type: 'string', value: 'ADDRESS', describe: 'Address to listen on; default 127.0.0.1' },
+    late: { ...LATE_OPTION['late'], value: 'TIME', describe: 'How late a run with an hour may begin; default 1h' },
+    ...RUN_OPTIONS,
+    ...LEDGER_OPTION,
+  },
+  async run(args, context) {
+    const { io } = context
+    if (args.text('late') === 'ok') {
+      throw new UsageError('--late ok is said of one run', { hint: 'Give serve a limit, such as --late 12h.' })
+    }
+    const settings = await settingsFor(args, context)
+    const log = logTo(io.stderr)
+    const { openLedger } = await import('../../campaign/run/open-ledger.ts')
+    const { startEndpoint } = await import('../../serve/http-thread.ts')
+    const { systemClock } = await import('../../campaign/clock.ts')
+    const { serve: runServe } = await import('../../serve/serve.ts')
+    const { periodicJobs } = await import('../../serve/periodic.ts')
+    const { createWorkHost } = await import('../../serve/job-process.ts')
+    const signals = watchSignals(io.signals, {
+      onFirst: () => log('info', 'stopping'),
+      onSecond: () => log('warning', 'stopping at once'),
+    })
+    const ledger = await openLedger(settings)
+    const flags = workFlags(args, settings)
+    let endpoint: EndpointThread | undefined
+    try {
+      const token = settings.serve?.token?.reveal() ?? randomBytes(18).toString('base64url')
+      const host = args.text('host') ?? settings.serve?.host ?? '127.0.0.1'
+      const port = portOf(args) ?? settings.serve?.port ?? DEFAULT_PORT
+      const thread = await startEndpoint({ root: settings.root, flags, host, port, token }, log)
+      endpoint = thread
+      context.out.raw(`${thread.address}/?token=${encodeURIComponent(token)}\n`)
+      log('info', 'listening', { address: thread.address, version: context.version })
+      signals.signal.addEventListener('abort', () => void thread.close(), { once: true })
+      await runServe({
+        settings,
+        ledger,
+        clock: systemClock,
+        log,
+        begin: createWorkHost({ root: settings.root, flags }),
+        jobs: periodicJobs(settings, log),
+        looked: () => {
+          thread.check()
+          thread.looked()
+        },
+        signal: signals.signal,
+        abort: signals.abort,
+      })
+      log('info', 'stopped')
+      // Asked to stop and stopped well: a service manager must not take it for a failure.
+      return 0
+    } finally {
+      await endpoint?.close()
+      await ledger.close()
+      signals.dispose()
+    }
+  },
+}
+
+function portOf(args: Arguments): number | undefined {
+  const port = args.number('port')
+  if (port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535)) return port
+  throw new UsageError(`--port ${port} is no port`, { hint: 'Give a number from 1 to 65535, or 0 for any free one.' })
+}
+
+/** What the command line of serve said holds for each run. */
+function workFlags(args: Arguments, { ledger, configFile }: Settings) {
+  return {
+    ledger,
+    ...given('config', configFile),
+    ...given('smtp', args.text('smtp')),
+    ...given('concurrency', args.number('concurrency')),
+    ...given('rate', args.texts('rate')),
+    ...given('retryFor', args.text('retryFor')),
+    ...given('grace', args.text('grace')),
+    ...given('late', args.text('late')),
+  }
+}
+
+function logTo(stderr: Context['io']['stderr']): Log {
+  return (level, event, facts = {}) => {
+    stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, event, ...facts })}\n`)
+  }
+}

@@ -1,0 +1,61 @@
+/** `mailmerge verify`: connects, logs in, says what the server offers. Sends nothing. */
+import type { ServerReport } from '../../transport/transport.ts'
+import type { Command, Context } from '../command.ts'
+import { SMTP_OPTION, settingsFor } from '../settings-options.ts'
+import { count } from '../terminal/format.ts'
+import { printable } from '../terminal/printable.ts'
+
+export const verify: Command = {
+  usage: 'verify',
+  describe: 'Connect and log in, say what the server offers, send nothing',
+  options: SMTP_OPTION,
+  async run(args, context) {
+    const { out } = context
+    const settings = await settingsFor(args, context)
+    const { openTransport } = await import('../../transport/open.ts')
+    const transport = await openTransport(settings, {
+      ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', printable(line))) } : {}),
+    })
+    try {
+      const report = await transport.verify()
+      if (out.json) out.result(JSON.stringify(fields(report)))
+      else if (!out.quiet) for (const line of lines(report, context)) out.result(line)
+    } finally {
+      await transport.close()
+    }
+    return 0
+  },
+}
+
+function fields(report: ServerReport): Readonly<Record<string, unknown>> {
+  return {
+    server: report.server,
+    greeting: report.greeting ?? null,
+    secure: report.secure,
+    tls: report.tls ?? null,
+    authenticated: report.authenticated,
+    extensions: report.extensions,
+    size: report.size ?? null,
+  }
+}
+
+/** Only what greets can offer something. */
+function offers({ extensions, greeting }: ServerReport): string | undefined {
+  if (extensions.length > 0) return extensions.map(printable).join(' ')
+  return greeting === undefined ? undefined : 'no extensions'
+}
+
+function lines(report: ServerReport, { out }: Context): readonly string[] {
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ['server', printable(report.server)],
+    ['greeting', report.greeting === undefined ? undefined : printable(report.greeting)],
+    [
+      'security',
+      report.secure ? printable(report.tls ?? 'TLS') : out.style('yellow', 'none: what is sent can be read'),
+    ],
+    ['login', report.authenticated ? 'accepted' : 'none was needed or set'],
+    ['offers', offers(report)],
+    ['message', report.size === undefined || report.size === 0 ? undefined : `at most ${count(report.size)} octets`],
+  ]
+  return facts.filter((fact) => fact[1] !== undefined).map(([name, value]) => `${name.padEnd(9)} ${value}`)
+}

@@ -1,0 +1,58 @@
+/** Events as programs read them with --json: one object a line, in the words of the results file. Owns the names. */
+
+import { limitWords } from '../../campaign/delivery/throttle/rate.ts'
+import type { MergeEvent } from '../../campaign/events.ts'
+import { rowFields } from '../../report/json.ts'
+
+/** The object of one event. Each count stands by its own name and again, together, in `counts`. */
+export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>> {
+  switch (event.event) {
+    case 'planned':
+      return {
+        event: event.event,
+        run: event.run,
+        campaign: event.campaign,
+        rows: event.rows,
+        to_send: event.toSend,
+        ...event.counts,
+        counts: event.counts,
+      }
+    case 'progress':
+      return {
+        event: event.event,
+        run: event.run,
+        ...event.counts,
+        counts: event.counts,
+        messages_per_second: rounded(event.rate),
+        lanes: event.lanes,
+        retrying: event.retrying,
+        quota: event.quota === undefined ? null : { limit: limitWords(event.quota), left: event.quota.left },
+        seconds_left: event.secondsLeft === undefined ? null : rounded(event.secondsLeft),
+      }
+    case 'paused':
+      return { event: event.event, run: event.run, reason: event.reason, until: event.until?.toISOString() ?? null }
+    case 'summary':
+      return {
+        event: event.event,
+        run: event.run,
+        campaign: event.campaign,
+        rows: event.rows,
+        ...event.counts,
+        counts: event.counts,
+        seconds: rounded(event.seconds),
+        messages_per_second: rounded(event.rate),
+        exit_code: event.exitCode,
+        reports: event.reports,
+        mails: event.mails ?? null,
+        ...(event.variants === undefined ? {} : { variants: Object.fromEntries(event.variants) }),
+        stopped: event.stopped ?? null,
+        ...(event.waitsUntil === undefined ? {} : { waits_until: event.waitsUntil.toISOString() }),
+      }
+    default:
+      return { event: event.event, ...rowFields(event) }
+  }
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000
+}

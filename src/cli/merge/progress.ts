@@ -1,0 +1,149 @@
+/**
+ * How far a run is, for people. On a terminal one line that is redrawn and fits its width; in a pipe a plain line at the
+ * start, now and then, and at the end. Owns the rhythm and the words; gets its numbers from the run's events.
+ */
+
+import { limitWords } from '../../campaign/delivery/throttle/rate.ts'
+import type { PlannedEvent, ProgressEvent } from '../../campaign/events.ts'
+import type { StatusCounts } from '../../ledger/ledger.ts'
+import { count, duration, plural, rate, untilWords } from '../terminal/format.ts'
+import type { Output } from '../terminal/output.ts'
+import { cut, widthOf } from '../terminal/printable.ts'
+
+/** Redraws no oftener than this on a terminal, and says a plain line no oftener than that in a pipe. */
+const REDRAW_MS = 100
+const PLAIN_MS = 10_000
+/** After so long, a plain line a minute is enough. */
+const LONG_RUN_MS = 120_000
+const LONG_PLAIN_MS = 60_000
+/** In a pipe, a line each time another tenth of the rows is done, but no oftener than this. */
+const TENTH_MS = 1000
+
+export class Progress {
+  readonly #out: Output
+  readonly #now: () => number
+  #toSend = 0
+  #failedBefore = 0
+  #skippedBefore = 0
+  #inDoubtBefore = 0
+  #lastShown: number
+  #startedAt: number
+  #lastTenth = 0
+  #pause: string | undefined
+
+  constructor(out: Output, now: () => number = () => performance.now()) {
+    this.#out = out
+    this.#now = now
+    this.#startedAt = now()
+    this.#lastShown = this.#startedAt
+  }
+
+  /** Rows read so far while planning. */
+  reading(rows: number): void {
+    if (!this.#due(REDRAW_MS, PLAIN_MS)) return
+    this.#show(`checking  ${plural(rows, 'row')} so far`)
+  }
+
+  /** `what` was done to the rows: `checked` where they were read now. */
+  planned({ rows, toSend, counts }: PlannedEvent, what: string): void {
+    this.#out.endLive()
+    this.#toSend = toSend
+    this.#failedBefore = counts.failed
+    this.#skippedBefore = counts.skipped
+    this.#inDoubtBefore = counts.in_doubt
+    this.#startedAt = this.#now()
+    // The line of a run that is over at once would only flash.
+    this.#lastShown = this.#startedAt
+    const already = [
+      counts.sent > 0 ? `${count(counts.sent)} sent before` : undefined,
+      counts.failed > 0 ? `${count(counts.failed)} failed before` : undefined,
+      counts.in_doubt > 0 ? `${count(counts.in_doubt)} in doubt` : undefined,
+      counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
+    ].filter((part) => part !== undefined)
+    this.#out.say(
+      `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${already.length === 0 ? '' : ` (${already.join(', ')})`}`,
+    )
+  }
+
+  update(event: ProgressEvent): void {
+    const done = this.#toSend - event.counts.deferred
+    const tenth = this.#toSend === 0 ? 0 : Math.floor((done * 10) / this.#toSend)
+    const due = this.#out.live
+      ? this.#due(REDRAW_MS, REDRAW_MS)
+      : this.#due(0, tenth > this.#lastTenth ? TENTH_MS : this.#plainGap())
+    if (!due) return
+    this.#lastTenth = tenth
+    if (event.lanes > 0) this.#pause = undefined
+    this.#show(...this.#parts(event, done))
+  }
+
+  paused(reason: string, until?: Date): void {
+    const text = `${reason.startsWith('waiting') ? '' : 'waiting: '}${reason}${until === undefined ? '' : `, until ${untilWords(until)}`}`
+    if (text === this.#pause) return
+    this.#pause = text
+    this.#lastShown = this.#now()
+    if (this.#out.live) this.#show(text)
+    else this.#out.say(text)
+  }
+
+  end(): void {
+    this.#out.endLive()
+  }
+
+  #plainGap(): number {
+    return this.#now() - this.#startedAt > LONG_RUN_MS ? LONG_PLAIN_MS : PLAIN_MS
+  }
+
+  #due(live: number, plain: number): boolean {
+    const now = this.#now()
+    if (now - this.#lastShown < (this.#out.live ? live : plain)) return false
+    this.#lastShown = now
+    return true
+  }
+
+  /** The parts that matter most first; what does not cut is left out from the end. */
+  #parts(
+    { rate: perSecond, lanes, retrying, quota, secondsLeft, counts }: ProgressEvent,
+    done: number,
+  ): readonly string[] {
+    const newly = (status: keyof StatusCounts, before: number): number => counts[status] - before
+    const problems: readonly (readonly [number, string])[] = [
+      [newly('failed', this.#failedBefore), 'failed'],
+      [newly('in_doubt', this.#inDoubtBefore), 'in doubt'],
+      [retrying, 'to try again'],
+      [newly('skipped', this.#skippedBefore), 'skipped'],
+    ]
+    return [
+      `${this.#bar(done)}${count(done)} of ${count(this.#toSend)}`,
+      // While no lane is at work, why is what matters.
+      ...(this.#pause === undefined ? [] : [this.#pause]),
+      ...problems.filter(([number]) => number > 0).map(([number, word]) => `${count(number)} ${word}`),
+      ...(perSecond > 0 ? [rate(perSecond)] : []),
+      ...(secondsLeft === undefined ? [] : [`${duration(secondsLeft)} left`]),
+      ...(quota === undefined ? [] : [`${count(quota.left)} left of ${limitWords(quota)}`]),
+      plural(lanes, 'lane'),
+    ]
+  }
+
+  #bar(done: number): string {
+    if (!this.#out.live || this.#out.columns < 70) return ''
+    const width = 20
+    const full = this.#toSend === 0 ? width : Math.min(width, Math.floor((done / this.#toSend) * width))
+    return `${'█'.repeat(full)}${'░'.repeat(width - full)}  `
+  }
+
+  #show(...parts: readonly string[]): void {
+    if (!this.#out.live) {
+      this.#out.say(parts.join(', '))
+      return
+    }
+    const columns = this.#out.columns - 1
+    let line = ''
+    for (const part of parts) {
+      const longer = line === '' ? part : `${line}  ${part}`
+      if (line !== '' && widthOf(longer) > columns) break
+      line = longer
+    }
+    this.#out.redraw(cut(line, columns))
+  }
+}

@@ -1,0 +1,97 @@
+/** What a run came to, and what a person may do next. Owns the words under a finished run. */
+
+import { NOT_CONFIRMED, type PlannedEvent, type SummaryEvent } from '../../campaign/events.ts'
+import type { MergeMode } from '../../campaign/merge.ts'
+import type { StatusCounts } from '../../ledger/ledger.ts'
+import { count, duration, hourWords, plural, rate } from '../terminal/format.ts'
+import type { Output } from '../terminal/output.ts'
+import { shortPath } from '../terminal/printable.ts'
+
+/** What stood in the ledger before this command sent anything. */
+export type Before = Pick<PlannedEvent, 'toSend' | 'counts'>
+
+/** The lines of the summary: results, so they go to stdout. */
+export function summaryLines(
+  summary: SummaryEvent,
+  mode: MergeMode,
+  out: Output,
+  cwd: string,
+  before?: Before,
+): readonly string[] {
+  const lines = [before?.toSend === 0 ? nothingToSend(summary) : outcome(summary, mode, out, before)]
+  for (const [name, own] of summary.variants ?? []) {
+    const rest = own.failed + own.in_doubt + own.deferred + own.skipped
+    lines.push(`variant ${name}: ${count(own.sent)} ${DID[mode]}${rest === 0 ? '' : `, ${count(rest)} not`}`)
+  }
+  if (summary.mails !== undefined) lines.push(`mails: ${shortPath(summary.mails, cwd)}`)
+  for (const report of summary.reports) lines.push(`results: ${shortPath(report, cwd)}`)
+  return lines
+}
+
+const DID: Readonly<Record<MergeMode, string>> = {
+  send: 'sent',
+  'dry-run': 'written',
+  sandbox: 'delivered to the sandbox',
+  test: 'sent to the test address',
+}
+
+/** What happened now, and what had happened before. */
+function outcome(summary: SummaryEvent, mode: MergeMode, out: Output, before: Before | undefined): string {
+  const { counts } = summary
+  const old = (status: keyof StatusCounts): number => Math.min(before?.counts[status] ?? 0, counts[status])
+  const sent = counts.sent - old('sent')
+  const failed = counts.failed - old('failed')
+  const inDoubt = counts.in_doubt - old('in_doubt')
+  const parts = [
+    out.style(sent > 0 ? 'green' : 'bold', `${count(sent)} ${DID[mode]}`),
+    failed > 0 ? out.style('red', `${count(failed)} failed`) : undefined,
+    inDoubt > 0 ? out.style('yellow', `${count(inDoubt)} in doubt`) : undefined,
+    counts.deferred > 0 ? out.style('yellow', `${count(counts.deferred)} still to come`) : undefined,
+    ...beforeParts({ sent: old('sent'), failed: old('failed'), in_doubt: old('in_doubt') }),
+    counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
+  ].filter((part) => part !== undefined)
+  const pace = summary.rate > 0 ? `, ${rate(summary.rate)}` : ''
+  return `${parts.join(', ')} of ${plural(summary.rows, 'row')} in ${duration(summary.seconds)}${pace}`
+}
+
+function nothingToSend({ counts, rows }: SummaryEvent): string {
+  if (counts.sent === rows) {
+    return rows === 1
+      ? 'nothing to send: the row was sent before'
+      : `nothing to send: all ${count(rows)} rows were sent before`
+  }
+  const parts = [...beforeParts(counts), ...(counts.skipped > 0 ? [`${count(counts.skipped)} skipped`] : [])]
+  return `nothing to send of ${plural(rows, 'row')}: ${parts.join(', ')}`
+}
+
+function beforeParts({
+  sent,
+  failed,
+  in_doubt,
+}: Pick<StatusCounts, 'sent' | 'failed' | 'in_doubt'>): readonly string[] {
+  return [
+    ...(sent > 0 ? [`${count(sent)} sent before`] : []),
+    ...(failed > 0 ? [`${count(failed)} failed before`] : []),
+    ...(in_doubt > 0 ? [`${count(in_doubt)} in doubt before`] : []),
+  ]
+}
+
+/** What to do now, for people: on stderr. */
+export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: string): readonly string[] {
+  const { counts, run } = summary
+  if (mode !== 'send') return []
+  if (summary.stopped === NOT_CONFIRMED) return ['nothing was sent; the same command asks again']
+  const lines: string[] = []
+  if (summary.waitsUntil !== undefined)
+    return [
+      `begins ${hourWords(summary.waitsUntil, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
+    ]
+  if (counts.deferred > 0) lines.push(`go on with: mailmerge resume ${run}`)
+  if (counts.in_doubt > 0)
+    lines.push(
+      `${plural(counts.in_doubt, 'row is', 'rows are')} in doubt: the connection broke before the server's answer, so nobody ` +
+        `can know. mailmerge resume ${run} --in-doubt resend|keep`,
+    )
+  if (counts.failed > 0) lines.push(`try again what failed with: mailmerge retry ${run}`)
+  return lines
+}

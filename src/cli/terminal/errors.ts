@@ -1,0 +1,108 @@
+/** Errors as people read them: what is wrong, where, what to do. Owns their form on stderr; never shows a stack unasked. */
+import { MailmergeError, type Problem } from '../../errors.ts'
+import { foreignWords, isSystemError } from '../../fs/system-errors.ts'
+import { plural } from './format.ts'
+import type { Output } from './output.ts'
+import { cut, printable, printableLines } from './printable.ts'
+
+/** Problems listed without --verbose. */
+const LISTED = 20
+/** Ranges of rows named with one problem. */
+const RANGES = 6
+
+/** Prints an error and gives the exit code that it ends the program with. */
+export function complain(error: unknown, out: Output): number {
+  if (error instanceof MailmergeError) {
+    out.complain(`${out.style('red', 'mailmerge:')} ${printableLines(error.message)}`)
+    const [only] = error.problems
+    // A lone problem that the headline tells already is not told twice.
+    if (error.problems.length !== 1 || only === undefined || !error.message.includes(only.message))
+      listProblems(error.problems, out)
+    if (error.hint !== undefined) out.complain(out.style('dim', `hint: ${printableLines(error.hint)}`))
+    if (out.verbose) showStack(error, out)
+    return error.exitCode
+  }
+  const plain = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const what = isSystemError(error) ? foreignWords(error) : plain
+  out.complain(
+    `${out.style('red', 'mailmerge:')} this should not have happened: ${printable(what.split('\n')[0] ?? '')}`,
+  )
+  out.complain(
+    out.style(
+      'dim',
+      'hint: It is a defect of mailmerge. What was sent is recorded. --verbose shows where it happened.',
+    ),
+  )
+  if (out.verbose) showStack(error, out)
+  return 70
+}
+
+/** Each problem on a line, indented, at most twenty of them unless --verbose asks for all. */
+function listProblems(problems: readonly Problem[], out: Output): void {
+  const groups = alike(problems)
+  const listed = out.verbose ? groups : groups.slice(0, LISTED)
+  let hintBefore: string | undefined
+  for (const { problem, rows } of listed) {
+    out.complain(`  ${problemLine(problem, rows)}`)
+    // The same advice under each of a hundred rows is noise.
+    if (problem.hint !== undefined && problem.hint !== hintBefore)
+      out.complain(out.style('dim', `      ${printableLines(problem.hint)}`))
+    hintBefore = problem.hint
+  }
+  const rest = groups.slice(listed.length).reduce((sum, { rows }) => sum + Math.max(1, rows.length), 0)
+  if (rest > 0) out.complain(`  and ${plural(rest, 'more problem')}; --verbose lists all`)
+}
+
+interface Alike {
+  readonly problem: Problem
+  readonly rows: number[]
+}
+
+/** What is wrong in the same way in many rows is one thing to mend. */
+function alike(problems: readonly Problem[]): readonly Alike[] {
+  const groups = new Map<string, Alike>()
+  for (const problem of problems) {
+    const { severity, code, file, column, message, value, row } = problem
+    const name = JSON.stringify([severity, code, file, column, message, value])
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, { problem, rows: row === undefined ? [] : [row] })
+    else if (row !== undefined) group.rows.push(row)
+  }
+  return [...groups.values()]
+}
+
+/** A problem as one line: place, weight, sentence, value. `rows` are those that have it too. */
+export function problemLine(
+  { severity, file, line, row, column, message, value }: Problem,
+  rows: readonly number[] = [],
+): string {
+  const many = rows.length > 1
+  const place = [
+    file === undefined ? undefined : `${printable(file)}${line === undefined || many ? '' : `:${line}`}`,
+    many ? rowWords(rows) : row === undefined ? undefined : `row ${row}`,
+    column === undefined ? undefined : `column ${printable(column)}`,
+  ].filter((part) => part !== undefined)
+  const weight = severity === 'error' ? '' : `${severity}: `
+  const shown = value === undefined || value === '' || message.includes(value) ? '' : ` (${cut(printable(value), 80)})`
+  return `${place.length === 0 ? '' : `${place.join(', ')}: `}${weight}${printableLines(message)}${shown}`
+}
+
+/** `rows 1-3, 7` */
+function rowWords(rows: readonly number[]): string {
+  const ranges: [first: number, last: number][] = []
+  for (const row of rows) {
+    const range = ranges.at(-1)
+    if (range !== undefined && row === range[1] + 1) range[1] = row
+    else ranges.push([row, row])
+  }
+  const shown = ranges.slice(0, RANGES).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
+  const rest = ranges.slice(RANGES).reduce((sum, [first, last]) => sum + last - first + 1, 0)
+  return `rows ${shown.join(', ')}${rest === 0 ? '' : ` and ${plural(rest, 'more', 'more')}`}`
+}
+
+function showStack(error: unknown, out: Output): void {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    out.complain(out.style('dim', (cause.stack ?? '').split('\n').map(printable).join('\n')))
+    if (cause.cause !== undefined) out.complain(out.style('dim', 'caused by'))
+  }
+}

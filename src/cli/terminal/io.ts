@@ -1,0 +1,48 @@
+/** Where a command reads from and writes to. Owns the shape, so that tests can stand in for a terminal or a pipe. */
+import { InputError } from '../../errors.ts'
+
+export interface TextSink {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly writableNeedDrain?: boolean
+}
+
+/** What hears signals: the process. */
+interface SignalSource {
+  on(signal: NodeJS.Signals, handler: () => void): unknown
+  off(signal: NodeJS.Signals, handler: () => void): unknown
+  /** False when nobody listened. */
+  emit(signal: NodeJS.Signals): boolean
+  exit(code?: number): void
+}
+
+export interface Io {
+  readonly cwd: string
+  readonly env: NodeJS.Dict<string>
+  readonly stdout: TextSink
+  readonly stderr: TextSink
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown }
+  /** Where signals are heard; undefined where none are to be. */
+  readonly signals?: SignalSource
+}
+
+/** The process's own. */
+export function processIo(): Io {
+  const { stdin, stdout, stderr, env } = process
+  return {
+    get cwd() {
+      return workingFolder()
+    },
+    ...{ env, stdin, stdout, stderr, signals: process },
+  }
+}
+
+/** @throws InputError when the folder was removed under the shell. */
+function workingFolder(): string {
+  try {
+    return process.cwd()
+  } catch (cause) {
+    throw new InputError('the folder of this shell does not exist any more', { cause, hint: 'Change to another one.' })
+  }
+}

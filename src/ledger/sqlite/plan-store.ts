@@ -1,0 +1,149 @@
+/**
+ * The plan of a run, and its meeting with what the campaign remembers. Owns who is to be written to by this run; never
+ * decides whether a row is good.
+ */
+import type { SQLInputValue } from 'node:sqlite'
+import { DefectError } from '../../errors.ts'
+import type { Duplicate, Duplicates, PlanCounts, PlannedRow, StatusCounts } from '../ledger.ts'
+import * as sql from './queries.ts'
+import { headOf, planId, type RunHead } from './run-store.ts'
+import { rowCounts } from './state-store.ts'
+import type { SqliteStore } from './store.ts'
+import { numberOf, textOf, timeOf } from './values.ts'
+
+/** Rows that one statement inserts. */
+const AT_ONCE = 32
+const INSERT_MANY = sql.insertPlanRows(AT_ONCE)
+const INSERT_ONE = sql.insertPlanRows(1)
+
+const NOBODY: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
+
+export class PlanStore {
+  readonly #store: SqliteStore
+  readonly #now: () => Date
+
+  constructor(store: SqliteStore, now: () => Date) {
+    this.#store = store
+    this.#now = now
+  }
+
+  add(runId: string, rows: readonly PlannedRow[]): Promise<void> {
+    const store = this.#store
+    // Until it is settled a plan is nothing: after a power cut it is made anew.
+    return store.draft(() => {
+      const { number } = this.#planning(runId)
+      const many = rows.length - (rows.length % AT_ONCE)
+      for (let at = 0; at < many; at += AT_ONCE) this.#insert(INSERT_MANY, number, rows.slice(at, at + AT_ONCE))
+      for (const row of rows.slice(many)) this.#insert(INSERT_ONE, number, [row])
+    })
+  }
+
+  #insert(statement: string, number: number, rows: readonly PlannedRow[]): void {
+    const values: SQLInputValue[] = []
+    for (const { row, key, address, data, skip, notBefore, variant } of rows) {
+      values.push(
+        planId(number, row),
+        key,
+        key === '' || skip?.startsWith('bad row') ? 0 : 1,
+        address === key ? null : address,
+        data,
+        // A row without a key can be sent to nobody.
+        skip ?? (key === '' ? 'bad row: no address' : null),
+        timeOf(notBefore),
+        variant ?? null,
+      )
+    }
+    this.#store.run(statement, ...values)
+  }
+
+  duplicates(runId: string, limit: number): Promise<readonly Duplicate[]> {
+    return this.#store.read(() => {
+      const { first, last } = headOf(this.#store, runId)
+      return this.#store.all(sql.duplicateRows, first, last, limit).map((row) => ({
+        key: textOf(row['key']),
+        row: numberOf(row['row']),
+        firstRow: numberOf(row['first_row']),
+      }))
+    })
+  }
+
+  async settle(runId: string, duplicates: Duplicates): Promise<PlanCounts | undefined> {
+    const store = this.#store
+    const counts = await store.write(() => {
+      const head = this.#planning(runId)
+      const joined = this.#joinNew(head) ?? this.#joinOthers(head, duplicates)
+      if (joined === undefined) return undefined
+      store.run(sql.supersedeRuns, head.campaign, head.number, this.#now().getTime())
+      const counts = this.#isFirst(head) ? joined : rowCounts(store, head)
+      const rows = counts.sent + counts.failed + counts.skipped + counts.deferred + counts.in_doubt
+      store.run(
+        sql.readyRun,
+        head.number,
+        rows,
+        counts.sent,
+        counts.failed,
+        counts.skipped,
+        counts.deferred,
+        counts.in_doubt,
+      )
+      return { rows, ...counts }
+    })
+    if (counts !== undefined) await store.truncateLog()
+    return counts
+  }
+
+  /**
+   * What most lists are, in one pass: every row is to be sent and has a key of its own, in a campaign that knows nobody.
+   * Undefined, with nothing done, for any other.
+   */
+  #joinNew(head: RunHead): StatusCounts | undefined {
+    const store = this.#store
+    const { first, last, campaign } = head
+    const { rows, selected } = this.#size(head)
+    if (rows !== selected || !this.#isFirst(head)) return undefined
+    return store.attempt(() => {
+      if (store.run(sql.insertIdentities, first, last, campaign) < rows) return undefined
+      store.run(sql.insertAllRecipients, first, last)
+      return { ...NOBODY, deferred: rows }
+    })
+  }
+
+  /** Gives the counts that the run begins with in a campaign that has no memory yet; undefined for an error. */
+  #joinOthers(head: RunHead, duplicates: Duplicates): StatusCounts | undefined {
+    const { first, last, campaign } = head
+    const store = this.#store
+    if (duplicates === 'error' && store.all(sql.duplicateRows, first, last, 1).length > 0) return undefined
+    this.#settleDuplicates(head, duplicates === 'all' ? 'all' : 'skip')
+    const { rows, selected } = this.#size(head)
+    const fresh = store.run(sql.insertIdentities, first, last, campaign)
+    store.run(sql.insertRecipients, first, last, campaign, fresh === selected ? 1 : 0)
+    if (fresh < selected) store.run(sql.moveRecipients, first, last, campaign)
+    return { ...NOBODY, skipped: rows - selected, deferred: selected }
+  }
+
+  #settleDuplicates({ first, last }: RunHead, duplicates: 'skip' | 'all'): void {
+    const store = this.#store
+    if (store.get(sql.anySharedKey, first, last) === undefined) return
+    store.run(sql.clearTwins)
+    store.run(sql.findTwins, first, last, duplicates === 'all' ? 1 : 0)
+    store.run(duplicates === 'all' ? sql.numberTwins : sql.skipTwins)
+    store.run(sql.clearTwins)
+  }
+
+  /** Rows of the plan, and those of them that are to be sent. */
+  #size({ first, last }: RunHead): { readonly rows: number; readonly selected: number } {
+    const size = this.#store.get(sql.planSize, first, last)
+    return { rows: numberOf(size?.['rows']), selected: numberOf(size?.['selected']) }
+  }
+
+  /** True when nobody was ever written to in the campaign: what a row is, is what was planned. */
+  #isFirst({ number, campaign }: RunHead): boolean {
+    return this.#store.get(sql.anyOtherRun, campaign, number) === undefined
+  }
+
+  #planning(runId: string): RunHead {
+    const head = headOf(this.#store, runId)
+    if (head.state !== 'planning') throw new DefectError(`run ${runId} is ${head.state}, it takes no more rows`)
+    return head
+  }
+}

@@ -1,0 +1,110 @@
+/** Schedules and their occurrences in the SQLite ledger. Owns their two tables. */
+import type {
+  Occurrence,
+  OccurrenceNews,
+  OccurrenceRecord,
+  OccurrenceState,
+  Schedule,
+  Schedules,
+} from '../schedules.ts'
+import * as sql from './queries.ts'
+import type { SqliteStore } from './store.ts'
+import { numberOf, optionalText, type SqlRow, textOf } from './values.ts'
+
+export class ScheduleStore implements Schedules {
+  readonly #store: SqliteStore
+
+  constructor(store: SqliteStore) {
+    this.#store = store
+  }
+
+  add({ name, timing, zone, createdAt, options }: Schedule): Promise<boolean> {
+    return this.#store.write(
+      () =>
+        this.#store.run(
+          sql.insertSchedule,
+          name,
+          timing.kind,
+          timing.kind === 'cron' ? timing.expression : timing.wall,
+          zone,
+          createdAt.getTime(),
+          JSON.stringify(options),
+        ) > 0,
+    )
+  }
+
+  all(): Promise<readonly Schedule[]> {
+    return this.#store.read(() => this.#store.all(sql.allSchedules).map(scheduleOf))
+  }
+
+  remove(name: string): Promise<boolean> {
+    return this.#store.write(() => this.#store.run(sql.deleteSchedule, name) > 0)
+  }
+
+  take(
+    { schedule, wall, at, campaign }: Occurrence,
+    now: Date,
+    options?: { readonly again?: boolean },
+  ): Promise<boolean> {
+    return this.#store.write(
+      () =>
+        this.#store.run(
+          sql.takeOccurrence,
+          schedule,
+          wall,
+          at.getTime(),
+          campaign,
+          now.getTime(),
+          options?.again ? 1 : 0,
+        ) > 0,
+    )
+  }
+
+  miss({ schedule, wall, at, campaign }: Occurrence, now: Date, reason: string): Promise<boolean> {
+    return this.#store.write(
+      () => this.#store.run(sql.missOccurrence, schedule, wall, at.getTime(), campaign, now.getTime(), reason) > 0,
+    )
+  }
+
+  async settle(
+    { schedule, wall }: Pick<Occurrence, 'schedule' | 'wall'>,
+    { state, run, reason }: OccurrenceNews,
+    now: Date,
+  ): Promise<void> {
+    await this.#store.write(() =>
+      this.#store.run(sql.settleOccurrence, schedule, wall, state, run ?? null, reason ?? null, now.getTime()),
+    )
+  }
+
+  occurrences(schedule: string, limit: number): Promise<readonly OccurrenceRecord[]> {
+    return this.#store.read(() => this.#store.all(sql.occurrencesOf, schedule, limit).map(recordOf))
+  }
+
+  open(): Promise<readonly OccurrenceRecord[]> {
+    return this.#store.read(() => this.#store.all(sql.openOccurrences).map(recordOf))
+  }
+}
+
+function scheduleOf(row: SqlRow): Schedule {
+  const timing = textOf(row['timing'])
+  return {
+    name: textOf(row['name']),
+    timing: row['kind'] === 'cron' ? { kind: 'cron', expression: timing } : { kind: 'once', wall: timing },
+    zone: textOf(row['zone']),
+    createdAt: new Date(numberOf(row['created_at'])),
+    options: JSON.parse(textOf(row['options'])) as Readonly<Record<string, unknown>>,
+  }
+}
+
+function recordOf(row: SqlRow): OccurrenceRecord {
+  return {
+    schedule: textOf(row['schedule']),
+    wall: textOf(row['wall']),
+    at: new Date(numberOf(row['at'])),
+    campaign: textOf(row['campaign']),
+    state: textOf(row['state']) as OccurrenceState,
+    ...optionalText('run', row['run']),
+    ...optionalText('reason', row['reason']),
+    changedAt: new Date(numberOf(row['changed_at'])),
+  }
+}

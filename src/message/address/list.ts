@@ -1,0 +1,179 @@
+/**
+ * Header lists in which the row's values are marked (HOLE_OPEN, HOLE_CLOSE). Owns the promise that a value never adds a
+ * recipient: what it may be depends on where the template put it, not on what it holds.
+ */
+import { HOLE_CLOSE, HOLE_OPEN } from '../../template/template.ts'
+import type { Mailbox } from './mailbox.ts'
+import { judgeAddress } from './parse.ts'
+import { parseRecipient } from './recipient.ts'
+
+export interface AddressList {
+  readonly mailboxes: readonly Mailbox[]
+  /** What is wrong, in words; empty when all is well. */
+  readonly faults: readonly string[]
+}
+
+const EMPTY: AddressList = { mailboxes: [], faults: [] }
+/** Lists without a row's values are the same for every row. */
+const constant = new Map<string, AddressList>()
+const KEPT_LISTS = 500
+/** A cell of copies has room for a thousand of them. */
+const LONGEST_VALUE = 100_000
+
+/**
+ * Reads an address field of a template, `Ada <ada@example.com>, bob@example.com`. A value in a display name is text
+ * whatever it holds; a value in an address is part of one addr-spec; a value that stands alone is one mailbox, or with
+ * `several` a list of them between commas or semicolons, as a `cc` column may be. An element whose values are all empty
+ * is no recipient and no fault.
+ *
+ * @example parseAddressList(`${HOLE_OPEN}<eve@x.example>,${HOLE_CLOSE} <ada@example.com>`).mailboxes.length // 1
+ */
+export function parseAddressList(marked: string, options: { readonly several?: boolean } = {}): AddressList {
+  if (marked.includes(HOLE_OPEN)) return parse(marked, options.several ?? false)
+  let list = constant.get(marked)
+  if (list === undefined) {
+    list = parse(marked, false)
+    if (constant.size >= KEPT_LISTS) constant.clear()
+    constant.set(marked, list)
+  }
+  return list
+}
+
+/** The text without the marks. */
+export function unmarked(text: string): string {
+  return text.includes(HOLE_OPEN) ? text.replaceAll(HOLE_OPEN, '').replaceAll(HOLE_CLOSE, '') : text
+}
+
+function parse(marked: string, several: boolean): AddressList {
+  if (marked.trim() === '') return EMPTY
+  const mailboxes: Mailbox[] = []
+  const faults: string[] = []
+  const take = (read: ReturnType<typeof parseRecipient>, text: string): void => {
+    if ('mailbox' in read) mailboxes.push(read.mailbox)
+    else faults.push(`'${shown(text)}' is no address: ${read.fault}`)
+  }
+  for (const element of elementsOf(marked)) {
+    if (element.raw.length > LONGEST_VALUE) {
+      faults.push(`'${shown(element.raw)}' is no address: it is far too long`)
+    } else if (element.value !== undefined) {
+      for (const cell of several ? splitValue(element.value) : [element.value]) {
+        if (cell.trim() !== '') take(parseRecipient(cell), cell)
+      }
+    } else if (!isBlank(element)) take(mailboxOf(element), element.raw)
+  }
+  return { mailboxes, faults }
+}
+
+/** One element of the list, between the template's own commas. */
+interface Element {
+  /** All of it, without marks. */
+  readonly raw: string
+  /** What stands before the brackets, without the template's quotes. */
+  readonly name: string
+  /** What stands between the brackets; absent where there are none. */
+  readonly spec?: string
+  /** Set when a row's value is all that there is. */
+  readonly value?: string
+  readonly fault?: string
+}
+
+/** Splits at the template's own commas and semicolons: not in its quotes or brackets, and never within a value. */
+function elementsOf(marked: string): readonly Element[] {
+  const elements: Element[] = []
+  let raw = ''
+  let name = ''
+  let spec: string | undefined
+  let fault: string | undefined
+  let place: 'name' | 'spec' | 'after' = 'name'
+  let inQuotes = false
+  let values = 0
+  let lastValue = ''
+  let own = false
+
+  const add = (text: string): void => {
+    raw += text
+    if (place === 'name') name += text
+    else if (place === 'spec') spec += text
+    else if (text.trim() !== '') fault = "something stands after the '>'"
+  }
+  const finish = (): void => {
+    if (inQuotes) fault = 'a quote is not closed'
+    else if (place === 'spec') fault = "a '<' has no '>'"
+    elements.push({
+      raw: raw.trim(),
+      name: name.trim(),
+      ...(spec === undefined ? {} : { spec: spec.trim() }),
+      ...(values === 1 && !own ? { value: lastValue } : {}),
+      ...(fault === undefined ? {} : { fault }),
+    })
+    raw = name = lastValue = ''
+    spec = fault = undefined
+    place = 'name'
+    inQuotes = own = false
+    values = 0
+  }
+
+  for (let at = 0; at < marked.length; at++) {
+    if (marked.startsWith(HOLE_OPEN, at)) {
+      const close = marked.indexOf(HOLE_CLOSE, at)
+      const end = close < 0 ? marked.length : close
+      lastValue = marked.slice(at + HOLE_OPEN.length, end)
+      values++
+      add(lastValue)
+      at = end + HOLE_CLOSE.length - 1
+      continue
+    }
+    const character = marked[at] ?? ''
+    if ((character === ',' || character === ';') && !inQuotes && place !== 'spec') {
+      finish()
+      continue
+    }
+    if (character.trim() !== '') own = true
+    if (inQuotes && character === '\\') {
+      const escaped = marked[++at] ?? ''
+      raw += character + escaped
+      if (place === 'name') name += escaped
+      else if (place === 'spec') spec += character + escaped
+    } else if (character === '"') {
+      inQuotes = !inQuotes
+      raw += character
+      if (place === 'spec') spec += character
+      else if (place === 'after') fault = "something stands after the '>'"
+    } else if (character === '<' && !inQuotes && place === 'name') {
+      raw += character
+      spec = ''
+      place = 'spec'
+    } else if (character === '>' && !inQuotes && place === 'spec') {
+      raw += character
+      place = 'after'
+    } else add(character)
+  }
+  finish()
+  return elements
+}
+
+/** `{{name}} <{{email}}>` where both are empty, or nothing between two commas. */
+function isBlank({ raw, name, spec, fault }: Element): boolean {
+  return raw === '' || (fault === undefined && name === '' && spec === '')
+}
+
+function mailboxOf({ raw, name, spec, fault }: Element): ReturnType<typeof parseRecipient> {
+  if (fault !== undefined) return { fault }
+  const judged = judgeAddress(spec ?? raw)
+  if (judged.verdict === 'invalid') return { fault: judged.why }
+  return { mailbox: { ...judged.mailbox, ...(spec === undefined || name === '' ? {} : { name }) } }
+}
+
+/** The cells of a value that may be a list: a comma in quotes or brackets is part of its cell. */
+function splitValue(value: string): readonly string[] {
+  return value.match(/(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,;])+/gs) ?? []
+}
+
+/** A value that can be shown in an error: cut, and with characters spelt out that cannot be seen. */
+function shown(text: string): string {
+  const safe = text
+    .trim()
+    .slice(0, 200)
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+  return safe.length > 80 ? `${safe.slice(0, 77)}...` : safe
+}

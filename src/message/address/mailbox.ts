@@ -1,0 +1,28 @@
+/**
+ * Addresses, as the rest of the program sees them: what a mailbox is, and what may be thought of an address. Each part
+ * of the work has its file: `address-judge`, `address-list`, `address-recipient`, `address-key`, `address-advice`.
+ */
+
+export { gmailKey, normalizeAddress } from './key.ts'
+export { parseAddressList, unmarked } from './list.ts'
+export { judgeAddress } from './parse.ts'
+export { parseRecipient } from './recipient.ts'
+export { adviseAddress } from './typos.ts'
+
+/** One mailbox of a header or an envelope. */
+export interface Mailbox {
+  readonly name?: string
+  /** The addr-spec as it was typed, in the composed form of Unicode (RFC 6532 section 3.1). */
+  readonly address: string
+  /** The addr-spec for the envelope: the domain in A-labels (RFC 5890), the local part as it is. */
+  readonly wire: string
+  /** True when the local part is not ASCII: only a server with SMTPUTF8 takes it (RFC 6531). */
+  readonly needsSmtputf8: boolean
+}
+
+/** What is to be thought of an addr-spec. */
+export type AddressVerdict =
+  | { readonly verdict: 'valid'; readonly mailbox: Mailbox }
+  /** Allowed by the standard, but hardly anybody's address: no dot in the domain, a quoted local part, an IP literal. */
+  | { readonly verdict: 'unlikely'; readonly mailbox: Mailbox; readonly why: string }
+  | { readonly verdict: 'invalid'; readonly why: string }

@@ -1,0 +1,186 @@
+/**
+ * Files of the project, and none outside of it. Owns the fence: what a row asks for is found, checked and read here; no
+ * device, no pipe, nothing hidden, nothing that was put in a file's place on the way.
+ */
+import { type BigIntStats, constants } from 'node:fs'
+import { access, type FileHandle, glob, open, realpath, stat } from 'node:fs/promises'
+import { isAbsolute, join, resolve } from 'node:path'
+import type { DataError } from '../../errors.ts'
+import {
+  type FilePurpose,
+  fileError,
+  forbiddenPath,
+  isHidden,
+  isWithin,
+  literalPath,
+  patternOf,
+  severalPaths,
+} from './project-path.ts'
+
+/** What a file was like when it was looked at. */
+export interface FileFacts {
+  /** Real path. */
+  readonly path: string
+  /** Octets. */
+  readonly size: number
+  readonly mtimeMs: number
+  /** Changes when the content does, as far as size and modification time can tell. Outlives a restart. */
+  readonly fingerprint: string
+}
+
+/** A file that passed the fence. */
+export interface ProjectFile extends FileFacts {
+  /** Device and inode: what is opened later must be the very same. */
+  readonly identity: string
+}
+
+export interface ProjectFilesOptions {
+  readonly purpose: FilePurpose
+  /** The project: relative paths start here, and real paths must stay within. */
+  readonly root: string
+  /** Further folders that files may come from, absolute. */
+  readonly roots?: readonly string[]
+  /** Files that are never given away although they lie in the project: configuration, keys, the list itself. */
+  readonly never?: readonly string[]
+  /** Largest file in octets. */
+  readonly maxOctets: number
+}
+
+export interface ProjectFiles {
+  /**
+   * The file of that path; a pattern or a list of paths may give several, in the order of their names.
+   * @throws DataError whose problem says why there is none: `missing-attachment`, `attachment-outside` ...
+   */
+  find(path: string): Promise<readonly ProjectFile[]>
+  /** @throws DataError with the code `attachment-changed` when it is not the file any more that was found. */
+  read(file: ProjectFile): Promise<Uint8Array>
+}
+
+/** A pattern that fits more is a mistake. */
+const MOST_FILES = 100
+
+export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
+  const { purpose, root, maxOctets } = options
+  const fail = (kind: string, path: string, what: string, cause?: unknown): DataError =>
+    fileError(purpose, kind, path, what, cause)
+  let fence: Promise<{ readonly roots: readonly string[]; readonly never: ReadonlySet<string> }> | undefined
+
+  async function fenceOf(): Promise<{ readonly roots: readonly string[]; readonly never: ReadonlySet<string> }> {
+    const real = (path: string): Promise<string> => realpath(path).catch(() => resolve(path))
+    const [roots, never] = await Promise.all([
+      Promise.all([root, ...(options.roots ?? [])].map(real)),
+      Promise.all((options.never ?? []).map((path) => real(resolve(root, path)))),
+    ])
+    return { roots, never: new Set(never) }
+  }
+
+  async function find(marked: string): Promise<readonly ProjectFile[]> {
+    const path = literalPath(marked).trim()
+    const why = forbiddenPath(path)
+    if (why !== undefined) throw fail('outside', path, why)
+    // A name that exists is that file, whatever its letters mean to a pattern.
+    const literal = await inspect(path, path)
+    if (literal !== undefined) return [literal]
+    const parts = severalPaths(marked)
+    if (parts !== undefined) return (await Promise.all(parts.map(find))).flat()
+    const pattern = patternOf(marked)
+    if (pattern === undefined || isAbsolute(path)) throw fail('missing', path, 'does not exist')
+    return findPattern(pattern, path)
+  }
+
+  async function findPattern(pattern: string, path: string): Promise<readonly ProjectFile[]> {
+    const names: string[] = []
+    for await (const name of glob(pattern, { cwd: root })) {
+      if (isHidden(root, join(root, name))) continue
+      if ((await stat(join(root, name)).catch(() => undefined))?.isDirectory()) continue
+      names.push(name)
+      if (names.length > MOST_FILES) throw fail('too-many', path, `fits more than ${MOST_FILES} files`)
+    }
+    if (names.length === 0) throw fail('missing', path, 'fits no file')
+    const found = await Promise.all(names.sort().map((name) => inspect(name, name)))
+    return found.filter((file) => file !== undefined)
+  }
+
+  /** Undefined when there is nothing of that name. */
+  async function inspect(path: string, asked: string): Promise<ProjectFile | undefined> {
+    fence ??= fenceOf()
+    const { roots, never } = await fence
+    const full = isAbsolute(path) ? path : join(root, path)
+    // Asked first, so that nothing outside is touched, not even to see whether it is there.
+    if (isAbsolute(path) && ![root, ...(options.roots ?? []), ...roots].some((folder) => isWithin(folder, path)))
+      throw fail('outside', asked, 'is outside the project')
+    const real = await realpath(full).catch((error: unknown) => absent(error, asked))
+    if (real === undefined) return undefined
+    const homes = roots.filter((folder) => isWithin(folder, real))
+    if (homes.length === 0) throw fail('outside', asked, 'is outside the project')
+    if (homes.every((folder) => isHidden(folder, real)))
+      throw fail('hidden', asked, 'is hidden, and hidden files are not given away')
+    if (never.has(real)) throw fail('private', asked, 'belongs to the project itself and is not given away')
+    const info = await stat(real, { bigint: true }).catch((error: unknown) => absent(error, asked))
+    if (info === undefined) return undefined
+    if (info.isDirectory()) throw fail('no-file', asked, 'is a folder')
+    if (!info.isFile()) throw fail('no-file', asked, 'is no regular file')
+    if (info.size > maxOctets) throw fail('too-large', asked, `has ${info.size} octets, more than ${maxOctets}`)
+    await access(real, constants.R_OK).catch((cause: unknown) => {
+      throw fail('unreadable', asked, 'cannot be read by this user', cause)
+    })
+    return {
+      path: real,
+      size: Number(info.size),
+      mtimeMs: Number(info.mtimeMs),
+      fingerprint: fingerprintOf(info),
+      identity: identityOf(info),
+    }
+  }
+
+  function absent(error: unknown, asked: string): undefined {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined
+    if (code === 'ELOOP') throw fail('no-file', asked, 'is a circle of links', error)
+    throw fail('unreadable', asked, 'cannot be read by this user', error)
+  }
+
+  async function read(file: ProjectFile): Promise<Uint8Array> {
+    // O_NONBLOCK: a pipe that took the file's place must not hold us up; O_NOFOLLOW: nor may a link lead away.
+    const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0)
+    const handle = await open(file.path, flags).catch((cause: unknown) => {
+      throw changed(file, cause)
+    })
+    try {
+      const before = await handle.stat({ bigint: true })
+      if (identityOf(before) !== file.identity || fingerprintOf(before) !== file.fingerprint) throw changed(file)
+      const content = await readWhole(handle, file.size)
+      const after = await handle.stat({ bigint: true })
+      if (content === undefined || fingerprintOf(after) !== file.fingerprint) throw changed(file)
+      return content
+    } finally {
+      await handle.close()
+    }
+  }
+
+  function changed(file: ProjectFile, cause?: unknown): DataError {
+    return fileError(purpose, 'changed', file.path, 'changed after it was checked; give the command again', cause)
+  }
+
+  return { find, read }
+}
+
+/** As many octets as were there when it was checked; undefined when there are fewer now. */
+async function readWhole(handle: FileHandle, size: number): Promise<Uint8Array | undefined> {
+  const content = Buffer.allocUnsafeSlow(size)
+  let at = 0
+  while (at < size) {
+    const { bytesRead } = await handle.read(content, at, size - at, at)
+    if (bytesRead === 0) return undefined
+    at += bytesRead
+  }
+  return content
+}
+
+function fingerprintOf(info: BigIntStats): string {
+  return `${info.size.toString(36)}-${info.mtimeNs.toString(36)}`
+}
+
+function identityOf(info: BigIntStats): string {
+  return `${info.dev}:${info.ino}:${info.isFile()}`
+}

@@ -1,0 +1,91 @@
+/**
+ * Which occurrences of a schedule are due, and which were missed. Owns the rules for machines that slept and clocks that
+ * jumped; runs nothing. What it decides is in the ledger before it says so.
+ *
+ * Occurrences are decided in their order, so that all up to the newest one that is known are decided, unless the clock was
+ * ahead meanwhile; then the last hours are looked at one by one.
+ */
+
+import { lateness } from '../campaign/run/start-time.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Occurrence, OccurrenceRecord, Schedule } from '../ledger/schedules.ts'
+import { issueOf, lateByOf, occurrenceOf, recurrenceOf } from './schedule.ts'
+
+export interface Missed {
+  readonly occurrence: Occurrence
+  readonly reason: string
+}
+
+export interface Decided {
+  /** Taken for this process, to be run in this order. */
+  readonly taken: readonly Occurrence[]
+  readonly missed: readonly Missed[]
+}
+
+/** Occurrences decided at a time; of a schedule that was away for longer the older ones are left out. */
+const MOST = 500
+/** How far back a schedule looks that was made by a clock which was ahead. */
+const MINUTE_MS = 60_000
+
+/** Takes what is due at `now`, and notes what was missed. `lateBy` is the project's, in milliseconds. */
+export async function takeDue(ledger: Ledger, schedule: Schedule, now: Date, lateBy: number): Promise<Decided> {
+  const issue = issueOf(schedule)
+  const own = lateByOf(issue, lateBy)
+  const candidates = await undecided(ledger, schedule, now, own)
+  const newest = candidates.at(-1)
+  const taken: Occurrence[] = []
+  const missed: Missed[] = []
+  for (const occurrence of candidates) {
+    const late = now.getTime() - occurrence.at.getTime()
+    const counts = issue.catchUp === 'all' || occurrence === newest
+    if (counts && (issue.catchUp !== 'skip' || late <= own)) {
+      if (await ledger.schedules.take(occurrence, now)) taken.push(occurrence)
+      continue
+    }
+    const reason = counts
+      ? `nobody was there: found ${lateness(late)} late`
+      : `nobody was there, and a newer one is due: found ${lateness(late)} late`
+    if (await ledger.schedules.miss(occurrence, now, reason)) missed.push({ occurrence, reason })
+  }
+  return { taken, missed }
+}
+
+async function undecided(
+  ledger: Ledger,
+  schedule: Schedule,
+  now: Date,
+  lateBy: number,
+): Promise<readonly Occurrence[]> {
+  const [last] = await ledger.schedules.occurrences(schedule.name, 1)
+  const made = schedule.createdAt.getTime() <= now.getTime() ? schedule.createdAt.getTime() : now.getTime() - MINUTE_MS
+  if (last === undefined || last.at.getTime() <= now.getTime()) {
+    return between(schedule, new Date(Math.max(made, last?.at.getTime() ?? 0)), now, lateBy)
+  }
+  // The clock was ahead when the newest one was decided: what is known says which are still to be.
+  const known = new Map((await ledger.schedules.occurrences(schedule.name, MOST)).map((one) => [one.wall, one]))
+  const found = between(schedule, new Date(Math.max(made, now.getTime() - lateBy)), now, lateBy)
+  return found.filter(({ wall }) => isOpen(known.get(wall), now))
+}
+
+function isOpen(record: OccurrenceRecord | undefined, now: Date): boolean {
+  return record === undefined || (record.state === 'missed' && record.changedAt.getTime() > now.getTime())
+}
+
+/** Occurrences after `from`, up to `now`; those of the last hours when there are too many. */
+function between(schedule: Schedule, from: Date, now: Date, lateBy: number): readonly Occurrence[] {
+  const recurrence = recurrenceOf(schedule)
+  const all = recurrence.after(from, MOST, now)
+  const lately = new Date(now.getTime() - Math.max(Math.min(lateBy, MOST * MINUTE_MS), MINUTE_MS))
+  const found = all.length < MOST ? all : recurrence.after(lately, MOST, now)
+  return found.map((moment) => occurrenceOf(schedule, moment))
+}
+
+/**
+ * Takes what was missed or failed last, because a person said that late is right. Undefined when nothing of the schedule
+ * is to be made up for.
+ */
+export async function takeMissed(ledger: Ledger, schedule: Schedule, now: Date): Promise<Occurrence | undefined> {
+  const [last] = await ledger.schedules.occurrences(schedule.name, 1)
+  if (last === undefined || (last.state !== 'missed' && last.state !== 'failed')) return undefined
+  return (await ledger.schedules.take(last, now, { again: true })) ? last : undefined
+}

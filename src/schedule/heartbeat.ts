@@ -1,0 +1,44 @@
+/**
+ * The signs of life of those who run the schedules of a ledger, and what changed under it since the last one: the file
+ * itself, and the rules of the time zones. Owns noticing it, once each; decides nothing.
+ */
+import { statSync } from 'node:fs'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Told } from './unfinished.ts'
+
+/** The name under which they are noted. */
+const ALIVE = 'schedules alive'
+
+/** Notes that schedules run. Gives when this was noted last; undefined where it never was. */
+export function signOfLife(ledger: Ledger, now: Date): Promise<Date | undefined> {
+  return ledger.stamp(ALIVE, now)
+}
+
+/**
+ * The first sign of life of a process: with what it must be told. Of a ledger that is new nothing has changed. `zones` is
+ * the version of the time zone data, `2026b`.
+ */
+export async function comeAlive(
+  ledger: Ledger,
+  now: Date,
+  zones = process.versions['tz'] ?? 'unknown',
+): Promise<{ readonly aliveAt: Date | undefined; readonly changed: readonly Told[] }> {
+  const aliveAt = await signOfLife(ledger, now)
+  const changed: Told[] = []
+  const isNew = async (what: string): Promise<boolean> =>
+    (await ledger.stamp(what, now)) === undefined && aliveAt !== undefined
+  // A copy has a number of its own, wherever it is; a container that is made anew over the same volume has not.
+  if (await isNew(`file ${statSync(ledger.location).ino}`)) {
+    changed.push({
+      what: `the ledger is another file than it was at ${aliveAt?.toISOString()}: it was copied, moved or restored`,
+      hint: 'If the other one is still in use, both send what is due: stop one of them.',
+    })
+  }
+  if (await isNew(`zones ${zones}`)) {
+    changed.push({
+      what: `the time zone data is ${zones} now`,
+      hint: 'Schedules go by it from here on; runs planned with --at or --at-local keep their moment.',
+    })
+  }
+  return { aliveAt, changed }
+}

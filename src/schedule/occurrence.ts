@@ -1,0 +1,93 @@
+/**
+ * One occurrence of a schedule, from its list to its end. Owns that it is planned once and gone on with wherever it was
+ * left; the merge is that of `campaign/run.ts`.
+ */
+import type { MergeEvent, SummaryEvent } from '../campaign/events.ts'
+import type { MergeHooks } from '../campaign/merge.ts'
+import { resumeMerge } from '../campaign/run/resume.ts'
+import { runMerge } from '../campaign/run/start.ts'
+import type { Settings } from '../config/settings.ts'
+import { MailmergeError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Occurrence } from '../ledger/schedules.ts'
+import { type Issue, occurrenceId } from './schedule.ts'
+
+/** Errors that pass by themselves: a list that is not there yet, a server or disk that is away, another process at it. */
+const PASSING = new Set([66, 69, 73, 75])
+
+/** How an occurrence stands after a try. */
+export type OccurrenceEnd =
+  /** Nothing is left to send. */
+  | { readonly kind: 'done'; readonly summary?: SummaryEvent }
+  /** To be gone on with: rows are still to come, or something was in the way. */
+  | { readonly kind: 'open'; readonly summary?: SummaryEvent; readonly error?: MailmergeError }
+  /** A person must look. */
+  | { readonly kind: 'failed'; readonly error: MailmergeError }
+
+/**
+ * Plans and delivers an occurrence that was taken, or goes on with it. Whether it is late was judged when it was taken.
+ * What it comes to is in the ledger when this resolves.
+ */
+export async function runOccurrence(
+  settings: Settings,
+  issue: Issue,
+  occurrence: Occurrence,
+  ledger: Ledger,
+  hooks: MergeHooks = {},
+): Promise<OccurrenceEnd> {
+  const clock = hooks.clock ?? { now: () => new Date() }
+  const id = occurrenceId(occurrence)
+  const planned = async (run: string): Promise<void> => {
+    await ledger.schedules.settle(occurrence, { state: 'planned', run }, clock.now())
+  }
+  // Where all occurrences are one campaign, the newest run of it may be that of a later one.
+  const own = (await ledger.runs()).find(({ state, options }) => options['occurrence'] === id && state !== 'planning')
+  if (own !== undefined && own.state !== 'ready') {
+    await ledger.schedules.settle(occurrence, { state: 'done', run: own.id }, clock.now())
+    return { kind: 'done' }
+  }
+  // The run is known to the schedule as soon as it is planned, not only when it ends.
+  let told: Promise<void> | undefined
+  const onEvent = (event: MergeEvent): void => {
+    if (event.event === 'planned') {
+      told = planned(event.run)
+      told.catch(() => {})
+    }
+    hooks.onEvent?.(event)
+  }
+  const anyHour = { ...settings, lateBy: Number.POSITIVE_INFINITY }
+  try {
+    const summary =
+      own === undefined
+        ? await runMerge(anyHour, requestOf(issue, occurrence, id), { ...hooks, onEvent })
+        : await resumeMerge(anyHour, { run: own.id }, { ...hooks, onEvent })
+    await told
+    if (summary.counts.deferred > 0) return { kind: 'open', summary }
+    await ledger.schedules.settle(occurrence, { state: 'done', run: summary.run }, clock.now())
+    return { kind: 'done', summary }
+  } catch (error) {
+    if (!(error instanceof MailmergeError)) throw error
+    if (PASSING.has(error.exitCode) || hooks.signal?.aborted) return { kind: 'open', error }
+    await ledger.schedules.settle(occurrence, { state: 'failed', reason: error.message }, clock.now())
+    return { kind: 'failed', error }
+  }
+}
+
+function requestOf({ selection }: Issue, { campaign, at, schedule }: Occurrence, occurrence: string) {
+  const { rows, limit, where, segment, sample, seed, variant, skipBad } = selection
+  return {
+    mode: 'send',
+    campaign,
+    at,
+    occurrence,
+    group: schedule,
+    skipBad: skipBad ?? false,
+    ...(rows === undefined ? {} : { rows }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(where === undefined ? {} : { where }),
+    ...(segment === undefined ? {} : { segment }),
+    ...(sample === undefined ? {} : { sample }),
+    ...(seed === undefined ? {} : { seed }),
+    ...(variant === undefined ? {} : { variant }),
+  } as const
+}

@@ -1,0 +1,120 @@
+/**
+ * Everything that is due now, done in this process: the way of a crontab. Owns the order; what is due is decided in
+ * `due.ts` and `open-work.ts`.
+ */
+import { type Clock, systemClock } from '../campaign/clock.ts'
+import type { SummaryEvent } from '../campaign/events.ts'
+import type { MergeHooks } from '../campaign/merge.ts'
+import { resumeMerge } from '../campaign/run/resume.ts'
+import { LATE_BY_MS } from '../campaign/run/start-time.ts'
+import type { Flags } from '../config/load.ts'
+import type { Settings } from '../config/settings.ts'
+import { MailmergeError, UnfinishedError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Occurrence } from '../ledger/schedules.ts'
+import { type Missed, takeDue, takeMissed } from './due.ts'
+import { comeAlive } from './heartbeat.ts'
+import { runOccurrence } from './occurrence.ts'
+import { flagsOf, issueOf } from './schedule.ts'
+import { openWork, type Told, type Work } from './unfinished.ts'
+
+/** The settings of a piece of work: those of the project with flags over them, read anew. */
+export type SettingsWith = (flags: Flags) => Promise<Settings>
+
+export interface DueReport {
+  onMissed?(missed: Missed): void
+  onTold?(told: Told): void
+  /** A piece of work begins. Gives what hears of it. */
+  onWork?(work: Work): MergeHooks
+  /** It ended; without summary and error nothing was left to do. */
+  onEnd?(
+    work: Work,
+    end: { readonly summary?: SummaryEvent | undefined; readonly error?: MailmergeError | undefined },
+  ): void
+}
+
+export interface RunDueOptions {
+  readonly ledger: Ledger
+  readonly settings: Settings
+  readonly settingsWith: SettingsWith
+  /** Only this schedule. */
+  readonly name?: string
+  /** A person said that late is right: what was missed or failed last is made up for. */
+  readonly anyLate?: boolean
+  readonly clock?: Clock
+  readonly signal?: AbortSignal
+}
+
+/** Runs what is due, one after the other, and gives the ends' exit codes; another process's work is left to it. */
+export async function runDue(options: RunDueOptions, report: DueReport = {}): Promise<readonly number[]> {
+  const { ledger, settings, name, signal } = options
+  const clock = options.clock ?? systemClock
+  const lateBy = settings.lateBy ?? LATE_BY_MS
+  const now = clock.now()
+  const { aliveAt, changed } = await comeAlive(ledger, now)
+  for (const one of changed) report.onTold?.(one)
+  const schedules = (await ledger.schedules.all()).filter((one) => name === undefined || one.name === name)
+  for (const schedule of schedules) {
+    const { missed } = await takeDue(ledger, schedule, now, lateBy)
+    for (const one of missed) report.onMissed?.(one)
+    if (options.anyLate) await takeMissed(ledger, schedule, now)
+  }
+  const open = await openWork(ledger, { now, lateBy: options.anyLate ? Number.POSITIVE_INFINITY : lateBy, aliveAt })
+  for (const one of open.told) report.onTold?.(one)
+  const codes: number[] = []
+  for (const work of open.work) {
+    if (signal?.aborted) break
+    if (name !== undefined && (work.kind === 'run' || work.occurrence.schedule !== name)) continue
+    const code = await doWork(work, options, report)
+    if (code !== undefined) codes.push(code)
+  }
+  return codes
+}
+
+/** Undefined when it is another process's. */
+async function doWork(work: Work, options: RunDueOptions, report: DueReport): Promise<number | undefined> {
+  try {
+    const { summary, error } = await performWork(work, options, report.onWork?.(work) ?? {})
+    report.onEnd?.(work, { summary, error })
+    if (error instanceof UnfinishedError && summary === undefined) return undefined
+    return error?.exitCode ?? summary?.exitCode ?? 0
+  } catch (error) {
+    if (!(error instanceof MailmergeError)) throw error
+    report.onEnd?.(work, { error })
+    return error.exitCode
+  }
+}
+
+interface WorkEnd {
+  readonly summary?: SummaryEvent
+  readonly error?: MailmergeError
+}
+
+/** One piece of work to its end. @throws MailmergeError only for what is wrong with the project itself. */
+export async function performWork(
+  work: Work,
+  { ledger, settingsWith }: Pick<RunDueOptions, 'ledger' | 'settingsWith'>,
+  hooks: MergeHooks,
+): Promise<WorkEnd> {
+  if (work.kind === 'run') {
+    try {
+      return { summary: await resumeMerge(await settingsWith({}), { run: work.run }, hooks) }
+    } catch (error) {
+      if (error instanceof MailmergeError) return { error }
+      throw error
+    }
+  }
+  const issue = await issueFor(ledger, work.occurrence)
+  const settings = await settingsWith(issue === undefined ? {} : flagsOf(issue))
+  const end = await runOccurrence(settings, issue ?? NO_ISSUE, work.occurrence, ledger, hooks)
+  const { summary, error } = { summary: undefined, error: undefined, ...end }
+  return { ...(summary === undefined ? {} : { summary }), ...(error === undefined ? {} : { error }) }
+}
+
+/** Of a schedule that was removed only what is planned is gone on with, and a plan needs no issue. */
+const NO_ISSUE = { flags: {}, selection: {}, campaign: '', catchUp: 'skip' } as const
+
+async function issueFor(ledger: Ledger, { schedule }: Occurrence) {
+  const found = (await ledger.schedules.all()).find(({ name }) => name === schedule)
+  return found === undefined ? undefined : issueOf(found)
+}

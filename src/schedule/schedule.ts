@@ -1,0 +1,165 @@
+/**
+ * What a schedule means: its occurrences, the campaign that each is, and what it is run with. Owns reading all of it;
+ * keeps nothing and runs nothing.
+ */
+import { Temporal } from 'temporal-polyfill'
+import { z } from 'zod'
+import { readDuration } from '../config/duration.ts'
+import type { Flags } from '../config/load.ts'
+import { OutputError, UsageError } from '../errors.ts'
+import type { Occurrence, Schedule } from '../ledger/schedules.ts'
+import { momentOf } from '../time-zone.ts'
+import { type Occurrence as Moment, parseRecurrence, type Recurrence } from './recurrence.ts'
+
+/** What becomes of occurrences that nobody was there for: none, the last one, or all of them are sent late. */
+export const CATCH_UP = ['skip', 'last', 'all'] as const
+export type CatchUp = (typeof CATCH_UP)[number]
+
+const issueSchema = z.strictObject({
+  /** Settings that stand over those of the project. Holds no server and no password. */
+  flags: z.strictObject({
+    csv: z.string().optional(),
+    data: z.string().optional(),
+    template: z.string().optional(),
+    key: z.string().optional(),
+    foldGmail: z.boolean().optional(),
+    duplicates: z.enum(['error', 'skip', 'all']).optional(),
+    encoding: z.string().optional(),
+    delimiter: z.string().optional(),
+    sheet: z.string().optional(),
+  }),
+  selection: z.strictObject({
+    rows: z.string().optional(),
+    limit: z.number().optional(),
+    where: z.array(z.string()).optional(),
+    segment: z.string().optional(),
+    sample: z.number().optional(),
+    seed: z.string().optional(),
+    variant: z.string().optional(),
+    skipBad: z.boolean().optional(),
+  }),
+  /** Name of the campaign that an occurrence is: `news-{{date}}`. */
+  campaign: z.string(),
+  catchUp: z.enum(CATCH_UP),
+  /** How late an occurrence may begin; the project's own without it. */
+  late: z.string().optional(),
+})
+
+/** What each occurrence of a schedule is run with: the list and the template are read anew each time. */
+export type Issue = z.output<typeof issueSchema>
+
+/** @throws OutputError when the ledger holds what this program did not write. */
+export function issueOf(schedule: Schedule): Issue {
+  const read = issueSchema.safeParse(schedule.options)
+  if (read.success) return read.data
+  throw new OutputError(`the schedule '${schedule.name}' in the ledger cannot be read`, {
+    hint: `Remove it and add it anew: mailmerge schedule remove ${schedule.name}`,
+    cause: read.error,
+  })
+}
+
+/** The settings of an occurrence, over those of the project. Late is judged before. */
+export function flagsOf({ flags }: Issue): Flags {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
+}
+
+/** Milliseconds. */
+export function lateByOf({ late }: Issue, project: number): number {
+  return late === undefined ? project : (readDuration(late) ?? project)
+}
+
+/** When a schedule comes. */
+export function recurrenceOf({ timing, zone }: Pick<Schedule, 'timing' | 'zone'>): Recurrence {
+  if (timing.kind === 'cron') return parseRecurrence(timing.expression, zone)
+  const only: Moment = { ...momentOf(Temporal.PlainDateTime.from(timing.wall), zone), wall: timing.wall }
+  return {
+    after(moment, count, until = only.at) {
+      const at = only.at.getTime()
+      return count > 0 && at > moment.getTime() && at <= until.getTime() ? [only] : []
+    },
+  }
+}
+
+/** One of a schedule's occurrences as it is kept. */
+export function occurrenceOf(schedule: Schedule, { at, wall }: Moment): Occurrence {
+  return { schedule: schedule.name, wall, at, campaign: campaignOf(issueOf(schedule).campaign, schedule.name, wall) }
+}
+
+/** Tells one occurrence from all others: `news 2026-12-01T09:00`. */
+export function occurrenceId({ schedule, wall }: Pick<Occurrence, 'schedule' | 'wall'>): string {
+  return `${schedule} ${wall}`
+}
+
+const WORDS: Readonly<Record<string, (name: string, wall: Temporal.PlainDateTime) => string>> = {
+  name: (name) => name,
+  date: (_, wall) => wall.toPlainDate().toString(),
+  time: (_, wall) =>
+    wall
+      .toString({ smallestUnit: wall.second === 0 ? 'minute' : 'second' })
+      .slice(11)
+      .replaceAll(':', ''),
+  year: (_, wall) => String(wall.year),
+  month: (_, wall) => wall.toPlainDate().toString().slice(0, 7),
+  week: (_, wall) => `${wall.yearOfWeek}-W${String(wall.weekOfYear).padStart(2, '0')}`,
+}
+
+/**
+ * The name of a campaign for a time on the wall: `news-{{date}}` is `news-2026-12-01`.
+ * @throws UsageError for a word that is none.
+ */
+export function campaignOf(pattern: string, name: string, wall: string): string {
+  const time = Temporal.PlainDateTime.from(wall)
+  return pattern.replace(/\{\{\s*(\w+)\s*\}\}/g, (text, word: string) => {
+    const say = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined
+    if (say !== undefined) return say(name, time)
+    throw new UsageError(`the campaign '${pattern}' has ${text}, which is not known`, {
+      hint: `It may have ${Object.keys(WORDS)
+        .map((known) => `{{${known}}}`)
+        .join(', ')}.`,
+    })
+  })
+}
+
+/** Occurrences that are looked at to see that each is a campaign of its own. */
+const LOOKED_AT = 400
+
+/**
+ * The pattern for the campaigns of a schedule. Without one it is the name and the date, and the time where that is needed
+ * to tell occurrences apart. A pattern without any word is one campaign on purpose: each occurrence reaches those who are
+ * new on the list.
+ * @throws UsageError for a pattern under which two occurrences would be one campaign by mistake.
+ */
+export function campaignPattern(
+  schedule: Pick<Schedule, 'name' | 'timing' | 'zone'>,
+  given: string | undefined,
+  now: Date,
+): string {
+  const moments = recurrenceOf(schedule).after(now, LOOKED_AT)
+  const clash = (pattern: string): readonly [string, string] | undefined => {
+    const seen = new Map<string, string>()
+    for (const { wall } of moments) {
+      const campaign = campaignOf(pattern, schedule.name, wall)
+      const before = seen.get(campaign)
+      if (before !== undefined) return [before, wall]
+      seen.set(campaign, wall)
+    }
+    return undefined
+  }
+  if (given === undefined) {
+    return clash('{{name}}-{{date}}') === undefined ? '{{name}}-{{date}}' : '{{name}}-{{date}}T{{time}}'
+  }
+  if (isOneCampaign(given)) {
+    campaignOf(given, schedule.name, '2026-01-01T00:00')
+    return given
+  }
+  const both = clash(given)
+  if (both === undefined) return given
+  throw new UsageError(`under '${given}' the occurrences of ${both[0]} and ${both[1]} would be one campaign`, {
+    hint: 'A person gets a campaign once: add {{date}} or {{time}}, or leave all of them out if that is what you want.',
+  })
+}
+
+/** True for a pattern that names the same campaign for each occurrence. */
+export function isOneCampaign(pattern: string): boolean {
+  return !/\{\{\s*(?!name\b)\w+\s*\}\}/.test(pattern)
+}

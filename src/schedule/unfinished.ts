@@ -1,0 +1,119 @@
+/**
+ * What is to be gone on with by itself: occurrences that were taken, and runs whose hour has come. Owns the rule that
+ * nothing goes on by itself that lay still for too long; runs nothing.
+ */
+import { hourOf, lateness } from '../campaign/run/start-time.ts'
+import type { Ledger, RunRecord } from '../ledger/ledger.ts'
+import type { OccurrenceRecord } from '../ledger/schedules.ts'
+import { issueOf, lateByOf } from './schedule.ts'
+
+/** A piece of work for one process. */
+export type Work =
+  | { readonly kind: 'occurrence'; readonly occurrence: OccurrenceRecord }
+  | { readonly kind: 'run'; readonly run: string; readonly campaign: string }
+
+/** A follow-up waits for days, and is not late after an hour. */
+const FOLLOW_UP_MS = 7 * 86_400_000
+
+/** Something that a person must know and decide. Each is told once. */
+export interface Told {
+  readonly what: string
+  readonly hint: string
+}
+
+export interface OpenWork {
+  readonly work: readonly Work[]
+  readonly told: readonly Told[]
+}
+
+export interface OpenWorkOptions {
+  readonly now: Date
+  /** Of the project, in milliseconds. */
+  readonly lateBy: number
+  /** The last sign of life of a schedule on this ledger before now; what was begun and left longer ago is told. */
+  readonly aliveAt?: Date | undefined
+  /** True for work that is under way in this process's hands: it does not lie still. */
+  readonly underWay?: (key: string) => boolean
+}
+
+export function keyOf(work: Work): string {
+  return work.kind === 'run' ? `run ${work.run}` : `occurrence ${work.occurrence.schedule} ${work.occurrence.wall}`
+}
+
+export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promise<OpenWork> {
+  const work: Work[] = []
+  const told: Told[] = []
+  const tell = async (key: string, what: string, hint: string): Promise<void> => {
+    if ((await ledger.stamp(`told ${key}`, options.now)) === undefined) told.push({ what, hint })
+  }
+  const lateBy = new Map(
+    (await ledger.schedules.all()).map((one) => {
+      const issue = issueOf(one)
+      return [one.name, issue.catchUp === 'skip' ? lateByOf(issue, options.lateBy) : Number.POSITIVE_INFINITY]
+    }),
+  )
+  const runs = (await ledger.runs()).filter(({ state }) => state === 'ready')
+  for (const occurrence of await ledger.schedules.open()) {
+    const at = { kind: 'occurrence', occurrence } as const
+    const reason = options.underWay?.(keyOf(at))
+      ? undefined
+      : whyNot(occurrence, runs, lateBy.get(occurrence.schedule), options)
+    if (reason === undefined) {
+      work.push(at)
+      continue
+    }
+    await ledger.schedules.settle(occurrence, { state: 'failed', reason }, options.now)
+    const hint =
+      occurrence.run === undefined
+        ? `Send it all the same: mailmerge schedule run-due ${occurrence.schedule} --late ok`
+        : `Go on with it: mailmerge resume ${occurrence.run}, or end it: mailmerge cancel ${occurrence.run}`
+    told.push({
+      what: `the occurrence ${occurrence.wall} of ${occurrence.schedule} is not gone on with: ${reason}`,
+      hint,
+    })
+  }
+  for (const run of runs) {
+    if (run.options['occurrence'] !== undefined) continue
+    if (options.underWay?.(keyOf({ kind: 'run', run: run.id, campaign: '' }))) continue
+    const hour = await hourOf(run, ledger)
+    // Runs without any hour are a person's: what was broken off by hand does not go on by itself.
+    if (hour === undefined && run.begunAt === undefined) continue
+    if ((hour?.getTime() ?? 0) > options.now.getTime()) continue
+    // Rows in doubt are for a person to decide.
+    if ((await ledger.counts(run.id)).deferred === 0) continue
+    const still = run.begunAt ?? hour ?? run.startedAt
+    const alive = Math.max(still.getTime(), run.begunAt === undefined ? 0 : (options.aliveAt?.getTime() ?? 0))
+    const late = options.now.getTime() - alive
+    const patience = run.options['after'] === undefined ? options.lateBy : Math.max(options.lateBy, FOLLOW_UP_MS)
+    if (late <= patience) work.push({ kind: 'run', run: run.id, campaign: run.campaign.name })
+    else {
+      const since = run.begunAt === undefined ? 'was to begin' : 'lies still since'
+      await tell(
+        `run ${run.id} ${still.getTime()}`,
+        `the run ${run.id} of ${run.campaign.name} ${since} ${still.toISOString()}, ${lateness(late)} ago: nothing was sent`,
+        `Send it all the same: mailmerge resume ${run.id} --late ok, or end it: mailmerge cancel ${run.id}`,
+      )
+    }
+  }
+  return { work, told }
+}
+
+/** Why an occurrence that was taken is not gone on with by itself. */
+function whyNot(
+  { at, changedAt, run }: OccurrenceRecord,
+  runs: readonly RunRecord[],
+  own: number | undefined,
+  { now, lateBy, aliveAt }: OpenWorkOptions,
+): string | undefined {
+  if (run !== undefined) {
+    const record = runs.find(({ id }) => id === run)
+    // It ended: what is left is to say so.
+    if (record === undefined) return undefined
+    const still = Math.max(changedAt.getTime(), aliveAt?.getTime() ?? 0)
+    const late = now.getTime() - still
+    return late <= lateBy ? undefined : `its run lay still for ${lateness(late)}`
+  }
+  if (own === undefined) return 'its schedule was removed before it was planned'
+  const late = now.getTime() - at.getTime()
+  return late <= own ? undefined : `it could not be planned in time, and is ${lateness(late)} late`
+}

@@ -1,0 +1,61 @@
+/** Begins the thread of the HTTP side, and hears of it. What it does is in `endpoint-thread.ts`. */
+import { Worker } from 'node:worker_threads'
+import { errorOf } from '../errors.ts'
+import { LEDGER_EXEC_ARGV, ownProgram } from '../worker-entry.ts'
+import type { EndpointData, FromEndpoint } from './http-worker.ts'
+import type { Log } from './serve.ts'
+
+export interface EndpointThread {
+  /** `http://127.0.0.1:8025`. */
+  readonly address: string
+  /** Told after each look at the schedules: the process does its work. */
+  looked(): void
+  /** @throws what ended the thread, if it has ended unasked. */
+  check(): void
+  /** Takes no new requests and ends when those under way are answered. */
+  close(): Promise<void>
+}
+
+/** Resolves once it listens. @throws OutputError when the port cannot be had, and what is wrong with ledger or secret. */
+export async function startEndpoint(data: Omit<EndpointData, 'lookedAt'>, log: Log): Promise<EndpointThread> {
+  const lookedAt = new BigInt64Array(new SharedArrayBuffer(8))
+  const looked = (): void => {
+    Atomics.store(lookedAt, 0, process.hrtime.bigint())
+  }
+  looked()
+  const worker = new Worker(ownProgram(import.meta.url, 'http-worker'), {
+    workerData: { ...data, lookedAt } satisfies EndpointData,
+    execArgv: LEDGER_EXEC_ARGV,
+  })
+  let closing = false
+  let died: Error | undefined
+  const ended = new Promise<void>((resolve) => {
+    worker.on('error', (error) => {
+      died = error instanceof Error ? error : new Error(String(error))
+    })
+    worker.on('exit', () => {
+      if (!closing) died ??= new Error('the thread that answers links ended')
+      resolve()
+    })
+  })
+  const address = await new Promise<string>((resolve, reject) => {
+    worker.on('message', (message: FromEndpoint) => {
+      if (message.kind === 'listening') resolve(message.address)
+      else if (message.kind === 'log') log(...message.line)
+      else reject(errorOf(message.error))
+    })
+    void ended.then(() => reject(died))
+  })
+  return {
+    address,
+    looked,
+    check() {
+      if (died !== undefined) throw died
+    },
+    close() {
+      closing = true
+      worker.postMessage('close')
+      return ended
+    },
+  }
+}

@@ -1,0 +1,45 @@
+/** Begins processes for pieces of work. Owns the channel to them; what they do is in `work-process.ts`. */
+import { fork } from 'node:child_process'
+import type { Flags } from '../config/load.ts'
+import { systemWords } from '../fs/system-errors.ts'
+import type { Work } from '../schedule/unfinished.ts'
+import { LEDGER_EXEC_ARGV, ownProgram } from '../worker-entry.ts'
+import type { FromWork, ToWork, WorkResult } from './job-worker.ts'
+import type { Working } from './serve.ts'
+
+export interface HostOptions {
+  /** The project's folder. */
+  readonly root: string
+  /** What the command line of `serve` said; over everything else. */
+  readonly flags: Flags
+}
+
+/** Gives what begins a process. It inherits the environment; nothing is on its command line that is a secret. */
+export function createWorkHost({ root, flags }: HostOptions) {
+  const program = ownProgram(import.meta.url, 'job-worker')
+  return (work: Work, onMessage: (message: FromWork) => void): Working => {
+    const child = fork(program, {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: LEDGER_EXEC_ARGV,
+    })
+    const tell = (message: ToWork): void => {
+      if (child.connected) child.send(message, () => {})
+    }
+    const ended = new Promise<WorkResult>((resolve) => {
+      let result: WorkResult | undefined
+      child.on('message', (message: FromWork) => {
+        if (message.kind === 'end') result = message.end
+        else onMessage(message)
+      })
+      child.on('error', (error) => {
+        resolve({ exitCode: 70, error: { message: `its process cannot be begun: ${systemWords(error)}`, problems: 0 } })
+      })
+      child.on('exit', (code, signal) => {
+        resolve(result ?? { exitCode: 70, error: { message: `its process ended with ${signal ?? code}`, problems: 0 } })
+      })
+    })
+    tell({ kind: 'work', work, root, flags })
+    return { ended, stop: () => tell({ kind: 'stop' }), abort: () => tell({ kind: 'abort' }) }
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Runs the schedules of a ledger for as long as it lives: takes what is due, begins a process for each piece of work, goes
+ * on with what was left, and does its periodic jobs. Owns when things are tried again; what is due is decided elsewhere,
+ * and everything that must outlive a kill is in the ledger.
+ */
+import type { Clock } from '../campaign/clock.ts'
+import { LATE_BY_MS } from '../campaign/run/start-time.ts'
+import type { Settings } from '../config/settings.ts'
+import { MailmergeError, OutputError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { takeDue } from '../schedule/due.ts'
+import { comeAlive, signOfLife } from '../schedule/heartbeat.ts'
+import { keyOf, openWork, type Work } from '../schedule/unfinished.ts'
+import type { FromWork, WorkResult } from './job-worker.ts'
+
+/** Something done again and again: reading bounces, sweeping, asking. */
+export interface PeriodicJob {
+  readonly name: string
+  /** Milliseconds from the end of one time to the beginning of the next. */
+  readonly every: number
+  run(signal: AbortSignal): Promise<void>
+}
+
+/** A line of the log: what happened, and its facts by name. */
+export type Log = (
+  level: 'info' | 'warning' | 'error',
+  event: string,
+  facts?: Readonly<Record<string, unknown>>,
+) => void
+
+/** Work under way in a process of its own. */
+export interface Working {
+  readonly ended: Promise<WorkResult>
+  stop(): void
+  abort(): void
+}
+
+export interface ServeOptions {
+  readonly settings: Settings
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly log: Log
+  begin(work: Work, onMessage: (message: FromWork) => void): Working
+  /** Told after each look at the schedules: the process does its work. */
+  readonly looked?: () => void
+  readonly jobs?: readonly PeriodicJob[]
+  /** First request to stop: finish what is in flight. */
+  readonly signal: AbortSignal
+  /** Second request: at once. */
+  readonly abort: AbortSignal
+}
+
+/** Between two looks at schedules and hours. */
+const LOOK_MS = 500
+const ALIVE_MS = 30_000
+/** Runs at a time; the others wait in the ledger. */
+const MOST_RUNS = 4
+/** Gaps until a piece of work is tried again: grow from the first to the last. */
+const FIRST_GAP_MS = 15_000
+const LAST_GAP_MS = 15 * 60_000
+/** Work that another process has is asked for again after this. */
+const HELD_GAP_MS = 5_000
+
+/** Serves until the signal, and resolves when all work has ended. @throws OutputError when the ledger fails. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { ledger, clock, log, signal } = options
+  const { aliveAt, changed } = await comeAlive(ledger, clock.now())
+  for (const told of changed) log('warning', 'changed', { ...told })
+  const supervisor = new Supervisor(options, aliveAt)
+  const jobs: readonly PeriodicJob[] = [
+    { name: 'schedules', every: LOOK_MS, run: () => supervisor.look() },
+    {
+      name: 'alive',
+      every: ALIVE_MS,
+      run: async () => {
+        await signOfLife(ledger, clock.now())
+      },
+    },
+    ...(options.jobs ?? []),
+  ]
+  const broken = new AbortController()
+  const over = AbortSignal.any([signal, broken.signal])
+  const results = await Promise.allSettled(jobs.map((job) => repeat(job, over, log, (error) => broken.abort(error))))
+  await supervisor.end()
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}
+
+/** A job that fails is tried again at its next time; a ledger that fails ends everything. */
+async function repeat(job: PeriodicJob, signal: AbortSignal, log: Log, onBroken: (error: unknown) => void) {
+  while (!signal.aborted) {
+    try {
+      await job.run(signal)
+    } catch (error) {
+      if (!(error instanceof MailmergeError) || error instanceof OutputError) {
+        onBroken(error)
+        throw error
+      }
+      log('warning', 'job failed', { job: job.name, reason: error.message, hint: error.hint })
+    }
+    await pause(job.every, signal)
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, milliseconds)
+    signal.addEventListener('abort', end, { once: true })
+  })
+}
+
+interface Rest {
+  readonly failures: number
+  /** By the monotonic clock. */
+  readonly until: number
+}
+
+class Supervisor {
+  readonly #options: ServeOptions
+  readonly #working = new Map<string, Working>()
+  readonly #resting = new Map<string, Rest>()
+  /** Of the life before this one; then of this one. */
+  #aliveAt: Date | undefined
+  #stopping = false
+
+  constructor(options: ServeOptions, aliveAt: Date | undefined) {
+    this.#options = options
+    this.#aliveAt = aliveAt
+    const stop = (): void => {
+      this.#stopping = true
+      for (const working of this.#working.values()) working.stop()
+    }
+    if (options.signal.aborted) stop()
+    else options.signal.addEventListener('abort', stop, { once: true })
+    options.abort.addEventListener('abort', () => {
+      for (const working of this.#working.values()) working.abort()
+    })
+  }
+
+  /** One look: what is due is taken, what is open is begun. */
+  async look(): Promise<void> {
+    const { ledger, clock, settings, log } = this.#options
+    const lateBy = settings.lateBy ?? LATE_BY_MS
+    const now = clock.now()
+    for (const schedule of await ledger.schedules.all()) {
+      const { taken, missed } = await takeDue(ledger, schedule, now, lateBy)
+      for (const { wall, campaign } of taken) log('info', 'due', { schedule: schedule.name, wall, campaign })
+      for (const { occurrence, reason } of missed) {
+        const hint = `mailmerge schedule run-due ${schedule.name} --late ok makes up for the last one`
+        log('warning', 'missed', { schedule: schedule.name, wall: occurrence.wall, reason, hint })
+      }
+    }
+    const open = await openWork(ledger, {
+      now,
+      lateBy,
+      aliveAt: this.#aliveAt,
+      underWay: (key) => this.#working.has(key),
+    })
+    for (const { what, hint } of open.told) log('warning', 'late', { what, hint })
+    this.#aliveAt = now
+    this.#options.looked?.()
+    const keys = new Set(open.work.map(keyOf))
+    for (const key of this.#resting.keys()) if (!keys.has(key)) this.#resting.delete(key)
+    for (const work of open.work) this.#begin(work)
+  }
+
+  /** Resolves when the work under way has ended. */
+  async end(): Promise<void> {
+    this.#stopping = true
+    for (const working of this.#working.values()) working.stop()
+    await Promise.all([...this.#working.values()].map(({ ended }) => ended))
+  }
+
+  #begin(work: Work): void {
+    const { log, clock } = this.#options
+    const key = keyOf(work)
+    if (this.#stopping || this.#working.has(key) || this.#working.size >= MOST_RUNS) return
+    if ((this.#resting.get(key)?.until ?? 0) > clock.monotonic()) return
+    const facts =
+      work.kind === 'run'
+        ? { run: work.run, campaign: work.campaign }
+        : { schedule: work.occurrence.schedule, wall: work.occurrence.wall, campaign: work.occurrence.campaign }
+    const working = this.#options.begin(work, (message) => {
+      if (message.kind === 'planned') {
+        log('info', 'planned', { ...facts, run: message.run, rows: message.rows, to_send: message.toSend })
+      } else if (message.kind === 'note') log('info', 'note', { ...facts, text: message.text })
+      else if (message.kind === 'paused') {
+        log('info', 'paused', { ...facts, reason: message.reason, until: message.until ?? null })
+      }
+    })
+    this.#working.set(key, working)
+    void working.ended.then((end) => {
+      this.#working.delete(key)
+      this.#ended(key, facts, end)
+    })
+  }
+
+  #ended(key: string, facts: Readonly<Record<string, unknown>>, end: WorkResult): void {
+    const { log, clock } = this.#options
+    // Held by another process, which does it.
+    const held = end.exitCode === 75 && end.counts === undefined
+    const open = end.exitCode !== 0 && end.exitCode !== 1
+    if (open) {
+      const failures = held ? 0 : (this.#resting.get(key)?.failures ?? 0) + 1
+      const gap = held ? HELD_GAP_MS : Math.min(LAST_GAP_MS, FIRST_GAP_MS * 2 ** (failures - 1))
+      this.#resting.set(key, { failures, until: clock.monotonic() + gap })
+    }
+    if (held && !this.#stopping) return
+    const level = end.error !== undefined ? 'error' : open || end.exitCode === 1 ? 'warning' : 'info'
+    log(level, open ? 'not finished' : 'finished', {
+      ...facts,
+      ...(end.run === undefined ? {} : { run: end.run }),
+      ...end.counts,
+      exit_code: end.exitCode,
+      ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
+      ...(end.error === undefined
+        ? {}
+        : { reason: end.error.message, hint: end.error.hint ?? null, problems: end.error.problems }),
+    })
+  }
+}

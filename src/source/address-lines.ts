@@ -1,0 +1,64 @@
+/** A file of one entry a line, without column names, as a source of rows. Owns what a line is; judges no entry. */
+import { StringDecoder } from 'node:string_decoder'
+import type { Text } from './input/decode.ts'
+import type { Input } from './input/input.ts'
+import type { Row, Source } from './source.ts'
+
+const BATCH = 1000
+
+/** True when the first line that says something is an address or a domain with its `@`, and no line of column names. */
+export function isLines(head: Buffer): boolean {
+  const first = head
+    .toString('utf8')
+    .split(/\r\n?|\n/)
+    .find((line) => !isRemark(line))
+  return first !== undefined && /^(?:[^\s@<>"']+)?@[^\s@<>"']+\.[^\s@<>"']+$/.test(entryOf(first))
+}
+
+/** Each line's text up to a comma, semicolon or tab is the cell of `column`; empty lines and `# remarks` are no rows. */
+export function openLines(input: Input, text: Text, column: string): Source {
+  return {
+    name: input.name,
+    stem: input.stem,
+    columns: [column],
+    get notes() {
+      return [...text.notes, ...input.notes]
+    },
+    rows: () => readLines(text, column),
+  }
+}
+
+async function* readLines(text: Text, column: string): AsyncGenerator<readonly Row[]> {
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  let line = 0
+  let number = 0
+  let batch: Row[] = []
+  const take = (content: string): void => {
+    line++
+    if (isRemark(content)) return
+    const data: Record<string, unknown> = Object.create(null)
+    data[column] = entryOf(content)
+    batch.push({ number: ++number, line, data })
+  }
+  for await (const chunk of text.chunks()) {
+    const lines = (rest + decoder.write(chunk)).split(/\r\n|\n|\r(?!$)/)
+    rest = lines.pop() ?? ''
+    for (const content of lines) {
+      take(content)
+      if (batch.length < BATCH) continue
+      yield batch
+      batch = []
+    }
+  }
+  if (rest.trim() !== '') take(rest)
+  if (batch.length > 0) yield batch
+}
+
+function isRemark(line: string): boolean {
+  return /^\s*(?:#|$)/.test(line)
+}
+
+function entryOf(line: string): string {
+  return (/^[^,;\t]*/.exec(line)?.[0] ?? '').trim()
+}

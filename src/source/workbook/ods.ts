@@ -1,0 +1,168 @@
+/** ODS workbooks (OpenDocument 1.3) as sheets of texts. The format keeps what each cell shows, so nothing is formatted. */
+import { DataError } from '../../errors.ts'
+import { MAX_SHEET_COLUMNS, MAX_SHEET_ROWS, type Sheet, type SheetRow, type Workbook } from './sheet-source.ts'
+import { type Attributes, readXml, type XmlHandler } from './xml.ts'
+import type { Zip } from './zip.ts'
+
+const CONTENT = 'content.xml'
+
+/** Elements whose paragraphs are not the cell's: comments, drawings. */
+const ASIDES: ReadonlySet<string> = new Set(['annotation', 'frame', 'custom-shape', 'shapes'])
+
+export async function openOds(zip: Zip): Promise<Workbook> {
+  const sheets: Sheet[] = []
+  const reader = new ContentReader(zip.name, (name, hidden) => {
+    sheets.push({ name, hidden })
+    return false
+  })
+  for await (const _ of readXml(zip.read(CONTENT), `${zip.name}, ${CONTENT},`, reader));
+  return {
+    sheets,
+    async *rows(sheet) {
+      let number = -1
+      const wanted = sheets.indexOf(sheet)
+      const rowReader = new ContentReader(zip.name, () => ++number === wanted)
+      for await (const _ of readXml(zip.read(CONTENT), `${zip.name}, ${CONTENT},`, rowReader)) {
+        const rows = rowReader.take()
+        if (rows.length > 0) yield rows
+        if (number > wanted) return
+      }
+    },
+  }
+}
+
+/** Empty cells and rows at the end are written once with a count, up to the last of the sheet: they stay a number here. */
+class ContentReader implements XmlHandler {
+  readonly #file: string
+  /** Told of each table; true when its rows are wanted. */
+  readonly #onTable: (name: string, hidden: boolean) => boolean
+  readonly #hiddenStyles = new Set<string>()
+  #style = ''
+  #rows: SheetRow[] = []
+  #reading = false
+  #number = 0
+  #rowRepeat = 1
+  #cells: string[] = []
+  #blank = 0
+  #cellRepeat = 1
+  #paragraphs: string[] = []
+  #fallback = ''
+  #inParagraph = 0
+  #inNote = 0
+
+  constructor(file: string, onTable: (name: string, hidden: boolean) => boolean) {
+    this.#file = file
+    this.#onTable = onTable
+  }
+
+  take(): readonly SheetRow[] {
+    const rows = this.#rows
+    this.#rows = []
+    return rows
+  }
+
+  open(name: string, attributes: Attributes): void {
+    if (ASIDES.has(name)) this.#inNote++
+    if (this.#inNote > 0) return
+    switch (name) {
+      case 'style':
+        this.#style = attributes['style:name'] ?? ''
+        break
+      case 'table-properties':
+        if (attributes['table:display'] === 'false') this.#hiddenStyles.add(this.#style)
+        break
+      case 'table':
+        this.#reading = this.#onTable(
+          attributes['table:name'] ?? '',
+          this.#hiddenStyles.has(attributes['table:style-name'] ?? ''),
+        )
+        this.#number = 0
+        break
+      case 'table-row':
+        this.#rowRepeat = repeat(attributes['table:number-rows-repeated'])
+        this.#cells = []
+        this.#blank = 0
+        break
+      case 'table-cell':
+      case 'covered-table-cell':
+        this.#cellRepeat = repeat(attributes['table:number-columns-repeated'])
+        this.#paragraphs = []
+        this.#fallback = bareValue(attributes)
+        break
+      default:
+        this.#openText(name, attributes)
+    }
+  }
+
+  #openText(name: string, attributes: Attributes): void {
+    if (name === 'p' || name === 'h') {
+      this.#inParagraph++
+      this.#paragraphs.push('')
+    } else if (this.#inParagraph > 0) {
+      if (name === 's') this.#add(' '.repeat(Math.min(repeat(attributes['text:c']), 10_000)))
+      if (name === 'tab') this.#add('\t')
+      if (name === 'line-break') this.#add('\n')
+    }
+  }
+
+  text(text: string): void {
+    if (this.#inParagraph > 0 && this.#inNote === 0) this.#add(text)
+  }
+
+  #add(text: string): void {
+    const last = this.#paragraphs.length - 1
+    if (last >= 0 && this.#reading) this.#paragraphs[last] += text
+  }
+
+  close(name: string): void {
+    if (ASIDES.has(name)) this.#inNote--
+    if (this.#inNote > 0) return
+    if (name === 'p' || name === 'h') this.#inParagraph--
+    else if (name === 'table-cell' || name === 'covered-table-cell') this.#closeCell()
+    else if (name === 'table-row') this.#closeRow()
+    else if (name === 'table') this.#reading = false
+  }
+
+  #closeCell(): void {
+    if (!this.#reading) return
+    const text = this.#paragraphs.length === 0 ? this.#fallback : this.#paragraphs.join('\n')
+    if (text === '') {
+      this.#blank += this.#cellRepeat
+      return
+    }
+    if (this.#cells.length + this.#blank + this.#cellRepeat > MAX_SHEET_COLUMNS) throw this.#beyond('columns')
+    for (; this.#blank > 0; this.#blank--) this.#cells.push('')
+    for (let i = 0; i < this.#cellRepeat; i++) this.#cells.push(text)
+  }
+
+  #closeRow(): void {
+    if (!this.#reading) return
+    if (this.#cells.every((cell) => cell.trim() === '')) {
+      this.#number += this.#rowRepeat
+      return
+    }
+    if (this.#number + this.#rowRepeat > MAX_SHEET_ROWS) throw this.#beyond('rows')
+    for (let i = 0; i < this.#rowRepeat; i++) this.#rows.push({ number: ++this.#number, cells: this.#cells })
+  }
+
+  #beyond(what: string): DataError {
+    return new DataError(`${this.#file} has more ${what} than a sheet can have`, { hint: 'Save the list as CSV.' })
+  }
+}
+
+function repeat(count: string | undefined): number {
+  const number = Number(count ?? 1)
+  return Number.isInteger(number) && number > 0 ? number : 1
+}
+
+/** The value of a cell whose writer did not say how it looks. */
+function bareValue(attributes: Attributes): string {
+  const boolean = attributes['office:boolean-value']
+  return (
+    attributes['office:string-value'] ??
+    attributes['office:date-value'] ??
+    attributes['office:time-value'] ??
+    attributes['office:value'] ??
+    (boolean === undefined ? '' : boolean.toUpperCase())
+  )
+}

@@ -1,0 +1,181 @@
+/**
+ * A sheet of a workbook as a source of rows. Owns the choice of sheet and header and what makes a sheet's row a good one;
+ * the two file formats are read by `xlsx.ts` and `ods.ts`.
+ */
+import { DataError, type Problem } from '../../errors.ts'
+import { type Header, readHeader, short } from '../header.ts'
+import type { Input } from '../input/input.ts'
+import { createRowMaker } from '../row-maker.ts'
+import type { Row, Source } from '../source.ts'
+
+const BATCH = 1000
+/** The limits of the format, by every program that writes it. */
+export const MAX_SHEET_ROWS = 1_048_576
+export const MAX_SHEET_COLUMNS = 16_384
+
+/** A cell that shows no value of its own: an error, a formula that was never calculated. */
+export interface CellFault {
+  /** Position in the row, from 0. */
+  readonly cell: number
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+}
+
+/** A row that holds something. */
+export interface SheetRow {
+  /** As the program shows it, from 1. */
+  readonly number: number
+  /** Texts as a person sees them, from the first column on. */
+  readonly cells: readonly string[]
+  readonly faults?: readonly CellFault[]
+}
+
+export interface Sheet {
+  readonly name: string
+  readonly hidden: boolean
+}
+
+export interface Workbook {
+  readonly sheets: readonly Sheet[]
+  /** Rows from the first on, as often as asked for. */
+  rows(sheet: Sheet): AsyncIterable<readonly SheetRow[]>
+}
+
+export interface SheetOptions {
+  /** Name of the sheet, or its number from 1. */
+  readonly sheet?: string
+  /** Row that holds the column names; the first that holds anything without it. */
+  readonly headerRow?: number
+}
+
+/** @throws DataError when there is no such sheet, no header, or a header that cannot be used. */
+export async function openSheet(input: Input, workbook: Workbook, options: SheetOptions): Promise<Source> {
+  const sheet = chooseSheet(input.name, workbook.sheets, options.sheet)
+  const header = await findHeader(input.name, workbook, sheet, options.headerRow)
+  return {
+    name: input.name,
+    stem: input.stem,
+    columns: header.columns,
+    notes: [...input.notes, ...sheetNotes(workbook.sheets, sheet, options.sheet), ...header.notes],
+    rows: () => readRows(input.name, workbook.rows(sheet), header),
+  }
+}
+
+function chooseSheet(file: string, sheets: readonly Sheet[], wanted: string | undefined): Sheet {
+  const names = sheets.map((sheet) => `'${short(sheet.name)}'`).join(', ')
+  if (wanted === undefined) {
+    const first = sheets.find((sheet) => !sheet.hidden) ?? sheets[0]
+    if (first !== undefined) return first
+    throw new DataError(`${file} has no sheets`, { hint: 'Save the list again, or as CSV.' })
+  }
+  const folded = wanted.trim().toLowerCase()
+  const found =
+    sheets.find((sheet) => sheet.name === wanted) ??
+    sheets.find((sheet) => sheet.name.trim().toLowerCase() === folded) ??
+    (/^\d+$/.test(wanted) ? sheets[Number(wanted) - 1] : undefined)
+  if (found !== undefined) return found
+  throw new DataError(`${file} has no sheet '${short(wanted)}'`, { hint: `Its sheets are ${names}.` })
+}
+
+function sheetNotes(sheets: readonly Sheet[], sheet: Sheet, wanted: string | undefined): readonly string[] {
+  if (wanted !== undefined || sheets.length < 2) return []
+  const others = sheets.filter((other) => other !== sheet).map((other) => `'${short(other.name)}'`)
+  return [
+    `read the sheet '${short(sheet.name)}'; there ${others.length === 1 ? 'is' : 'are'} also ${others.join(', ')}`,
+  ]
+}
+
+interface SheetHeader extends Header {
+  readonly row: number
+}
+
+async function findHeader(
+  file: string,
+  workbook: Workbook,
+  sheet: Sheet,
+  wanted: number | undefined,
+): Promise<SheetHeader> {
+  for await (const rows of workbook.rows(sheet)) {
+    for (const { number, cells } of rows) {
+      if (number < (wanted ?? 1)) continue
+      if (wanted !== undefined && number > wanted) break
+      return { ...readHeader(cells, { file, line: number, gaps: true }), row: number }
+    }
+    if (wanted !== undefined && (rows.at(-1)?.number ?? 0) >= wanted) break
+  }
+  const others = workbook.sheets.filter((other) => other !== sheet).map((other) => `'${short(other.name)}'`)
+  const where = `the sheet '${short(sheet.name)}' of ${file}`
+  if (wanted !== undefined) {
+    throw new DataError(`${where} has nothing in row ${wanted}, where the column names should be`, {
+      hint: 'headerRow is the number that the program shows beside the row.',
+    })
+  }
+  throw new DataError(`${where} is empty`, {
+    hint:
+      others.length > 0
+        ? `Choose another with sheet: ${others.join(', ')}.`
+        : 'A list needs a row of column names and at least one row below it.',
+  })
+}
+
+async function* readRows(
+  file: string,
+  sheetRows: AsyncIterable<readonly SheetRow[]>,
+  header: SheetHeader,
+): AsyncGenerator<readonly Row[]> {
+  const { columns, positions } = header
+  const make = createRowMaker(columns)
+  const named = new Map(positions.map((position, i) => [position, columns[i] ?? '']))
+  let number = 0
+  let batch: Row[] = []
+  for await (const rows of sheetRows) {
+    for (const row of rows) {
+      if (row.number <= header.row) continue
+      const data = make(positions.map((position) => row.cells[position]))
+      const problems = problemsOf(row, named, file, ++number)
+      const base = { number, line: row.number, data }
+      batch.push(problems.length === 0 ? base : { ...base, problems })
+      if (batch.length < BATCH) continue
+      yield batch
+      batch = []
+    }
+  }
+  if (batch.length > 0) yield batch
+}
+
+function problemsOf(
+  row: SheetRow,
+  named: ReadonlyMap<number, string>,
+  file: string,
+  number: number,
+): readonly Problem[] {
+  const problems: Problem[] = []
+  const place = { severity: 'error', file, row: number, line: row.number } as const
+  for (const { cell, code, message, hint } of row.faults ?? []) {
+    const column = named.get(cell)
+    if (column !== undefined) problems.push({ ...place, code, message, hint, column })
+  }
+  for (const [cell, value] of row.cells.entries()) {
+    if (value.trim() === '' || named.has(cell)) continue
+    const letters = columnLetters(cell)
+    problems.push({
+      ...place,
+      code: 'unnamed-column',
+      message: `the cell ${letters}${row.number} holds a value, and its column has no name`,
+      hint: 'Name the column in the row of column names, or empty the cell.',
+      column: letters,
+      value: short(value),
+    })
+  }
+  return problems
+}
+
+/** `A` for 0, `AA` for 26. */
+function columnLetters(position: number): string {
+  let letters = ''
+  for (let rest = position + 1; rest > 0; rest = Math.floor((rest - 1) / 26)) {
+    letters = String.fromCharCode(65 + ((rest - 1) % 26)) + letters
+  }
+  return letters
+}

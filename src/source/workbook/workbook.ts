@@ -1,0 +1,31 @@
+/** Opens a zipped document as the workbook it is. Owns the telling apart of XLSX, ODS and documents that are neither. */
+import { DataError } from '../../errors.ts'
+import type { Input } from '../input/input.ts'
+import type { Source } from '../source.ts'
+import { openOds } from './ods.ts'
+import { openSheet, type SheetOptions } from './sheet-source.ts'
+import { openXlsx } from './xlsx.ts'
+import { Zip } from './zip.ts'
+
+/** Parts that tell other documents by. */
+const OTHERS: readonly (readonly [part: string, what: string])[] = [
+  ['xl/workbook.bin', 'a binary Excel workbook (.xlsb)'],
+  ['word/document.xml', 'a Word document'],
+  ['ppt/presentation.xml', 'a PowerPoint presentation'],
+  ['index/document.iwa', 'an Apple Numbers or Pages document'],
+  ['index.zip', 'an Apple Numbers or Pages document'],
+]
+
+/** @throws DataError when the zip is no workbook. */
+export async function openWorkbook(input: Input, options: SheetOptions & { readonly locale: string }): Promise<Source> {
+  const zip = await Zip.open(input)
+  const other = OTHERS.find(([part]) => zip.parts.has(part))
+  if (other !== undefined) {
+    throw new DataError(`${input.name} is ${other[1]}, not a list`, { hint: 'Save the list as .xlsx or CSV.' })
+  }
+  if (zip.parts.has('xl/workbook.xml') || zip.parts.has('_rels/.rels')) {
+    return openSheet(input, await openXlsx(zip, options.locale), options)
+  }
+  if (zip.parts.has('content.xml')) return openSheet(input, await openOds(zip), options)
+  throw new DataError(`${input.name} is a zip archive, not a list`, { hint: 'Unpack it and give the list itself.' })
+}

@@ -1,0 +1,133 @@
+/**
+ * What Handlebars and helpers throw, as errors that people can act on. Owns the reading of their messages; every error
+ * that leaves the engine has gone through here.
+ */
+import { DataError } from '../../errors.ts'
+import { failure, mustacheAt, offsetOf, type Place, type Snippet } from '../files/place.ts'
+
+/** Says of a helper's mistake where the helper stands, in the coordinates of the text that is being rendered. */
+class HelperFailure extends Error {
+  readonly helper: string
+  readonly place: Place | undefined
+
+  constructor(helper: string, place: Place | undefined, cause: unknown) {
+    super(cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause), { cause })
+    this.helper = helper
+    this.place = place
+  }
+}
+
+/** What a helper threw; what came from the block inside of it passes. */
+export function helperError(helper: string, options: unknown, error: unknown): unknown {
+  if (error instanceof DataError || error instanceof HelperFailure || isFromEngine(error) || isStackOverflow(error))
+    return error
+  const loc = (options as { readonly loc?: { readonly start?: Place } } | undefined)?.loc
+  return new HelperFailure(helper, loc?.start, error)
+}
+
+/** Errors of strict names carry where they stand. */
+function isFromEngine(error: unknown): error is Error & { readonly lineNumber: number; readonly column: number } {
+  return error instanceof Error && 'lineNumber' in error && typeof error.lineNumber === 'number'
+}
+
+/** Asked where hardly any stack is left, which not even a regular expression may need. */
+function isStackOverflow(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return error.message.includes('call stack') || error.message.includes('Stack overflow')
+}
+
+export function syntaxError(snippet: Snippet, error: unknown): DataError {
+  if (error instanceof DataError) return error
+  if (isStackOverflow(error)) return tooDeep(snippet)
+  const text = error instanceof Error ? error.message : String(error)
+  const mismatch = /^(\S+) doesn't match (\S+) - (\d+):(\d+)/.exec(text)
+  if (mismatch !== null) {
+    const [, open, close, line, column] = mismatch
+    const place = { line: Number(line), column: Number(column) }
+    const hint = 'Close each {{#block}} by its own {{/block}}.'
+    return failure(snippet, 'template-syntax', `the block '${open}' is closed by '${close}'`, hint, place)
+  }
+  const hint = 'Look for a brace that is missing, or a {{#block}} that is not closed.'
+  return failure(snippet, 'template-syntax', 'this is no right Handlebars', hint, syntaxPlace(snippet, error, text))
+}
+
+function syntaxPlace({ text }: Snippet, error: unknown, message: string): Place | undefined {
+  if (isFromEngine(error)) return { line: error.lineNumber, column: Number(error.column) }
+  const line = Number(/on line (\d+)/.exec(message)?.[1] ?? Number.NaN)
+  if (Number.isNaN(line)) return undefined
+  const [, shown = '', marker = ''] = message.split('\n')
+  // The parser shows a few letters around the place; the line that ends in those before the mark is meant.
+  const before = shown
+    .replace(/^\.\.\./, '')
+    .slice(0, Math.max(0, marker.indexOf('^') - (shown.startsWith('...') ? 3 : 0)))
+  const lines = text.split('\n')
+  const own = lines[line - 1] ?? ''
+  const column = before === '' ? -1 : own.indexOf(before)
+  return { line, column: column < 0 ? 0 : column + before.length }
+}
+
+/**
+ * Any error of rendering as one that names its place. With `onlyOwn` an error that stands in no mustache of this text
+ * passes as it is: the text around the partial is asked next.
+ */
+export function renderError(snippet: Snippet, error: unknown, onlyOwn = false): unknown {
+  if (error instanceof DataError) return error
+  if (error instanceof HelperFailure) return helperFailure(snippet, error, onlyOwn)
+  if (isStackOverflow(error)) return onlyOwn ? error : tooDeep(snippet)
+  const text = error instanceof Error ? error.message : String(error)
+  const undefinedName = /^"([\s\S]+?)" not defined in/.exec(text)?.[1]
+  if (undefinedName !== undefined && isFromEngine(error)) {
+    const place = { line: error.lineNumber, column: Number(error.column) }
+    if (onlyOwn && !standsHere(snippet, place, undefinedName)) return error
+    return unknownName(snippet, undefinedName, place)
+  }
+  if (onlyOwn) return error
+  const unread = /^Cannot read propert.*\(reading '(.+)'\)/.exec(text)?.[1]
+  if (unread !== undefined) return unknownName(snippet, unread)
+  if (/convert object to primitive/i.test(text)) return noText(snippet, '')
+  if (/string length|is longer than/.test(text)) {
+    return failure(snippet, 'too-long', text, 'Look for a loop, or a cell that is far too long.')
+  }
+  if (/steps for one row/.test(text)) return failure(snippet, 'too-much', text, 'A text of so many parts is no mail.')
+  const partial = /[Tt]he partial (\S+) could not be found/.exec(text)?.[1]
+  if (partial !== undefined) {
+    const hint = 'Partials are files in templates/_partials.'
+    return failure(snippet, 'missing-partial', `there is no partial '${partial}'`, hint)
+  }
+  const helper = /Missing helper: "(.+)"/.exec(text)?.[1]
+  if (helper !== undefined) {
+    const hint = 'docs/templates.md lists the helpers; your own go into templates/_helpers.'
+    return failure(snippet, 'missing-helper', `there is no helper '${helper}'`, hint)
+  }
+  return failure(snippet, 'template-failed', text.split('\n')[0] ?? 'it cannot be rendered')
+}
+
+function helperFailure(snippet: Snippet, error: HelperFailure, onlyOwn: boolean): unknown {
+  const { helper, place, message } = error
+  if (onlyOwn && (place === undefined || !standsHere(snippet, place, helper))) return error
+  return failure(snippet, 'helper-failed', `${helper}: ${message}`, undefined, place)
+}
+
+function standsHere({ text }: Snippet, place: Place, word: string): boolean {
+  return mustacheAt(text, offsetOf(text, place))?.[0].includes(word) ?? false
+}
+
+function unknownName(snippet: Snippet, name: string, place?: Place): DataError {
+  const hint =
+    name === 'unsubscribeUrl'
+      ? 'Set unsubscribe: in mailmerge.yaml, so that there is an address for leaving the list.'
+      : 'Check its spelling, or give it a value for rows that lack it: {{default name "friend"}}.'
+  return failure(snippet, 'unknown-name', `there is no '${name}' here`, hint, place)
+}
+
+/** An object stands where a text is wanted. */
+export function noText(snippet: Snippet, fields: string): DataError {
+  const has = fields === '' ? '' : `: it has the fields ${fields}`
+  const hint = 'Name a field of it, as in {{address.city}}, or go through it with {{#with}} or {{#each}}.'
+  return failure(snippet, 'no-text', `a value put out here is no text${has}`, hint)
+}
+
+export function tooDeep(snippet: Snippet, place?: Place): DataError {
+  const message = 'the template goes too deep: a partial that calls itself, or too many blocks in each other'
+  return failure(snippet, 'template-depth', message, 'Put parts of it into partials.', place)
+}

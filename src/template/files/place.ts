@@ -1,0 +1,125 @@
+/**
+ * Where in the user's files something stands. Owns the way back from a text that was made of files (markup transformed,
+ * YAML read) to the line and column that a person can mend, and the form of errors about templates.
+ */
+import { readFileSync } from 'node:fs'
+import { DataError, InputError, type Problem } from '../../errors.ts'
+import { systemWords } from '../../fs/system-errors.ts'
+
+/** Where a piece of template text came from, for errors. */
+export interface Origin {
+  readonly file: string
+  /** Lines of the file before the text begins: front matter. */
+  readonly lineOffset: number
+}
+
+export interface Snippet extends Origin {
+  readonly text: string
+  /**
+   * The texts of files that this one was made of, where it is no piece of its file as it stands. A place in it is looked up
+   * there by the mustache around it; with none of them there is no line to name.
+   */
+  readonly madeOf?: readonly Source[]
+}
+
+export interface Source extends Origin {
+  readonly text: string
+  /** Where in the text to begin looking. */
+  readonly from?: number
+}
+
+/** Line from 1, column from 0, as Handlebars counts. */
+export interface Place {
+  readonly line: number
+  readonly column: number
+}
+
+/** Everything in double braces; comments and raw values first, because they may hold braces themselves. */
+export const MUSTACHE = /\{\{~?!--[\s\S]*?--~?\}\}|\{\{\{[\s\S]*?\}\}\}|\{\{[\s\S]*?\}\}/g
+
+/** A problem of a template at a place, as an error. */
+export function failure(where: Origin | Snippet, code: string, message: string, hint?: string, at?: Place): DataError {
+  const problem = problemAt(where, code, message, hint, at)
+  return new DataError(`${placeText(problem)}: ${message}`, {
+    problems: [problem],
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+export function problemAt(where: Origin | Snippet, code: string, message: string, hint?: string, at?: Place): Problem {
+  const found =
+    at === undefined ? undefined : 'text' in where && where.madeOf !== undefined ? traced(where, at) : here(where, at)
+  return {
+    severity: 'error',
+    code,
+    message,
+    file: found?.file ?? where.file,
+    ...(found === undefined ? {} : { line: found.line, column: String(found.column + 1) }),
+    ...(hint === undefined ? {} : { hint }),
+  }
+}
+
+/** `templates/invite/html.hbs:4:12`, as compilers say it. */
+export function placeText({ file, line, column }: Problem): string {
+  return [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':')
+}
+
+interface Found extends Place {
+  readonly file: string
+}
+
+function here({ file, lineOffset }: Origin, at: Place): Found {
+  return { file, line: at.line + lineOffset, column: at.column }
+}
+
+function traced({ text, madeOf = [] }: Snippet, at: Place): Found | undefined {
+  const offset = offsetOf(text, at)
+  const mustache = mustacheAt(text, offset)
+  if (mustache === undefined) return undefined
+  for (const source of madeOf) {
+    const start = source.text.indexOf(mustache[0], source.from ?? 0)
+    if (start >= 0) return here(source, placeOf(source.text, start + Math.max(0, offset - mustache.index)))
+  }
+  return undefined
+}
+
+/** The mustache that covers a place, if any. */
+export function mustacheAt(text: string, offset: number): RegExpExecArray | undefined {
+  for (const match of text.matchAll(MUSTACHE)) {
+    if (match.index > offset) return undefined
+    if (offset < match.index + match[0].length) return match
+  }
+  return undefined
+}
+
+export function offsetOf(text: string, { line, column }: Place): number {
+  let offset = 0
+  for (let passed = 1; passed < line; passed++) {
+    const end = text.indexOf('\n', offset)
+    if (end < 0) return text.length
+    offset = end + 1
+  }
+  return offset + column
+}
+
+export function placeOf(text: string, offset: number): Place {
+  const before = text.slice(0, offset)
+  return { line: before.split('\n').length, column: offset - (before.lastIndexOf('\n') + 1) }
+}
+
+/** Reads a text file as a snippet. @throws InputError when it cannot be read. */
+export function snippetOf(path: string, shown: string): Snippet {
+  try {
+    return { file: shown, lineOffset: 0, text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') }
+  } catch (cause) {
+    throw unreadable(shown, cause)
+  }
+}
+
+/** A file or folder of a template that cannot be read. */
+export function unreadable(shown: string, cause: unknown): InputError {
+  return new InputError(`${shown} cannot be read: ${systemWords(cause)}`, {
+    cause,
+    hint: 'Mend its permissions, or name another template.',
+  })
+}

@@ -1,0 +1,90 @@
+/**
+ * What helpers are made of. Owns how Handlebars hands over their arguments, and the rule for empty cells: an empty value
+ * gives an empty text, never `NaN` or `undefined`.
+ */
+import type { Helper } from '../engine/engine.ts'
+
+/** What a helper may know beside its arguments; set for each row. */
+export interface HelperData {
+  readonly locale: string
+  readonly timeZone: string
+  /** Images that the row's HTML shows. */
+  readonly images: {
+    readonly cid: string
+    readonly name: string
+    readonly type: string
+    readonly content: Uint8Array
+  }[]
+  readonly tables: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+export interface HelperOptions {
+  readonly hash: Readonly<Record<string, unknown>>
+  readonly data: { readonly helpers: HelperData }
+  readonly fn?: (context: unknown) => string
+  readonly inverse?: (context: unknown) => string
+}
+
+export type Make = (values: readonly unknown[], options: HelperOptions) => unknown
+
+/** A helper that gives a value. */
+export function plain(make: Make): Helper {
+  return (...args) => make(args.slice(0, -1), args.at(-1) as HelperOptions)
+}
+
+/** A condition that works inside `{{#if (eq a b)}}` and as a block of its own, `{{#eq a b}}`. */
+export function condition(test: (values: readonly unknown[], options: HelperOptions) => boolean): Helper {
+  return function (this: unknown, ...args) {
+    const options = args.at(-1) as HelperOptions
+    const holds = test(args.slice(0, -1), options)
+    if (options.fn === undefined) return holds
+    return holds ? options.fn(this) : (options.inverse?.(this) ?? '')
+  }
+}
+
+export function isEmpty(value: unknown): boolean {
+  if (value === undefined || value === null || value === false) return true
+  return typeof value === 'string' ? value.trim() === '' : Array.isArray(value) && value.length === 0
+}
+
+export function text(value: unknown): string {
+  if (value === undefined || value === null) return ''
+  return value instanceof Date ? value.toISOString() : String(value)
+}
+
+/** A value as an error shows it. */
+export function short(value: unknown): string {
+  const whole = text(value)
+  return `'${whole.length > 40 ? `${whole.slice(0, 40)}…` : whole}'`
+}
+
+export function localeOf({ hash, data }: HelperOptions): string {
+  return text(hash['locale']) || data.helpers.locale
+}
+
+/** The items of a list: an array, or a cell that holds several things between `;`, `,`, `|` or line breaks. */
+export function itemsOf(value: unknown, separator?: string): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  return text(value)
+    .split(separator ?? /[;,|\n]/)
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+/** Formatters are costly to make and the same for most rows. */
+export function remembered<Options extends object, Format>(
+  make: new (locale: string, options: Options) => Format,
+): (locale: string, options: Options) => Format {
+  const known = new Map<string, Format>()
+  return (locale, options) => {
+    const key = `${locale} ${JSON.stringify(options)}`
+    let format = known.get(key)
+    if (format === undefined) {
+      format = new make(locale, options)
+      // A locale may come from a cell.
+      if (known.size > 500) known.clear()
+      known.set(key, format)
+    }
+    return format
+  }
+}

@@ -1,0 +1,94 @@
+/** Helpers for numbers, money and counts. Owns their forms and the sums that mails need. */
+import type { Helper } from '../engine/engine.ts'
+import { type HelperOptions, isEmpty, itemsOf, localeOf, plain, remembered, short, text } from './helper.ts'
+import { readNumber } from './values.ts'
+
+const numberFormat = remembered(Intl.NumberFormat)
+const pluralRules = remembered(Intl.PluralRules)
+
+function numberOf(value: unknown, options: HelperOptions): number {
+  const read = readNumber(value, localeOf(options))
+  if (read === undefined) throw new Error(`${short(value)} is no number`)
+  return read
+}
+
+function formatNumber(value: unknown, options: HelperOptions, extra: Intl.NumberFormatOptions): string {
+  if (isEmpty(value)) return ''
+  const number = numberOf(value, options)
+  const { digits } = options.hash
+  const fraction =
+    digits === undefined ? {} : { minimumFractionDigits: Number(digits), maximumFractionDigits: Number(digits) }
+  return numberFormat(localeOf(options), { ...extra, ...fraction }).format(number)
+}
+
+function formatCurrency([value, given]: readonly unknown[], options: HelperOptions): string {
+  if (isEmpty(value)) return ''
+  const currency = text(given ?? options.hash['code']).trim()
+  if (!/^[A-Za-z]{3}$/.test(currency)) {
+    throw new Error(
+      currency === '' ? 'the currency is missing: {{currency amount "EUR"}}' : `${short(currency)} is no currency code`,
+    )
+  }
+  return formatNumber(value, options, { style: 'currency', currency })
+}
+
+function plural([count, ...forms]: readonly unknown[], options: HelperOptions): string {
+  const { hash } = options
+  const locale = localeOf(options)
+  const value = Array.isArray(count) ? count.length : isEmpty(count) ? 0 : numberOf(count, options)
+  const type = hash['type'] === 'ordinal' ? 'ordinal' : 'cardinal'
+  const category = pluralRules(locale, { type }).select(value)
+  const named = value === 0 && hash['zero'] !== undefined ? hash['zero'] : (hash[category] ?? hash['other'])
+  const form = (category === 'one' ? (hash['one'] ?? forms[0]) : (named ?? forms[1])) ?? named ?? forms.at(-1)
+  return text(value === 0 && hash['zero'] !== undefined ? hash['zero'] : form).replaceAll(
+    '#',
+    numberFormat(locale, {}).format(value),
+  )
+}
+
+/** Sums in decimal: 0.1 + 0.2 is 0.3 to the one who pays. */
+function exact(value: number): number {
+  return Number(value.toPrecision(15))
+}
+
+function reckon(operation: (a: number, b: number) => number): Helper {
+  return plain((values, options) => {
+    if (values.length < 2) throw new Error('it needs two numbers')
+    if (values.some(isEmpty)) return ''
+    const numbers = values.map((value) => numberOf(value, options))
+    const result = exact(numbers.reduce((left, right) => operation(left, right)))
+    if (!Number.isFinite(result)) throw new Error('the result is no number')
+    return result
+  })
+}
+
+/** `{{sum items "price"}}`, `{{sum prices}}`. */
+function sum([list, field]: readonly unknown[], options: HelperOptions): number {
+  const numbers = itemsOf(list).map((item) => (field === undefined ? item : own(item, text(field))))
+  return exact(numbers.reduce<number>((total, one) => total + (isEmpty(one) ? 0 : numberOf(one, options)), 0))
+}
+
+function own(item: unknown, field: string): unknown {
+  if (typeof item === 'object' && item !== null && Object.hasOwn(item, field)) return Reflect.get(item, field)
+  throw new Error(`an item has no '${field}'`)
+}
+
+function round([value, digits]: readonly unknown[], options: HelperOptions): unknown {
+  if (isEmpty(value)) return ''
+  const places = Math.min(12, Math.max(0, Number(digits) || 0))
+  return Number(`${Math.round(Number(`${numberOf(value, options)}e${places}`))}e-${places}`)
+}
+
+export const NUMBER_HELPERS: Readonly<Record<string, Helper>> = {
+  number: plain(([value], options) => formatNumber(value, options, {})),
+  percent: plain(([value], options) => formatNumber(value, options, { style: 'percent' })),
+  currency: plain(formatCurrency),
+  plural: plain(plural),
+  add: reckon((a, b) => a + b),
+  subtract: reckon((a, b) => a - b),
+  multiply: reckon((a, b) => a * b),
+  divide: reckon((a, b) => a / b),
+  round: plain(round),
+  sum: plain(sum),
+  count: plain(([value]) => itemsOf(value).length),
+}

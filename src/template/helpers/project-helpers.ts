@@ -1,0 +1,43 @@
+/** A project's own helpers, from `templates/_helpers`. Owns loading them; what they may not do is the engine's to say. */
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ConfigError } from '../../errors.ts'
+import { foreignWords } from '../../fs/system-errors.ts'
+import type { Helper } from '../engine/engine.ts'
+import { shown } from '../files/find.ts'
+
+export interface ProjectHelpers {
+  readonly helpers: Readonly<Record<string, Helper>>
+  readonly files: readonly string[]
+}
+
+/**
+ * Each file exports functions by name, or an object of them.
+ * @throws ConfigError for a file that cannot be loaded.
+ */
+export async function projectHelpers(root: string): Promise<ProjectHelpers> {
+  const folder = join(root, 'templates', '_helpers')
+  const helpers: Record<string, Helper> = {}
+  const files: string[] = []
+  for (const entry of existsSync(folder) ? readdirSync(folder).sort() : []) {
+    if (!/\.(js|mjs|cjs|ts|mts)$/.test(entry)) continue
+    const path = join(folder, entry)
+    files.push(path)
+    let module: Readonly<Record<string, unknown>>
+    try {
+      module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
+    } catch (cause) {
+      const [why] = foreignWords(cause).split('\n')
+      throw new ConfigError(`the helpers in ${shown(path, root)} cannot be loaded: ${why}`, {
+        cause,
+        hint: 'Such a file is a JavaScript module that exports functions.',
+      })
+    }
+    const { default: whole, ...named } = module
+    for (const [name, helper] of Object.entries({ ...(typeof whole === 'object' ? whole : {}), ...named })) {
+      if (typeof helper === 'function') helpers[name] = helper as Helper
+    }
+  }
+  return { helpers, files }
+}

@@ -1,0 +1,54 @@
+/**
+ * From the time on the wall to the moment in the world. Owns one rule for the two nights a year when they disagree: a
+ * time that does not exist means the first instant after the gap, a time that exists twice means its first.
+ */
+import { Temporal } from 'temporal-polyfill'
+import { nearest } from './did-you-mean.ts'
+import { UsageError } from './errors.ts'
+
+export type WallTime = Temporal.PlainDateTime
+
+/** A moment, and whether the wall clock knew it: `gap` was moved to the end of the gap, `twice` is the first of two. */
+export interface Moment {
+  readonly at: Date
+  readonly rule: 'exact' | 'gap' | 'twice'
+}
+
+/** @throws UsageError for a name that the time-zone database does not have. */
+export function checkZone(zone: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone
+  } catch {
+    const guess = nearest(zone, Intl.supportedValuesOf('timeZone'))
+    throw new UsageError(`'${zone}' is no time zone`, {
+      hint: guess === undefined ? 'Zones have names like Europe/Paris or UTC.' : `Did you mean '${guess}'?`,
+    })
+  }
+}
+
+/** The zone of this machine. */
+export function localZone(): string {
+  return Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
+/** The moment when the clocks of `zone` show `wall`. */
+export function momentOf(wall: WallTime, zone: string): Moment {
+  const earlier = wall.toZonedDateTime(zone, { disambiguation: 'earlier' })
+  const later = wall.toZonedDateTime(zone, { disambiguation: 'later' })
+  if (earlier.epochMilliseconds === later.epochMilliseconds) return { at: date(earlier), rule: 'exact' }
+  // In a gap neither shows the time that was asked for.
+  if (!earlier.toPlainDateTime().equals(wall)) {
+    const end = earlier.getTimeZoneTransition('next')
+    return { at: date(end ?? later), rule: 'gap' }
+  }
+  return { at: date(earlier), rule: 'twice' }
+}
+
+/** What the clocks of `zone` show at a moment. */
+export function wallTimeOf(at: Date, zone: string): WallTime {
+  return Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(zone).toPlainDateTime()
+}
+
+function date(moment: Temporal.ZonedDateTime): Date {
+  return new Date(moment.epochMilliseconds)
+}

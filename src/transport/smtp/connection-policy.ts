@@ -1,0 +1,86 @@
+/**
+ * What a reply, or its absence, says of the connection and not of the message. Owns the reading of what servers really say
+ * there; the reading of what they say of a message is the campaign's.
+ */
+import type { Job, LaneEnd, Reply } from '../transport.ts'
+import { type Expected, isGroupBehind, NAMES } from './pending-replies.ts'
+import type { Pipelining } from './pipelining.ts'
+
+/** How the lane ends, and what is learnt of the server by it. */
+export interface Verdict {
+  readonly end: LaneEnd
+  /** The level of pipelining that turned out to be the safe one. */
+  readonly fallback?: { readonly level: Pipelining; readonly reason: string }
+  /** So many messages the server takes a connection. */
+  readonly messageLimit?: number
+}
+
+/** What a connection came to so far. */
+export interface Standing {
+  /** Messages that were begun on it. */
+  readonly started: number
+  /** Messages that it took. */
+  readonly accepted: number
+}
+
+/**
+ * MAIL was refused. Undefined when that is about the message alone. `behindAccepted`: it went out together with the end of a
+ * message that was then accepted.
+ */
+export function onMailRefused(
+  reply: Reply,
+  { started, accepted }: Standing,
+  behindAccepted: boolean,
+): Verdict | undefined {
+  if (accepted > 0 && limitsMessages(reply)) return { end: { kind: 'limit', reply }, messageLimit: accepted }
+  if (accepted > 0 && asksForLess(reply)) return { end: { kind: 'throttled', reply } }
+  // The first message of a connection finds nothing of another: what is said of it, is said of it.
+  if (reply.code !== 503 || started === 1) return undefined
+  const said = `${reply.code} ${reply.text}`
+  if (behindAccepted) {
+    // The message was taken and the group behind it was not: this server pipelines within a message only.
+    return {
+      end: { kind: 'protocol', reason: `the server takes no commands behind a message: ${said}` },
+      fallback: { level: 1, reason: said },
+    }
+  }
+  // Some keep the envelope of a message that they refused. Whatever they say next is about that one.
+  return { end: { kind: 'lost', reason: `the server was still in the message before: ${said}` } }
+}
+
+/** 421 may come at any time (RFC 5321 section 3.8): what the server has not taken goes elsewhere. */
+export function onHangUp(reply: Reply, { accepted }: Standing, atMail: boolean): Verdict {
+  if (atMail && accepted > 0 && limitsMessages(reply)) return { end: { kind: 'limit', reply }, messageLimit: accepted }
+  if (!hungUpOnIdle(reply)) return { end: { kind: 'throttled', reply } }
+  return { end: { kind: 'lost', reason: `the server hung up: ${reply.code} ${reply.text}` } }
+}
+
+/** Nothing was heard in time; `awaited` is what should have been answered, if anything. */
+export function onSilence(awaited: Expected<Job> | undefined, { accepted }: Standing): Verdict {
+  if (awaited === undefined) return { end: { kind: 'lost', reason: 'the server took no content for too long' } }
+  const end = { kind: 'lost', reason: `no answer to ${NAMES[awaited.kind]} in time` } as const
+  if (awaited.kind === 'end' || awaited.kind === 'quit') return { end }
+  if (isGroupBehind(awaited))
+    return { end, fallback: { level: 1, reason: 'the server swallowed commands behind a message' } }
+  if (accepted > 0) return { end }
+  return { end, fallback: { level: 0, reason: 'the server does not answer grouped commands' } }
+}
+
+/** As Exim, OpenSMTPD, Exchange and the large providers word it. */
+const TOO_MANY =
+  /too many (messages|mails?|transactions)|max(imum)? (number of )?(messages|transactions)|messages? (limit|per (connection|session))|limit .*(messages|session)/i
+
+/** So many messages a connection: a new connection takes the next. */
+function limitsMessages({ code, enhanced, text }: Reply): boolean {
+  return code < 500 && (enhanced === '4.5.3' || TOO_MANY.test(text))
+}
+
+/** Fewer or slower, from this client: 4.3.2 and the policy codes of RFC 3463. */
+function asksForLess({ code, enhanced = '' }: Reply): boolean {
+  return code < 500 && /^4\.(3\.2|7\.\d+)$/.test(enhanced)
+}
+
+/** A 421 that only says that nothing was said for a while; nobody asks for less by it. */
+function hungUpOnIdle({ enhanced, text }: Reply): boolean {
+  return enhanced === '4.4.2' || /time[d -]*out|\bidle\b/i.test(text)
+}

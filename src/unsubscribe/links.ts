@@ -1,0 +1,147 @@
+/**
+ * How a recipient of this project leaves: the links of a campaign, and the secret that they are sealed with. Owns where
+ * the secret is kept; answers nobody and suppresses nobody.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Settings } from '../config/settings.ts'
+import { ConfigError, InputError, OutputError } from '../errors.ts'
+import { makeFolder } from '../fs/folder.ts'
+import { isSystemError, outputWords, systemWords } from '../fs/system-errors.ts'
+import { newUnsubscribeSecret, UnsubscribeTokens, unsubscribeLink } from './token.ts'
+
+/** The ways out that go into a message. */
+export interface WaysOut {
+  /** One-click address (RFC 8058). */
+  readonly url?: string
+  /** `mailto:` without the scheme, with a subject that says who leaves what. */
+  readonly mailto?: string
+}
+
+/** The first word of the subject of an unsubscribe mail; the token follows. */
+export const MAILTO_WORD = 'unsubscribe'
+
+/** A file of this name beside the ledger keeps the secret, where the settings name none. */
+const SECRET_FILE = 'unsubscribe.key'
+
+/** A secret shorter than this can be guessed. */
+const LEAST_SECRET = 16
+
+/**
+ * Tokens under the secret of this project, which is made when there is none yet.
+ * @throws ConfigError for a secret that can be guessed, and where machines share a ledger but no secret is set;
+ * OutputError when the secret cannot be kept.
+ */
+export async function openUnsubscribeTokens(settings: Settings): Promise<UnsubscribeTokens> {
+  const set = (await settings.unsubscribe?.secret?.())?.reveal()
+  if (set !== undefined && set.length < LEAST_SECRET) {
+    throw new ConfigError(`unsubscribe.secret is shorter than ${LEAST_SECRET} characters and can be guessed`, {
+      hint: 'Make one with: openssl rand -base64 32. Links that were sent under the old one will not work any more.',
+    })
+  }
+  return new UnsubscribeTokens(set ?? keptSecret(settings))
+}
+
+/**
+ * Makes the ways out of one campaign group; undefined where the project offers none. The same recipient gets the same
+ * ones every time.
+ */
+export async function openWaysOut(
+  settings: Settings,
+  group: string,
+): Promise<((address: string) => WaysOut) | undefined> {
+  const { url, mailto } = settings.unsubscribe ?? {}
+  if (url === undefined && mailto === undefined) return undefined
+  const tokens = await openUnsubscribeTokens(settings)
+  // A row asks twice: for its text and for its headers.
+  let last: { readonly address: string; readonly ways: WaysOut } | undefined
+  return (address) => {
+    if (last?.address === address) return last.ways
+    const token = tokens.seal({ address, group })
+    const ways = {
+      ...(url === undefined ? {} : { url: unsubscribeLink(url, token) }),
+      ...(mailto === undefined ? {} : { mailto: withSubject(mailto, token) }),
+    }
+    last = { address, ways }
+    return ways
+  }
+}
+
+/** A subject that the settings give has the say. */
+function withSubject(mailto: string, token: string): string {
+  return mailto.includes('?') ? mailto : `${mailto}?subject=${MAILTO_WORD}%20${token}`
+}
+
+function keptSecret(settings: Settings): string {
+  if (/^postgres(ql)?:/.test(settings.ledger)) {
+    throw new ConfigError('a ledger on a server needs unsubscribe.secret: all machines must make the same links', {
+      hint: 'Set MAILMERGE_UNSUBSCRIBE_SECRET on each of them to the same text, made once with: openssl rand -base64 32.',
+    })
+  }
+  const path = join(dirname(settings.ledger), SECRET_FILE)
+  const kept = read(path)
+  if (kept !== undefined) return kept
+  try {
+    create(path, newUnsubscribeSecret())
+    return read(path) ?? missing(path)
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause
+    throw new OutputError(`the secret of the unsubscribe links cannot be kept in ${path}: ${outputWords(cause)}`, {
+      cause,
+      hint: 'Make its folder writable, or set MAILMERGE_UNSUBSCRIBE_SECRET.',
+    })
+  }
+}
+
+function read(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, 'utf8').trim()
+    if (text.length >= LEAST_SECRET) return text
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new InputError(`the secret of the unsubscribe links in ${path} cannot be read: ${systemWords(error)}`, {
+      cause: error,
+      hint: 'Make it readable for this user: links that were sent need it.',
+    })
+  }
+  return missing(path)
+}
+
+function missing(path: string): never {
+  throw new ConfigError(`${path} holds no secret`, {
+    hint: 'Put it back from a backup: links that were sent need it. To start anew, delete the file.',
+  })
+}
+
+/** Whole or not at all, and only once: of two processes that make it at once, both use the first. */
+function create(path: string, secret: string): void {
+  makeFolder(dirname(path), { mode: 0o700 })
+  const draft = `${path}.${randomBytes(6).toString('hex')}.new`
+  try {
+    const file = openSync(draft, 'wx', 0o600)
+    try {
+      writeSync(file, `${secret}\n`)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    linkSync(draft, path)
+    syncFolder(dirname(path))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(draft, { force: true })
+  }
+}
+
+function syncFolder(path: string): void {
+  // A folder cannot be opened on Windows, where the file system orders these writes itself.
+  if (process.platform === 'win32') return
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}

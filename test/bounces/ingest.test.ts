@@ -1,0 +1,204 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type IntakeOptions, takeIn } from '../../src/bounces/ingest.ts'
+import type { Letter } from '../../src/bounces/mailbox.ts'
+import type { Ledger, Suppression } from '../../src/ledger/ledger.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
+
+const NOW = new Date('2026-05-01T10:00:00Z')
+const DAY = 86_400_000
+
+let dir: string
+let ledger: Ledger
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'mailmerge-intake-'))
+  ledger = await openSqliteLedger(join(dir, 'ledger.db'))
+})
+afterEach(async () => {
+  await ledger.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+/** Sends a campaign to some people; the token of each message is `<campaign><row>`. */
+async function sent(name: string, ...addresses: readonly string[]): Promise<void> {
+  const campaign = await ledger.campaign(name)
+  const run = { id: `run-${name}`, campaign, startedAt: NOW, source: 's', template: 't', templateHash: '' }
+  await ledger.createRun({ ...run, columns: [], options: {} })
+  await ledger.plan(
+    run.id,
+    addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
+  )
+  await ledger.settlePlan(run.id, { duplicates: 'skip' })
+  const due = await ledger.due(run.id, { now: NOW, after: 0, limit: 100 })
+  const facts = { kind: 'settled', lane: 1, at: NOW, status: 'sent', attempted: true } as const
+  await ledger.record(
+    due.map(({ recipient, row }) => ({ ...facts, recipient, messageId: `<${name}${row}@example.org>` })),
+  )
+}
+
+function report(
+  token: string | undefined,
+  status: string,
+  said: string,
+  more: { to?: string; id?: number } = {},
+): Letter {
+  const lines = [
+    'From: MAILER-DAEMON@mx.example.net',
+    `To: ${more.to ?? 'bounces@example.org'}`,
+    'Subject: Undelivered Mail Returned to Sender',
+    `X-Number: ${more.id ?? 0}`,
+    'Content-Type: multipart/report; report-type=delivery-status; boundary="b"',
+    '',
+    '--b',
+    'Content-Type: message/delivery-status',
+    '',
+    'Reporting-MTA: dns; mx.example.net',
+    '',
+    'Final-Recipient: rfc822; whoever@forwarded.example',
+    'Action: failed',
+    `Status: ${status}`,
+    `Diagnostic-Code: smtp; ${said}`,
+    '',
+    ...(token === undefined
+      ? []
+      : ['--b', 'Content-Type: message/rfc822', '', `Message-ID: <${token}@example.org>`, 'Subject: News', '', 'x']),
+    '--b--',
+  ]
+  return { file: 'a.eml', octets: Buffer.from(lines.join('\r\n')) }
+}
+
+function answer(subject: string, headers: readonly string[] = []): Letter {
+  const lines = [
+    'From: Ada <ada@private.example>',
+    'To: news@example.org',
+    `Subject: ${subject}`,
+    ...headers,
+    '',
+    'Hello',
+  ]
+  return { file: 'b.eml', octets: Buffer.from(lines.join('\r\n')) }
+}
+
+function options(more: Partial<IntakeOptions> = {}): IntakeOptions {
+  return { ledger, softLimit: 3, softDays: 30, leaving: () => undefined, now: NOW, ...more }
+}
+
+async function suppressions(): Promise<readonly Suppression[]> {
+  const all: Suppression[] = []
+  for await (const batch of ledger.suppressions()) all.push(...batch)
+  return all
+}
+
+const outcomes = async (letters: readonly Letter[], more: Partial<IntakeOptions> = {}): Promise<readonly string[]> =>
+  (await takeIn(letters, options(more))).map(({ outcome }) => outcome)
+
+describe('a bounce', () => {
+  test('for good suppresses the address that was written to, in all groups, with the reason', async () => {
+    await sent('news', 'ada@example.com', 'bob@example.com')
+    expect(await outcomes([report('news1', '5.1.1', '550 user unknown')])).toEqual(['suppressed'])
+    expect(await suppressions()).toMatchObject([
+      { address: 'ada@example.com', group: '', reason: 'hard_bounce', note: 'mailbox unknown', addedAt: NOW },
+    ])
+  })
+
+  test('taken in again changes nothing', async () => {
+    await sent('news', 'ada@example.com')
+    const letter = report('news1', '5.1.1', '550 user unknown')
+    await takeIn([letter], options())
+    await ledger.unsuppress(['ada@example.com'], '')
+    expect(await outcomes([letter, letter])).toEqual(['known', 'known'])
+  })
+
+  test.each([
+    ['no token', report(undefined, '5.1.1', '550 user unknown')],
+    ['a wrong token', report('news9', '5.1.1', '550 user unknown')],
+    ['a token of nobody with wild cards', report('%', '5.1.1', '550 user unknown')],
+    ['a return path of nobody', report(undefined, '5.1.1', '550 x', { to: 'bounces+news9@example.org' })],
+  ])('with %s changes nothing', async (_name, letter) => {
+    await sent('news', 'ada@example.com', 'whoever@forwarded.example')
+    expect(await outcomes([letter], { returnPath: 'bounces+*@example.org' })).toEqual(['foreign'])
+    expect(await suppressions()).toEqual([])
+  })
+
+  test('is known by the return path that it came to, whatever letters somebody made capital', async () => {
+    await sent('news', 'ada@example.com')
+    const letter = report(undefined, '5.1.1', '550 user unknown', { to: 'BOUNCES+News1@Example.org' })
+    expect(await outcomes([letter], { returnPath: 'bounces+*@example.org' })).toEqual(['suppressed'])
+  })
+
+  test('for now suppresses when there are too many of different messages in the days that count', async () => {
+    for (const name of ['a', 'b', 'c', 'd']) await sent(name, 'ada@example.com')
+    const soft = (token: string, id = 0): Letter => report(token, '4.2.2', '452 mailbox full', { id })
+    const old = new Date(NOW.getTime() - 31 * DAY)
+    expect(await outcomes([soft('a1')], { now: old })).toEqual(['recorded'])
+    expect(await outcomes([soft('b1'), soft('b1', 1), soft('c1')])).toEqual(['recorded', 'recorded', 'recorded'])
+    expect(await suppressions()).toEqual([])
+    expect(await outcomes([soft('d1')])).toEqual(['suppressed'])
+    expect(await suppressions()).toMatchObject([
+      { address: 'ada@example.com', reason: 'soft_bounces', note: '3 soft bounces in 30 days, the last: mailbox full' },
+    ])
+  })
+
+  test('for now never suppresses where the limit is 0', async () => {
+    await sent('a', 'ada@example.com')
+    expect(await outcomes([report('a1', '4.2.2', '452 full')], { softLimit: 0 })).toEqual(['recorded'])
+  })
+})
+
+describe('people', () => {
+  const complaint = (token: string): Letter => ({
+    file: 'c.eml',
+    octets: Buffer.from(
+      `From: fbl@isp.example\r\nTo: abuse@example.org\r\nSubject: x\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <${token}@example.org>\r\n\r\nx\r\n--b--\r\n`,
+    ),
+  })
+
+  test('who complain get nothing more from anybody here', async () => {
+    await sent('news', 'ada@example.com')
+    expect(await outcomes([complaint('news1')])).toEqual(['suppressed'])
+    expect(await suppressions()).toMatchObject([{ address: 'ada@example.com', group: '', reason: 'complaint' }])
+  })
+
+  test('who ask to leave in answer to a message leave its group, by the address that it went to', async () => {
+    await sent('news', 'ada@example.com')
+    const letter = answer('Unsubscribe', ['In-Reply-To: <news1@example.org>'])
+    expect(await outcomes([letter])).toEqual(['suppressed'])
+    expect(await suppressions()).toMatchObject([{ address: 'ada@example.com', group: 'news', reason: 'unsubscribed' }])
+    expect(await outcomes([letter], { group: 'club' })).toEqual(['known'])
+  })
+
+  test('who ask to leave by the link for mail programs leave what its token says', async () => {
+    const leaving = (token: string) =>
+      token === 'A-token_of_enough_letters' ? { address: 'Bob@Example.com', group: 'club' } : undefined
+    expect(await outcomes([answer('unsubscribe A-token_of_enough_letters')], { leaving })).toEqual(['suppressed'])
+    expect(await outcomes([answer('unsubscribe a-token_of_enough_letters')], { leaving })).toEqual(['foreign'])
+    expect(await suppressions()).toMatchObject([{ address: 'bob@example.com', group: 'club', reason: 'unsubscribed' }])
+  })
+
+  test('who ask to leave without any proof of who they are are not believed', async () => {
+    await sent('news', 'ada@private.example')
+    expect(await outcomes([answer('unsubscribe')])).toEqual(['foreign'])
+    expect(await suppressions()).toEqual([])
+  })
+
+  test('and programs that answer are recorded and stay; letters of others are nobody\u2019s matter', async () => {
+    await sent('news', 'ada@example.com')
+    const taken = await takeIn(
+      [
+        answer('Re: News', ['References: <x@y> <news1@example.org>']),
+        answer('Out of office', ['In-Reply-To: <news1@example.org>', 'Auto-Submitted: auto-replied']),
+        answer('Lunch?'),
+        answer('Re: something else', ['In-Reply-To: <other@example.org>']),
+      ],
+      options(),
+    )
+    expect(taken.map(({ outcome, report }) => `${report?.kind ?? 'reply'} ${outcome}`)).toEqual([
+      'reply recorded',
+      'auto_reply recorded',
+    ])
+    expect(await suppressions()).toEqual([])
+  })
+})

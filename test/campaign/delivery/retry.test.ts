@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { reconnectGap, retryGap } from '../../../src/campaign/delivery/backoff.ts'
+import { settlementOf } from '../../../src/campaign/delivery/retry.ts'
+import type { DueRow } from '../../../src/ledger/ledger.ts'
+import { blamesSender, isThrottling } from '../../../src/replies/cause.ts'
+
+const now = new Date('2026-11-24T10:00:00Z')
+const half = (): number => 0.5
+const row: DueRow = {
+  recipient: 1,
+  row: 1,
+  key: 'a@example.com',
+  occurrence: 1,
+  address: 'a@example.com',
+  data: '{}',
+  attempts: 0,
+}
+const minutes = (count: number): Date => new Date(now.getTime() + count * 60_000)
+
+describe('what becomes of a row', () => {
+  test('an accepted message is sent, with the refused copies said', () => {
+    const reply = { code: 250, enhanced: '2.0.0', text: 'queued as 4F' }
+    const refused = [{ address: 'boss@example.com', reply: { code: 550, text: 'no such user' } }]
+    expect(settlementOf(row, { kind: 'accepted', reply, refused }, { retryFor: 1 }, now, half)).toEqual({
+      status: 'sent',
+      reason: 'copy to boss@example.com refused: 550 no such user',
+      reply,
+    })
+  })
+
+  test('a lost connection after the end of data is in doubt, whatever the retry policy', () => {
+    const outcome = { kind: 'in_doubt', reason: 'connection lost' } as const
+    expect(settlementOf(row, outcome, { retryFor: 1e9 }, now, half)).toEqual({
+      status: 'in_doubt',
+      reason: 'connection lost',
+    })
+  })
+
+  test.each([
+    [0, 1],
+    [1, 5],
+    [2, 15],
+    [3, 30],
+    [4, 60],
+    [5, 120],
+    [9, 120],
+  ])('a deferral after %i attempts is tried again in %i minutes', (attempts, gap) => {
+    const outcome = { kind: 'deferred', stage: 'rcpt', reply: { code: 451, text: 'greylisted' } } as const
+    const settled = settlementOf({ ...row, attempts }, outcome, { retryFor: 1e12 }, now, half)
+    expect(settled).toMatchObject({ status: 'deferred', dueAt: minutes(gap), reason: 'greylisted' })
+  })
+
+  test('the last try is at the last time, and after it the row has failed', () => {
+    const outcome = { kind: 'deferred', stage: 'rcpt', reply: { code: 451, text: 'later' } } as const
+    const old = { ...row, attempts: 5, firstAttemptAt: minutes(-230) }
+    expect(settlementOf(old, outcome, { retryFor: 240 * 60_000 }, now, half)).toMatchObject({
+      status: 'deferred',
+      dueAt: minutes(10),
+    })
+    const older = { ...old, firstAttemptAt: minutes(-240) }
+    expect(settlementOf(older, outcome, { retryFor: 240 * 60_000 }, now, half)).toMatchObject({
+      status: 'failed',
+      reason: 'given up after 6 attempts: recipient refused',
+    })
+  })
+
+  test('without a retry time a deferred row stays deferred', () => {
+    const outcome = { kind: 'deferred', stage: 'data', reply: { code: 451, text: 'later' } } as const
+    expect(settlementOf(row, outcome, { retryFor: 0 }, now, half).status).toBe('deferred')
+  })
+})
+
+test('gaps are spread by a fifth either way', () => {
+  expect([retryGap(1, () => 0), retryGap(1, () => 1)]).toEqual([48_000, 72_000])
+  expect([1, 2, 3, 7, 50].map((failures) => reconnectGap(failures, half))).toEqual([1000, 2000, 4000, 60_000, 60_000])
+})
+
+describe('what a reply means', () => {
+  test.each([
+    [{ code: 454, text: 'Throttling failure: Maximum sending rate exceeded.' }, true],
+    [{ code: 432, enhanced: '4.3.2', text: 'Concurrent connections limit exceeded' }, true],
+    [{ code: 421, enhanced: '4.7.28', text: 'unusual rate' }, true],
+    [{ code: 452, enhanced: '4.5.3', text: 'Too many messages sent' }, true],
+    [{ code: 450, enhanced: '4.2.0', text: 'Greylisted' }, false],
+    [{ code: 452, enhanced: '4.2.2', text: 'mailbox full' }, false],
+    [{ code: 550, enhanced: '5.7.1', text: 'sending rate' }, false],
+  ])('%j speaks of our speed: %s', (reply, expected) => {
+    expect(isThrottling(reply)).toBe(expected)
+  })
+
+  test('an unknown mailbox is the list, a policy is us', () => {
+    expect(blamesSender({ code: 550, enhanced: '5.1.1', text: 'unknown' }, 'rcpt')).toBe(false)
+    expect(blamesSender({ code: 550, enhanced: '5.7.1', text: 'policy' }, 'rcpt')).toBe(true)
+    expect(blamesSender({ code: 550, text: 'relaying denied' }, 'rcpt')).toBe(true)
+    expect(blamesSender({ code: 553, text: 'sender refused' }, 'mail')).toBe(true)
+    expect(blamesSender({ code: 554, enhanced: '5.7.30', text: 'no REQUIRETLS' }, 'mail')).toBe(true)
+    // What is wrong with this message alone is no word on the sender, although MAIL is where it is said.
+    expect(blamesSender({ code: 552, text: 'message size exceeds fixed limit' }, 'mail')).toBe(false)
+    expect(blamesSender({ code: 550, enhanced: '5.3.4', text: 'too big' }, 'mail')).toBe(false)
+    expect(blamesSender({ code: 553, enhanced: '5.6.7', text: 'no SMTPUTF8' }, 'mail')).toBe(false)
+    expect(blamesSender({ code: 451, enhanced: '4.7.1', text: 'policy' }, 'rcpt')).toBe(false)
+  })
+})

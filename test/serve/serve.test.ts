@@ -1,0 +1,189 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Clock } from '../../src/campaign/clock.ts'
+import { loadSettings } from '../../src/config/load.ts'
+import type { Settings } from '../../src/config/settings.ts'
+import { OutputError, UnreachableError } from '../../src/errors.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
+import { keyOf } from '../../src/schedule/unfinished.ts'
+import type { WorkResult } from '../../src/serve/job-worker.ts'
+import { type PeriodicJob, serve } from '../../src/serve/serve.ts'
+import { until } from '../support/serving.ts'
+
+const START = Date.parse('2026-12-01T08:59:00Z')
+
+let dir: string
+let ledger: Ledger
+let settings: Settings
+let stop: AbortController
+let now: number
+const clock: Clock = { now: () => new Date(now), monotonic: () => now - START, random: () => 0.5 }
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'mailmerge-serve-'))
+  ledger = await openSqliteLedger(join(dir, 'ledger.db'))
+  settings = await loadSettings({ cwd: dir, env: {}, flags: {} })
+  stop = new AbortController()
+  now = START
+})
+
+afterEach(async () => {
+  await ledger.close()
+  rmSync(dir, { recursive: true, force: true })
+})
+
+interface Started {
+  readonly key: string
+  end(result: Partial<WorkResult>): void
+  stopped: boolean
+}
+
+/** Serves with work that ends when the test says so. */
+function begin(jobs: readonly PeriodicJob[] = []) {
+  const started: Started[] = []
+  const log: { event: string; facts: Readonly<Record<string, unknown>> }[] = []
+  let looks = 0
+  const served = serve({
+    settings,
+    ledger,
+    clock,
+    jobs,
+    log: (_level, event, facts = {}) => log.push({ event, facts }),
+    looked: () => looks++,
+    begin(work) {
+      const { promise, resolve } = Promise.withResolvers<WorkResult>()
+      const one: Started = { key: keyOf(work), end: (result) => resolve({ exitCode: 0, ...result }), stopped: false }
+      started.push(one)
+      const end = (): void => {
+        one.stopped = true
+        resolve({ exitCode: 75, counts: { sent: 1, failed: 0, skipped: 0, deferred: 1, in_doubt: 0 } })
+      }
+      return { ended: promise, stop: end, abort: end }
+    },
+    signal: stop.signal,
+    abort: new AbortController().signal,
+  })
+  const look = async (): Promise<void> => {
+    const before = looks
+    await until(() => looks >= before + 2, 'it looked again')
+  }
+  return { served, started, log, look }
+}
+
+async function addSchedules(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await ledger.schedules.add({
+      name: `s${i}`,
+      timing: { kind: 'cron', expression: '0 9 * * *' },
+      zone: 'UTC',
+      createdAt: new Date(START),
+      options: { flags: {}, selection: {}, campaign: '{{name}}-{{date}}', catchUp: 'skip' },
+    })
+  }
+}
+
+test('an occurrence is begun at its hour, once, and four runs at a time are enough', async () => {
+  await addSchedules(6)
+  const { served, started, log, look } = begin()
+  await look()
+  expect(started).toHaveLength(0)
+  now = Date.parse('2026-12-01T09:00:00Z')
+  await look()
+  await look()
+  expect(started.map(({ key }) => key)).toEqual([0, 1, 2, 3].map((i) => `occurrence s${i} 2026-12-01T09:00`))
+  expect(log.filter(({ event }) => event === 'due')).toHaveLength(6)
+  for (const schedule of ['s0', 's1']) {
+    await ledger.schedules.settle({ schedule, wall: '2026-12-01T09:00' }, { state: 'done' }, new Date(now))
+  }
+  for (const one of started.slice(0, 2)) one.end({})
+  await look()
+  expect(started.slice(4).map(({ key }) => key)).toEqual([4, 5].map((i) => `occurrence s${i} 2026-12-01T09:00`))
+  stop.abort()
+  await served
+  expect(started.slice(2).every(({ stopped }) => stopped)).toBe(true)
+})
+
+test('what did not end is tried again after growing gaps, and not before', async () => {
+  await addSchedules(1)
+  const { served, started, look } = begin()
+  now = Date.parse('2026-12-01T09:00:00Z')
+  const fail = async (): Promise<void> => {
+    await look()
+    started.at(-1)?.end({ exitCode: 69, error: { message: 'the server is away', problems: 0 } })
+    await look()
+  }
+  await fail()
+  expect(started).toHaveLength(1)
+  now += 15_000
+  await fail()
+  expect(started).toHaveLength(2)
+  now += 15_000
+  await look()
+  expect(started).toHaveLength(2)
+  now += 15_000
+  await look()
+  expect(started).toHaveLength(3)
+  stop.abort()
+  await served
+})
+
+test('a process that slept while its run was at work does not take the run for abandoned', async () => {
+  await addSchedules(1)
+  const { served, started, look, log } = begin()
+  now = Date.parse('2026-12-01T09:00:00Z')
+  await look()
+  await ledger.schedules.settle(
+    { schedule: 's0', wall: '2026-12-01T09:00' },
+    { state: 'planned', run: 'r1' },
+    new Date(now),
+  )
+  now += 7 * 3_600_000
+  await look()
+  expect((await ledger.schedules.open()).map(({ state }) => state)).toEqual(['planned'])
+  expect(log.filter(({ event }) => event === 'late')).toEqual([])
+  expect(started).toHaveLength(1)
+  stop.abort()
+  await served
+})
+
+test('an occurrence that was taken and left for too long is told, once, and not begun', async () => {
+  await addSchedules(1)
+  const occurrence = {
+    schedule: 's0',
+    wall: '2026-12-01T09:00',
+    at: new Date('2026-12-01T09:00:00Z'),
+    campaign: 's0-2026-12-01',
+  }
+  await ledger.schedules.take(occurrence, occurrence.at)
+  now = Date.parse('2026-12-01T15:00:00Z')
+  const { served, started, look, log } = begin()
+  await look()
+  await look()
+  expect(started).toEqual([])
+  const told = log.filter(({ event }) => event === 'late')
+  expect(told).toHaveLength(1)
+  expect(told[0]?.facts['hint']).toContain('schedule run-due s0 --late ok')
+  stop.abort()
+  await served
+})
+
+test('a periodic job that fails is told and done again; one that finds the disk failing ends it all', async () => {
+  let times = 0
+  const jobs: PeriodicJob[] = [
+    {
+      name: 'bounces',
+      every: 5,
+      run: () => {
+        times++
+        if (times < 3) return Promise.reject(new UnreachableError('the mailbox is away'))
+        return times === 3 ? Promise.resolve() : Promise.reject(new OutputError('the disk is full'))
+      },
+    },
+  ]
+  const { served, log } = begin(jobs)
+  await expect(served).rejects.toThrow('the disk is full')
+  expect(log.filter(({ event }) => event === 'job failed')).toHaveLength(2)
+})
