@@ -1,0 +1,36 @@
+/**
+ * Every sentence that a person can read (errors, hints, help, notes, pages) stands in one file, so that a change of wording
+ * is seen as a change of wording: `npx vitest run test/sentences.test.ts -u` writes it again.
+ */
+import { expect, test } from 'vitest'
+import { filesBelow, stringsOf } from './support/source-code.ts'
+
+const SQL =
+  /^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|PRAGMA|BEGIN|COMMIT|ROLLBACK|EXPLAIN|VACUUM|FROM|WHERE|AND|ORDER BY)\b/
+const STYLE = /<style>.*?<\/style>/g
+/** Two words with a space between; what is in braces is a hole, or the style of a page. */
+const SENTENCE = /\p{L}[\p{L}'’-]*[,.:;]? \(?['"‘“]?(\p{L}|\{\}.*\p{L} )/u
+
+/** The sentences of each folder below src/, by its name, sorted, each once. */
+function sentences(): Map<string, string[]> {
+  const found = new Map<string, Set<string>>()
+  for (const path of filesBelow('src', ['.ts'])) {
+    const [, folder, rest] = path.split('/')
+    const name = rest === undefined ? 'src' : `src/${folder}`
+    const texts = found.get(name) ?? new Set<string>()
+    found.set(name, texts)
+    for (const { text } of stringsOf(path)) {
+      const line = text.replace(/\s+/g, ' ').replace(STYLE, '').trim()
+      if (SENTENCE.test(line) && !SQL.test(line)) texts.add(line)
+    }
+  }
+  return new Map([...found].map(([name, texts]) => [name, [...texts].sort()]))
+}
+
+test('every sentence for people is the one on record', async () => {
+  const page = [...sentences()]
+    .filter(([, texts]) => texts.length > 0)
+    .map(([folder, texts]) => `${folder}\n${texts.map((text) => `  ${text}`).join('\n')}\n`)
+    .join('\n')
+  await expect(page).toMatchFileSnapshot('sentences.txt')
+})

@@ -1,0 +1,98 @@
+/** The source as a parser sees it: its files and its texts. Owns the walk over the syntax tree; never runs the code. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { parseSync, visitorKeys } from 'oxc-parser'
+
+export const ROOT = resolve(import.meta.dirname, '../..')
+
+/** A text in a file and the line where it begins. */
+export interface SourceText {
+  readonly text: string
+  readonly line: number
+}
+
+interface SyntaxNode {
+  readonly type: string
+  readonly start: number
+}
+
+/** Each file with one of the endings below a folder of the project, as a path from the project's root, sorted. */
+export function filesBelow(folder: string, endings: readonly string[]): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && endings.some((ending) => entry.name.endsWith(ending)))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.includes('node_modules/') && !path.includes('.mailmerge/'))
+    .sort()
+}
+
+export function read(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8')
+}
+
+/** Every string and template literal of a module, `${...}` as `{}`, and strings joined by `+` as one text. */
+export function stringsOf(path: string): SourceText[] {
+  const source = read(path)
+  const found: SourceText[] = []
+  function visit(node: SyntaxNode): void {
+    if (WITHOUT_TEXTS.has(node.type)) return
+    const text = textOf(node)
+    if (text !== undefined) found.push({ text: text.cooked, line: lineOf(source, node.start) })
+    for (const child of text === undefined ? childrenOf(node) : text.holes) visit(child)
+  }
+  visit(parsed(path, source).program)
+  return found
+}
+
+function parsed(path: string, source: string) {
+  const result = parseSync(path, source)
+  if (result.errors.length > 0) throw new Error(`${path}: ${result.errors[0]?.message}`)
+  return result
+}
+
+/** Imports and types hold no texts that anybody reads. */
+const WITHOUT_TEXTS = new Set([
+  'ImportDeclaration',
+  'ImportExpression',
+  'TSInterfaceDeclaration',
+  'TSTypeAliasDeclaration',
+  'TSTypeAnnotation',
+  'TSTypeParameterInstantiation',
+  'TSLiteralType',
+])
+
+function childrenOf(node: SyntaxNode): SyntaxNode[] {
+  const fields = node as unknown as Record<string, unknown>
+  return (visitorKeys[node.type] ?? []).flatMap((key) => fields[key]).filter(isNode)
+}
+
+function isNode(value: unknown): value is SyntaxNode {
+  return typeof value === 'object' && value !== null && 'type' in value
+}
+
+/** The text that a literal, or a sum with one, makes, and the expressions in its holes; undefined for any other node. */
+function textOf(node: SyntaxNode): { readonly cooked: string; readonly holes: readonly SyntaxNode[] } | undefined {
+  const { value, quasis, expressions, operator, left, right } = node as SyntaxNode & {
+    readonly value?: unknown
+    readonly quasis?: readonly { readonly value: { readonly cooked: string } }[]
+    readonly expressions?: readonly SyntaxNode[]
+    readonly operator?: string
+    readonly left?: SyntaxNode
+    readonly right?: SyntaxNode
+  }
+  if (node.type === 'Literal') return typeof value === 'string' ? { cooked: value, holes: [] } : undefined
+  if (node.type === 'TemplateLiteral')
+    return { cooked: (quasis ?? []).map((quasi) => quasi.value.cooked).join('{}'), holes: expressions ?? [] }
+  if (node.type !== 'BinaryExpression' || operator !== '+' || left === undefined || right === undefined)
+    return undefined
+  const [before, after] = [textOf(left), textOf(right)]
+  if (before === undefined && after === undefined) return undefined
+  const hole = (of: SyntaxNode) => ({ cooked: '{}', holes: [of] })
+  const [first, second] = [before ?? hole(left), after ?? hole(right)]
+  return { cooked: first.cooked + second.cooked, holes: [...first.holes, ...second.holes] }
+}
+
+function lineOf(source: string, offset: number): number {
+  let line = 1
+  for (let at = source.indexOf('\n'); at !== -1 && at < offset; at = source.indexOf('\n', at + 1)) line += 1
+  return line
+}
