@@ -1,11 +1,11 @@
 /** The mailbox of the settings. Owns its defaults and where its password comes from; connects to nothing. */
 import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
-import type { OAuthProvider } from '../oauth/provider.ts'
+import { once, Secret, secretFromCommand } from '../secret.ts'
+import type { OAuthProvider } from './oauth-provider.ts'
 import type { Config } from './schema.ts'
-import { type BounceSettings, type ImapSettings, Secret } from './settings.ts'
+import type { BounceSettings, ImapSettings } from './settings.ts'
 import { signedInToken } from './smtp/access-token.ts'
-import { once, secretFromCommand } from './smtp/password.ts'
 
 type ImapConfig = NonNullable<Config['imap']>
 

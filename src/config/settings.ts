@@ -1,5 +1,6 @@
 /** What a project is set to, after flags, environment, `.env` and mailmerge.yaml are put together. Holds no behaviour. */
-import type { OAuthProvider } from '../oauth/provider.ts'
+import type { Secret } from '../secret.ts'
+import type { OAuthProvider } from './oauth-provider.ts'
 
 /** How a list is to be read. */
 export interface SourceSettings {
@@ -25,26 +26,6 @@ export interface ColumnType {
   readonly type: 'text' | 'date' | 'number' | 'list'
   readonly format?: string | undefined
   readonly separator?: string | undefined
-}
-
-/** A value that must never be shown. It prints as `[secret]` wherever it ends up by mistake. */
-export class Secret {
-  readonly #value: string
-  constructor(value: string) {
-    this.#value = value
-  }
-  reveal(): string {
-    return this.#value
-  }
-  toString(): string {
-    return '[secret]'
-  }
-  toJSON(): string {
-    return '[secret]'
-  }
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return '[secret]'
-  }
 }
 
 /** Milliseconds for each stage of RFC 5321 section 4.5.3.2. */

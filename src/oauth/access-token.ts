@@ -3,11 +3,11 @@
  * never a second time after a provider refused it.
  */
 import * as oauth from 'oauth4webapi'
-import type { Secret } from '../config/settings.ts'
+import type { OAuthProvider } from '../config/oauth-provider.ts'
 import { LoginError, UnreachableError } from '../errors.ts'
 import { withLockFile } from '../fs/lock-file.ts'
+import type { Secret } from '../secret.ts'
 import { type OAuthClient, oauthClient, oauthError, requestOptions, tokensFrom } from './client.ts'
-import type { OAuthProvider } from './provider.ts'
 import {
   checkOwner,
   nobodySignedIn,

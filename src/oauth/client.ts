@@ -3,10 +3,10 @@
  * a token, becomes part of an error.
  */
 import * as oauth from 'oauth4webapi'
-import { Secret } from '../config/settings.ts'
+import type { OAuthProvider } from '../config/oauth-provider.ts'
 import { ConfigError, LoginError, MailmergeError, UnreachableError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
-import type { OAuthProvider } from './provider.ts'
+import { Secret } from '../secret.ts'
 import { signInHint, type Tokens } from './token-file.ts'
 
 /** A provider whose endpoints are known, and us as its client. */

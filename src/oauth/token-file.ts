@@ -6,11 +6,11 @@ import { hash, randomBytes } from 'node:crypto'
 import { chmod, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { Secret } from '../config/settings.ts'
+import type { OAuthProvider } from '../config/oauth-provider.ts'
 import { ConfigError, LoginError, OutputError } from '../errors.ts'
 import { makeFolder } from '../fs/folder.ts'
 import { outputWords, systemWords } from '../fs/system-errors.ts'
-import type { OAuthProvider } from './provider.ts'
+import { Secret } from '../secret.ts'
 
 /** What a sign-in gave. */
 export interface Tokens {

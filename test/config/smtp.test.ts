@@ -1,11 +1,11 @@
 /** Which server, which login: addresses, presets, passwords, and that none of them is carried to another server. */
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { oauthProviders } from '../../src/config/oauth-provider.ts'
 import { providerOf, providerOfHost } from '../../src/config/smtp/providers.ts'
 import { type SmtpSources, smtpSettings } from '../../src/config/smtp/smtp.ts'
 import { readSmtpUrl } from '../../src/config/smtp/smtp-url.ts'
 import { ConfigError } from '../../src/errors.ts'
-import { oauthProviders } from '../../src/oauth/provider.ts'
 
 function from(sources: Partial<SmtpSources>): ReturnType<typeof smtpSettings>['smtp'] {
   return smtpSettings({ environment: {}, file: {}, root: '/nowhere', ...sources }).smtp

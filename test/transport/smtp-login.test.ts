@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
-import { Secret, type SmtpSettings } from '../../src/config/settings.ts'
+import type { SmtpSettings } from '../../src/config/settings.ts'
 import type { MailmergeError } from '../../src/errors.ts'
+import { Secret } from '../../src/secret.ts'
 import { createSmtpTransport } from '../../src/transport/smtp/smtp-transport.ts'
 import {
   type Rule,

@@ -1,9 +1,10 @@
 /** `mailmerge login`: signs in to a mailbox by OAuth2. Parses and prints; the signing in is in oauth/. */
+
+import type { OAuthProvider } from '../../config/oauth-provider.ts'
 import type { Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
 import type { OAuthClient } from '../../oauth/client.ts'
 import type { DeviceCode } from '../../oauth/device.ts'
-import type { OAuthProvider } from '../../oauth/provider.ts'
 import type { Tokens } from '../../oauth/token-file.ts'
 import { type Arguments, type Command, type Context, given } from '../command.ts'
 import { settingsFor } from '../settings-options.ts'
@@ -55,7 +56,7 @@ async function providerFor(args: Arguments, { oauth2 }: Settings): Promise<OAuth
       hint: `There are ${Object.keys(oauth2.providers).join(', ')}; others can be defined under oauth2 in mailmerge.yaml.`,
     })
   }
-  const { oauthProvider } = await import('../../oauth/provider.ts')
+  const { oauthProvider } = await import('../../config/oauth-provider.ts')
   return { ...oauthProvider(name, oauth2.providers), ...given('clientId', args.text('clientId')) }
 }
 

@@ -1,7 +1,7 @@
 /** Access tokens of a sign-in (`mailmerge login`). Owns that the code for it is loaded when a login needs it. */
-import { type OAuthProvider, oauthProvider } from '../../oauth/provider.ts'
-import type { Secret } from '../settings.ts'
-import { once } from './password.ts'
+
+import { once, type Secret } from '../../secret.ts'
+import { type OAuthProvider, oauthProvider } from '../oauth-provider.ts'
 
 /**
  * A source of fresh tokens for an account; each call may refresh.

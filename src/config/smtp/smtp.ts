@@ -4,12 +4,12 @@
  */
 import { resolve } from 'node:path'
 import { ConfigError } from '../../errors.ts'
-import type { OAuthProvider } from '../../oauth/provider.ts'
+import { once, Secret, secretFromCommand, together } from '../../secret.ts'
 import { readDuration } from '../duration.ts'
+import type { OAuthProvider } from '../oauth-provider.ts'
 import type { SmtpConfig } from '../schema.ts'
-import { Secret, type SmtpSettings, type SmtpTimeouts } from '../settings.ts'
+import type { SmtpSettings, SmtpTimeouts } from '../settings.ts'
 import { signedInToken } from './access-token.ts'
-import { once, secretFromCommand, together } from './password.ts'
 import { type Provider, providerOf, providerOfHost } from './providers.ts'
 import { readSmtpUrl, type SmtpUrl } from './smtp-url.ts'
 

@@ -4,11 +4,10 @@
  */
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import type { OAuthConfig } from '../config/schema.ts'
-import { Secret } from '../config/settings.ts'
-import { once, secretFromCommand } from '../config/smtp/password.ts'
 import { nearest } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
+import { once, Secret, secretFromCommand } from '../secret.ts'
+import type { OAuthConfig } from './schema.ts'
 
 export interface OAuthProvider {
   readonly name: string

@@ -1,7 +1,26 @@
-/** Where passwords and other secrets come from. Owns asking for them once, late, and never showing them. */
+/** Passwords, tokens and keys, and where they come from. Owns asking for them once, late, and never showing them. */
 import { exec } from 'node:child_process'
-import { ConfigError } from '../../errors.ts'
-import { Secret } from '../settings.ts'
+import { ConfigError } from './errors.ts'
+
+/** A value that must never be shown. It prints as `[secret]` wherever it ends up by mistake. */
+export class Secret {
+  readonly #value: string
+  constructor(value: string) {
+    this.#value = value
+  }
+  reveal(): string {
+    return this.#value
+  }
+  toString(): string {
+    return '[secret]'
+  }
+  toJSON(): string {
+    return '[secret]'
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '[secret]'
+  }
+}
 
 /** Time for a person to answer what the command asks. */
 const PATIENCE_MS = 120_000
@@ -15,7 +34,7 @@ export function once<T>(ask: () => Promise<T>): () => Promise<T> {
   }
 }
 
-/** A source that is asked anew each time, but once by those who ask at the same moment. */
+/** A source that is asked again each time, but only once by callers that ask at the same moment. */
 export function together(ask: () => Promise<Secret>): () => Promise<Secret> {
   let asking: Promise<Secret> | undefined
   return () => {
