@@ -7,6 +7,7 @@
  */
 import type { CopyLedger } from './copies.ts'
 import type { FeedbackLedger } from './feedback.ts'
+import type { RunOptions } from './run-options.ts'
 import type { Schedules } from './schedules.ts'
 
 /** The one state that a row is in; the words of the results file. */
@@ -40,8 +41,7 @@ export interface RunRecord {
   /** The frozen plan: a template whose hash differs is not what was planned. */
   readonly templateHash: string
   readonly columns: readonly string[]
-  /** What the run was asked for, to go on in the same way later. Holds no secret. */
-  readonly options: Readonly<Record<string, unknown>>
+  readonly options: RunOptions
 }
 
 export interface NewRun {
@@ -53,7 +53,7 @@ export interface NewRun {
   readonly template: string
   readonly templateHash: string
   readonly columns: readonly string[]
-  readonly options: Readonly<Record<string, unknown>>
+  readonly options: RunOptions
 }
 
 /** One row of the source as planned. */

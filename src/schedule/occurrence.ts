@@ -41,7 +41,7 @@ export async function runOccurrence(
     await ledger.schedules.settle(occurrence, { state: 'planned', run }, clock.now())
   }
   // Where all occurrences are one campaign, the newest run of it may be that of a later one.
-  const own = (await ledger.runs()).find(({ state, options }) => options['occurrence'] === id && state !== 'planning')
+  const own = (await ledger.runs()).find(({ state, options }) => options.occurrence === id && state !== 'planning')
   if (own !== undefined && own.state !== 'ready') {
     await ledger.schedules.settle(occurrence, { state: 'done', run: own.id }, clock.now())
     return { kind: 'done' }

@@ -73,7 +73,7 @@ export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promis
     })
   }
   for (const run of runs) {
-    if (run.options['occurrence'] !== undefined) continue
+    if (run.options.occurrence !== undefined) continue
     if (options.underWay?.(keyOf({ kind: 'run', run: run.id, campaign: '' }))) continue
     const hour = await hourOf(run, ledger)
     // Runs without any hour are a person's: what was broken off by hand does not go on by itself.
@@ -84,7 +84,7 @@ export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promis
     const still = run.begunAt ?? hour ?? run.startedAt
     const alive = Math.max(still.getTime(), run.begunAt === undefined ? 0 : (options.aliveAt?.getTime() ?? 0))
     const late = options.now.getTime() - alive
-    const patience = run.options['after'] === undefined ? options.lateBy : Math.max(options.lateBy, FOLLOW_UP_MS)
+    const patience = run.options.after === undefined ? options.lateBy : Math.max(options.lateBy, FOLLOW_UP_MS)
     if (late <= patience) work.push({ kind: 'run', run: run.id, campaign: run.campaign.name })
     else {
       const since = run.begunAt === undefined ? 'was to begin' : 'lies still since'

@@ -88,7 +88,7 @@ function deliverRun(
     settings: local ? unlimited : delivery,
     account: accountOf(settings, transport),
     group: groupOf(settings, run),
-    ...(run.options['atLocal'] === undefined ? {} : { lateBy: settings.lateBy ?? LATE_BY_MS }),
+    ...(run.options.atLocal === undefined ? {} : { lateBy: settings.lateBy ?? LATE_BY_MS }),
     counts,
     clock,
     ...(hooks.signal === undefined ? {} : { stop: hooks.signal }),

@@ -9,11 +9,6 @@ import { openTemplate, openVariants } from './material.ts'
 import { openLedger, openScratchLedger } from './open-ledger.ts'
 import type { Workshop } from './open-merge.ts'
 
-/** Whether the options of a run name an earlier campaign. */
-export function isEarlier(value: unknown): value is Earlier {
-  return typeof value === 'object' && value !== null && 'campaign' in value && 'wait' in value
-}
-
 /** The follow-up of a run. A rehearsal looks at the real ledger, and waits for nothing. */
 export async function followUp(
   { settings, ledger, mode }: Workshop,
@@ -35,7 +30,7 @@ export async function followUp(
 /** The subjects of an earlier run, made again from its rows; none where its template is gone. */
 async function earlierSubjects(settings: Settings, run: RunRecord | undefined): Promise<(fate: MessageFate) => string> {
   if (run === undefined) return () => ''
-  const name = String(run.options['template'] ?? run.template)
+  const name = run.options.template ?? run.template
   const opened = await Promise.all([
     openTemplate(name, settings),
     openVariants(name, settings, run.campaign.name),

@@ -41,7 +41,7 @@ export function transportOptions({ ledger, hooks }: Workshop): Parameters<typeof
 
 /** The suppressions of a run: those that it was planned with, unless the settings name others now. */
 export function groupOf(settings: Settings, { campaign, options }: RunRecord): string {
-  return settings.group ?? (typeof options['group'] === 'string' ? options['group'] : campaign.name)
+  return settings.group ?? options.group ?? campaign.name
 }
 
 /** Whose quota it is: of a login at a server, or of another way to send. */

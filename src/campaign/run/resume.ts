@@ -14,7 +14,7 @@ import { beginAndDeliver, summarize } from './deliver-run.ts'
 import { findRun } from './find-run.ts'
 import { bindAll, openTemplate, openVariants, planHash } from './material.ts'
 import { metered } from './metrics-file.ts'
-import { followUp, isEarlier } from './open-follow-up.ts'
+import { followUp } from './open-follow-up.ts'
 import { openLedger } from './open-ledger.ts'
 import { groupOf, makeWorkshop, transportOptions } from './open-merge.ts'
 
@@ -91,11 +91,10 @@ async function goOn(
     }
     closing.adopt(await ledger.claim(run.campaign, ownerOfThisProcess()), (claim) => claim.release())
     const shop = makeWorkshop(settings, ledger, 'send', hooks)
-    const templateName = String(run.options['template'] ?? run.template)
+    const templateName = run.options.template ?? run.template
     const template = await openTemplate(templateName, settings)
-    const { emailColumn, variant } = run.options
-    const only = typeof variant === 'string' ? variant : undefined
-    const split = await openVariants(templateName, settings, run.campaign.name, only)
+    const { emailColumn, variant, after } = run.options
+    const split = await openVariants(templateName, settings, run.campaign.name, variant)
     bindAll(template, split, run.columns)
     if (planHash(template, split, settings) !== run.templateHash) {
       throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {
@@ -111,7 +110,7 @@ async function goOn(
         ...(split === undefined ? {} : { split }),
         ...(waysOut === undefined ? {} : { waysOut }),
         campaign: run.campaign,
-        ...(typeof emailColumn === 'string' ? { emailColumn } : {}),
+        ...(emailColumn === undefined ? {} : { emailColumn }),
       }),
       (it) => it.close(),
     )
@@ -120,7 +119,7 @@ async function goOn(
     const rows = Object.values(counts).reduce((sum, count) => sum + count, 0)
     const { name } = run.campaign
     hooks.onEvent?.({ event: 'planned', run: run.id, campaign: name, rows, toSend: counts.deferred, counts })
-    const follow = isEarlier(run.options['after']) ? await followUp(shop, run.options['after']) : undefined
+    const follow = after === undefined ? undefined : await followUp(shop, after)
     const end = await beginAndDeliver(shop, { ...run, detach: false }, transport, preparer, counts, follow)
     const reports = request.reports ?? [join(shop.folder(run.id), 'results.csv')]
     return await summarize(shop, { id: run.id, campaign: name, rows }, end, reports)

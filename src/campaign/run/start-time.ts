@@ -24,7 +24,7 @@ export interface StartOptions {
 
 /** True where rows have hours of their own: on each recipient's clock, or some time after an earlier message. */
 export function hasRowHours({ options }: RunRecord): boolean {
-  return options['atLocal'] !== undefined || options['after'] !== undefined
+  return options.atLocal !== undefined || options.after !== undefined
 }
 
 /** When a run begins that has an hour: its own, or that of the first row still to come. */
@@ -40,7 +40,7 @@ export async function hourOf(run: RunRecord, ledger: Ledger): Promise<Date | und
 export async function awaitStart(run: RunRecord, options: StartOptions): Promise<Date | undefined> {
   const { ledger, clock } = options
   // A follow-up comes some time after the first message, and has no hour that it could be late for.
-  const lateBy = run.options['after'] === undefined ? options.lateBy : Number.POSITIVE_INFINITY
+  const lateBy = run.options.after === undefined ? options.lateBy : Number.POSITIVE_INFINITY
   const hour = await hourOf(run, ledger)
   if (hour === undefined || (run.begunAt !== undefined && hour === run.notBefore)) return undefined
   // Once begun, the delivery itself waits for the rows that are still to come.

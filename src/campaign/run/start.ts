@@ -114,12 +114,12 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
       columns: source.columns,
       options: {
         template: templateName,
-        ...(emailColumn === undefined ? {} : { emailColumn }),
-        ...(request.variant === undefined ? {} : { variant: request.variant }),
+        emailColumn,
+        variant: request.variant,
         group,
-        ...(request.atLocal === undefined ? {} : { atLocal: request.atLocal.text }),
-        ...(request.occurrence === undefined ? {} : { occurrence: request.occurrence }),
-        ...(request.after === undefined ? {} : { after: request.after }),
+        atLocal: request.atLocal?.text,
+        occurrence: request.occurrence,
+        after: request.after,
       },
     })
     const planned = await planRows({
@@ -210,7 +210,7 @@ async function transportFor(shop: Workshop, request: MergeRequest, inbox: Inbox 
 /** Of all that start the run of one occurrence of a schedule, one plans it. */
 async function refuseSecond(ledger: Ledger, occurrence: string): Promise<void> {
   const planned = (await ledger.runs()).find(
-    ({ state, options }) => options['occurrence'] === occurrence && state !== 'planning',
+    ({ state, options }) => options.occurrence === occurrence && state !== 'planning',
   )
   if (planned === undefined) return
   throw new UnfinishedError(`the occurrence ${occurrence} is planned already, as run ${planned.id}`, {

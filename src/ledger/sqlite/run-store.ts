@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { DefectError, UsageError } from '../../errors.ts'
 import type { Campaign, NewRun, RunRecord, RunState } from '../ledger.ts'
+import { readRunOptions } from '../run-options.ts'
 import * as sql from './queries.ts'
 import type { SqliteStore } from './store.ts'
 import { numberOf, optionalDate, type SqlRow, textOf, timeOf } from './values.ts'
@@ -173,7 +174,7 @@ function recordOf(row: SqlRow): RunRecord {
     template: textOf(row['template']),
     templateHash: textOf(row['template_hash']),
     columns: JSON.parse(textOf(row['columns'])) as readonly string[],
-    options: JSON.parse(textOf(row['options'])) as Readonly<Record<string, unknown>>,
+    options: readRunOptions(textOf(row['options']), textOf(row['id'])),
   }
 }
 

@@ -1,0 +1,33 @@
+/** What a run was asked for, kept with it so that it can go on in the same way later. Owns its form in a ledger; holds no secret. */
+import { z } from 'zod'
+import { OutputError } from '../errors.ts'
+
+const schema = z.object({
+  /** The template as it was asked for: a name or a path. */
+  template: z.string().optional(),
+  /** Column that holds the address. */
+  emailColumn: z.string().optional(),
+  /** Everybody gets this variant of the project. */
+  variant: z.string().optional(),
+  /** Group of the suppressions that hold for the run. */
+  group: z.string().optional(),
+  /** Each row has a start time on its recipient's own clock: `09:00`. */
+  atLocal: z.string().optional(),
+  /** Occurrence of a schedule that the run is. */
+  occurrence: z.string().optional(),
+  /** The earlier campaign that the run follows, and the milliseconds between its message and the next. */
+  after: z.object({ campaign: z.string(), wait: z.number() }).optional(),
+})
+
+/** Keys that other versions wrote are left out. */
+export type RunOptions = Readonly<z.output<typeof schema>>
+
+/** @throws OutputError when the ledger holds what no version of this program wrote. */
+export function readRunOptions(json: string, run: string): RunOptions {
+  const read = schema.safeParse(JSON.parse(json))
+  if (read.success) return read.data
+  throw new OutputError(`the options of the run ${run} in the ledger cannot be read`, {
+    hint: 'The ledger is damaged: restore it from a backup.',
+    cause: read.error,
+  })
+}
