@@ -17,16 +17,16 @@ interface SyntaxNode {
 }
 
 /** Each file with one of the endings below a folder of the project, as a path from the project's root, sorted. */
-export function filesBelow(folder: string, endings: readonly string[]): string[] {
-  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+export function filesBelow(folder: string, endings: readonly string[], root = ROOT): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && endings.some((ending) => entry.name.endsWith(ending)))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .filter((path) => !path.includes('node_modules/') && !path.includes('.mailmerge/'))
     .sort()
 }
 
-export function read(path: string): string {
-  return readFileSync(join(ROOT, path), 'utf8')
+export function read(path: string, root = ROOT): string {
+  return readFileSync(join(root, path), 'utf8')
 }
 
 /** Every string and template literal of a module, `${...}` as `{}`, and strings joined by `+` as one text. */
