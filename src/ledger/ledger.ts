@@ -5,6 +5,7 @@
  * Two things are kept apart. A run's plan (`PlannedRow`) is what the source said when it was planned: written once,
  * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
  */
+import type { ServerTraits } from '../transport/transport.ts'
 import type { CopyLedger } from './copies.ts'
 import type { FeedbackLedger } from './feedback.ts'
 import type { RunOptions } from './run-options.ts'
@@ -204,15 +205,6 @@ export interface Reservation {
   readonly left?: Omit<Quota, 'name'> & { readonly left: number }
 }
 
-/** What was learnt of a server, by its `host:port`. */
-export interface ServerMemory {
-  /** Highest pipelining level that is safe: 0 lock-step, 1 grouped envelope, 2 across messages. */
-  readonly pipelining?: 0 | 1 | 2
-  /** After this the level may be tried anew. */
-  readonly pipeliningUntil?: Date
-  readonly messagesPerConnection?: number
-}
-
 /** What `forget` removed. */
 export interface Forgotten {
   readonly rows: number
@@ -322,8 +314,8 @@ export interface Ledger {
   /** Notes a time under `name`, and gives the one that was noted before: signs of life, things that were told. */
   stamp(name: string, at: Date): Promise<Date | undefined>
 
-  serverMemory(server: string): Promise<ServerMemory>
-  rememberServer(server: string, memory: ServerMemory): Promise<void>
+  serverTraits(server: string): Promise<ServerTraits>
+  rememberServer(server: string, traits: ServerTraits): Promise<void>
 
   close(): Promise<void>
 }

@@ -4,7 +4,7 @@
  */
 
 import { systemWords } from '../fs/system-errors.ts'
-import { readable } from './smtp/reply-parser.ts'
+import { readable } from './reply.ts'
 import type { Outcome, Reply, Stage } from './transport.ts'
 
 export interface Failed {

@@ -8,7 +8,7 @@ import { ConfigError, LoginError, type MailmergeError, UnreachableError } from '
 import type { Message } from '../message/message.ts'
 import { failureOf } from './nodemailer-failure.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
-import { readable } from './smtp/reply-parser.ts'
+import { readable } from './reply.ts'
 import type { Lane, Outcome, RefusedCopy, Reply, Transport } from './transport.ts'
 
 /** What nodemailer's `createTransport` takes, or a transporter that it made. */

@@ -3,7 +3,7 @@
  * for: nothing is handed over before its start is durable, and every job that was taken ends exactly once.
  */
 import type { Message } from '../message/message.ts'
-import { lookAt } from './smtp/content.ts'
+import { scanContent } from './line-endings.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome } from './transport.ts'
 
 /** What became of one message, and why the lane goes no further where it does not. */
@@ -73,7 +73,7 @@ export function oneByOne(handOver: HandOver): Lane {
 
 /** The composer makes no such message; this is the last fence, as it is for SMTP. */
 function impurity({ chunks }: Message): Outcome | undefined {
-  if (lookAt(chunks) !== 'impure') return undefined
+  if (scanContent(chunks) !== 'impure') return undefined
   const text = 'the composed message has a bare line break or a NUL in it, which must not go anywhere'
   return { kind: 'rejected', stage: 'data', reply: { code: 554, enhanced: '5.6.0', text } }
 }

@@ -89,6 +89,15 @@ export interface ServerReport {
   readonly size?: number
 }
 
+/** What a transport learnt of a server, kept from run to run by its `host:port`. */
+export interface ServerTraits {
+  /** Highest pipelining level that is safe: 0 lock-step, 1 grouped envelope, 2 across messages. */
+  readonly pipelining?: 0 | 1 | 2
+  /** After this the level may be tried again. */
+  readonly pipeliningUntil?: Date
+  readonly messagesPerConnection?: number
+}
+
 export interface Transport {
   /** For people: `smtp://mail.example.com:587`, `files in out/`. Holds no secret. */
   readonly name: string

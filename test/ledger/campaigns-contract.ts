@@ -168,17 +168,17 @@ export function campaignsContract(open: OpenHouse): void {
   })
 
   test('what was learnt of a server is kept, part by part', async () => {
-    expect(await ledger.serverMemory('mail:25')).toEqual({})
+    expect(await ledger.serverTraits('mail:25')).toEqual({})
     await ledger.rememberServer('mail:25', { pipelining: 1, pipeliningUntil: later(60) })
     await ledger.rememberServer('mail:25', { messagesPerConnection: 100 })
-    expect(await ledger.serverMemory('mail:25')).toEqual({
+    expect(await ledger.serverTraits('mail:25')).toEqual({
       pipelining: 1,
       pipeliningUntil: later(60),
       messagesPerConnection: 100,
     })
     await ledger.rememberServer('mail:25', { pipelining: 2 })
-    expect(await ledger.serverMemory('mail:25')).toEqual({ pipelining: 2, messagesPerConnection: 100 })
-    expect(await ledger.serverMemory('mail:26')).toEqual({})
+    expect(await ledger.serverTraits('mail:25')).toEqual({ pipelining: 2, messagesPerConnection: 100 })
+    expect(await ledger.serverTraits('mail:26')).toEqual({})
   })
 
   test('runs are listed newest first, and the newest of a campaign is found', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { dotStuffed, endMark, lookAt, pieces } from '../../src/transport/smtp/content.ts'
+import { scanContent } from '../../src/transport/line-endings.ts'
+import { dotStuffed, endMark, pieces } from '../../src/transport/smtp/content.ts'
 
 const RUNS = Number(process.env['MAILMERGE_TEST_RUNS'] ?? 300)
 
@@ -39,13 +40,13 @@ describe('octets that must not go', () => {
     ['CR CRLF . CR CRLF', 'a\r\r\n.\r\r\nb\r\n'],
     ['CRLF NUL . CRLF', 'a\r\n\0.\r\nb\r\n'],
   ])('%s is found, wherever the chunks are cut', (_name, text) => {
-    expect(lookAt([Buffer.from(text)])).toBe('impure')
-    for (let at = 1; at < text.length; at++) expect(lookAt(chunksOf(text, [at])), `cut at ${at}`).toBe('impure')
-    expect(lookAt([...text].map((octet) => Buffer.from(octet)))).toBe('impure')
-    // Also in a part so large that its look is remembered.
+    expect(scanContent([Buffer.from(text)])).toBe('impure')
+    for (let at = 1; at < text.length; at++) expect(scanContent(chunksOf(text, [at])), `cut at ${at}`).toBe('impure')
+    expect(scanContent([...text].map((octet) => Buffer.from(octet)))).toBe('impure')
+    // Also in a part so large that its scan is remembered.
     const large = Buffer.from(`${'x'.repeat(70)}\r\n`.repeat(500) + text)
-    expect(lookAt([large])).toBe('impure')
-    expect(lookAt([large])).toBe('impure')
+    expect(scanContent([large])).toBe('impure')
+    expect(scanContent([large])).toBe('impure')
   })
 
   test('every text is judged as a plain reading of it says', () => {
@@ -56,7 +57,7 @@ describe('octets that must not go', () => {
       fc.property(text, cuts, (octets, at) => {
         const impure = octets.includes('\0') || /[\r\n]/.test(octets.replaceAll('\r\n', ''))
         const dots = /(^|\n)\./.test(octets)
-        expect(lookAt(chunksOf(octets, at))).toBe(impure ? 'impure' : dots ? 'dots' : 'clean')
+        expect(scanContent(chunksOf(octets, at))).toBe(impure ? 'impure' : dots ? 'dots' : 'clean')
       }),
       { numRuns: RUNS },
     )
@@ -69,7 +70,7 @@ test('lines that begin with dots arrive as they were, wherever the chunks are cu
     fc.property(fc.array(line, { maxLength: 12 }), cuts, (lines, at) => {
       const text = lines.map((one) => `${one}\r\n`).join('')
       const chunks = chunksOf(text, at)
-      const out = lookAt(chunks) === 'dots' ? dotStuffed(chunks) : chunks
+      const out = scanContent(chunks) === 'dots' ? dotStuffed(chunks) : chunks
       const sent = wire(out) + endMark(out)
       expect(`\r\n${sent}`.indexOf('\r\n.\r\n')).toBe(sent.length - 3)
       expect(unstuffed(wire(out))).toBe(text)

@@ -1,9 +1,8 @@
 /** What tests of lanes need: settings, messages, and a feed that writes down what it was told. */
 import type { SmtpSettings } from '../../src/config/settings.ts'
-import type { ServerMemory } from '../../src/ledger/ledger.ts'
 import type { Message } from '../../src/message/message.ts'
 import { createSmtpTransport } from '../../src/transport/smtp/smtp-transport.ts'
-import type { Feed, Job, LaneEnd, Outcome } from '../../src/transport/transport.ts'
+import type { Feed, Job, LaneEnd, Outcome, ServerTraits } from '../../src/transport/transport.ts'
 
 export function smtpSettings(port: number, more: Partial<SmtpSettings> = {}): SmtpSettings {
   return {
@@ -42,7 +41,7 @@ export interface Delivered {
   /** Outcomes by message number, in the order told; `unsent` messages are tried again. */
   readonly outcomes: ReadonlyMap<number, readonly Outcome[]>
   readonly ends: readonly LaneEnd[]
-  readonly memory: ServerMemory
+  readonly memory: ServerTraits
   /** Kinds of the last outcomes, by number. */
   readonly final: Readonly<Record<number, string>>
 }
@@ -54,7 +53,7 @@ interface NumberedJob extends Job {
 export interface DeliverAllOptions {
   readonly settings?: Partial<SmtpSettings>
   readonly messages?: readonly Message[]
-  readonly memory?: ServerMemory
+  readonly memory?: ServerTraits
   /** Lanes at most, one after the other. */
   readonly lanes?: number
   /** Called with the number when the attempt begins; may be slow, may reject. */
@@ -66,7 +65,7 @@ export interface DeliverAllOptions {
 export async function deliverAll(port: number, count: number, options: DeliverAllOptions = {}): Promise<Delivered> {
   const outcomes = new Map<number, Outcome[]>()
   const ends: LaneEnd[] = []
-  let memory: ServerMemory = options.memory ?? {}
+  let memory: ServerTraits = options.memory ?? {}
   const transport = createSmtpTransport(smtpSettings(port, options.settings), {
     memory: {
       get: () => Promise.resolve(memory),

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ReplyParser, readable } from '../../src/transport/smtp/reply-parser.ts'
+import { readable } from '../../src/transport/reply.ts'
+import { ReplyParser } from '../../src/transport/smtp/reply-parser.ts'
 import type { Reply } from '../../src/transport/transport.ts'
 
 interface Heard {

@@ -32,7 +32,7 @@ function ledgerPath(settings: Settings): string {
 export function transportOptions({ ledger, hooks }: Workshop): Parameters<typeof openTransport>[1] {
   return {
     memory: {
-      get: (server) => ledger.serverMemory(server),
+      get: (server) => ledger.serverTraits(server),
       set: (server, memory) => ledger.rememberServer(server, memory),
     },
     ...(hooks.dialogue === undefined ? {} : { dialogue: hooks.dialogue }),

@@ -1,5 +1,6 @@
 /** The ledger in a SQLite file. Owns putting its parts together; each part owns its tables. */
 import { uptime } from 'node:os'
+import type { ServerTraits } from '../../transport/transport.ts'
 import type { CopyLedger } from '../copies.ts'
 import type { FeedbackLedger } from '../feedback.ts'
 import type {
@@ -20,7 +21,6 @@ import type {
   Reservation,
   ResultRow,
   RunRecord,
-  ServerMemory,
   StatusCounts,
   Suppression,
 } from '../ledger.ts'
@@ -246,7 +246,7 @@ class SqliteLedger implements Ledger {
     })
   }
 
-  serverMemory(server: string): Promise<ServerMemory> {
+  serverTraits(server: string): Promise<ServerTraits> {
     return this.#store.read(() => {
       const row = this.#store.get(sql.selectServer, server)
       return {
@@ -257,7 +257,7 @@ class SqliteLedger implements Ledger {
     })
   }
 
-  rememberServer(server: string, memory: ServerMemory): Promise<void> {
+  rememberServer(server: string, memory: ServerTraits): Promise<void> {
     return this.#store.write(() => {
       const { pipelining, pipeliningUntil, messagesPerConnection } = memory
       this.#store.run(

@@ -4,9 +4,9 @@
  */
 import type { DsnSettings } from '../../config/settings.ts'
 import type { Envelope, Message } from '../../message/message.ts'
+import type { ContentScan } from '../line-endings.ts'
 import type { Reply } from '../transport.ts'
 import type { Extensions } from './connect/extensions.ts'
-import type { Look } from './content.ts'
 
 /** What is asked of the server beyond taking the message. */
 export interface EnvelopeRequests {
@@ -53,7 +53,7 @@ function xtext(text: string): string {
 /** What this server cannot take at all, or nobody may be given: a refusal told without a word to the server. */
 export function unfit(
   message: Message,
-  look: Look,
+  scan: ContentScan,
   extensions: Extensions,
   requests: EnvelopeRequests = {},
 ): Reply | undefined {
@@ -74,7 +74,7 @@ export function unfit(
     return { code: 554, enhanced: '5.6.3', text: 'this server takes no 8-bit content (8BITMIME)' }
   if (requests.requireTls && !extensions.requireTls)
     return { code: 554, enhanced: '5.7.30', text: 'this server does not promise TLS on the whole way (REQUIRETLS)' }
-  if (look === 'impure') {
+  if (scan === 'impure') {
     const text = 'the composed message has a bare line break or a NUL in it, which must not go to any server'
     return { code: 554, enhanced: '5.6.0', text }
   }

@@ -1,25 +1,25 @@
 /**
- * What a reply, or its absence, says of the connection and not of the message. Owns the reading of what servers really say
- * there; the reading of what they say of a message is the campaign's.
+ * What a reply, or a missing one, means for the connection rather than for the message. Owns the decision how the lane ends;
+ * what a reply means for a message is decided by the campaign.
  */
 import type { Job, LaneEnd, Reply } from '../transport.ts'
-import { type Expected, isGroupBehind, NAMES } from './pending-replies.ts'
+import { isGroupBehind, NAMES, type PendingReply } from './pending-replies.ts'
 import type { Pipelining } from './pipelining.ts'
 
-/** How the lane ends, and what is learnt of the server by it. */
-export interface Verdict {
+/** How the lane ends, and what was learnt of the server. */
+export interface LaneDecision {
   readonly end: LaneEnd
-  /** The level of pipelining that turned out to be the safe one. */
+  /** The pipelining level that turned out to be safe. */
   readonly fallback?: { readonly level: Pipelining; readonly reason: string }
-  /** So many messages the server takes a connection. */
+  /** How many messages the server takes per connection. */
   readonly messageLimit?: number
 }
 
-/** What a connection came to so far. */
-export interface Standing {
-  /** Messages that were begun on it. */
+/** What a connection has done so far. */
+export interface ConnectionProgress {
+  /** Messages started on it. */
   readonly started: number
-  /** Messages that it took. */
+  /** Messages that the server accepted on it. */
   readonly accepted: number
 }
 
@@ -27,11 +27,11 @@ export interface Standing {
  * MAIL was refused. Undefined when that is about the message alone. `behindAccepted`: it went out together with the end of a
  * message that was then accepted.
  */
-export function onMailRefused(
+export function onMailRejected(
   reply: Reply,
-  { started, accepted }: Standing,
+  { started, accepted }: ConnectionProgress,
   behindAccepted: boolean,
-): Verdict | undefined {
+): LaneDecision | undefined {
   if (accepted > 0 && limitsMessages(reply)) return { end: { kind: 'limit', reply }, messageLimit: accepted }
   if (accepted > 0 && asksForLess(reply)) return { end: { kind: 'throttled', reply } }
   // The first message of a connection finds nothing of another: what is said of it, is said of it.
@@ -49,14 +49,14 @@ export function onMailRefused(
 }
 
 /** 421 may come at any time (RFC 5321 section 3.8): what the server has not taken goes elsewhere. */
-export function onHangUp(reply: Reply, { accepted }: Standing, atMail: boolean): Verdict {
+export function onHangUp(reply: Reply, { accepted }: ConnectionProgress, atMail: boolean): LaneDecision {
   if (atMail && accepted > 0 && limitsMessages(reply)) return { end: { kind: 'limit', reply }, messageLimit: accepted }
   if (!hungUpOnIdle(reply)) return { end: { kind: 'throttled', reply } }
   return { end: { kind: 'lost', reason: `the server hung up: ${reply.code} ${reply.text}` } }
 }
 
-/** Nothing was heard in time; `awaited` is what should have been answered, if anything. */
-export function onSilence(awaited: Expected<Job> | undefined, { accepted }: Standing): Verdict {
+/** Nothing arrived in time; `awaited` is the reply that is missing, if any. */
+export function onSilence(awaited: PendingReply<Job> | undefined, { accepted }: ConnectionProgress): LaneDecision {
   if (awaited === undefined) return { end: { kind: 'lost', reason: 'the server took no content for too long' } }
   const end = { kind: 'lost', reason: `no answer to ${NAMES[awaited.kind]} in time` } as const
   if (awaited.kind === 'end' || awaited.kind === 'quit') return { end }

@@ -1,34 +1,33 @@
 /**
- * The socket of a lane after login. Owns when octets are given to the kernel, how long its silence is borne, and why it was
- * cut; knows no word of SMTP.
+ * The socket of a lane after login. Owns writing to the kernel, the time limit for silence, and the reason for its end; knows
+ * nothing of SMTP.
  */
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { systemWords } from '../../fs/system-errors.ts'
 import { Deadline } from './deadline.ts'
 
-export interface WireListener {
-  octets(chunk: Buffer): void
-  /** The time that was given by `within` is over. */
+export interface ConnectionListener {
+  received(chunk: Buffer): void
+  /** The time given by `expectWithin` has passed. */
   silent(): void
-  /** It is no more. */
   closed(reason: string): void
 }
 
-export class Wire {
+export class Connection {
   readonly #socket: Socket | TLSSocket
-  readonly #listener: WireListener
+  readonly #listener: ConnectionListener
   readonly #deadline: Deadline
   #closeReason = 'the server closed the connection'
 
   /** `shortest`: the shortest time that will be given, in milliseconds. */
-  constructor(socket: Socket | TLSSocket, shortest: number, listener: WireListener) {
+  constructor(socket: Socket | TLSSocket, shortest: number, listener: ConnectionListener) {
     this.#socket = socket
     this.#listener = listener
     this.#deadline = new Deadline(shortest, () => listener.silent())
   }
 
-  /** What is written still has a way to the server. */
+  /** Bytes can still be written to the server. */
   get open(): boolean {
     return !this.#socket.destroyed
   }
@@ -36,7 +35,7 @@ export class Wire {
   start(): void {
     const socket = this.#socket
     if (socket.destroyed) return this.#listener.closed(this.#closeReason)
-    socket.on('data', (chunk: Buffer) => this.#listener.octets(chunk))
+    socket.on('data', (chunk: Buffer) => this.#listener.received(chunk))
     socket.on('error', (error) => {
       this.#closeReason = `the connection broke: ${systemWords(error)}`
     })
@@ -46,14 +45,14 @@ export class Wire {
     socket.resume()
   }
 
-  write(octets: string | Uint8Array): void {
-    this.#socket.write(octets)
+  write(bytes: string | Uint8Array): void {
+    this.#socket.write(bytes)
   }
 
-  /** Writes one of many pieces; resolves when the kernel wants more, or when the connection is no more. */
-  async writePiece(octets: Uint8Array): Promise<void> {
+  /** Writes one of many pieces; resolves when the kernel wants more, or when the connection is closed. */
+  async writePiece(bytes: Uint8Array): Promise<void> {
     const socket = this.#socket
-    if (socket.write(octets)) return
+    if (socket.write(bytes)) return
     await new Promise<void>((resolve) => {
       const done = (): void => {
         socket.removeListener('drain', done)
@@ -65,23 +64,23 @@ export class Wire {
     })
   }
 
-  /** From now on, something must be heard within so many milliseconds. */
-  within(milliseconds: number): void {
+  /** From now on, something must arrive within this time. */
+  expectWithin(milliseconds: number): void {
     this.#deadline.set(milliseconds)
   }
 
-  /** Nothing need be heard. */
-  atLeisure(): void {
+  /** No reply is expected: silence has no limit. */
+  expectNothing(): void {
     this.#deadline.clear()
   }
 
-  /** Breaks the connection; `closed` is told with this reason. */
+  /** Breaks the connection; the listener gets `closed` with this reason. */
   cut(reason: string): void {
     this.#closeReason = reason
     this.#socket.destroy()
   }
 
-  /** Breaks the connection and waits for nothing more. */
+  /** Breaks the connection and stops its timer. */
   stop(): void {
     this.#deadline.stop()
     this.#socket.destroy()

@@ -1,16 +1,16 @@
 /**
- * A message from 354 to its final dot. Owns the order that nothing may change: its start is durable, then its octets go out
- * as the kernel takes them, then its end, with which it is handed over.
+ * A message from 354 to its final dot. Owns an order that must never change: first its start is made durable, then its bytes
+ * are written as the kernel takes them, then its end, which hands it over.
  */
 import type { Feed, Job } from '../transport.ts'
 import { dotStuffed, endMark, pieces } from './content.ts'
-import type { Conversation } from './dialogue.ts'
+import type { Dialogue } from './dialogue.ts'
 import type { Transaction } from './transaction.ts'
 
 export interface ContentWriterOptions<J extends Job> {
   readonly feed: Feed<J>
-  readonly conversation: Conversation<J>
-  /** Asks for what may go out in one write with the end of a message. */
+  readonly dialogue: Dialogue<J>
+  /** Queues what may go out in one write with the end of a message. */
   readonly behind: () => void
 }
 
@@ -19,12 +19,12 @@ const PIECE = 128 * 1024
 
 export class ContentWriter<J extends Job> {
   readonly #feed: Feed<J>
-  readonly #conversation: Conversation<J>
+  readonly #dialogue: Dialogue<J>
   readonly #behind: () => void
 
-  constructor({ feed, conversation, behind }: ContentWriterOptions<J>) {
+  constructor({ feed, dialogue, behind }: ContentWriterOptions<J>) {
     this.#feed = feed
-    this.#conversation = conversation
+    this.#dialogue = dialogue
     this.#behind = behind
   }
 
@@ -33,13 +33,13 @@ export class ContentWriter<J extends Job> {
     transaction.state = 'ready'
     this.#feed.begin(transaction.job).then(
       () => this.#write(transaction),
-      // The record is broken: this connection says nothing more.
-      () => this.#conversation.cut('the attempt could not be recorded'),
+      // The ledger is broken: this connection sends nothing more.
+      () => this.#dialogue.cut('the attempt could not be recorded'),
     )
   }
 
   #write(transaction: Transaction<J>): void {
-    if (!this.#may(transaction, 'ready')) return
+    if (!this.#mayGoOn(transaction, 'ready')) return
     const { message } = transaction.job
     transaction.state = 'content'
     const chunks = transaction.dotted ? dotStuffed(message.chunks) : message.chunks
@@ -52,29 +52,29 @@ export class ContentWriter<J extends Job> {
     let held: Uint8Array | undefined
     for (const piece of pieces(chunks, PIECE)) {
       if (held !== undefined) {
-        if (!this.#may(transaction, 'content')) return
-        await this.#conversation.writePiece(held)
+        if (!this.#mayGoOn(transaction, 'content')) return
+        await this.#dialogue.writePiece(held)
       }
       held = piece
     }
-    if (this.#may(transaction, 'content')) this.#handOver(transaction, held === undefined ? [] : [held])
+    if (this.#mayGoOn(transaction, 'content')) this.#handOver(transaction, held === undefined ? [] : [held])
   }
 
-  /** The last octets of a message and its end, in one write with the envelope of the next message where that is safe. */
+  /** The last bytes of a message and its end, in one write with the envelope of the next message where that is safe. */
   #handOver(transaction: Transaction<J>, chunks: readonly Uint8Array[]): void {
-    const conversation = this.#conversation
+    const dialogue = this.#dialogue
     const end = { kind: 'end', transaction } as const
-    conversation.ask(end, endMark(chunks))
-    for (let more = transaction.endsAsked - 1; more > 0; more--) conversation.ask(end, '')
+    dialogue.ask(end, endMark(chunks))
+    for (let more = transaction.endsAsked - 1; more > 0; more--) dialogue.ask(end, '')
     this.#behind()
     // Asking may have ended in a stop.
-    if (!conversation.open) return
+    if (!dialogue.open) return
     transaction.state = 'handed over'
-    conversation.flush({ chunks, size: transaction.job.message.size })
+    dialogue.flush({ chunks, size: transaction.job.message.size })
   }
 
-  /** False once the message was refused, or the connection is no more. */
-  #may(transaction: Transaction<J>, state: 'ready' | 'content'): boolean {
-    return transaction.state === state && this.#conversation.open
+  /** False once the message was rejected, or the connection is closed. */
+  #mayGoOn(transaction: Transaction<J>, state: 'ready' | 'content'): boolean {
+    return transaction.state === state && this.#dialogue.open
   }
 }

@@ -1,71 +1,14 @@
 /**
- * Content as it may go over the wire. Owns two promises: a CR or LF leaves only as part of a CRLF, and no NUL leaves at all
- * (a bare one is how one message becomes two); and a line that begins with a dot gets a second one (RFC 5321 section
- * 4.5.2). It looks at every octet of every message, because the wire is the last place where a mistake can be stopped.
+ * Content as it goes over the wire: a line that begins with a dot gets a second one (RFC 5321 section 4.5.2), and a final dot
+ * ends the message. Owns dots and pieces; whether content may go at all is decided in `../line-endings.ts`.
  */
 
-/** What a look at the octets found. */
-export type Look =
-  /** Goes as it is. */
-  | 'clean'
-  /** A line begins with a dot: it goes through `dotStuffed`. */
-  | 'dots'
-  /** A bare CR, a bare LF or a NUL: it must not go. */
-  | 'impure'
-
-const CR = 13
 const LF = 10
 const DOT = 46
-const IMPURE = /\r(?!\n)|(?<!\r)\n|\0/
-const IMPURE_OR_DOT = /\r(?!\n)|(?<!\r)\n|\n\.|\0/
-/** Chunks of this size are parts that many messages share: what was found in them is remembered. */
-const SHARED = 16 * 1024
-const looked = new WeakMap<Uint8Array, Look>()
-
-/** Looks at all chunks as one text, also across their edges. */
-export function lookAt(chunks: readonly Uint8Array[]): Look {
-  let found: Look = 'clean'
-  let previous = LF
-  let first = true
-  for (const chunk of chunks) {
-    const { length } = chunk
-    if (length === 0) continue
-    const start = chunk[0]
-    if (previous === CR ? start !== LF : start === LF) return 'impure'
-    if (previous === LF && start === DOT) found = 'dots'
-    first = false
-    previous = chunk[length - 1] ?? LF
-    const inner = lookInto(chunk)
-    if (inner === 'impure') return 'impure'
-    if (inner === 'dots') found = 'dots'
-  }
-  return !first && previous === CR ? 'impure' : found
-}
-
-/** Looks at one chunk. A CR as its last octet or an LF as its first is a matter of its neighbours. */
-function lookInto(chunk: Uint8Array): Look {
-  if (chunk.length < SHARED) return lookThrough(chunk)
-  let look = looked.get(chunk)
-  if (look === undefined) {
-    look = lookThrough(chunk)
-    looked.set(chunk, look)
-  }
-  return look
-}
-
-function lookThrough(chunk: Uint8Array): Look {
-  const from = chunk[0] === LF ? 1 : 0
-  const to = chunk[chunk.length - 1] === CR ? chunk.length - 1 : chunk.length
-  const text = asBuffer(chunk).toString('latin1', from, to)
-  // One pass for what nearly every message is; a second one only where a dot could hide something worse.
-  if (!IMPURE_OR_DOT.test(text)) return from === 1 && chunk[1] === DOT ? 'dots' : 'clean'
-  return IMPURE.test(text) ? 'impure' : 'dots'
-}
-
 const ONE_DOT = Buffer.from('.')
 const DOT_LINE = Buffer.from('\n.')
 
-/** Content that `lookAt` called `dots`, with a dot more before each line that begins with one. Copies nothing. */
+/** Content that `scanContent` called `dots`, with a dot more before each line that begins with one. Copies nothing. */
 export function dotStuffed(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
   const stuffed: Uint8Array[] = []
   let previous = LF

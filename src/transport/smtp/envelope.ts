@@ -6,7 +6,12 @@ import type { Message } from '../../message/message.ts'
 import type { Reply } from '../transport.ts'
 import { type EnvelopeRequests, mailCommand, rcptCommand } from './commands.ts'
 import type { Extensions } from './connect/extensions.ts'
-import type { Refusal } from './refusal.ts'
+
+/** A 4xx or 5xx to one message, and where it came. */
+export interface Rejection {
+  readonly stage: 'mail' | 'rcpt' | 'data' | 'end-of-data'
+  readonly reply: Reply
+}
 
 export interface EnvelopeCommand {
   readonly kind: 'mail' | 'rcpt' | 'data'
@@ -14,9 +19,9 @@ export interface EnvelopeCommand {
 }
 
 /** Octets of commands that may be unanswered at once, as Postfix's client limits itself. */
-const GROUP_OCTETS = 4096
+const GROUP_BYTES = 4096
 
-export class EnvelopeExchange {
+export class EnvelopeState {
   readonly #message: Message
   #mailAsked = false
   #recipientsAsked = 0
@@ -56,7 +61,7 @@ export class EnvelopeExchange {
     }
     while (this.#recipientsAsked < to.length) {
       const command = rcptCommand(to[this.#recipientsAsked] ?? '', extensions, requests)
-      if (octets > 0 && octets + command.length > GROUP_OCTETS) return group
+      if (octets > 0 && octets + command.length > GROUP_BYTES) return group
       this.#recipientsAsked++
       ask('rcpt', command)
       if (!grouped) return group
@@ -87,7 +92,7 @@ export class EnvelopeExchange {
   }
 
   /** The first thing that speaks against the message: MAIL, the row's own address, or DATA. */
-  get refusal(): Refusal | undefined {
+  get rejection(): Rejection | undefined {
     const mail = this.#mail
     if (mail !== undefined && mail.code >= 400) return { stage: 'mail', reply: mail }
     const [own] = this.#recipients
@@ -113,6 +118,6 @@ export class EnvelopeExchange {
    * one missing is a server that is slow or gone.
    */
   get lacksOneReply(): boolean {
-    return this.#outstanding === 1 && (this.refusal !== undefined || !this.#dataAsked)
+    return this.#outstanding === 1 && (this.rejection !== undefined || !this.#dataAsked)
   }
 }

@@ -1,36 +1,35 @@
 /**
- * Where a connection gets its messages. Owns asking the feed, waiting for one that is not at hand, and that a message which
- * this server cannot take at all never reaches it.
+ * Where a connection gets its messages. Owns asking the feed, waiting for a message that is not ready, and rejecting one that
+ * this server cannot take at all.
  */
+import { type ContentScan, scanContent } from '../line-endings.ts'
 import type { Feed, Job, Reply } from '../transport.ts'
-import { type Look, lookAt } from './content.ts'
-import { refused } from './refusal.ts'
 
-/** A message that may be put to this server. */
-export interface Fitting<J extends Job> {
+/** A message that may be sent to this server. */
+export interface PulledMessage<J extends Job> {
   readonly job: J
   /** Its content needs dots put in. */
   readonly dotted: boolean
 }
 
-export interface IntakeOptions<J extends Job> {
+export interface MessagePullOptions<J extends Job> {
   readonly feed: Feed<J>
-  /** Why a message must not be put to this server. */
-  readonly unfit: (job: J, look: Look) => Reply | undefined
+  /** Why a message must not be sent to this server. */
+  readonly unfit: (job: J, scan: ContentScan) => Reply | undefined
   /** A wait is over: with a message, or without one. */
-  readonly arrived: (fitting: Fitting<J> | undefined) => void
+  readonly arrived: (message: PulledMessage<J> | undefined) => void
 }
 
-export class Intake<J extends Job> {
-  readonly #options: IntakeOptions<J>
+export class MessagePull<J extends Job> {
+  readonly #options: MessagePullOptions<J>
   #state: 'open' | 'waiting' | 'drained' | 'closed' = 'open'
   #closeReason = ''
 
-  constructor(options: IntakeOptions<J>) {
+  constructor(options: MessagePullOptions<J>) {
     this.#options = options
   }
 
-  /** A message is on its way, and will be told by `arrived`. */
+  /** A message is awaited; `arrived` is called when it is here. */
   get waiting(): boolean {
     return this.#state === 'waiting'
   }
@@ -40,8 +39,8 @@ export class Intake<J extends Job> {
     return this.#state === 'drained'
   }
 
-  /** The next message that is at hand. */
-  take(): Fitting<J> | undefined {
+  /** The next message that is ready. */
+  next(): PulledMessage<J> | undefined {
     while (this.#state === 'open') {
       const next = this.#options.feed.next()
       if (next === undefined) this.#state = 'drained'
@@ -52,14 +51,14 @@ export class Intake<J extends Job> {
           () => this.#arrived(undefined),
         )
       } else {
-        const fitting = this.#fit(next)
-        if (fitting !== undefined) return fitting
+        const pulled = this.#accept(next)
+        if (pulled !== undefined) return pulled
       }
     }
     return undefined
   }
 
-  /** Takes no more; a message that is still waited for goes back as unsent, with this reason. */
+  /** Asks for no more; a message that is still awaited goes back as unsent, with this reason. */
   close(reason: string): void {
     this.#state = 'closed'
     this.#closeReason = reason
@@ -72,16 +71,16 @@ export class Intake<J extends Job> {
       return
     }
     this.#state = job === undefined ? 'drained' : 'open'
-    arrived(job === undefined ? undefined : this.#fit(job))
+    arrived(job === undefined ? undefined : this.#accept(job))
   }
 
-  /** Undefined when the message was refused at once. */
-  #fit(job: J): Fitting<J> | undefined {
+  /** Undefined when the message was rejected at once. */
+  #accept(job: J): PulledMessage<J> | undefined {
     const { feed, unfit } = this.#options
-    const look = lookAt(job.message.chunks)
-    const reply = unfit(job, look)
-    if (reply === undefined) return { job, dotted: look === 'dots' }
-    feed.end(job, refused({ stage: 'mail', reply }))
+    const scan = scanContent(job.message.chunks)
+    const reply = unfit(job, scan)
+    if (reply === undefined) return { job, dotted: scan === 'dots' }
+    feed.end(job, { kind: 'rejected', stage: 'mail', reply })
     return undefined
   }
 }

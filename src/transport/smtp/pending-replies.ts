@@ -1,18 +1,18 @@
 /**
- * The replies that are owed to us, in the order in which they were asked for. Owns which reply fits where; a reply that fits
- * nowhere means that nothing this server says can be matched with what we asked any more.
+ * The replies that the server still owes, in the order of their commands. Owns which reply code fits which command; after one
+ * that does not fit, no further reply can be trusted.
  */
 import type { Job } from '../transport.ts'
 import type { Transaction } from './transaction.ts'
 
-export type Expected<J extends Job> =
+export type PendingReply<J extends Job> =
   | { readonly kind: 'mail' | 'rcpt' | 'data' | 'end'; readonly transaction: Transaction<J> }
   | { readonly kind: 'rset' }
   | { readonly kind: 'quit' }
 
-export type Asked = Expected<Job>['kind']
+export type Asked = PendingReply<Job>['kind']
 
-/** Words for people. */
+/** For messages. */
 export const NAMES: Readonly<Record<Asked, string>> = {
   mail: 'MAIL',
   rcpt: 'RCPT',
@@ -39,32 +39,32 @@ export function fits(asked: Asked, code: number): boolean {
   }
 }
 
-/** Whether the message before is answered, and not one reply to the group behind it has come. */
-export function isGroupBehind(awaited: Expected<Job>): boolean {
+/** True while the message before it is answered and no reply to the group behind it has come. */
+export function isGroupBehind(awaited: PendingReply<Job>): boolean {
   return awaited.kind === 'mail' && awaited.transaction.behind
 }
 
-/** First in, first out. What was not written yet cannot have been answered, whatever comes in. */
-export class Expectations<J extends Job> {
-  readonly #queue: Expected<J>[] = []
+/** First in, first out. A command that is not yet written cannot have been answered, whatever arrives. */
+export class PendingReplies<J extends Job> {
+  readonly #queue: PendingReply<J>[] = []
   #unwritten = 0
 
   /** The one whose reply must come next. */
-  get head(): Expected<J> | undefined {
+  get head(): PendingReply<J> | undefined {
     return this.#queue.length > this.#unwritten ? this.#queue[0] : undefined
   }
 
-  add(expected: Expected<J>): void {
-    this.#queue.push(expected)
+  add(reply: PendingReply<J>): void {
+    this.#queue.push(reply)
     this.#unwritten++
   }
 
-  /** Everything asked so far was given to the kernel. */
+  /** All commands queued so far were written. */
   written(): void {
     this.#unwritten = 0
   }
 
-  take(): Expected<J> | undefined {
+  shift(): PendingReply<J> | undefined {
     return this.#queue.length > this.#unwritten ? this.#queue.shift() : undefined
   }
 }

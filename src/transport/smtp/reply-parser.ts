@@ -2,16 +2,13 @@
  * Octets of a server to replies (RFC 5321 section 4.2). Owns the bounds: whatever comes in whatever pieces, memory stays
  * small and anything that is no reply is called so.
  */
+import { readable } from '../reply.ts'
 import type { Reply } from '../transport.ts'
 
 const MAX_LINE = 4096
 const MAX_REPLY = 65_536
-const MAX_TEXT = 500
 const SHAPE = /^[2-5][0-5][0-9](?:[ -]|$)/
 const ENHANCED = /^([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)/
-const PLAIN = /^[\u0020-\u007E]*$/
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
-const EVERY_UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 export interface ReplySink {
   reply(reply: Reply): void
@@ -98,16 +95,4 @@ function toReply(lines: readonly string[]): Reply {
 function enhancedCode(text: string, firstDigit: number): string | undefined {
   if (text.charCodeAt(0) !== firstDigit || text.charCodeAt(1) !== 46) return undefined
   return ENHANCED.exec(text)?.[0]
-}
-
-/** A server's text for people: UTF-8 where it is, no control characters, not too long. */
-export function readable(text: string): string {
-  if (text.length <= MAX_TEXT && PLAIN.test(text)) return text
-  let decoded = text
-  if (/[\u0080-\u00FF]/.test(text) && !/[^\u0000-\u00FF]/.test(text)) {
-    const utf8 = Buffer.from(text, 'latin1').toString('utf8')
-    decoded = utf8.includes('\uFFFD') ? text : utf8
-  }
-  const safe = UNSAFE.test(decoded) ? decoded.replace(EVERY_UNSAFE, ' ') : decoded
-  return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT - 3)}...` : safe
 }

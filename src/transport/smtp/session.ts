@@ -1,34 +1,33 @@
 /**
- * One authenticated connection working through messages (RFC 5321, pipelined as RFC 2920 allows). Owns the order of things
+ * One authenticated connection working through messages (RFC 5321, pipelined as RFC 2920 allows). Owns the order of events
  * and the rule that decides everything: content is written only when this very message's sender, recipient and DATA were
  * accepted on this connection, and from the moment its final dot is given to the kernel it is in doubt until a reply that can
- * be nobody else's says what became of it.
+ * belong to no other message shows what became of it.
  *
- * Each part of it is kept by one module. `intake.ts`: messages from the feed. `under-way.ts`: the one or two that are on the
- * connection, and what is told of them (`transaction.ts`, `envelope-exchange.ts`). `conversation.ts`: commands, replies and
- * time (`expectations.ts`, `wire.ts`). `content-writer.ts`: from 354 to the final dot. `budget.ts`: how much the connection
- * is used for. `connection-verdict.ts`: what replies say of the connection.
+ * Its parts: `next-message.ts` gets messages from the feed; `transaction.ts` keeps the one or two in flight and their outcomes,
+ * with `envelope.ts`; `dialogue.ts` has commands, replies and time limits, with `pending-replies.ts` and `connection.ts`;
+ * `content-writer.ts` goes from 354 to the final dot; `connection-limits.ts` counts what the connection is used for;
+ * `connection-policy.ts` decides what replies mean for the connection.
  *
- * A lane is `working`, `leaving` (QUIT was said) or `over`. Whatever does not fit poisons the connection: nothing more is
+ * A lane is `working`, `leaving` (QUIT was sent) or `over`. A reply that does not fit poisons the connection: nothing more is
  * written, what was handed over and not answered is in doubt, and everything else is untouched.
  *
- * An attempt begins when 354 came and not earlier: the replies of a group come together, so that nothing is lost by it, and
- * a refused envelope costs no record.
+ * An attempt begins when 354 arrives and not earlier: the replies of a group arrive together, so nothing is lost by waiting,
+ * and a rejected envelope costs no record.
  */
 import type { SmtpTimeouts } from '../../config/settings.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome, Reply } from '../transport.ts'
 import { type EnvelopeRequests, unfit } from './commands.ts'
-import type { AuthenticatedSocket, DialogueLine } from './connect/socket.ts'
-import { Budget, type BudgetLimits } from './connection-limits.ts'
-import { onHangUp, onMailRefused, onSilence, type Standing, type Verdict } from './connection-policy.ts'
+import type { AuthenticatedSocket, DialogueLog } from './connect/socket.ts'
+import { ConnectionLimits, type LimitSettings } from './connection-limits.ts'
+import { type ConnectionProgress, type LaneDecision, onHangUp, onMailRejected, onSilence } from './connection-policy.ts'
 import { ContentWriter } from './content-writer.ts'
-import { Conversation, type ConversationListener } from './dialogue.ts'
-import { UnderWay } from './in-flight.ts'
-import { type Fitting, Intake } from './next-message.ts'
-import type { Expected } from './pending-replies.ts'
+import { Dialogue, type DialogueListener } from './dialogue.ts'
+import type { Rejection } from './envelope.ts'
+import { MessagePull, type PulledMessage } from './next-message.ts'
+import type { PendingReply } from './pending-replies.ts'
 import { type Pipelining, pickLevel } from './pipelining.ts'
-import type { Refusal } from './refusal.ts'
-import type { Transaction } from './transaction.ts'
+import { InFlight, type Transaction } from './transaction.ts'
 
 export interface SessionOptions {
   readonly connection: AuthenticatedSocket
@@ -36,13 +35,13 @@ export interface SessionOptions {
   readonly lmtp: boolean
   /** Highest level that settings and memory allow. */
   readonly pipelining: Pipelining
-  readonly limits: BudgetLimits
+  readonly limits: LimitSettings
   readonly requests: EnvelopeRequests
   /** A lower level was found to be the safe one. */
   readonly onFallback?: (level: Pipelining, reason: string) => void
   /** The server takes only so many messages a connection. */
   readonly onMessageLimit?: (count: number) => void
-  readonly dialogue?: DialogueLine
+  readonly log?: DialogueLog
 }
 
 export function createSession(options: SessionOptions): Lane {
@@ -59,13 +58,13 @@ export function createSession(options: SessionOptions): Lane {
   }
 }
 
-class Session<J extends Job> implements ConversationListener<J> {
+class Session<J extends Job> implements DialogueListener<J> {
   readonly #options: SessionOptions
   readonly #level: Pipelining
-  readonly #budget: Budget
-  readonly #conversation: Conversation<J>
-  readonly #intake: Intake<J>
-  readonly #underWay: UnderWay<J>
+  readonly #limits: ConnectionLimits
+  readonly #dialogue: Dialogue<J>
+  readonly #messages: MessagePull<J>
+  readonly #inFlight: InFlight<J>
   readonly #content: ContentWriter<J>
   #state: 'working' | 'leaving' | 'over' = 'working'
   /** Why it ends, once it does. What ended it first counts. */
@@ -73,149 +72,149 @@ class Session<J extends Job> implements ConversationListener<J> {
   #resolve: (end: LaneEnd) => void = () => {}
 
   constructor(options: SessionOptions, feed: Feed<J>) {
-    const { connection, timeouts, lmtp, requests, dialogue } = options
+    const { connection, timeouts, lmtp, requests, log } = options
     const { socket, extensions } = connection
     this.#options = options
     this.#level = pickLevel(options.pipelining, extensions.pipelining, lmtp)
-    this.#budget = new Budget(options.limits, extensions)
-    this.#conversation = new Conversation({ socket, timeouts, listener: this, dialogue })
-    this.#intake = new Intake({
+    this.#limits = new ConnectionLimits(options.limits, extensions)
+    this.#dialogue = new Dialogue({ socket, timeouts, listener: this, log })
+    this.#messages = new MessagePull({
       feed,
-      unfit: ({ message }, look) => unfit(message, look, extensions, requests),
-      arrived: (fitting) => this.#arrived(fitting),
+      unfit: ({ message }, scan) => unfit(message, scan, extensions, requests),
+      arrived: (message) => this.#arrived(message),
     })
-    this.#underWay = new UnderWay(feed, lmtp)
-    this.#content = new ContentWriter({ feed, conversation: this.#conversation, behind: () => this.#takeBehind() })
+    this.#inFlight = new InFlight(feed, lmtp)
+    this.#content = new ContentWriter({ feed, dialogue: this.#dialogue, behind: () => this.#startBehind() })
   }
 
   run(): Promise<LaneEnd> {
     return new Promise((resolve) => {
       this.#resolve = resolve
-      this.#conversation.start()
+      this.#dialogue.start()
       this.#advance()
-      this.#conversation.flush()
+      this.#dialogue.flush()
     })
   }
 
   abort(): void {
-    this.#conversation.cut('stopped')
+    this.#dialogue.cut('stopped')
   }
 
-  // ---- taking messages ---------------------------------------------------------------------------------------------
+  // ---- messages ---------------------------------------------------------------------------------------------
 
   /** Starts the next message when nothing of an earlier one is in its way. */
   #advance(): void {
-    if (this.#state !== 'working' || this.#intake.waiting || this.#underWay.first !== undefined) return
-    const spent = this.#budget.spent()
-    if (spent !== undefined) return this.#leave({ kind: 'limit', reply: { code: 250, text: spent } })
-    this.#take()
-    if (this.#intake.drained) this.#leave({ kind: 'drained' })
+    if (this.#state !== 'working' || this.#messages.waiting || this.#inFlight.first !== undefined) return
+    const usedUp = this.#limits.usedUp()
+    if (usedUp !== undefined) return this.#leave({ kind: 'limit', reply: { code: 250, text: usedUp } })
+    this.#startNext()
+    if (this.#messages.drained) this.#leave({ kind: 'drained' })
   }
 
-  /** Level 2 is earned by one whole success on this connection. */
-  #takeBehind(): void {
-    if (this.#level === 2 && this.#underWay.accepted > 0 && this.#budget.spent() === undefined) this.#take()
+  /** Level 2 needs one accepted message on this connection first. */
+  #startBehind(): void {
+    if (this.#level === 2 && this.#inFlight.accepted > 0 && this.#limits.usedUp() === undefined) this.#startNext()
   }
 
-  #take(): void {
-    const fitting = this.#intake.take()
-    if (fitting !== undefined) this.#start(fitting)
+  #startNext(): void {
+    const message = this.#messages.next()
+    if (message !== undefined) this.#start(message)
   }
 
-  /** A message that was waited for. One that was handed over meanwhile may still be unanswered: it goes behind. */
-  #arrived(fitting: Fitting<J> | undefined): void {
-    if (fitting === undefined) this.#advance()
-    else this.#start(fitting)
-    this.#conversation.flush()
+  /** An awaited message is here. One that was handed over meanwhile may still be unanswered: the new one goes behind it. */
+  #arrived(message: PulledMessage<J> | undefined): void {
+    if (message === undefined) this.#advance()
+    else this.#start(message)
+    this.#dialogue.flush()
   }
 
-  #start(fitting: Fitting<J>): void {
-    const transaction = this.#underWay.start(fitting)
-    if (this.#budget.resetOwed) this.#conversation.ask({ kind: 'rset' }, 'RSET\r\n')
-    this.#budget.start(fitting.job.message.envelope.to)
+  #start(pulled: PulledMessage<J>): void {
+    const transaction = this.#inFlight.start(pulled)
+    if (this.#limits.resetDue) this.#dialogue.ask({ kind: 'rset' }, 'RSET\r\n')
+    this.#limits.start(pulled.job.message.envelope.to)
     this.#ask(transaction)
   }
 
   #ask(transaction: Transaction<J>): void {
     const { connection, requests } = this.#options
     const group = transaction.envelope.next(this.#level > 0, connection.extensions, requests)
-    for (const { kind, command } of group) this.#conversation.ask({ kind, transaction }, command)
+    for (const { kind, command } of group) this.#dialogue.ask({ kind, transaction }, command)
   }
 
-  // ---- hearing -----------------------------------------------------------------------------------------------------
+  // ---- replies -----------------------------------------------------------------------------------------------------
 
-  answered(expected: Expected<J>, reply: Reply): void {
-    const { kind } = expected
+  answered(pending: PendingReply<J>, reply: Reply): void {
+    const { kind } = pending
     if (kind === 'quit') return this.#finish({ kind: 'drained' })
-    if (kind === 'end') return this.#endAnswered(expected.transaction, reply)
-    if (reply.code === 421) return this.#judge(onHangUp(reply, this.#standing, kind === 'mail'))
+    if (kind === 'end') return this.#endAnswered(pending.transaction, reply)
+    if (reply.code === 421) return this.#apply(onHangUp(reply, this.#progress, kind === 'mail'))
     if (kind === 'rset') {
       if (reply.code >= 300) this.#finish({ kind: 'lost', reason: `RSET was answered ${reply.code} ${reply.text}` })
       return
     }
-    const { transaction } = expected
+    const { transaction } = pending
     if (transaction.envelope.answer(kind, reply)) this.#envelopeAnswered(transaction)
   }
 
-  /** Everything that was asked of an envelope so far is answered. */
+  /** All commands of an envelope sent so far are answered. */
   #envelopeAnswered(transaction: Transaction<J>): void {
-    const before = this.#underWay.confirm()
-    const { refusal, invited } = transaction.envelope
-    if (refusal === undefined) {
+    const before = this.#inFlight.confirm()
+    const { rejection, invited } = transaction.envelope
+    if (rejection === undefined) {
       if (invited) this.#content.begin(transaction)
       else this.#ask(transaction)
-    } else this.#refused(transaction, refusal, before)
+    } else this.#rejected(transaction, rejection, before)
   }
 
-  /** A message that was refused before its content; `before` is what the last one came to. */
-  #refused(transaction: Transaction<J>, refusal: Refusal, before: Outcome | undefined): void {
-    if (refusal.stage === 'mail') {
+  /** A message was rejected before its content; `before` is the outcome of the one before it. */
+  #rejected(transaction: Transaction<J>, rejection: Rejection, before: Outcome | undefined): void {
+    if (rejection.stage === 'mail') {
       const behindAccepted = transaction.behind && before?.kind === 'accepted'
-      const verdict = onMailRefused(refusal.reply, this.#standing, behindAccepted)
-      if (verdict !== undefined) return this.#judge(verdict)
+      const decision = onMailRejected(rejection.reply, this.#progress, behindAccepted)
+      if (decision !== undefined) return this.#apply(decision)
     }
     const { opened, invited } = transaction.envelope
-    if (opened && !invited) this.#budget.oweReset()
-    this.#underWay.refuse(transaction, refusal)
+    if (opened && !invited) this.#limits.requireReset()
+    this.#inFlight.reject(transaction, rejection)
     if (!invited) return this.#advance()
-    // The server waits for content that must not come: not even a lone dot, which some would deliver.
+    // The server waits for content that must not be sent: not even a lone dot, which some would deliver.
     this.#finish({ kind: 'lost', reason: 'the server asked for the content of a message that it had refused' })
   }
 
   #endAnswered(transaction: Transaction<J>, reply: Reply): void {
-    if (!this.#underWay.answerEnd(transaction, reply)) return
-    if (reply.code === 421) this.#judge(onHangUp(reply, this.#standing, false))
+    if (!this.#inFlight.addEndReply(transaction, reply)) return
+    if (reply.code === 421) this.#apply(onHangUp(reply, this.#progress, false))
     else this.#advance()
   }
 
   unasked(reply: Reply): void {
-    if (reply.code === 421) return this.#judge(onHangUp(reply, this.#standing, false))
+    if (reply.code === 421) return this.#apply(onHangUp(reply, this.#progress, false))
     const said = `${reply.code} ${reply.text}`
-    const { first } = this.#underWay
+    const { first } = this.#inFlight
     if (reply.code >= 400 && (first?.state === 'ready' || first?.state === 'content')) {
-      // The server has heard enough of a message of which the end is still to come: its word counts, whatever breaks next.
-      this.#underWay.refuse(first, { stage: 'end-of-data', reply })
+      // The server rejected a message before its end: its reply counts, whatever breaks next.
+      this.#inFlight.reject(first, { stage: 'end-of-data', reply })
       return this.#finish({ kind: 'lost', reason: `the server refused a message before its end: ${said}` })
     }
     this.confused(`the server said '${said}' without being asked`, false)
   }
 
   confused(reason: string, leftOut: boolean): void {
-    if (leftOut) this.#underWay.leftOutReply()
-    this.#judge({ end: { kind: 'protocol', reason }, fallback: { level: 0, reason } })
+    if (leftOut) this.#inFlight.leftOutReply()
+    this.#apply({ end: { kind: 'protocol', reason }, fallback: { level: 0, reason } })
   }
 
-  silent(awaited: Expected<J> | undefined): void {
-    this.#judge(onSilence(awaited, this.#standing))
+  silent(awaited: PendingReply<J> | undefined): void {
+    this.#apply(onSilence(awaited, this.#progress))
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------
 
-  get #standing(): Standing {
-    return { started: this.#budget.started, accepted: this.#underWay.accepted }
+  get #progress(): ConnectionProgress {
+    return { started: this.#limits.started, accepted: this.#inFlight.accepted }
   }
 
-  #judge({ end, fallback, messageLimit }: Verdict): void {
+  #apply({ end, fallback, messageLimit }: LaneDecision): void {
     const { onFallback, onMessageLimit } = this.#options
     if (messageLimit !== undefined) onMessageLimit?.(messageLimit)
     if (fallback !== undefined && fallback.level < this.#level && this.#state === 'working')
@@ -226,7 +225,7 @@ class Session<J extends Job> implements ConversationListener<J> {
   #leave(end: LaneEnd): void {
     this.#state = 'leaving'
     this.#end = end
-    this.#conversation.ask({ kind: 'quit' }, 'QUIT\r\n')
+    this.#dialogue.ask({ kind: 'quit' }, 'QUIT\r\n')
   }
 
   /** Ends the lane now. */
@@ -242,11 +241,11 @@ class Session<J extends Job> implements ConversationListener<J> {
   #over(end: LaneEnd): void {
     if (this.#state === 'over') return
     this.#state = 'over'
-    this.#conversation.stop()
-    if (end.kind === 'lost') this.#underWay.fellSilent()
+    this.#dialogue.stop()
+    if (end.kind === 'lost') this.#inFlight.fellSilent()
     const reason = reasonOf(end)
-    this.#intake.close(reason)
-    this.#underWay.close(reason)
+    this.#messages.close(reason)
+    this.#inFlight.close(reason)
     this.#resolve(end)
   }
 }

@@ -4,25 +4,24 @@
  */
 import type { SmtpSettings } from '../../config/settings.ts'
 import { LoginError } from '../../errors.ts'
-import type { ServerMemory } from '../../ledger/ledger.ts'
-import type { Lane, ServerReport, Transport } from '../transport.ts'
-import { type AuthenticatedSocket, type DialogueLine, openSocket } from './connect/socket.ts'
+import type { Lane, ServerReport, ServerTraits, Transport } from '../transport.ts'
+import { type AuthenticatedSocket, type DialogueLog, openSocket } from './connect/socket.ts'
 import { isSocketPath } from './connect/unix-socket.ts'
-import type { BudgetLimits } from './connection-limits.ts'
+import type { LimitSettings } from './connection-limits.ts'
 import { allowedLevel, fallenBack, type Pipelining } from './pipelining.ts'
 import { createSession } from './session.ts'
 
 export interface SmtpTransportOptions {
   /** What is known of servers, by `host:port`. */
   readonly memory?: {
-    get(server: string): Promise<ServerMemory>
-    set(server: string, memory: ServerMemory): Promise<void>
+    get(server: string): Promise<ServerTraits>
+    set(server: string, memory: ServerTraits): Promise<void>
   }
   /**
    * The conversation line by line, `C:` and `S:`, without secrets and contents. Lanes talk at the same time: their lines have
    * the number of the connection in front, `[2] S: 250 ok`.
    */
-  readonly dialogue?: DialogueLine
+  readonly dialogue?: DialogueLog
   /** Things worth saying once. */
   readonly note?: (text: string) => void
   readonly now?: () => Date
@@ -46,14 +45,14 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
   const connect = oneLoginFirst(settings)
   let connections = 0
   const said = new Set<Pipelining>()
-  let memory: ServerMemory | undefined
+  let memory: ServerTraits | undefined
 
-  async function recall(): Promise<ServerMemory> {
+  async function recall(): Promise<ServerTraits> {
     memory ??= (await options.memory?.get(server)) ?? {}
     return memory
   }
 
-  function remember(changed: ServerMemory): void {
+  function remember(changed: ServerTraits): void {
     memory = changed
     // What is learnt is a convenience: a ledger that cannot keep it says so at its next record.
     options.memory?.set(server, changed).catch(() => {})
@@ -85,7 +84,7 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
         onMessageLimit: (count) => {
           if (count >= LEAST_MESSAGES) remember({ ...memory, messagesPerConnection: count })
         },
-        ...(dialogue === undefined ? {} : { dialogue }),
+        ...(dialogue === undefined ? {} : { log: dialogue }),
       })
     },
     async verify(): Promise<ServerReport> {
@@ -98,9 +97,9 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
   }
 }
 
-type Connect = (dialogue?: DialogueLine, signal?: AbortSignal) => Promise<AuthenticatedSocket>
+type Connect = (dialogue?: DialogueLog, signal?: AbortSignal) => Promise<AuthenticatedSocket>
 
-function numbered(dialogue: DialogueLine | undefined, number: number): DialogueLine | undefined {
+function numbered(dialogue: DialogueLog | undefined, number: number): DialogueLog | undefined {
   return dialogue === undefined ? undefined : (line) => dialogue(`[${number}] ${line}`)
 }
 
@@ -110,7 +109,7 @@ function oneLoginFirst(settings: SmtpSettings): Connect {
   let refused: LoginError | undefined
   let turn: Promise<void> = Promise.resolve()
 
-  async function connect(dialogue?: DialogueLine, signal?: AbortSignal): Promise<AuthenticatedSocket> {
+  async function connect(dialogue?: DialogueLog, signal?: AbortSignal): Promise<AuthenticatedSocket> {
     if (refused !== undefined) throw refused
     try {
       const connection = await openSocket(settings, dialogue, signal)
@@ -137,7 +136,7 @@ function oneLoginFirst(settings: SmtpSettings): Connect {
 }
 
 /** The lower of what was set and what was learnt. */
-function limitsOf(settings: SmtpSettings, known: ServerMemory): BudgetLimits {
+function limitsOf(settings: SmtpSettings, known: ServerTraits): LimitSettings {
   const { messagesPerConnection, recipientsPerConnection } = settings
   const messages = Math.min(
     messagesPerConnection ?? Number.POSITIVE_INFINITY,

@@ -1,22 +1,23 @@
 /**
- * One message on its way over one connection. Owns its states and what the replies to its end come to; the replies before
- * that are in `envelope-exchange.ts`. Writes nothing and expects nothing by itself.
+ * The messages in flight on one connection: one, or one handed over and the one behind it. Owns the states of a message, what
+ * the replies to its end mean, and that each outcome is reported once, and not before the replies behind it prove that an
+ * answer belongs to no other message. The replies before the end of data are in `envelope.ts`.
  */
-import type { Job, Outcome, RefusedCopy, Reply } from '../transport.ts'
-import { EnvelopeExchange } from './envelope.ts'
-import { refused } from './refusal.ts'
+import type { Feed, Job, Outcome, RefusedCopy, Reply } from '../transport.ts'
+import { EnvelopeState, type Rejection } from './envelope.ts'
+import type { PulledMessage } from './next-message.ts'
 
-/** The states of a message, in their order. A message leaves the first three as unsent or refused, never in doubt. */
+/** The states of a message, in order. From the first three it ends as unsent or rejected, never in doubt. */
 export type TransactionState =
-  /** MAIL, RCPT, DATA under way. */
+  /** MAIL, RCPT and DATA are being answered. */
   | 'envelope'
   /** 354 came; its start is being made durable. */
   | 'ready'
-  /** Octets of it are being written, but not the last. */
+  /** Bytes of it are being written, but not the last. */
   | 'content'
-  /** Its last octets and the final dot were given to the kernel: only a reply tells what became of it. */
+  /** Its last bytes and the final dot were given to the kernel: only a reply can show what became of it. */
   | 'handed over'
-  /** Answered, refused or given up. */
+  /** Answered, rejected or given up. */
   | 'done'
 
 export interface TransactionOptions {
@@ -31,7 +32,7 @@ export class Transaction<J extends Job> {
   readonly job: J
   readonly behind: boolean
   readonly dotted: boolean
-  readonly envelope: EnvelopeExchange
+  readonly envelope: EnvelopeState
   state: TransactionState = 'envelope'
   readonly #lmtp: boolean
   readonly #ends: Reply[] = []
@@ -40,7 +41,7 @@ export class Transaction<J extends Job> {
     this.job = job
     this.behind = behind
     this.dotted = dotted
-    this.envelope = new EnvelopeExchange(job.message)
+    this.envelope = new EnvelopeState(job.message)
     this.#lmtp = lmtp
   }
 
@@ -49,17 +50,17 @@ export class Transaction<J extends Job> {
     return this.#lmtp ? this.envelope.taken : 1
   }
 
-  /** Takes a reply to the end of data; gives the outcome when it was the last one. Behind 421 comes no other. */
-  answerEnd(reply: Reply): Outcome | undefined {
+  /** Adds a reply to the end of data; returns the outcome when it was the last one. After 421 no other follows. */
+  addEndReply(reply: Reply): Outcome | undefined {
     this.#ends.push(reply)
     return reply.code === 421 || this.#ends.length >= this.endsAsked ? this.outcome : undefined
   }
 
-  /** What the replies to the end of data say, once the first is here. A row counts by its own address, which is the first. */
+  /** The outcome by the replies to the end of data, once the first is here. A row counts by its own address, the first. */
   get outcome(): Outcome | undefined {
     const [own] = this.#ends
     if (own === undefined) return undefined
-    if (own.code >= 300) return refused({ stage: 'end-of-data', reply: own })
+    if (own.code >= 300) return rejectionOutcome({ stage: 'end-of-data', reply: own })
     const copies = this.job.message.envelope.to.length === 1 ? [] : this.#refusedCopies()
     return { kind: 'accepted', reply: own, ...(copies.length === 0 ? {} : { refused: copies }) }
   }
@@ -80,4 +81,104 @@ export class Transaction<J extends Job> {
     }
     return copies
   }
+}
+
+function rejectionOutcome({ stage, reply }: Rejection): Outcome {
+  return { kind: reply.code >= 500 ? 'rejected' : 'deferred', stage, reply }
+}
+
+export class InFlight<J extends Job> {
+  readonly #feed: Feed<J>
+  readonly #lmtp: boolean
+  #open: Transaction<J>[] = []
+  /** A message that was answered, while it is not yet proven that the answer was its own. */
+  #held: { readonly job: J; readonly outcome: Outcome } | undefined
+  #replyLeftOut = false
+  #accepted = 0
+
+  constructor(feed: Feed<J>, lmtp: boolean) {
+    this.#feed = feed
+    this.#lmtp = lmtp
+  }
+
+  /** The one that will be answered next. */
+  get first(): Transaction<J> | undefined {
+    return this.#open[0]
+  }
+
+  /** Messages accepted on this connection. */
+  get accepted(): number {
+    return this.#accepted
+  }
+
+  start({ job, dotted }: PulledMessage<J>): Transaction<J> {
+    const transaction = new Transaction(job, { behind: this.#open.length > 0, dotted, lmtp: this.#lmtp })
+    this.#open.push(transaction)
+    return transaction
+  }
+
+  reject(transaction: Transaction<J>, rejection: Rejection): void {
+    this.#end(transaction, rejectionOutcome(rejection))
+  }
+
+  /** Adds a reply to the end of a message; true when all expected ones are here. */
+  addEndReply(transaction: Transaction<J>, reply: Reply): boolean {
+    const outcome = transaction.addEndReply(reply)
+    if (outcome === undefined) return false
+    transaction.state = 'done'
+    this.#open.shift()
+    if (outcome.kind === 'accepted') this.#accepted++
+    this.#held = { job: transaction.job, outcome }
+    // Nothing was written behind it, so the answer can belong to no other message.
+    if (this.#open.length === 0) this.confirm()
+    return true
+  }
+
+  /**
+   * Reports the outcome of the message before, once every reply to the envelope behind it has come, each where it fits. Until
+   * then a server that left out a reply could make the reply to MAIL look like the one to the message.
+   */
+  confirm(): Outcome | undefined {
+    const held = this.#held
+    if (held === undefined) return undefined
+    this.#held = undefined
+    const outcome: Outcome = this.#replyLeftOut
+      ? { kind: 'in_doubt', reason: 'handed over, and then the server left out a reply' }
+      : held.outcome
+    this.#feed.end(held.job, outcome)
+    return outcome
+  }
+
+  /** The answer that is held back may be the reply to something else. */
+  leftOutReply(): void {
+    this.#replyLeftOut = true
+  }
+
+  /**
+   * The server sends nothing more. Where one last reply to a group is missing, the missing one may be the first, and the
+   * reply to MAIL took its place.
+   */
+  fellSilent(): void {
+    const { first } = this
+    if (first?.behind && first.state === 'envelope' && first.envelope.lacksOneReply) this.#replyLeftOut = true
+  }
+
+  /** The connection is closed: reports the outcome of every message on it. */
+  close(reason: string): void {
+    this.confirm()
+    for (const transaction of [...this.#open]) this.#end(transaction, leftAs(transaction, reason))
+  }
+
+  #end(transaction: Transaction<J>, outcome: Outcome): void {
+    transaction.state = 'done'
+    this.#open = this.#open.filter((other) => other !== transaction)
+    this.#feed.end(transaction.job, outcome)
+  }
+}
+
+function leftAs<J extends Job>(transaction: Transaction<J>, reason: string): Outcome {
+  if (transaction.state !== 'handed over') return { kind: 'unsent', reason }
+  // LMTP may have said what became of the row's own copy before the line broke.
+  const known = transaction.outcome
+  return known ?? { kind: 'in_doubt', reason: `handed over, but the answer never came: ${reason}` }
 }

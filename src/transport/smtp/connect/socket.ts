@@ -8,7 +8,7 @@ import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-
 import type { SmtpSettings } from '../../../config/settings.ts'
 import { readAuthority } from '../../../config/smtp/authority.ts'
 import { ConfigError, DefectError, UnreachableError } from '../../../errors.ts'
-import { readable } from '../reply-parser.ts'
+import { readable } from '../../reply.ts'
 import { connectError, place } from './connect-error.ts'
 import { type Extensions, readExtensions } from './extensions.ts'
 import { login, TOKEN_LOGINS } from './login.ts'
@@ -26,7 +26,7 @@ export interface AuthenticatedSocket {
 }
 
 /** One line of the conversation, `C: ` or `S: ` first, without secrets and without contents. */
-export type DialogueLine = (line: string) => void
+export type DialogueLog = (line: string) => void
 
 /** The parts of nodemailer's connection that are not its public interface. */
 interface Internals {
@@ -72,7 +72,7 @@ export const NODEMAILER_INTERNALS = [
  */
 export async function openSocket(
   settings: SmtpSettings,
-  dialogue?: DialogueLine,
+  dialogue?: DialogueLog,
   signal?: AbortSignal,
 ): Promise<AuthenticatedSocket> {
   signal?.throwIfAborted()
@@ -169,7 +169,7 @@ function connectionOptions(settings: SmtpSettings, listener: Listener): SMTPConn
 
 /** What nodemailer says in its log and nowhere else. */
 interface Listener {
-  readonly line: DialogueLine
+  readonly line: DialogueLog
   /** Something came in clear between the reply to STARTTLS and the handshake. */
   injected(): void
 }
