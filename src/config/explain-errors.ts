@@ -6,7 +6,7 @@ import { keysAt } from './keys.ts'
 export interface WrongSetting {
   readonly path: readonly PropertyKey[]
   readonly message: string
-  readonly hint?: string
+  readonly hint: string | undefined
 }
 
 /** Words of other tools, and where the same thing is here. */
@@ -53,27 +53,22 @@ function explain(issue: z.core.$ZodIssue, data: unknown): readonly WrongSetting[
     case 'unrecognized_keys':
       return issue.keys.map((key) => unknownKey([...path, key]))
     case 'invalid_type':
-      return [{ path, message: `${name} must be ${typeWords(issue.expected)}${found(path, data)}` }]
+      return [{ path, message: `${name} must be ${typeWords(issue.expected)}${found(path, data)}`, hint: undefined }]
     case 'invalid_value': {
       const allowed = issue.values.map(String)
       const guess = nearest(String(valueAt(path, data)), allowed)
-      return [
-        {
-          path,
-          message: `${name} must be ${orList(allowed)}${found(path, data)}`,
-          ...(guess === undefined ? {} : { hint: `Did you mean ${guess}?` }),
-        },
-      ]
+      const hint = guess === undefined ? undefined : `Did you mean ${guess}?`
+      return [{ path, message: `${name} must be ${orList(allowed)}${found(path, data)}`, hint }]
     }
     case 'too_small':
     case 'too_big':
-      return [{ path, message: `${name} must be ${boundWords(issue)}${found(path, data)}` }]
+      return [{ path, message: `${name} must be ${boundWords(issue)}${found(path, data)}`, hint: undefined }]
     case 'invalid_union':
       return explainUnion(issue, data)
     default: {
       // A sentence of the schema, and behind it what to write instead.
       const [, what = issue.message, hint] = /^(.*?)\. (.*)$/s.exec(issue.message) ?? []
-      return [{ path, message: `${name} ${what}${found(path, data)}`, ...(hint === undefined ? {} : { hint }) }]
+      return [{ path, message: `${name} ${what}${found(path, data)}`, hint }]
     }
   }
 }
@@ -91,7 +86,8 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, data: unknown): reado
     if (inner.code === 'invalid_type') return [typeWords(inner.expected)]
     return inner.code === 'invalid_value' ? inner.values.map(String) : []
   })
-  return [{ path, message: `${path.join('.')} must be ${orList([...new Set(words)])}${found(path, data)}` }]
+  const message = `${path.join('.')} must be ${orList([...new Set(words)])}${found(path, data)}`
+  return [{ path, message, hint: undefined }]
 }
 
 function unknownKey(path: readonly PropertyKey[]): WrongSetting {

@@ -2,9 +2,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import { type Document, isMap, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { ConfigError, InputError, type Problem } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
+import { given } from '../given.ts'
 import { type WrongSetting, wrongSettings } from './explain-errors.ts'
 import { type Config, configSchema } from './schema.ts'
 
@@ -105,23 +106,15 @@ function refuseBraces(document: Document.Parsed, shown: string, lines: LineCount
   })
 }
 
-/** Where a key stands in the text, or the nearest key around it that does. */
+/** Where the key of a setting is in the text, or the nearest key around it. */
 function offsetOf(document: Document.Parsed, keys: readonly PropertyKey[]): number | undefined {
-  let node: unknown = document.contents
-  let offset: number | undefined
-  for (const key of keys) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key))
-      if (pair === undefined) return offset
-      if (isScalar(pair.key)) offset = pair.key.range?.[0] ?? offset
-      node = pair.value
-    } else {
-      const items = (node as { items?: readonly unknown[] } | null | undefined)?.items
-      node = items?.[Number(key)]
-      offset = (node as { range?: readonly number[] } | null | undefined)?.range?.[0] ?? offset
-    }
-  }
-  return offset
+  if (keys.length === 0) return undefined
+  const around = keys.slice(0, -1)
+  const group = document.getIn(around, true)
+  const node = isMap(group)
+    ? group.items.find(({ key }) => isScalar(key) && key.value === keys.at(-1))?.key
+    : document.getIn(keys, true)
+  return isNode(node) && node.range ? node.range[0] : offsetOf(document, around)
 }
 
 function configError(
@@ -130,15 +123,7 @@ function configError(
   lineOf: (keys: readonly PropertyKey[]) => number | undefined,
 ): ConfigError {
   const problems = wrong.map(({ path, message, hint }): Problem => {
-    const line = lineOf(path)
-    return {
-      severity: 'error',
-      code: 'bad-setting',
-      message,
-      file: shown,
-      ...(line === undefined ? {} : { line }),
-      ...(hint === undefined ? {} : { hint }),
-    }
+    return { severity: 'error', code: 'bad-setting', message, file: shown, ...given({ line: lineOf(path), hint }) }
   })
   const [first] = problems
   if (problems.length === 1 && first !== undefined) {

@@ -1,11 +1,11 @@
 /** The mailbox of the settings. Owns its defaults and where its password comes from; connects to nothing. */
 import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
+import { given } from '../given.ts'
 import { once, Secret, secretFromCommand } from '../secret.ts'
-import type { OAuthProvider } from './oauth-provider.ts'
+import { type OAuthProvider, oauthProvider } from './oauth-provider.ts'
 import type { Config } from './schema.ts'
 import type { BounceSettings, ImapSettings } from './settings.ts'
-import { signedInToken } from './smtp/access-token.ts'
 
 type ImapConfig = NonNullable<Config['imap']>
 
@@ -34,9 +34,9 @@ export function imapSettings(
     user,
     ...(config.oauth2 === undefined
       ? { password: once(() => passwordOf(config, user, root)) }
-      : { accessToken: signedInToken(config.oauth2, providers, user) }),
+      : { signIn: { provider: oauthProvider(config.oauth2, providers), user } }),
     verifyCertificate: config.verifyCertificate ?? true,
-    ...(config.ca === undefined ? {} : { ca: resolve(root, config.ca) }),
+    ...given({ ca: config.ca === undefined ? undefined : resolve(root, config.ca) }),
   }
 }
 
@@ -51,7 +51,7 @@ async function passwordOf({ password, passwordCommand }: ImapConfig, user: strin
 
 export function bounceSettings(config: Config['bounces'] = {}): BounceSettings {
   return {
-    ...(config.returnPath === undefined ? {} : { returnPath: config.returnPath }),
+    ...given({ returnPath: config.returnPath }),
     mailbox: config.mailbox ?? 'INBOX',
     done: config.done ?? 'seen',
     softLimit: config.softLimit ?? 5,

@@ -5,17 +5,17 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { ConfigError, UsageError } from '../errors.ts'
+import { given } from '../given.ts'
 import { Secret } from '../secret.ts'
-import { DURATION_HINT, readDuration } from './duration.ts'
 import { configFromEnvironment } from './environment.ts'
 import { findConfig, readConfig, readDotEnv } from './file.ts'
 import { bounceSettings, imapSettings } from './imap.ts'
 import { oauthProviders } from './oauth-provider.ts'
-import { RATE_HINT, readRate } from './rate.ts'
 import type { Config } from './schema.ts'
 import type { DeliverySettings, RateLimit, Settings, SourceSettings } from './settings.ts'
 import type { Provider } from './smtp/providers.ts'
 import { smtpSettings } from './smtp/smtp.ts'
+import { DURATION_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
 
 /** Flags of the command line that settings can hold too. */
 export interface Flags {
@@ -70,56 +70,54 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
   const config = merged(file, environment)
   const providers = oauthProviders({ config: config.oauth2 ?? {}, root, env })
   const { smtp, provider } = smtpSettings({
-    ...optional('flag', flags.smtp),
+    flag: flags.smtp,
     environment: environment.smtp ?? {},
     file: file.smtp ?? {},
     root,
     providers,
-    ...optional('askPassword', askPassword),
+    askPassword,
   })
   const imap = config.imap === undefined ? undefined : imapSettings(config.imap, root, providers)
   if (config.sentCopy !== undefined && imap === undefined) {
     throw new ConfigError('sentCopy names a folder, and no mailbox is set', { hint: 'Set imap: in mailmerge.yaml.' })
   }
   return {
+    ...given({
+      configFile,
+      template: flags.template === undefined ? config.template : templateFlag(flags.template, cwd, root),
+      transport: flags.smtp === undefined ? config.transport : undefined,
+      campaign: flags.campaign ?? config.campaign,
+      group: config.group,
+      key: flags.key ?? config.key,
+      emailColumn: config.emailColumn,
+      segments: config.segments,
+      variants: config.variants,
+      metrics: metricsPath(flags, config, cwd, root),
+      lateBy: lateBy(flags.late, config.lateBy),
+      locale: config.locale,
+      timeZone: flags.tz ?? config.timeZone,
+      imap,
+      sentCopy: config.sentCopy,
+      serve: config.serve === undefined ? undefined : serveSettings(config.serve),
+      unsubscribe: config.unsubscribe === undefined ? undefined : unsubscribeSettings(config.unsubscribe),
+    }),
     root,
-    ...optional('configFile', configFile),
     source: sourceSettings(options, file, environment, root),
-    ...optional('template', flags.template === undefined ? config.template : templateFlag(flags.template, cwd, root)),
     message: config.message ?? {},
     smtp,
     oauth2: {
       providers,
-      ...optional('used', environment.smtp?.oauth2 ?? file.smtp?.oauth2 ?? config.imap?.oauth2),
+      ...given({ used: environment.smtp?.oauth2 ?? file.smtp?.oauth2 ?? config.imap?.oauth2 }),
     },
-    ...optional('transport', flags.smtp === undefined ? config.transport : undefined),
     delivery: deliverySettings(flags, config, usesSmtp(flags, config) ? provider : undefined),
-    ...optional('campaign', flags.campaign ?? config.campaign),
-    ...optional('group', config.group),
-    ...optional('key', flags.key ?? config.key),
-    ...optional('emailColumn', config.emailColumn),
-    ...optional('segments', config.segments),
-    ...optional('variants', config.variants),
     foldGmail: flags.foldGmail ?? config.foldGmail ?? false,
-    ...optional('metrics', metricsPath(flags, config, cwd, root)),
     duplicates: flags.duplicates ?? config.duplicates ?? 'error',
     ledger:
       flags.ledger === undefined ? place(config.ledger ?? '.mailmerge/ledger.db', root) : place(flags.ledger, cwd),
     attachmentRoots: (config.attachments?.roots ?? []).map((path) => resolve(root, path)),
     dkim: (config.dkim ?? []).map((key) => ({ ...key, key: resolve(root, key.key) })),
-    ...optional('lateBy', lateBy(flags.late, config.lateBy)),
-    ...optional('locale', config.locale),
-    ...optional('timeZone', flags.tz ?? config.timeZone),
-    ...optional('imap', imap),
-    ...optional('sentCopy', config.sentCopy),
     bounces: bounceSettings(config.bounces),
-    ...(config.serve === undefined ? {} : { serve: serveSettings(config.serve) }),
-    ...(config.unsubscribe === undefined ? {} : { unsubscribe: unsubscribeSettings(config.unsubscribe) }),
   }
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]?: V })
 }
 
 /** The environment over the file, key by key, also within groups. The server has rules of its own: see `smtp.ts`. */
@@ -127,13 +125,15 @@ function merged(file: Config, environment: Config): Config {
   return {
     ...file,
     ...environment,
-    ...optional('columns', group(file.columns, environment.columns)),
-    ...optional('perDomain', group(file.perDomain, environment.perDomain)),
-    ...optional('serve', group(file.serve, environment.serve)),
-    ...optional('unsubscribe', group(file.unsubscribe, environment.unsubscribe)),
-    ...optional('oauth2', clients(file.oauth2, environment.oauth2)),
-    ...optional('imap', group(file.imap, environment.imap)),
-    ...optional('bounces', group(file.bounces, environment.bounces)),
+    ...given({
+      columns: group(file.columns, environment.columns),
+      perDomain: group(file.perDomain, environment.perDomain),
+      serve: group(file.serve, environment.serve),
+      unsubscribe: group(file.unsubscribe, environment.unsubscribe),
+      oauth2: clients(file.oauth2, environment.oauth2),
+      imap: group(file.imap, environment.imap),
+      bounces: group(file.bounces, environment.bounces),
+    }),
   }
 }
 
@@ -182,12 +182,8 @@ function sourceSettings(
       throw new ConfigError('csv and data are both set', { hint: 'Each names the list: keep one of them.' })
   }
   const { rename, computed, types } = group(file.columns, environment.columns) ?? {}
-  const columns = { ...optional('rename', rename), ...optional('computed', computed), ...optional('types', types) }
-  const how = {
-    ...optional('encoding', flags.encoding),
-    ...optional('delimiter', flags.delimiter),
-    ...optional('sheet', flags.sheet),
-  }
+  const columns = given({ rename, computed, types })
+  const how = given({ encoding: flags.encoding, delimiter: flags.delimiter, sheet: flags.sheet })
   const flag = flags.csv ?? flags.data
   // How the configured list is to be read says nothing of another file.
   if (flag !== undefined) return { ...columns, ...how, path: asTyped(flag, cwd) }
@@ -198,9 +194,11 @@ function sourceSettings(
     ...columns,
     ...(rest as SourceSettings),
     ...how,
-    ...(path === undefined ? {} : { path: asTyped(path, root) }),
-    ...(command === undefined ? {} : { command: { line: command, folder: root } }),
-    ...(sql === undefined ? {} : { sql: { ...sql, database: place(sql.database, root) } }),
+    ...given({
+      path: path === undefined ? undefined : asTyped(path, root),
+      command: command === undefined ? undefined : { line: command, folder: root },
+      sql: sql === undefined ? undefined : { ...sql, database: place(sql.database, root) },
+    }),
   }
 }
 
@@ -227,14 +225,12 @@ function deliverySettings(flags: Flags, config: Config, provider: Provider | und
     rates: (flags.rate ?? config.rate)?.map(rateOf) ?? provider?.rates ?? [],
     retryFor: durationOf(flags.retryFor ?? config.retryFor ?? '4h', '--retry-for'),
     grace: durationOf(flags.grace ?? config.grace ?? '30s', '--grace'),
-    ...(perDomain === undefined
-      ? {}
-      : {
-          perDomain: {
-            ...optional('concurrency', perDomain.concurrency),
-            ...optional('rates', perDomain.rate?.map(rateOf)),
-          },
-        }),
+    ...given({
+      perDomain:
+        perDomain === undefined
+          ? undefined
+          : given({ concurrency: perDomain.concurrency, rates: perDomain.rate?.map(rateOf) }),
+    }),
   }
 }
 
@@ -258,27 +254,16 @@ function lateBy(flag: string | undefined, config: string | undefined): number | 
   return text === undefined ? undefined : durationOf(text, '--late')
 }
 
-function serveSettings({ token, host, port, proxies }: NonNullable<Config['serve']>): NonNullable<Settings['serve']> {
-  return {
-    ...optional('host', host),
-    ...optional('port', port),
-    ...optional('proxies', proxies),
-    ...optional('token', token === undefined ? undefined : new Secret(token)),
-  }
+function serveSettings({ token, ...serve }: NonNullable<Config['serve']>): NonNullable<Settings['serve']> {
+  return given({ ...serve, token: token === undefined ? undefined : new Secret(token) })
 }
 
 function unsubscribeSettings({
-  url,
-  mailto,
   secret,
-  sender,
-  lists,
+  ...unsubscribe
 }: NonNullable<Config['unsubscribe']>): NonNullable<Settings['unsubscribe']> {
-  return {
-    ...optional('url', url),
-    ...optional('mailto', mailto),
-    ...optional('sender', sender),
-    ...optional('lists', lists),
-    ...(secret === undefined ? {} : { secret: () => Promise.resolve(new Secret(secret)) }),
-  }
+  return given({
+    ...unsubscribe,
+    secret: secret === undefined ? undefined : () => Promise.resolve(new Secret(secret)),
+  })
 }

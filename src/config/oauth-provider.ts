@@ -6,6 +6,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { nearest } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
+import { given } from '../given.ts'
 import { once, Secret, secretFromCommand } from '../secret.ts'
 import type { OAuthConfig } from './schema.ts'
 
@@ -79,7 +80,7 @@ export function oauthProviders({ config, root, env }: OAuthSources): Readonly<Re
   for (const name of new Set([...Object.keys(KNOWN), ...Object.keys(config)])) {
     const own = Object.hasOwn(config, name) ? (config[name] ?? {}) : {}
     const known = Object.hasOwn(KNOWN, name) ? KNOWN[name]?.(own) : undefined
-    providers[name] = { ...blank(known), ...given(own, root), name, tokenFolder }
+    providers[name] = { ...blank(known), ...ownSettings(own, root), name, tokenFolder }
   }
   return providers
 }
@@ -102,7 +103,7 @@ function blank(known: Known | undefined): Known {
   return known ?? { scopes: [], redirectUri: 'http://127.0.0.1', parameters: {} }
 }
 
-function given(config: OAuthConfig, root: string): Partial<OAuthProvider> {
+function ownSettings(config: OAuthConfig, root: string): Partial<OAuthProvider> {
   const { clientSecret, clientSecretCommand, tokenFile, tenant: _, parameters, ...rest } = config
   const secret =
     clientSecret !== undefined
@@ -110,13 +111,12 @@ function given(config: OAuthConfig, root: string): Partial<OAuthProvider> {
       : clientSecretCommand === undefined
         ? undefined
         : once(() => secretFromCommand(clientSecretCommand, root, 'clientSecretCommand', 'the client secret'))
-  const set = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-  return {
-    ...set,
-    ...(parameters === undefined ? {} : { parameters }),
-    ...(secret === undefined ? {} : { clientSecret: secret }),
-    ...(tokenFile === undefined ? {} : { tokenFile: resolve(root, tokenFile) }),
-  }
+  return given({
+    ...rest,
+    parameters,
+    clientSecret: secret,
+    tokenFile: tokenFile === undefined ? undefined : resolve(root, tokenFile),
+  })
 }
 
 /** XDG base directories, on Windows the user's local data: not in the project, which is shared and backed up. */

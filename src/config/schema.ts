@@ -1,10 +1,9 @@
-/** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `wrong.ts`. */
+/** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `explain-errors.ts`. */
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { isReturnPath } from '../return-path.ts'
 import { checkZone } from '../time-zone.ts'
-import { isLoopbackAddress, isSafeEndpoint } from './addresses.ts'
-import { DURATION_HINT, readDuration } from './duration.ts'
-import { MESSAGES_HINT, RATE_HINT, readRate } from './rate.ts'
+import { DURATION_HINT, MESSAGES_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
 
 const text = z.string().min(1)
 const path = text
@@ -355,4 +354,24 @@ function isZone(name: string): boolean {
   } catch {
     return false
   }
+}
+
+/** https, or http on this very machine, where nobody is between. */
+function isSafeEndpoint(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '' || url.hash !== '') return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackName(url.hostname))
+}
+
+/** An address of this machine for the browser to come back to. */
+function isLoopbackAddress(text: string): boolean {
+  const url = URL.parse(text)
+  return (
+    url !== null && url.protocol === 'http:' && isLoopbackName(url.hostname) && url.search === '' && url.hash === ''
+  )
+}
+
+function isLoopbackName(hostname: string): boolean {
+  if (hostname === 'localhost' || hostname === '[::1]') return true
+  return isIP(hostname) === 4 && hostname.startsWith('127.')
 }

@@ -28,6 +28,12 @@ export interface ColumnType {
   readonly separator?: string | undefined
 }
 
+/** A mailbox signed in to with `mailmerge login`: who gives its access tokens, and for whom. */
+export interface SignIn {
+  readonly provider: OAuthProvider
+  readonly user: string
+}
+
 /** Milliseconds for each stage of RFC 5321 section 4.5.3.2. */
 export interface SmtpTimeouts {
   readonly connect: number
@@ -53,8 +59,10 @@ export interface SmtpSettings {
   readonly password?: () => Promise<Secret>
   /** What this provider wants for a login, said when it refuses one: `Gmail takes an app password`. */
   readonly loginHint?: string
-  /** OAuth2 access token, for XOAUTH2 and OAUTHBEARER; asked before each login so that it is fresh. */
+  /** OAuth2 access token of a command, for XOAUTH2 and OAUTHBEARER; asked before each login so that it is fresh. */
   readonly accessToken?: () => Promise<Secret>
+  /** The sign-in that gives access tokens instead. */
+  readonly signIn?: SignIn
   /** Name given in EHLO. */
   readonly name?: string
   /** False only for tests and private servers: accept any certificate. */
@@ -116,9 +124,9 @@ export interface ImapSettings {
   /** `tls` from the first octet, `starttls` required, `none` only for this machine. */
   readonly security: 'tls' | 'starttls' | 'none'
   readonly user: string
-  /** One of the two: asked when a login needs it. */
+  /** One of the two; the password is asked when a login needs it. */
   readonly password?: () => Promise<Secret>
-  readonly accessToken?: () => Promise<Secret>
+  readonly signIn?: SignIn
   readonly verifyCertificate: boolean
   readonly ca?: string
 }

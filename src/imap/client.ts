@@ -44,8 +44,12 @@ async function clientOptions(imap: ImapSettings): Promise<ImapFlowOptions> {
   }
 }
 
-async function login({ user, password, accessToken }: ImapSettings): Promise<NonNullable<ImapFlowOptions['auth']>> {
-  if (accessToken !== undefined) return { user, accessToken: (await accessToken()).reveal() }
+async function login({ user, password, signIn }: ImapSettings): Promise<NonNullable<ImapFlowOptions['auth']>> {
+  if (signIn !== undefined) {
+    // Loaded when a login needs it: most projects have a password.
+    const { signInToken } = await import('../oauth/access-token.ts')
+    return { user, accessToken: (await signInToken(signIn)).reveal() }
+  }
   return { user, ...(password === undefined ? {} : { pass: (await password()).reveal() }) }
 }
 

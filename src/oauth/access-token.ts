@@ -4,6 +4,7 @@
  */
 import * as oauth from 'oauth4webapi'
 import type { OAuthProvider } from '../config/oauth-provider.ts'
+import type { SignIn } from '../config/settings.ts'
 import { LoginError, UnreachableError } from '../errors.ts'
 import { withLockFile } from '../fs/lock-file.ts'
 import type { Secret } from '../secret.ts'
@@ -92,6 +93,18 @@ export function accessTokens(
       throw error
     }
   }
+}
+
+const sources = new WeakMap<SignIn, () => Promise<Secret>>()
+
+/** A token of a sign-in that is good now. All logins of the same settings share one source. */
+export function signInToken(signIn: SignIn): Promise<Secret> {
+  let source = sources.get(signIn)
+  if (source === undefined) {
+    source = accessTokens(signIn.provider, signIn.user)
+    sources.set(signIn, source)
+  }
+  return source()
 }
 
 /** True while a token can be used without a second thought. */

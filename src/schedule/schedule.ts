@@ -4,8 +4,8 @@
  */
 import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
-import { readDuration } from '../config/duration.ts'
 import type { Flags } from '../config/load.ts'
+import { readDuration } from '../config/units.ts'
 import { OutputError, UsageError } from '../errors.ts'
 import type { Occurrence, Schedule } from '../ledger/schedules.ts'
 import { momentOf } from '../time-zone.ts'

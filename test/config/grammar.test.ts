@@ -1,7 +1,6 @@
 /** How durations and rates are written. */
 import { describe, expect, test } from 'vitest'
-import { readDuration } from '../../src/config/duration.ts'
-import { readRate } from '../../src/config/rate.ts'
+import { readDuration, readRate } from '../../src/config/units.ts'
 
 describe('durations', () => {
   test.each([

@@ -6,9 +6,18 @@ import { providerOf, providerOfHost } from '../../src/config/smtp/providers.ts'
 import { type SmtpSources, smtpSettings } from '../../src/config/smtp/smtp.ts'
 import { readSmtpUrl } from '../../src/config/smtp/smtp-url.ts'
 import { ConfigError } from '../../src/errors.ts'
+import { signInToken } from '../../src/oauth/access-token.ts'
 
 function from(sources: Partial<SmtpSources>): ReturnType<typeof smtpSettings>['smtp'] {
-  return smtpSettings({ environment: {}, file: {}, root: '/nowhere', ...sources }).smtp
+  return smtpSettings({
+    flag: undefined,
+    askPassword: undefined,
+    providers: {},
+    environment: {},
+    file: {},
+    root: '/nowhere',
+    ...sources,
+  }).smtp
 }
 
 describe('an SMTP address', () => {
@@ -178,25 +187,30 @@ describe('tokens instead of passwords', () => {
 
   test('take the place of the password, and the hint speaks of them', () => {
     const smtp = from({ file: { ...file, service: 'gmail' }, providers })
-    expect([smtp.password, typeof smtp.accessToken]).toEqual([undefined, 'function'])
+    expect([smtp.password, smtp.signIn]).toMatchObject([undefined, { provider: { name: 'own' }, user: 'ada' }])
     expect(smtp.loginHint).toContain('mailmerge login own --user ada')
   })
 
   test('are for one server and not for another one', () => {
-    expect(from({ file, providers, flag: 'smtp://ada@other.example.com' }).accessToken).toBeUndefined()
+    expect(from({ file, providers, flag: 'smtp://ada@other.example.com' }).signIn).toBeUndefined()
     expect(
       from({ file: { ...file, oauth2: undefined, tokenCommand: 'x' }, flag: 'smtp://bob@h' }).accessToken,
     ).toBeUndefined()
   })
 
   test('of a sign-in are each mailbox its own', async () => {
-    const { accessToken } = from({ file, providers, flag: 'smtp://bob@h' })
-    await expect(accessToken?.()).rejects.toMatchObject({ exitCode: 77, message: 'nobody signed in at own for bob' })
+    const { signIn } = from({ file, providers, flag: 'smtp://bob@h' })
+    expect(signIn?.user).toBe('bob')
+    if (signIn === undefined) throw new Error('there is no sign-in')
+    await expect(signInToken(signIn)).rejects.toMatchObject({
+      exitCode: 77,
+      message: 'nobody signed in at own for bob',
+    })
   })
 
   test('give way to a password of the environment', async () => {
     const smtp = from({ file, providers, environment: { password: 'secret' } })
-    expect([(await smtp.password?.())?.reveal(), smtp.accessToken]).toEqual(['secret', undefined])
+    expect([(await smtp.password?.())?.reveal(), smtp.signIn]).toEqual(['secret', undefined])
   })
 
   test.each([

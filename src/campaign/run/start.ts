@@ -203,7 +203,14 @@ async function transportFor(shop: Workshop, request: MergeRequest, inbox: Inbox 
   const dir = dryRunFolder(settings, request)
   if (dir !== undefined) return createFilesTransport({ dir })
   if (inbox === undefined) return openTransport(settings, transportOptions(shop))
-  const { user: _user, password: _password, accessToken: _token, proxy: _proxy, ...smtp } = settings.smtp
+  const {
+    user: _user,
+    password: _password,
+    accessToken: _token,
+    signIn: _signIn,
+    proxy: _proxy,
+    ...smtp
+  } = settings.smtp
   return createSmtpTransport({ ...smtp, host: inbox.host, port: inbox.port, security: 'none', lmtp: false })
 }
 

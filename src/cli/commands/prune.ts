@@ -19,7 +19,7 @@ export const prune: Command = {
     if (age === undefined) {
       throw new UsageError('prune needs --older-than', { hint: 'For example: mailmerge prune --older-than 90d' })
     }
-    const { DURATION_HINT, readDuration } = await import('../../config/duration.ts')
+    const { DURATION_HINT, readDuration } = await import('../../config/units.ts')
     const milliseconds = readDuration(age)
     if (milliseconds === undefined) {
       throw new UsageError(`--older-than does not understand '${age}'`, { hint: DURATION_HINT })

@@ -1,7 +1,7 @@
 /** `mailmerge run`: plan, then deliver. Parses and prints; the merge is `runMerge`. */
 import type { MergeMode, MergeRequest } from '../../campaign/merge.ts'
-import { DURATION_HINT, readDuration } from '../../config/duration.ts'
 import type { Settings } from '../../config/settings.ts'
+import { DURATION_HINT, readDuration } from '../../config/units.ts'
 import { UsageError } from '../../errors.ts'
 import { localZone } from '../../time-zone.ts'
 import { type Arguments, type Command, given } from '../command.ts'

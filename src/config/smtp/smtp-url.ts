@@ -1,6 +1,7 @@
 /** `smtp://user:password@host:port` read. Owns the schemes; its errors never show the text, which may hold a password. */
 import { domainToASCII } from 'node:url'
 import { ConfigError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { SmtpSettings } from '../settings.ts'
 
 export interface SmtpUrl {
@@ -43,9 +44,7 @@ export function readSmtpUrl(text: string): SmtpUrl {
     host,
     security: port === 465 && scheme.security === 'auto' ? 'tls' : scheme.security,
     lmtp: scheme.lmtp,
-    ...(port === undefined ? {} : { port }),
-    ...(user === '' ? {} : { user }),
-    ...(password === '' ? {} : { password }),
+    ...given({ port, user: user === '' ? undefined : user, password: password === '' ? undefined : password }),
   }
 }
 

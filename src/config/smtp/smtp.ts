@@ -4,26 +4,26 @@
  */
 import { resolve } from 'node:path'
 import { ConfigError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import { once, Secret, secretFromCommand, together } from '../../secret.ts'
-import { readDuration } from '../duration.ts'
-import type { OAuthProvider } from '../oauth-provider.ts'
+import { type OAuthProvider, oauthProvider } from '../oauth-provider.ts'
 import type { SmtpConfig } from '../schema.ts'
-import type { SmtpSettings, SmtpTimeouts } from '../settings.ts'
-import { signedInToken } from './access-token.ts'
+import type { SignIn, SmtpSettings, SmtpTimeouts } from '../settings.ts'
+import { readDuration } from '../units.ts'
 import { type Provider, providerOf, providerOfHost } from './providers.ts'
 import { readSmtpUrl, type SmtpUrl } from './smtp-url.ts'
 
 export interface SmtpSources {
   /** `--smtp`. */
-  readonly flag?: string
+  readonly flag: string | undefined
   readonly environment: SmtpConfig
   readonly file: SmtpConfig
   /** Folder of the config, where its paths and commands start. */
   readonly root: string
   /** Asks a person, where there is one. */
-  readonly askPassword?: (account: string) => Promise<string>
+  readonly askPassword: ((account: string) => Promise<string>) | undefined
   /** Who gives tokens, by the names that `oauth2` may have. */
-  readonly providers?: Readonly<Record<string, OAuthProvider>>
+  readonly providers: Readonly<Record<string, OAuthProvider>>
 }
 
 /**
@@ -33,7 +33,10 @@ export interface SmtpSources {
 const TIMEOUTS: SmtpTimeouts = { connect: 30_000, greeting: 30_000, command: 60_000, data: 180_000, endOfData: 600_000 }
 
 /** @throws ConfigError, which never shows a secret. */
-export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSettings; readonly provider?: Provider } {
+export function smtpSettings(sources: SmtpSources): {
+  readonly smtp: SmtpSettings
+  readonly provider: Provider | undefined
+} {
   const { file, root } = sources
   const { url: variable, ...environment } = sources.environment
   if (variable !== undefined) refuseTwoServers(sources.environment)
@@ -52,9 +55,9 @@ export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSetting
   const user = url?.user ?? (elsewhere ? environment.user : configured.user)
   const known = knownSecret(sources, url, configured, elsewhere)
   if (user === undefined) refuseNobody(known)
-  const token = user === undefined ? undefined : tokenSource(sources, known, user)
-  const password = user === undefined || token !== undefined ? undefined : passwordSource(sources, known, user)
-  const loginHint = token === undefined ? provider?.login : tokenHint(known, user)
+  const way = user === undefined ? undefined : loginWay(sources, known, user)
+  const loginHint =
+    way?.accessToken === undefined && way?.signIn === undefined ? provider?.login : tokenHint(known, user)
   const timeouts = { ...file.timeouts, ...environment.timeouts }
   const general = { ...file, ...environment }
   const { name, proxy, recipientsPerConnection, dsn, requireTls } = general
@@ -63,13 +66,10 @@ export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSetting
     host,
     port: port ?? usualPort(security, lmtp),
     security,
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ...(token === undefined ? {} : { accessToken: token }),
-    ...(loginHint === undefined ? {} : { loginHint }),
-    ...(name === undefined ? {} : { name }),
+    ...given({ user, loginHint, name }),
+    ...way,
     verifyCertificate: trusted.verifyCertificate ?? true,
-    ...(trusted.ca === undefined ? {} : { ca: resolve(root, trusted.ca) }),
+    ...given({ ca: trusted.ca === undefined ? undefined : resolve(root, trusted.ca) }),
     allowPlainLogin: trusted.allowPlainLogin ?? false,
     lmtp,
     pipelining: general.pipelining ?? 'auto',
@@ -80,13 +80,9 @@ export function smtpSettings(sources: SmtpSources): { readonly smtp: SmtpSetting
       data: milliseconds(timeouts.data) ?? TIMEOUTS.data,
       endOfData: milliseconds(timeouts.endOfData) ?? TIMEOUTS.endOfData,
     },
-    ...(messagesPerConnection === undefined ? {} : { messagesPerConnection }),
-    ...(recipientsPerConnection === undefined ? {} : { recipientsPerConnection }),
-    ...(dsn === undefined ? {} : { dsn }),
-    ...(requireTls === undefined ? {} : { requireTls }),
-    ...(proxy === undefined ? {} : { proxy }),
+    ...given({ messagesPerConnection, recipientsPerConnection, dsn, requireTls, proxy }),
   }
-  return provider === undefined ? { smtp } : { smtp, provider }
+  return { smtp, provider }
 }
 
 interface Server {
@@ -193,14 +189,19 @@ function refuseNobody({ tokenCommand, oauth2 }: KnownSecret): void {
   })
 }
 
-function tokenSource(
-  { root, providers = {} }: SmtpSources,
-  { tokenCommand, oauth2 }: KnownSecret,
-  user: string,
-): (() => Promise<Secret>) | undefined {
+interface LoginWay {
+  readonly password?: () => Promise<Secret>
+  readonly accessToken?: () => Promise<Secret>
+  readonly signIn?: SignIn
+}
+
+function loginWay(sources: SmtpSources, known: KnownSecret, user: string): LoginWay {
+  const { root, providers } = sources
+  const { tokenCommand, oauth2 } = known
   if (tokenCommand !== undefined)
-    return together(() => secretFromCommand(tokenCommand, root, 'tokenCommand', 'an access token'))
-  return oauth2 === undefined ? undefined : signedInToken(oauth2, providers, user)
+    return { accessToken: together(() => secretFromCommand(tokenCommand, root, 'tokenCommand', 'an access token')) }
+  if (oauth2 !== undefined) return { signIn: { provider: oauthProvider(oauth2, providers), user } }
+  return { password: passwordSource(sources, known, user) }
 }
 
 function tokenHint({ oauth2 }: KnownSecret, user = ''): string {

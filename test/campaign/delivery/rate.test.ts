@@ -8,7 +8,7 @@ import {
   SlidingWindow,
   shortLimits,
 } from '../../../src/campaign/delivery/throttle/rate.ts'
-import { readRate } from '../../../src/config/rate.ts'
+import { readRate } from '../../../src/config/units.ts'
 
 /** Takes as fast as the gate allows and gives the moments. */
 function grants(limits: readonly { count: number; seconds: number }[], count: number): number[] {

@@ -6,6 +6,7 @@ import type SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { SMTPConnectionCustomAuthContext, SMTPConnectionCustomAuthHandler } from 'nodemailer/lib/smtp-connection'
 import type { SmtpSettings } from '../../../config/settings.ts'
 import { ConfigError, LoginError } from '../../../errors.ts'
+import type { Secret } from '../../../secret.ts'
 import { connectError, loginError, place } from './connect-error.ts'
 
 export interface OpenConnection {
@@ -65,10 +66,11 @@ export async function login({ connection, secure, keywords }: OpenConnection, se
       hint: 'Leave the user out, or use the port for submission (587 or 465).',
     })
   }
+  const token = await accessToken(settings)
   const credentials =
-    settings.accessToken === undefined
+    token === undefined
       ? { user, pass: (await settings.password?.())?.reveal() ?? '' }
-      : { user, pass: (await settings.accessToken()).reveal(), method: tokenMechanism(keywords) }
+      : { user, pass: token.reveal(), method: tokenMechanism(keywords) }
   if (credentials.pass === '') {
     throw new LoginError(`there is no password for ${user}`, {
       hint: 'Set MAILMERGE_SMTP_PASSWORD, or leave the user out.',
@@ -79,6 +81,13 @@ export async function login({ connection, secure, keywords }: OpenConnection, se
     connection.once('end', () => reject(connectError(new Error('the connection was closed'), settings)))
     connection.login(credentials, (error) => (error ? reject(loginError(error, settings)) : resolve()))
   })
+}
+
+async function accessToken({ accessToken: fromCommand, signIn }: SmtpSettings): Promise<Secret | undefined> {
+  if (signIn === undefined) return fromCommand?.()
+  // Loaded when a login needs it: most projects have a password.
+  const { signInToken } = await import('../../../oauth/access-token.ts')
+  return signInToken(signIn)
 }
 
 function tokenMechanism(keywords: readonly string[]): string {

@@ -1,4 +1,5 @@
-/** Durations as people write them: `90s`, `15min`, `4h`, `3d`. Owns their grammar. */
+/** Durations (`90s`, `15min`, `4h`, `3d`) and rates (`10/s`, `500 recipients/day`) as people write them. Owns their grammar. */
+import type { RateLimit } from './settings.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -17,7 +18,7 @@ const UNITS: Readonly<Record<string, number>> = {
 }
 
 /** Milliseconds of one unit, in the singular or plural; undefined for a word that is none. */
-export function unitOf(word: string): number | undefined {
+function unitOf(word: string): number | undefined {
   const unit = word.toLowerCase()
   const known = (name: string): number | undefined => (Object.hasOwn(UNITS, name) ? UNITS[name] : undefined)
   return known(unit) ?? (unit.length > 2 && unit.endsWith('s') ? known(unit.slice(0, -1)) : undefined)
@@ -32,3 +33,18 @@ export function readDuration(text: string): number | undefined {
 }
 
 export const DURATION_HINT = 'Write a number and a unit: 90s, 15min, 4h, 3d.'
+
+/** The limit, or undefined where the text is no rate. What is counted are messages, unless it says recipients. */
+export function readRate(text: string): RateLimit | undefined {
+  const match = RATE.exec(text)
+  const unit = unitOf(match?.[4] ?? '')
+  const count = Number(match?.[1])
+  const seconds = (Number(match?.[3] ?? 1) * (unit ?? Number.NaN)) / 1000
+  if (!(count > 0 && seconds > 0)) return undefined
+  return /^r/i.test(match?.[2] ?? '') ? { count, seconds, of: 'recipients' } : { count, seconds }
+}
+
+const RATE = /^\s*(\d{1,9})\s*(?:(messages?|recipients?)\s*)?(?:\/|\bper\b)\s*(\d{1,6})?\s*([a-z]+)\s*$/i
+
+export const RATE_HINT = 'Write how many in which time: 10/s, 500/day, 500 recipients/day.'
+export const MESSAGES_HINT = 'Write it without recipients: 100/hour.'
