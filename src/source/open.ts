@@ -8,7 +8,7 @@ import { decodeInput } from './input/decode.ts'
 import { type Input, openInput } from './input/input.ts'
 import { openJson } from './json/json.ts'
 import { kindOf, refuseBinary } from './kind.ts'
-import { type HandlebarsEnvironment, mapColumns } from './mapping/column-map.ts'
+import { type Expression, mapColumns } from './mapping/column-map.ts'
 import { openCommand } from './query/command.ts'
 import { openSql } from './query/sql.ts'
 import type { Source } from './source.ts'
@@ -22,8 +22,8 @@ export interface OpenOptions {
   readonly locale?: string
   /** IANA zone of dates without one; the computer's without it. */
   readonly timeZone?: string
-  /** Handlebars for computed columns, with the helpers that they may use. */
-  readonly handlebars?: HandlebarsEnvironment
+  /** Compiles computed columns; needed where the settings have any. */
+  readonly compile?: (text: string) => Expression
   /** Take a file of one address or `@domain` a line for a list too; its only column gets this name. */
   readonly lines?: string
 }
@@ -38,13 +38,9 @@ export interface OpenOptions {
  * @throws InputError when it is missing or unreadable, DataError when it is no list, ConfigError for wrong settings.
  */
 export async function openSource(settings: SourceSettings, options: OpenOptions = {}): Promise<Source> {
-  const { locale = 'en', timeZone, handlebars } = options
+  const { locale = 'en', timeZone, compile } = options
   const source = await openPlain(settings, options, locale)
-  return mapColumns(source, settings, {
-    locale,
-    ...(timeZone === undefined ? {} : { timeZone }),
-    ...(handlebars === undefined ? {} : { handlebars }),
-  })
+  return mapColumns(source, settings, { locale, timeZone, compile })
 }
 
 async function openPlain(settings: SourceSettings, options: OpenOptions, locale: string): Promise<Source> {

@@ -111,8 +111,8 @@ describe('computed columns', () => {
     ['a name that is not there', { x: 'Dear {{frist}}' }, /uses 'frist', which standard input does not have/],
     ['a later one', { x: '{{y}}', y: '1' }, /uses 'y'/],
     ['a name that is taken', { email: 'x' }, /which standard input has already/],
-    ['wrong syntax', { x: 'Dear {{first' }, /cannot be read: Parse error/],
-    ['a helper that is not there', { x: '{{log email}}' }, /uses 'log'/],
+    ['wrong syntax', { x: 'Dear {{first' }, /column 'x' cannot be read/],
+    ['a helper that is not there', { x: '{{log email}}' }, /column 'x' cannot be read: there is no helper 'log'/],
   ])('%s is refused', async (_name, computed: Record<string, string>, message) => {
     await expect(readText(list, { computed })).rejects.toThrow(message)
     await expect(readText(list, { computed })).rejects.toThrow(ConfigError)

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import type { SourceSettings } from '../../src/config/settings.ts'
 import { openSource } from '../../src/source/open.ts'
 import type { Row, Source } from '../../src/source/source.ts'
+import { computedColumns } from '../../src/template/computed.ts'
 
 export interface ReadList {
   readonly source: Source
@@ -19,7 +20,8 @@ export async function readText(
   const octets = Buffer.from(content)
   const pieces: Buffer[] = []
   for (let at = 0; at < octets.length; at += size) pieces.push(octets.subarray(at, at + size))
-  return readAll(await openSource({ ...settings, path: '-' }, { stdin: Readable.from(pieces) }))
+  const compile = await computedColumns({ root: import.meta.dirname, locale: undefined, timeZone: undefined })
+  return readAll(await openSource({ ...settings, path: '-' }, { stdin: Readable.from(pieces), compile }))
 }
 
 export async function readAll(source: Source): Promise<ReadList> {

@@ -6,15 +6,19 @@ import { ConfigError, UsageError } from '../../errors.ts'
 import { findEmailColumn } from '../../source/columns.ts'
 import { openSource } from '../../source/open.ts'
 import type { Source } from '../../source/source.ts'
+import { computedColumns } from '../../template/computed.ts'
 import { type LoadOptions, loadTemplate } from '../../template/load.ts'
 import type { Template } from '../../template/template.ts'
 import { openSplit, type Split } from '../plan/variants.ts'
 
 /** The list of the settings, with its columns as they are mapped. */
-export function openList(settings: Settings): Promise<Source> {
-  return openSource(settings.source, {
-    ...(settings.locale === undefined ? {} : { locale: settings.locale }),
-    ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
+export async function openList(settings: Settings): Promise<Source> {
+  const { source, locale, timeZone, root } = settings
+  const computes = Object.keys(source.computed ?? {}).length > 0
+  return openSource(source, {
+    ...(locale === undefined ? {} : { locale }),
+    ...(timeZone === undefined ? {} : { timeZone }),
+    ...(computes ? { compile: await computedColumns({ root, locale, timeZone }) } : {}),
   })
 }
 

@@ -2,22 +2,35 @@
  * What the settings make of a list's columns: other names, types, computed columns. Owns that order; reads no file and
  * knows no message.
  */
-import Handlebars from 'handlebars'
 import type { SourceSettings } from '../../config/settings.ts'
 import { nearest } from '../../did-you-mean.ts'
-import { ConfigError, type Problem } from '../../errors.ts'
+import { ConfigError, MailmergeError, type Problem } from '../../errors.ts'
 import { short } from '../header.ts'
 import type { Row, RowData, Source } from '../source.ts'
-import { createValueReader, type Region, type ValueReader } from './typed-values.ts'
+import { createValueReader, type Region } from './typed-values.ts'
 
 type ColumnSettings = Pick<SourceSettings, 'rename' | 'types' | 'computed'>
 
-/** Handlebars as computed columns use it: with more helpers than its own where the caller brings some. */
-export type HandlebarsEnvironment = ReturnType<typeof Handlebars.create>
+/** A computed column's text, compiled. */
+export interface Expression {
+  /** Names of columns that it reads, as far as its text says. */
+  readonly names: readonly string[]
+  /** Throws for a row that it cannot be made of. */
+  render(row: RowData): string
+}
 
 export interface ColumnOptions extends Region {
-  readonly handlebars?: HandlebarsEnvironment
+  /** Compiles a computed column; throws DataError for a text that is wrong. */
+  readonly compile: ((text: string) => Expression) | undefined
 }
+
+/** Changes one column of a row in place, or says what is wrong with it. */
+interface Step {
+  readonly column: string
+  readonly run: (data: Record<string, unknown>) => Fault | undefined
+}
+
+type Fault = Pick<Problem, 'code' | 'message' | 'hint' | 'value'>
 
 /**
  * The source with its columns renamed, then typed, then the computed ones added; each computed column may use those
@@ -28,11 +41,12 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
   const { rename = {}, types = {}, computed = {} } = settings
   if ([rename, types, computed].every((part) => Object.keys(part).length === 0)) return source
   const columns = renamed(source, rename)
-  const readers = Object.entries(types).map(([column, type]): readonly [string, ValueReader] => {
+  const typed = Object.entries(types).map(([column, type]): Step => {
     mustHave(columns, column, `types names the column '${column}'`, source.name)
-    return [column, createValueReader(column, type, options)]
+    const read = createValueReader(column, type, options)
+    return { column, run: (data) => readTyped(data, column, read) }
   })
-  const expressions = compileComputed(columns, computed, source.name, options.handlebars ?? ownHandlebars())
+  const made = computedSteps(columns, computed, source.name, options.compile)
   const pairs = source.columns.map((column, i) => [column, columns[i] ?? column] as const)
   const map = (row: Row): Row => {
     const data: Record<string, unknown> = Object.create(null)
@@ -40,21 +54,16 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
     // Records of JSON lists may hold more than the columns.
     for (const key of Object.keys(row.data)) if (!(key in data) && rename[key] === undefined) data[key] = row.data[key]
     const problems = [...(row.problems ?? [])]
-    const add = (code: string, column: string, message: string, hint: string, value?: string) => {
-      const line = row.line === undefined ? {} : { line: row.line }
-      const shown = value === undefined ? {} : { value: short(value) }
-      const problem: Problem = { severity: 'error', code, message, hint, file: source.name, row: row.number, column }
-      problems.push({ ...problem, ...line, ...shown })
-    }
-    for (const [column, read] of readers) readTyped(data, column, read, add)
-    for (const { column, render } of expressions) {
-      try {
-        data[column] = render(data)
-      } catch (error) {
-        const message = `the computed column cannot be made: ${error instanceof Error ? error.message : String(error)}`
-        add('bad-computed-column', column, message, 'Mend its expression under computed:, or the row.')
-        data[column] = ''
+    for (const { column, run } of [...typed, ...made]) {
+      const fault = run(data)
+      if (fault === undefined) continue
+      const place = {
+        file: source.name,
+        row: row.number,
+        column,
+        ...(row.line === undefined ? {} : { line: row.line }),
       }
+      problems.push({ severity: 'error', ...place, ...fault })
     }
     const { problems: _, ...rest } = row
     return problems.length === 0 ? { ...rest, data } : { ...rest, data, problems }
@@ -62,7 +71,7 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
   return {
     name: source.name,
     stem: source.stem,
-    columns: [...columns, ...expressions.map(({ column }) => column)],
+    columns: [...columns, ...made.map(({ column }) => column)],
     get notes() {
       return source.notes
     },
@@ -75,14 +84,17 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
 function readTyped(
   data: Record<string, unknown>,
   column: string,
-  read: ValueReader,
-  add: (code: string, column: string, message: string, hint: string, value?: string) => void,
-): void {
+  read: ReturnType<typeof createValueReader>,
+): Fault | undefined {
   const value = data[column]
-  if (typeof value !== 'string' || value.trim() === '') return
+  if (typeof value !== 'string' || value.trim() === '') return undefined
   const reading = read(value)
-  if ('value' in reading) data[column] = reading.value
-  else add('bad-value', column, `the cell ${reading.fault}`, 'Mend the cell, or the format under types:.', value)
+  if ('value' in reading) {
+    data[column] = reading.value
+    return undefined
+  }
+  const hint = 'Fix the cell, or the format under columns.types.'
+  return { code: 'bad-value', message: `the cell ${reading.fault}`, hint, value: short(value) }
 }
 
 function renamed(source: Source, rename: Readonly<Record<string, string>>): readonly string[] {
@@ -105,17 +117,12 @@ function mustHave(columns: readonly string[], column: string, what: string, file
   })
 }
 
-interface Expression {
-  readonly column: string
-  readonly render: (data: RowData) => string
-}
-
-function compileComputed(
+function computedSteps(
   columns: readonly string[],
   computed: Readonly<Record<string, string>>,
   file: string,
-  handlebars: HandlebarsEnvironment,
-): readonly Expression[] {
+  compile: ColumnOptions['compile'],
+): readonly Step[] {
   const known = [...columns]
   return Object.entries(computed).map(([column, text]) => {
     if (known.includes(column)) {
@@ -123,48 +130,38 @@ function compileComputed(
         hint: 'Give the computed column another name, or rename the one in the list.',
       })
     }
-    for (const name of namesIn(handlebars, column, text)) {
-      if (!Object.hasOwn(handlebars.helpers, name))
-        mustHave(known, name, `the computed column '${column}' uses '${name}'`, file)
-    }
+    const { names, render } = compiled(column, text, compile)
+    for (const name of names) mustHave(known, name, `the computed column '${column}' uses '${name}'`, file)
     known.push(column)
-    const template = handlebars.compile(text, { strict: true, noEscape: true })
-    return { column, render: (data) => template(data) }
+    return { column, run: (data) => compute(data, column, render) }
   })
 }
 
-/** Names of the row that an expression uses outside of blocks that look elsewhere. @throws ConfigError for bad syntax. */
-function namesIn(handlebars: HandlebarsEnvironment, column: string, text: string): readonly string[] {
-  const names: string[] = []
-  const take = (expression: hbs.AST.Expression) => {
-    if (expression.type === 'SubExpression') takeCall(expression as hbs.AST.SubExpression)
-    if (expression.type !== 'PathExpression') return
-    const { data, depth, parts } = expression as hbs.AST.PathExpression
-    const [first] = parts
-    if (!data && depth === 0 && typeof first === 'string') names.push(first)
-  }
-  const takeCall = ({ path, params, hash }: hbs.AST.MustacheStatement | hbs.AST.SubExpression) => {
-    take(path as hbs.AST.Expression)
-    for (const param of params) take(param)
-    for (const pair of hash?.pairs ?? []) take(pair.value)
-  }
+function compiled(column: string, text: string, compile: ColumnOptions['compile']): Expression {
+  if (compile === undefined) throw new TypeError('computed columns need a compiler')
   try {
-    for (const statement of handlebars.parse(text).body) {
-      if (statement.type === 'MustacheStatement') takeCall(statement as hbs.AST.MustacheStatement)
-    }
+    return compile(text)
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message.replace(/\s+/g, ' ') : String(cause)
-    throw new ConfigError(`the computed column '${column}' cannot be read: ${message}`, {
-      hint: 'Computed columns are Handlebars texts: {{first}} {{last}}. Names with spaces stand in [brackets].',
+    throw new ConfigError(`the computed column '${column}' cannot be read: ${faultOf(cause)}`, {
+      hint: 'Computed columns are Handlebars texts: {{first}} {{last}}. Write names with spaces in brackets: {{[first name]}}.',
       cause,
     })
   }
-  return names
 }
 
-/** The plain language: nothing in it writes to the console or leaves the row. */
-function ownHandlebars(): HandlebarsEnvironment {
-  const handlebars = Handlebars.create()
-  handlebars.unregisterHelper('log')
-  return handlebars
+function compute(data: Record<string, unknown>, column: string, render: Expression['render']): Fault | undefined {
+  try {
+    data[column] = render(data)
+    return undefined
+  } catch (error) {
+    data[column] = ''
+    const message = `the computed column cannot be made: ${faultOf(error)}`
+    return { code: 'bad-computed-column', message, hint: 'Fix its expression under columns.computed, or the row.' }
+  }
+}
+
+/** What an error says, without the place in a text of one line. */
+function faultOf(error: unknown): string {
+  if (error instanceof MailmergeError) return error.problems[0]?.message ?? error.message
+  return error instanceof Error ? error.message : String(error)
 }

@@ -10,7 +10,7 @@ export interface Region {
   /** BCP 47 tag for the names of months. */
   readonly locale: string
   /** IANA zone that a date without one is in; the computer's without it. */
-  readonly timeZone?: string
+  readonly timeZone: string | undefined
 }
 
 /** @throws ConfigError for a format that says nothing. */
