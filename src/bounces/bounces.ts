@@ -9,7 +9,8 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { openUnsubscribeTokens } from '../unsubscribe/links.ts'
 import { INTAKE_LETTERS, type IntakeOptions, type Taken, takeIn } from './ingest.ts'
 import { type Letter, readMailbox } from './mailbox.ts'
-import { type Report, readReports } from './read.ts'
+import { readReports } from './read.ts'
+import type { Report } from './report.ts'
 
 export interface BounceRequest {
   /** Files, Maildirs, mboxes, `-`; without any, the IMAP mailbox of the settings. */

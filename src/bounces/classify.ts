@@ -3,6 +3,8 @@
  * 3463, RFC 5248) and of the sentences that servers write; pure. When in doubt an address is kept, because a person
  * struck off by mistake hears nothing more.
  */
+import type { RecipientReport } from './report.ts'
+import { addressesIn } from './text.ts'
 
 export interface Diagnosis {
   /** Enhanced status, `5.1.1`; empty when the report has none. */
@@ -161,4 +163,23 @@ function unwrapped(diagnosis: Diagnosis): Diagnosis {
 
 function byCode(status: string): string | undefined {
   return BY_CODE.find(([pattern]) => pattern.test(status))?.[1]
+}
+
+const FULL = 'mailbox full'
+
+/** The verdict on one recipient, of an action (RFC 3464 section 2.3.3) and a diagnosis. */
+export function diagnose(address: string, action: string, diagnosis: Diagnosis, human: string): RecipientReport {
+  const { status, smtpCode } = diagnosis
+  const codes = { ...(status === '' ? {} : { enhancedCode: status }), ...(smtpCode === undefined ? {} : { smtpCode }) }
+  if (/^(delivered|relayed|expanded)/.test(action) || status.startsWith('2'))
+    return { kind: 'delivered', address, reason: action || 'delivered', ...codes }
+  if (action === 'delayed') return { kind: 'soft', address, reason: 'delayed, still tried', ...codes }
+  // What was said about this address counts first; the whole text only when that says nothing.
+  const first = judge(diagnosis)
+  const verdict = first.reason === 'refused' && human !== '' ? judge({ ...diagnosis, text: human }) : first
+  // Two stories in one report: the one that leaves hope is believed.
+  const alone = verdict.gone && human !== '' && addressesIn(human).length <= 1
+  if (alone && judge({ status: '', smtpCode: undefined, text: human }).reason === FULL)
+    return { kind: 'soft', address, reason: FULL, ...codes }
+  return { kind: verdict.gone ? 'hard' : 'soft', address, reason: verdict.reason, ...codes }
 }

@@ -3,9 +3,9 @@
  * from a report's parts to verdicts; that a message is a report is told elsewhere.
  */
 import { decodeWords } from '../message/encoded-words.ts'
-import { type Diagnosis, judge } from './classify.ts'
+import { diagnose, judge } from './classify.ts'
 import { allParts, headerOf, type MimePart, readFieldBlocks } from './mime.ts'
-import type { Report } from './read.ts'
+import type { RecipientReport } from './report.ts'
 import { addressesIn, plain, smtpCodeOf, statusOf } from './text.ts'
 
 /** Where the returned message begins in a report that is not divided into parts. */
@@ -20,9 +20,6 @@ const NO_RECIPIENT_LEFT = /no valid recipients/i
 function isAfterData(text: string): boolean {
   return AFTER_DATA.test(text) && !NO_RECIPIENT_LEFT.test(text)
 }
-
-/** A verdict on one recipient, before it is known what message it is about. */
-export type Bare = Omit<Report, 'deliveredTo' | 'messageId'>
 
 /** The parts of the report itself, without those of the message that it returns. */
 export function outerParts(parts: readonly MimePart[]): readonly MimePart[] {
@@ -46,7 +43,7 @@ export function reportTexts(outer: readonly MimePart[]): readonly string[] {
 }
 
 /** The blocks that RFC 3464 asks for, also where software forgot to say that they are such. */
-export function machineReports(parts: readonly MimePart[], texts: readonly string[]): readonly Bare[] {
+export function machineReports(parts: readonly MimePart[], texts: readonly string[]): readonly RecipientReport[] {
   const stated = parts
     .filter(({ type }) => type === 'message/delivery-status' || type === 'message/global-delivery-status')
     .map(({ text }) => text)
@@ -55,7 +52,7 @@ export function machineReports(parts: readonly MimePart[], texts: readonly strin
       ? stated
       : parts.filter(({ text }) => /^(final|original)-recipient:/im.test(text)).map(({ text }) => text)
   const human = texts.join('\n')
-  const reports = new Map<string, Bare>()
+  const reports = new Map<string, RecipientReport>()
   for (const fields of loose.flatMap((text) => readFieldBlocks(text))) {
     const field = (name: string): string => (fields.get(name) ?? []).join(' ')
     if (!fields.has('final-recipient') && !fields.has('original-recipient')) continue
@@ -76,33 +73,14 @@ export function machineReports(parts: readonly MimePart[], texts: readonly strin
     const text = about.trim() === '' ? human : about
     reports.set(
       `${ours} ${status}`,
-      report(ours, action, { status, smtpCode, text, atEndOfData: isAfterData(human) }, human),
+      diagnose(ours, action, { status, smtpCode, text, atEndOfData: isAfterData(human) }, human),
     )
   }
   return [...reports.values()]
 }
 
-const FULL = 'mailbox full'
-
-/** The verdict on one recipient, of an action (RFC 3464 section 2.3.3) and a diagnosis. */
-export function report(address: string, action: string, diagnosis: Diagnosis, human: string): Bare {
-  const { status, smtpCode } = diagnosis
-  const codes = { ...(status === '' ? {} : { enhancedCode: status }), ...(smtpCode === undefined ? {} : { smtpCode }) }
-  if (/^(delivered|relayed|expanded)/.test(action) || status.startsWith('2'))
-    return { kind: 'delivered', address, reason: action || 'delivered', ...codes }
-  if (action === 'delayed') return { kind: 'soft', address, reason: 'delayed, still tried', ...codes }
-  // What was said about this address counts first; the whole text only when that says nothing.
-  const first = judge(diagnosis)
-  const verdict = first.reason === 'refused' && human !== '' ? judge({ ...diagnosis, text: human }) : first
-  // Two stories in one report: the one that leaves hope is believed.
-  const alone = verdict.gone && human !== '' && addressesIn(human).length <= 1
-  if (alone && judge({ status: '', smtpCode: undefined, text: human }).reason === FULL)
-    return { kind: 'soft', address, reason: FULL, ...codes }
-  return { kind: verdict.gone ? 'hard' : 'soft', address, reason: verdict.reason, ...codes }
-}
-
 /** Reports in words only: the addresses named, each judged by what stands next to it. */
-export function freeReports(message: MimePart, texts: readonly string[], own: ReadonlySet<string>): readonly Bare[] {
+export function freeReports(message: MimePart, texts: readonly string[], own: ReadonlySet<string>): readonly RecipientReport[] {
   const human = texts.join('\n')
   const failed = addressesIn(headerOf(message, 'x-failed-recipients'))
   const subject = decodeWords(headerOf(message, 'subject'))
@@ -112,14 +90,14 @@ export function freeReports(message: MimePart, texts: readonly string[], own: Re
       : addressesIn(human.replace(/^[\w-]*message-id:.*$/gim, '')).filter(
           (address) => !own.has(address) && !/^(mailer-daemon|postmaster|abuse|helpdesk|support)@/.test(address),
         )
-  const judged = new Map<string, Bare>()
+  const judged = new Map<string, RecipientReport>()
   for (const address of named.slice(0, 200)) {
     const about = linesAbout(human, address)
     const text = `${about}\n${named.length === 1 || about.trim() === address ? `${human}\n${subject}` : ''}`
     const status = statusOf('', text)
     const smtpCode = smtpCodeOf(text)
     if (!judged.has(address))
-      judged.set(address, report(address, '', { status, smtpCode, text: about, atEndOfData: isAfterData(text) }, text))
+      judged.set(address, diagnose(address, '', { status, smtpCode, text: about, atEndOfData: isAfterData(text) }, text))
   }
   if (judged.size > 0) return [...judged.values()]
   if (human.trim() === '') return []

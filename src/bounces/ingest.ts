@@ -11,7 +11,8 @@ import { returnedToken } from '../return-path.ts'
 import { suppressionOf } from '../unsubscribe/suppression-list.ts'
 import type { Leaving } from '../unsubscribe/token.ts'
 import type { Letter } from './mailbox.ts'
-import { type Report, readReports, repliedTo } from './read.ts'
+import { readReports, repliedTo } from './read.ts'
+import type { Report } from './report.ts'
 
 export interface IntakeOptions {
   readonly ledger: Ledger

@@ -4,28 +4,11 @@
  * is decided where the ledger is at hand, by the Message-ID or token that only our own messages carry.
  */
 import { decodeWords } from '../message/encoded-words.ts'
-import { type Bare, freeReports, machineReports, outerParts, reportTexts } from './delivery-report.ts'
+import { freeReports, machineReports, outerParts, reportTexts } from './delivery-report.ts'
 import { allParts, headerOf, type MimePart, readFieldBlocks, readMime } from './mime.ts'
+import type { RecipientReport, Report, ReportKind } from './report.ts'
 import { serviceNotices } from './ses.ts'
 import { addressesIn } from './text.ts'
-
-export type ReportKind = 'hard' | 'soft' | 'complaint' | 'auto_reply' | 'delivered' | 'unsubscribe' | 'unknown'
-
-/** What a message says about one recipient. */
-export interface Report {
-  readonly kind: ReportKind
-  /** The recipient reported on, lower-cased; empty when the report names none. */
-  readonly address: string
-  readonly enhancedCode?: string
-  readonly smtpCode?: number
-  readonly reason: string
-  /** Message-ID of the message that the report is about, with brackets. */
-  readonly messageId?: string
-  /** Where the report was sent to: a variable envelope return path is recognised by it. */
-  readonly deliveredTo: readonly string[]
-  /** What stands behind the word in the subject of an unsubscribe mail. */
-  readonly unsubscribeToken?: string
-}
 
 const ID = /<[^<>\s]{3,250}>/g
 
@@ -96,7 +79,7 @@ function complaints(
 }
 
 /** A holiday note, an acknowledgement, a wish to leave the list. */
-function automaticAnswer(message: MimePart, parts: readonly MimePart[]): Bare | undefined {
+function automaticAnswer(message: MimePart, parts: readonly MimePart[]): RecipientReport | undefined {
   if (parts.some(({ type }) => type === 'message/delivery-status')) return undefined
   const from = addressesIn(headerOf(message, 'from'))[0] ?? ''
   const subject = decodeWords(headerOf(message, 'subject')).trim()

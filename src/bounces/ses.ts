@@ -1,10 +1,11 @@
 /** Reads what Amazon SES mails of bounces and complaints through SNS: JSON, as it is or in an envelope of SNS's own. */
-import { type Bare, report } from './delivery-report.ts'
+import { diagnose } from './classify.ts'
 import { headerOf, type MimePart } from './mime.ts'
+import type { RecipientReport } from './report.ts'
 import { smtpCodeOf } from './text.ts'
 
 /** Amazon SES tells of bounces and complaints as JSON, mailed by SNS. */
-export function serviceNotices(message: MimePart): readonly (Bare & { messageId?: string })[] {
+export function serviceNotices(message: MimePart): readonly (RecipientReport & { messageId?: string })[] {
   const text = message.text.trim()
   if (!text.startsWith('{') || !/amazon(aws|ses)\.com/i.test(headerOf(message, 'from'))) return []
   const outer = firstJson(text)
@@ -23,7 +24,7 @@ export function serviceNotices(message: MimePart): readonly (Bare & { messageId?
   }
   if (kind === 'Bounce') {
     return (notice?.bounce?.bouncedRecipients ?? []).map((recipient) => ({
-      ...report(
+      ...diagnose(
         lower(recipient.emailAddress),
         recipient.action ?? '',
         {

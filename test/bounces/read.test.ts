@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Report, type ReportKind, readReports } from '../../src/bounces/read.ts'
+import { readReports } from '../../src/bounces/read.ts'
+import type { Report, ReportKind } from '../../src/bounces/report.ts'
 
 const CORPUS = resolve(import.meta.dirname, '../../../shared/corpora/bounces')
 
