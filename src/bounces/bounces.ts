@@ -1,14 +1,14 @@
 /**
  * Reads mailboxes for what came back and takes it in: what the command line and the daemon call. Owns which mailboxes are
- * read; what a letter says and what follows from it is told elsewhere.
+ * read; what a message says and what follows from it is decided elsewhere.
  */
 import { openLedger } from '../campaign/run/open-ledger.ts'
 import type { Settings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { openUnsubscribeTokens } from '../unsubscribe/links.ts'
-import { INTAKE_LETTERS, type IntakeOptions, type Taken, takeIn } from './ingest.ts'
-import { type Letter, readMailbox } from './mailbox.ts'
+import { INGEST_BATCH, type IngestedReport, type IngestOptions, ingest } from './ingest.ts'
+import { type InboundMessage, readMailbox } from './mailbox.ts'
 import { readReports } from './read.ts'
 import type { Report } from './report.ts'
 
@@ -21,37 +21,37 @@ export interface BounceRequest {
 
 /** A report that is only shown. */
 export interface ShownReport {
-  readonly letter: Letter
+  readonly inbound: InboundMessage
   readonly report: Report
 }
 
-/** Shows what the letters say; the ledger is not opened and nothing is marked. Gives the number of letters. */
+/** Shows what the messages say; the ledger is not opened and nothing is marked. Gives the number of messages. */
 export async function showReports(
   settings: Settings,
   request: BounceRequest,
   show: (reports: readonly ShownReport[]) => void,
 ): Promise<number> {
-  return readLetters(settings, request, undefined, async (letters) => {
-    show(letters.flatMap((letter) => readReports(letter.octets).map((report) => ({ letter, report }))))
+  return readMessages(settings, request, undefined, async (messages) => {
+    show(messages.flatMap((inbound) => readReports(inbound.bytes).map((report) => ({ inbound, report }))))
   })
 }
 
-/** Takes what the letters say into the ledger, and tells what became of each report. Gives the number of letters. */
-export async function takeReports(
+/** Takes what the messages say into the ledger, and tells what became of each report. Gives the number of messages. */
+export async function ingestReports(
   settings: Settings,
   request: BounceRequest,
-  tell: (taken: readonly Taken[]) => void,
+  tell: (ingested: readonly IngestedReport[]) => void,
 ): Promise<number> {
   const ledger = await openLedger(settings)
   try {
-    const options = await intakeOptions(settings, ledger, request.now ?? new Date())
-    return await readLetters(settings, request, ledger, async (letters) => tell(await takeIn(letters, options)))
+    const options = await ingestOptions(settings, ledger, request.now ?? new Date())
+    return await readMessages(settings, request, ledger, async (messages) => tell(await ingest(messages, options)))
   } finally {
     await ledger.close()
   }
 }
 
-async function intakeOptions(settings: Settings, ledger: Ledger, now: Date): Promise<IntakeOptions> {
+async function ingestOptions(settings: Settings, ledger: Ledger, now: Date): Promise<IngestOptions> {
   const { returnPath, softLimit, softDays } = settings.bounces
   const offered = settings.unsubscribe?.url ?? settings.unsubscribe?.mailto
   const tokens = offered === undefined ? undefined : await openUnsubscribeTokens(settings)
@@ -60,38 +60,38 @@ async function intakeOptions(settings: Settings, ledger: Ledger, now: Date): Pro
     softLimit,
     softDays,
     now,
-    leaving: (token) => tokens?.open(token),
+    openToken: (token) => tokens?.open(token),
     ...(returnPath === undefined ? {} : { returnPath }),
     ...(settings.group === undefined ? {} : { group: settings.group }),
   }
 }
 
-async function readLetters(
+async function readMessages(
   settings: Settings,
   { paths, stdin }: BounceRequest,
   ledger: Ledger | undefined,
-  take: (letters: readonly Letter[]) => Promise<void>,
+  take: (messages: readonly InboundMessage[]) => Promise<void>,
 ): Promise<number> {
   if (paths.length === 0) return readSetMailbox(settings, ledger, take)
   let count = 0
-  let letters: Letter[] = []
+  let messages: InboundMessage[] = []
   for (const path of paths) {
-    for await (const letter of readMailbox(path, stdin)) {
+    for await (const inbound of readMailbox(path, stdin)) {
       count++
-      letters.push(letter)
-      if (letters.length < INTAKE_LETTERS) continue
-      await take(letters)
-      letters = []
+      messages.push(inbound)
+      if (messages.length < INGEST_BATCH) continue
+      await take(messages)
+      messages = []
     }
   }
-  if (letters.length > 0) await take(letters)
+  if (messages.length > 0) await take(messages)
   return count
 }
 
 async function readSetMailbox(
   { imap, bounces }: Settings,
   ledger: Ledger | undefined,
-  take: (letters: readonly Letter[]) => Promise<void>,
+  take: (messages: readonly InboundMessage[]) => Promise<void>,
 ): Promise<number> {
   if (imap === undefined) {
     throw new UsageError('there is no mailbox to read', {
@@ -100,5 +100,5 @@ async function readSetMailbox(
   }
   const { readImap } = await import('./imap.ts')
   const marks = ledger === undefined ? {} : { marks: ledger.feedback }
-  return readImap({ imap, bounces, batch: INTAKE_LETTERS, ...marks }, take)
+  return readImap({ imap, bounces, batch: INGEST_BATCH, ...marks }, take)
 }

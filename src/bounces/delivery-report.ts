@@ -80,7 +80,11 @@ export function machineReports(parts: readonly MimePart[], texts: readonly strin
 }
 
 /** Reports in words only: the addresses named, each judged by what stands next to it. */
-export function freeReports(message: MimePart, texts: readonly string[], own: ReadonlySet<string>): readonly RecipientReport[] {
+export function freeReports(
+  message: MimePart,
+  texts: readonly string[],
+  own: ReadonlySet<string>,
+): readonly RecipientReport[] {
   const human = texts.join('\n')
   const failed = addressesIn(headerOf(message, 'x-failed-recipients'))
   const subject = decodeWords(headerOf(message, 'subject'))
@@ -97,7 +101,10 @@ export function freeReports(message: MimePart, texts: readonly string[], own: Re
     const status = statusOf('', text)
     const smtpCode = smtpCodeOf(text)
     if (!judged.has(address))
-      judged.set(address, diagnose(address, '', { status, smtpCode, text: about, atEndOfData: isAfterData(text) }, text))
+      judged.set(
+        address,
+        diagnose(address, '', { status, smtpCode, text: about, atEndOfData: isAfterData(text) }, text),
+      )
   }
   if (judged.size > 0) return [...judged.values()]
   if (human.trim() === '') return []

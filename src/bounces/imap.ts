@@ -7,10 +7,10 @@ import type { BounceSettings, ImapSettings } from '../config/settings.ts'
 import { ConfigError } from '../errors.ts'
 import { withMailbox } from '../imap/client.ts'
 import type { FeedbackLedger } from '../ledger/feedback.ts'
-import type { Letter } from './mailbox.ts'
+import type { InboundMessage } from './mailbox.ts'
 
-/** Octets of one message that are fetched: no report says anything behind that. */
-const MAX_LETTER = 2_000_000
+/** Bytes of one message that are fetched: no report says anything behind that. */
+const MAX_MESSAGE_BYTES = 2_000_000
 
 export interface ImapMailboxOptions {
   readonly imap: ImapSettings
@@ -24,12 +24,12 @@ export interface ImapMailboxOptions {
 /**
  * Hands out what came since the last time, in batches, and marks a batch when `take` has taken it in. When it is cut off in
  * the middle, the next call goes on with the batch that was not taken.
- * @returns the number of letters.
+ * @returns the number of messages.
  * @throws UnreachableError, LoginError, ConfigError for a folder that is not there.
  */
 export async function readImap(
   options: ImapMailboxOptions,
-  take: (letters: readonly Letter[]) => Promise<void>,
+  take: (messages: readonly InboundMessage[]) => Promise<void>,
 ): Promise<number> {
   return withMailbox(options.imap, async (client) => {
     const { mailbox } = options.bounces
@@ -56,7 +56,7 @@ async function openFolder(client: ImapFlow, mailbox: string, { imap }: ImapMailb
 async function readNew(
   client: ImapFlow,
   { imap, bounces, marks, batch }: ImapMailboxOptions,
-  take: (letters: readonly Letter[]) => Promise<void>,
+  take: (messages: readonly InboundMessage[]) => Promise<void>,
 ): Promise<number> {
   const name = `${imap.user}@${imap.host}/${bounces.mailbox}`
   const validity = client.mailbox === false ? '0' : String(client.mailbox.uidValidity)
@@ -69,11 +69,15 @@ async function readNew(
   const uids = found.filter((uid) => uid > since).sort((a, b) => a - b)
   for (let at = 0; at < uids.length; at += batch) {
     const some = uids.slice(at, at + batch)
-    const letters: Letter[] = []
-    for await (const message of client.fetch(some.join(','), { source: { maxLength: MAX_LETTER } }, { uid: true })) {
-      if (message.source !== undefined) letters.push({ file: `${name};UID=${message.uid}`, octets: message.source })
+    const messages: InboundMessage[] = []
+    for await (const message of client.fetch(
+      some.join(','),
+      { source: { maxLength: MAX_MESSAGE_BYTES } },
+      { uid: true },
+    )) {
+      if (message.source !== undefined) messages.push({ file: `${name};UID=${message.uid}`, bytes: message.source })
     }
-    await take(letters)
+    await take(messages)
     if (marks === undefined) continue
     await finish(client, some, bounces.done)
     await marks.setMailboxMark(name, `${validity}:${some.at(-1) ?? since}`)

@@ -9,12 +9,12 @@ import type { Ledger, Suppression, SuppressionReason } from '../ledger/ledger.ts
 import { normalizeAddress } from '../message/address/mailbox.ts'
 import { returnedToken } from '../return-path.ts'
 import { suppressionOf } from '../unsubscribe/suppression-list.ts'
-import type { Leaving } from '../unsubscribe/token.ts'
-import type { Letter } from './mailbox.ts'
+import type { UnsubscribeTarget } from '../unsubscribe/token.ts'
+import type { InboundMessage } from './mailbox.ts'
 import { readReports, repliedTo } from './read.ts'
 import type { Report } from './report.ts'
 
-export interface IntakeOptions {
+export interface IngestOptions {
   readonly ledger: Ledger
   /** Return path of our messages, `bounces+*@example.org`, where each has its own. */
   readonly returnPath?: string
@@ -22,43 +22,46 @@ export interface IntakeOptions {
   readonly softLimit: number
   readonly softDays: number
   /** Opens the token of an unsubscribe mail. */
-  readonly leaving: (token: string) => Leaving | undefined
+  readonly openToken: (token: string) => UnsubscribeTarget | undefined
   /** Campaign group that those leave who ask without a token, in answer to a message. Default: the campaign. */
   readonly group?: string
   readonly now: Date
 }
 
 /** What became of one report: `foreign` is about no message of this ledger and changed nothing. */
-export type IntakeOutcome = 'suppressed' | 'recorded' | 'known' | 'foreign'
+export type IngestOutcome = 'suppressed' | 'recorded' | 'known' | 'foreign'
 
-export interface Taken {
-  readonly letter: Letter
+export interface IngestedReport {
+  readonly inbound: InboundMessage
   /** Undefined for a person's answer. */
   readonly report?: Report
-  readonly outcome: IntakeOutcome
+  readonly outcome: IngestOutcome
   readonly message?: SentMessage
 }
 
-/** One report of one letter, on its way. */
+/** One report of an inbound message, and the message of ours that it is about. */
 interface Matched {
-  readonly letter: Letter
+  readonly inbound: InboundMessage
   readonly report?: Report
   readonly kind: FeedbackKind | 'unknown'
   readonly reason: string
   readonly message?: SentMessage
-  readonly leaving?: Leaving | undefined
+  readonly target?: UnsubscribeTarget | undefined
 }
 
 /** Letters taken in at once: one search in the ledger for all of them. */
-export const INTAKE_LETTERS = 200
+export const INGEST_BATCH = 200
 
 /**
- * Takes letters in. When it resolves all is durable; letters given again are known and change nothing.
+ * Records what the messages report. When it resolves all is durable; a message given again changes nothing.
  * Suppressions are recorded first, so that a crash in between leaves them and takes the report again.
  */
-export async function takeIn(letters: readonly Letter[], options: IntakeOptions): Promise<readonly Taken[]> {
+export async function ingest(
+  messages: readonly InboundMessage[],
+  options: IngestOptions,
+): Promise<readonly IngestedReport[]> {
   const { ledger, now } = options
-  const matched = await match(letters, options)
+  const matched = await match(messages, options)
   const wanted = new Map<Matched, Suppression>()
   for (const one of matched) {
     const entry = suppressionFor(one, options)
@@ -67,54 +70,58 @@ export async function takeIn(letters: readonly Letter[], options: IntakeOptions)
   if (wanted.size > 0) await ledger.suppress([...wanted.values()])
   const feedback = new Map<Matched, Feedback>()
   for (const one of matched) {
-    const { message, kind, reason, letter } = one
+    const { message, kind, reason, inbound } = one
     if (message === undefined || kind === 'unknown') continue
-    const fingerprint = hash('sha256', `${hash('sha256', letter.octets)}\n${message.recipient}\n${kind}`)
+    const fingerprint = hash('sha256', `${hash('sha256', inbound.bytes)}\n${message.recipient}\n${kind}`)
     const { recipient } = message
     feedback.set(one, { fingerprint, recipient, person: personOf(message), kind, at: now, reason })
   }
   const fresh = feedback.size === 0 ? new Set<string>() : await ledger.feedback.take([...feedback.values()])
-  const tired = await suppressTired(matched, options)
+  const exhausted = await suppressAfterSoftBounces(matched, options)
   return matched.map((one) => {
-    const { letter, report, message, leaving } = one
-    const about = { letter, ...(report === undefined ? {} : { report }), ...(message === undefined ? {} : { message }) }
-    if (message === undefined && leaving === undefined) return { ...about, outcome: 'foreign' }
+    const { inbound, report, message, target } = one
+    const about = {
+      inbound,
+      ...(report === undefined ? {} : { report }),
+      ...(message === undefined ? {} : { message }),
+    }
+    if (message === undefined && target === undefined) return { ...about, outcome: 'foreign' }
     const own = feedback.get(one)
     if (own !== undefined && !fresh.has(own.fingerprint)) return { ...about, outcome: 'known' }
-    return { ...about, outcome: wanted.has(one) || tired.has(one) ? 'suppressed' : 'recorded' }
+    return { ...about, outcome: wanted.has(one) || exhausted.has(one) ? 'suppressed' : 'recorded' }
   })
 }
 
-/** What a letter says, and the tokens that may name the message it is about. */
-interface Said {
-  readonly letter: Letter
+/** What an inbound message says, and the tokens that may name the message it is about. */
+interface ParsedMessage {
+  readonly inbound: InboundMessage
   readonly report?: Report
   readonly tokens: readonly string[]
 }
 
-/** Reads the letters and finds the messages that they are about. */
-async function match(letters: readonly Letter[], options: IntakeOptions): Promise<readonly Matched[]> {
-  const said = letters.flatMap((letter): readonly Said[] => {
-    const reports = readReports(letter.octets)
-    if (reports.length > 0) return reports.map((report) => ({ letter, report, tokens: tokensOf(report, options) }))
-    const tokens = repliedTo(letter.octets).map(leftSide)
-    return tokens.length === 0 ? [] : [{ letter, tokens }]
+/** Reads the inbound messages and finds those of ours that they are about. */
+async function match(messages: readonly InboundMessage[], options: IngestOptions): Promise<readonly Matched[]> {
+  const parsed = messages.flatMap((inbound): readonly ParsedMessage[] => {
+    const reports = readReports(inbound.bytes)
+    if (reports.length > 0) return reports.map((report) => ({ inbound, report, tokens: tokensOf(report, options) }))
+    const tokens = repliedTo(inbound.bytes).map(leftSide)
+    return tokens.length === 0 ? [] : [{ inbound, tokens }]
   })
-  const found = await options.ledger.feedback.find([...new Set(said.flatMap(({ tokens }) => tokens))])
-  return said.flatMap((one): readonly Matched[] => {
+  const found = await options.ledger.feedback.find([...new Set(parsed.flatMap(({ tokens }) => tokens))])
+  return parsed.flatMap((one): readonly Matched[] => {
     const message = one.tokens.map((token) => found.get(token)).find((known) => known !== undefined)
     const known = message === undefined ? {} : { message }
-    const { letter, report } = one
+    const { inbound, report } = one
     if (report === undefined)
-      return message === undefined ? [] : [{ letter, kind: 'reply', reason: 'answered', ...known }]
+      return message === undefined ? [] : [{ inbound, kind: 'reply', reason: 'answered', ...known }]
     const { kind, reason, unsubscribeToken } = report
-    const leaving = unsubscribeToken === undefined ? undefined : options.leaving(unsubscribeToken)
-    return [{ letter, report, kind, reason, leaving, ...known }]
+    const target = unsubscribeToken === undefined ? undefined : options.openToken(unsubscribeToken)
+    return [{ inbound, report, kind, reason, target, ...known }]
   })
 }
 
 /** What may name our message: the id of the returned one, or our own return path that the report came to. */
-function tokensOf({ messageId, deliveredTo }: Report, { returnPath }: IntakeOptions): readonly string[] {
+function tokensOf({ messageId, deliveredTo }: Report, { returnPath }: IngestOptions): readonly string[] {
   const returned = returnPath === undefined ? [] : deliveredTo.map((address) => returnedToken(address, returnPath))
   return [...(messageId === undefined ? [] : [leftSide(messageId)]), ...returned].filter((token) => token !== undefined)
 }
@@ -134,12 +141,12 @@ const REASONS: Partial<Readonly<Record<FeedbackKind, SuppressionReason>>> = {
 }
 
 /** A dead mailbox and a complaint hold for everything that we send; who leaves, leaves a group. */
-function suppressionFor({ kind, reason, message, leaving }: Matched, options: IntakeOptions): Suppression | undefined {
+function suppressionFor({ kind, reason, message, target }: Matched, options: IngestOptions): Suppression | undefined {
   const addedAt = options.now
-  if (leaving !== undefined) {
+  if (target !== undefined) {
     const note = 'by mail'
-    return suppressionOf(normalizeAddress(leaving.address), {
-      group: leaving.group,
+    return suppressionOf(normalizeAddress(target.address), {
+      group: target.group,
       reason: 'unsubscribed',
       note,
       addedAt,
@@ -152,19 +159,22 @@ function suppressionFor({ kind, reason, message, leaving }: Matched, options: In
 }
 
 /** Suppresses those whose soft bounces have become too many. Also on reports known before, should a crash have come between. */
-async function suppressTired(matched: readonly Matched[], options: IntakeOptions): Promise<ReadonlySet<Matched>> {
+async function suppressAfterSoftBounces(
+  matched: readonly Matched[],
+  options: IngestOptions,
+): Promise<ReadonlySet<Matched>> {
   const { ledger, softLimit, softDays, now } = options
-  const tired = new Set<Matched>()
-  if (softLimit === 0) return tired
+  const exhausted = new Set<Matched>()
+  if (softLimit === 0) return exhausted
   const since = new Date(now.getTime() - softDays * 86_400_000)
   for (const one of matched) {
     if (one.kind !== 'soft' || one.message === undefined) continue
     const count = await ledger.feedback.softBounces(personOf(one.message), since)
     if (count < softLimit) continue
-    tired.add(one)
+    exhausted.add(one)
     const note = `${count} soft bounces in ${softDays} days, the last: ${one.reason}`
     const address = normalizeAddress(one.message.address)
     await ledger.suppress([suppressionOf(address, { group: '', reason: 'soft_bounces', note, addedAt: now })])
   }
-  return tired
+  return exhausted
 }

@@ -9,43 +9,46 @@ import { InputError } from '../errors.ts'
 import { isSystemError, systemWords } from '../fs/system-errors.ts'
 
 /** A message somebody else made. */
-export interface Letter {
+export interface InboundMessage {
   /** Where it was found, for people. */
   readonly file: string
   /** Which of the messages of an mbox it is, from 1. */
   readonly number?: number
   /** The beginning of it, up to two megabytes: no report says anything behind that. */
-  readonly octets: Uint8Array
+  readonly bytes: Uint8Array
 }
 
-/** Octets of one message that are kept. */
-const MAX_LETTER = 2_000_000
+/** Bytes of one message that are kept. */
+const MAX_MESSAGE_BYTES = 2_000_000
 const LF = 0x0a
 
 /**
  * All messages of a path, or of standard input for `-`.
  * @throws InputError for a path that is not there or cannot be read.
  */
-export async function* readMailbox(path: string, stdin: NodeJS.ReadableStream = process.stdin): AsyncGenerator<Letter> {
+export async function* readMailbox(
+  path: string,
+  stdin: NodeJS.ReadableStream = process.stdin,
+): AsyncGenerator<InboundMessage> {
   if (path === '-') {
-    yield* cutLetters('standard input', octetsOf(stdin))
+    yield* splitMessages('standard input', bytesOf(stdin))
     return
   }
   try {
     const facts = await stat(path)
-    if (!facts.isDirectory()) yield* cutLetters(path, createReadStream(path))
-    else for (const file of await lettersIn(path)) yield* cutLetters(file, createReadStream(file))
+    if (!facts.isDirectory()) yield* splitMessages(path, createReadStream(path))
+    else for (const file of await messageFilesIn(path)) yield* splitMessages(file, createReadStream(file))
   } catch (error) {
     throw unreadable(path, error)
   }
 }
 
-async function* octetsOf(stream: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
+async function* bytesOf(stream: NodeJS.ReadableStream): AsyncGenerator<Buffer> {
   for await (const chunk of stream) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk
 }
 
 /** Files of a Maildir, new and seen, in the order of their names, which is that of their arrival; else all files. */
-async function lettersIn(folder: string): Promise<readonly string[]> {
+async function messageFilesIn(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true })
   const names = new Set(entries.filter((entry) => entry.isDirectory()).map(({ name }) => name))
   if (names.has('cur') && names.has('new')) {
@@ -64,41 +67,41 @@ async function filesIn(folder: string): Promise<readonly string[]> {
 }
 
 /** One message, or those of an mbox: its first line begins with `From `, and so does the first line of each message. */
-async function* cutLetters(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<Letter> {
-  let letter: LetterInMaking | undefined
+async function* splitMessages(file: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<InboundMessage> {
+  let message: MessageBuilder | undefined
   let isMbox = false
   let number = 0
   let blank = true
   for await (const line of linesOf(chunks)) {
-    if (letter === undefined) isMbox = isFromLine(line)
-    if (letter === undefined || (isMbox && blank && isFromLine(line))) {
-      if (letter !== undefined) yield { file, number: ++number, octets: letter.octets() }
-      letter = new LetterInMaking()
+    if (message === undefined) isMbox = isFromLine(line)
+    if (message === undefined || (isMbox && blank && isFromLine(line))) {
+      if (message !== undefined) yield { file, number: ++number, bytes: message.bytes() }
+      message = new MessageBuilder()
     }
-    letter.add(isMbox && /^>+From /.test(line.toString('latin1', 0, 80)) ? line.subarray(1) : line)
+    message.add(isMbox && /^>+From /.test(line.toString('latin1', 0, 80)) ? line.subarray(1) : line)
     blank = line.length <= 2 && line.toString('latin1').trim() === ''
   }
-  if (letter !== undefined)
-    yield number > 0 ? { file, number: ++number, octets: letter.octets() } : { file, octets: letter.octets() }
+  if (message !== undefined)
+    yield number > 0 ? { file, number: ++number, bytes: message.bytes() } : { file, bytes: message.bytes() }
 }
 
 function isFromLine(line: Buffer): boolean {
   return line.toString('latin1', 0, 5) === 'From '
 }
 
-class LetterInMaking {
+class MessageBuilder {
   readonly #lines: Buffer[] = []
   #size = 0
 
   add(line: Buffer): void {
-    if (this.#size >= MAX_LETTER) return
+    if (this.#size >= MAX_MESSAGE_BYTES) return
     // A copy, so that the chunk of the file that it was cut from can go.
     this.#lines.push(Buffer.from(line))
     this.#size += line.length
   }
 
-  octets(): Buffer {
-    return Buffer.concat(this.#lines).subarray(0, MAX_LETTER)
+  bytes(): Buffer {
+    return Buffer.concat(this.#lines).subarray(0, MAX_MESSAGE_BYTES)
   }
 }
 
@@ -119,7 +122,7 @@ async function* linesOf(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
       rest.push(chunk.subarray(start))
       size += chunk.length - start
     }
-    if (size > MAX_LETTER) {
+    if (size > MAX_MESSAGE_BYTES) {
       yield Buffer.concat(rest)
       rest = []
       size = 0

@@ -14,15 +14,15 @@ export interface MimePart {
   readonly parts: readonly MimePart[]
 }
 
-const MAX_OCTETS = 2_000_000
+const MAX_BYTES = 2_000_000
 const MAX_DEPTH = 12
 const MAX_PARTS = 200
 const MAX_HEADER_LINES = 2_000
 const MAX_LEAF = 500_000
 
 /** Parses at most the first two megabytes; never throws. */
-export function readMime(octets: Uint8Array): MimePart {
-  const raw = Buffer.from(octets.subarray(0, MAX_OCTETS)).toString('latin1').replace(/\r\n?/g, '\n')
+export function readMime(bytes: Uint8Array): MimePart {
+  const raw = Buffer.from(bytes.subarray(0, MAX_BYTES)).toString('latin1').replace(/\r\n?/g, '\n')
   return readPart(raw, 0, { parts: 0 })
 }
 
@@ -135,11 +135,11 @@ function* splitParts(body: string, boundary: string): Generator<string> {
 }
 
 function decode(body: string, encoding: string, charset = 'utf-8'): string {
-  let octets: Buffer
-  if (encoding === 'base64') octets = Buffer.from(body.slice(0, MAX_LEAF * 2), 'base64')
-  else if (encoding === 'quoted-printable') octets = Buffer.from(unquote(body.slice(0, MAX_LEAF * 2)), 'latin1')
-  else octets = Buffer.from(body.slice(0, MAX_LEAF), 'latin1')
-  const limited = octets.subarray(0, MAX_LEAF)
+  let bytes: Buffer
+  if (encoding === 'base64') bytes = Buffer.from(body.slice(0, MAX_LEAF * 2), 'base64')
+  else if (encoding === 'quoted-printable') bytes = Buffer.from(unquote(body.slice(0, MAX_LEAF * 2)), 'latin1')
+  else bytes = Buffer.from(body.slice(0, MAX_LEAF), 'latin1')
+  const limited = bytes.subarray(0, MAX_LEAF)
   try {
     return new TextDecoder(charset.trim()).decode(limited).replace(/\r\n?/g, '\n')
   } catch {

@@ -18,15 +18,15 @@ const REPORT_SUBJECT =
   /undeliver|return(ed|ing) (mail|message|to)|deliver(y|ed|able)?[ :-].*(fail|status|error|problem|report|notification|delay|temporar|incomplete)|fail(ure|ed)?[ :-].*(notice|deliver|notification)|not (be )?delivered|delivery (has )?failed|mail(er)? (system )?(error|failure)|non[- ]?(remis|deliver)|unzustellbar|mail delivery|could not (be|send)|postmaster notify|rejected|warning: (could|message)|unknown (user|recipient)|message delayed|action required|no longer|undelivered|not member|notification d'[eé]tat|failure notice/i
 
 /** Message-IDs that a message answers (RFC 5322 section 3.6.4), the nearest first. */
-export function repliedTo(octets: Uint8Array): readonly string[] {
-  const message = readMime(octets)
+export function repliedTo(bytes: Uint8Array): readonly string[] {
+  const message = readMime(bytes)
   const named = `${headerOf(message, 'in-reply-to')} ${(headerOf(message, 'references').match(ID) ?? []).reverse().join(' ')}`
   return [...new Set(named.match(ID) ?? [])].slice(0, 50)
 }
 
 /** Reads one message. An ordinary mail gives an empty list. Never throws; costs no more than its first two megabytes. */
-export function readReports(octets: Uint8Array): readonly Report[] {
-  const message = readMime(octets)
+export function readReports(bytes: Uint8Array): readonly Report[] {
+  const message = readMime(bytes)
   const parts = allParts(message)
   const deliveredTo = addressesIn(
     ['delivered-to', 'x-original-to', 'envelope-to', 'to'].map((name) => headerOf(message, name)).join(' '),

@@ -16,7 +16,7 @@ import { newRunId } from '../ledger/run-id.ts'
 import { adviseAddress, gmailKey, judgeAddress, normalizeAddress } from '../message/address/mailbox.ts'
 import type { Row, Source } from '../source/source.ts'
 import type { Rendered, Template } from '../template/template.ts'
-import { openWaysOut } from '../unsubscribe/links.ts'
+import { openUnsubscribeLinks } from '../unsubscribe/links.ts'
 import type { CheckOptions, CheckReport, SizeEstimate } from './check.ts'
 import { ColumnSurvey } from './column-survey.ts'
 import { type Findings, problemsOf } from './findings.ts'
@@ -94,14 +94,14 @@ export class ListCheck {
     const scratch = await openScratchLedger()
     try {
       const campaign = await scratch.campaign(name)
-      const waysOut = await openWaysOut(this.#settings, this.#settings.group ?? name)
+      const unsubscribeLinks = await openUnsubscribeLinks(this.#settings, this.#settings.group ?? name)
       const preparer = createPreparer({
         settings: this.#template === undefined ? { ...this.#settings, dkim: [] } : this.#settings,
         template: this.#template ?? DATA_ALONE,
         bodies: true,
         ...(this.#split === undefined ? {} : { split: this.#split }),
         campaign,
-        ...(waysOut === undefined ? {} : { waysOut }),
+        ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
         ...(this.#emailColumn === undefined ? {} : { emailColumn: this.#emailColumn }),
       })
       try {

@@ -77,7 +77,7 @@ class Receiver {
   #rest: Buffer = Buffer.alloc(0)
   #content: Buffer[] | undefined
   #contentSize = 0
-  /** The last octets of the content so far, so that the end is seen across chunks. */
+  /** The last bytes of the content so far, so that the end is seen across chunks. */
   #tail = '\r\n'
   #busy = false
 
@@ -202,15 +202,15 @@ class Receiver {
   }
 
   #complete(content: Buffer[], used: number): void {
-    let octets = Buffer.concat(content)
+    let bytes = Buffer.concat(content)
     // Octets of the mark that had already been taken.
-    if (used < 0) octets = octets.subarray(0, octets.length + used)
+    if (used < 0) bytes = bytes.subarray(0, bytes.length + used)
     const [from, to] = [this.#from ?? '', this.#to]
     const tooLarge = this.#contentSize > MAX_MESSAGE
     this.#content = undefined
     this.#reset()
     if (tooLarge) return this.#say('552 5.3.4 message too large')
-    const stored = this.#store.add({ from, to, octets: unstuff(octets) })
+    const stored = this.#store.add({ from, to, bytes: unstuff(bytes) })
     if (!(stored instanceof Promise)) return this.#say(`250 2.0.0 kept as ${stored}`)
     this.#busy = true
     stored.then(
@@ -234,8 +234,8 @@ class Receiver {
 }
 
 /** Takes the dots off that the sender put before lines that begin with one (RFC 5321 section 4.5.2). */
-function unstuff(octets: Buffer): Buffer {
-  if (octets[0] !== 46 && !octets.includes('\r\n.')) return octets
-  const text = octets.toString('latin1')
+function unstuff(bytes: Buffer): Buffer {
+  if (bytes[0] !== 46 && !bytes.includes('\r\n.')) return bytes
+  const text = bytes.toString('latin1')
   return Buffer.from((text.startsWith('.') ? text.slice(1) : text).replaceAll('\r\n.', '\r\n'), 'latin1')
 }

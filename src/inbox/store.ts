@@ -10,7 +10,7 @@ import { subjectOf } from '../message/encoded-words.ts'
 export interface InboxMessage {
   readonly from: string
   readonly to: readonly string[]
-  readonly octets: Buffer
+  readonly bytes: Buffer
 }
 
 export interface InboxStore {
@@ -42,17 +42,17 @@ export async function openInboxStore(dir: string): Promise<InboxStore> {
     failure = error
   })
 
-  function write(name: string, { from, to, octets }: InboxMessage): Promise<void> {
+  function write(name: string, { from, to, bytes }: InboxMessage): Promise<void> {
     const about = {
       file: name,
       from,
       to,
-      subject: subjectOf(octets),
-      size: octets.length,
+      subject: subjectOf(bytes),
+      size: bytes.length,
       at: new Date().toISOString(),
     }
     index.write(`${JSON.stringify(about)}\n`)
-    return writeFile(join(dir, name), octets)
+    return writeFile(join(dir, name), bytes)
   }
 
   return {

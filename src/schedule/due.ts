@@ -16,9 +16,9 @@ export interface Missed {
   readonly reason: string
 }
 
-export interface Decided {
+export interface DueOccurrences {
   /** Taken for this process, to be run in this order. */
-  readonly taken: readonly Occurrence[]
+  readonly claimed: readonly Occurrence[]
   readonly missed: readonly Missed[]
 }
 
@@ -28,18 +28,18 @@ const MOST = 500
 const MINUTE_MS = 60_000
 
 /** Takes what is due at `now`, and notes what was missed. `lateBy` is the project's, in milliseconds. */
-export async function takeDue(ledger: Ledger, schedule: Schedule, now: Date, lateBy: number): Promise<Decided> {
+export async function claimDue(ledger: Ledger, schedule: Schedule, now: Date, lateBy: number): Promise<DueOccurrences> {
   const issue = issueOf(schedule)
   const own = lateByOf(issue, lateBy)
   const candidates = await undecided(ledger, schedule, now, own)
   const newest = candidates.at(-1)
-  const taken: Occurrence[] = []
+  const claimed: Occurrence[] = []
   const missed: Missed[] = []
   for (const occurrence of candidates) {
     const late = now.getTime() - occurrence.at.getTime()
     const counts = issue.catchUp === 'all' || occurrence === newest
     if (counts && (issue.catchUp !== 'skip' || late <= own)) {
-      if (await ledger.schedules.take(occurrence, now)) taken.push(occurrence)
+      if (await ledger.schedules.take(occurrence, now)) claimed.push(occurrence)
       continue
     }
     const reason = counts
@@ -47,7 +47,7 @@ export async function takeDue(ledger: Ledger, schedule: Schedule, now: Date, lat
       : `nobody was there, and a newer one is due: found ${lateness(late)} late`
     if (await ledger.schedules.miss(occurrence, now, reason)) missed.push({ occurrence, reason })
   }
-  return { taken, missed }
+  return { claimed, missed }
 }
 
 async function undecided(
@@ -84,7 +84,7 @@ function between(schedule: Schedule, from: Date, now: Date, lateBy: number): rea
  * Takes what was missed or failed last, because a person said that late is right. Undefined when nothing of the schedule
  * is to be made up for.
  */
-export async function takeMissed(ledger: Ledger, schedule: Schedule, now: Date): Promise<Occurrence | undefined> {
+export async function claimMissed(ledger: Ledger, schedule: Schedule, now: Date): Promise<Occurrence | undefined> {
   const [last] = await ledger.schedules.occurrences(schedule.name, 1)
   if (last === undefined || (last.state !== 'missed' && last.state !== 'failed')) return undefined
   return (await ledger.schedules.take(last, now, { again: true })) ? last : undefined

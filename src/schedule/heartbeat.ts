@@ -4,27 +4,27 @@
  */
 import { statSync } from 'node:fs'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Told } from './unfinished.ts'
+import type { Notice } from './unfinished.ts'
 
 /** The name under which they are noted. */
 const ALIVE = 'schedules alive'
 
 /** Notes that schedules run. Gives when this was noted last; undefined where it never was. */
-export function signOfLife(ledger: Ledger, now: Date): Promise<Date | undefined> {
+export function recordHeartbeat(ledger: Ledger, now: Date): Promise<Date | undefined> {
   return ledger.stamp(ALIVE, now)
 }
 
 /**
- * The first sign of life of a process: with what it must be told. Of a ledger that is new nothing has changed. `zones` is
+ * The first sign of life of a process: with the notices that it must show. For a new ledger nothing has changed. `zones` is
  * the version of the time zone data, `2026b`.
  */
-export async function comeAlive(
+export async function startHeartbeat(
   ledger: Ledger,
   now: Date,
   zones = process.versions['tz'] ?? 'unknown',
-): Promise<{ readonly aliveAt: Date | undefined; readonly changed: readonly Told[] }> {
-  const aliveAt = await signOfLife(ledger, now)
-  const changed: Told[] = []
+): Promise<{ readonly aliveAt: Date | undefined; readonly changed: readonly Notice[] }> {
+  const aliveAt = await recordHeartbeat(ledger, now)
+  const changed: Notice[] = []
   const isNew = async (what: string): Promise<boolean> =>
     (await ledger.stamp(what, now)) === undefined && aliveAt !== undefined
   // A copy has a number of its own, wherever it is; a container that is made anew over the same volume has not.

@@ -7,14 +7,14 @@ import { Temporal } from 'temporal-polyfill'
 import { UsageError } from '../errors.ts'
 import { type Moment, momentOf, wallTimeOf } from '../time-zone.ts'
 
-export interface Occurrence extends Moment {
+export interface OccurrenceTime extends Moment {
   /** The time on the wall, `2026-12-01T09:00`: names the occurrence, whatever the clocks do. */
   readonly wall: string
 }
 
 export interface Recurrence {
   /** Occurrences after a moment and, if given, up to another one, in order; `count` at most. */
-  after(moment: Date, count: number, until?: Date): readonly Occurrence[]
+  after(moment: Date, count: number, until?: Date): readonly OccurrenceTime[]
 }
 
 /**
@@ -33,7 +33,7 @@ export function parseRecurrence(expression: string, zone: string): Recurrence {
   }
   return {
     after(moment, count, until) {
-      const found: Occurrence[] = []
+      const found: OccurrenceTime[] = []
       // A later time on the wall never means an earlier moment, as a time that comes twice means its first: what is still to
       // come stands later on the wall than this moment does. A minute more is for zones that were once off by seconds.
       let cursor = new Date(wallTimeOf(moment, zone).toZonedDateTime('UTC').epochMilliseconds - 60_000)

@@ -12,18 +12,18 @@ import type { Settings } from '../config/settings.ts'
 import { MailmergeError, UnfinishedError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
-import { type Missed, takeDue, takeMissed } from './due.ts'
-import { comeAlive } from './heartbeat.ts'
+import { claimDue, claimMissed, type Missed } from './due.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { runOccurrence } from './occurrence.ts'
 import { flagsOf, issueOf } from './schedule.ts'
-import { openWork, type Told, type Work } from './unfinished.ts'
+import { type Notice, unfinishedWork, type Work } from './unfinished.ts'
 
 /** The settings of a piece of work: those of the project with flags over them, read anew. */
 export type SettingsWith = (flags: Flags) => Promise<Settings>
 
 export interface DueReport {
   onMissed?(missed: Missed): void
-  onTold?(told: Told): void
+  onNotice?(notice: Notice): void
   /** A piece of work begins. Gives what hears of it. */
   onWork?(work: Work): MergeHooks
   /** It ended; without summary and error nothing was left to do. */
@@ -51,16 +51,20 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
   const clock = options.clock ?? systemClock
   const lateBy = settings.lateBy ?? LATE_BY_MS
   const now = clock.now()
-  const { aliveAt, changed } = await comeAlive(ledger, now)
-  for (const one of changed) report.onTold?.(one)
+  const { aliveAt, changed } = await startHeartbeat(ledger, now)
+  for (const one of changed) report.onNotice?.(one)
   const schedules = (await ledger.schedules.all()).filter((one) => name === undefined || one.name === name)
   for (const schedule of schedules) {
-    const { missed } = await takeDue(ledger, schedule, now, lateBy)
+    const { missed } = await claimDue(ledger, schedule, now, lateBy)
     for (const one of missed) report.onMissed?.(one)
-    if (options.anyLate) await takeMissed(ledger, schedule, now)
+    if (options.anyLate) await claimMissed(ledger, schedule, now)
   }
-  const open = await openWork(ledger, { now, lateBy: options.anyLate ? Number.POSITIVE_INFINITY : lateBy, aliveAt })
-  for (const one of open.told) report.onTold?.(one)
+  const open = await unfinishedWork(ledger, {
+    now,
+    lateBy: options.anyLate ? Number.POSITIVE_INFINITY : lateBy,
+    aliveAt,
+  })
+  for (const one of open.notices) report.onNotice?.(one)
   const codes: number[] = []
   for (const work of open.work) {
     if (signal?.aborted) break
@@ -74,7 +78,7 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
 /** Undefined when it is another process's. */
 async function doWork(work: Work, options: RunDueOptions, report: DueReport): Promise<number | undefined> {
   try {
-    const { summary, error } = await performWork(work, options, report.onWork?.(work) ?? {})
+    const { summary, error } = await runWork(work, options, report.onWork?.(work) ?? {})
     report.onEnd?.(work, { summary, error })
     if (error instanceof UnfinishedError && summary === undefined) return undefined
     return error?.exitCode ?? summary?.exitCode ?? 0
@@ -91,7 +95,7 @@ interface WorkEnd {
 }
 
 /** One piece of work to its end. @throws MailmergeError only for what is wrong with the project itself. */
-export async function performWork(
+export async function runWork(
   work: Work,
   { ledger, settingsWith }: Pick<RunDueOptions, 'ledger' | 'settingsWith'>,
   hooks: MergeHooks,

@@ -9,7 +9,7 @@ import { readDuration } from '../config/units.ts'
 import { OutputError, UsageError } from '../errors.ts'
 import type { Occurrence, Schedule } from '../ledger/schedules.ts'
 import { momentOf } from '../time-zone.ts'
-import { type Occurrence as Moment, parseRecurrence, type Recurrence } from './recurrence.ts'
+import { type OccurrenceTime, parseRecurrence, type Recurrence } from './recurrence.ts'
 
 /** What becomes of occurrences that nobody was there for: none, the last one, or all of them are sent late. */
 export const CATCH_UP = ['skip', 'last', 'all'] as const
@@ -71,7 +71,7 @@ export function lateByOf({ late }: Issue, project: number): number {
 /** When a schedule comes. */
 export function recurrenceOf({ timing, zone }: Pick<Schedule, 'timing' | 'zone'>): Recurrence {
   if (timing.kind === 'cron') return parseRecurrence(timing.expression, zone)
-  const only: Moment = { ...momentOf(Temporal.PlainDateTime.from(timing.wall), zone), wall: timing.wall }
+  const only: OccurrenceTime = { ...momentOf(Temporal.PlainDateTime.from(timing.wall), zone), wall: timing.wall }
   return {
     after(moment, count, until = only.at) {
       const at = only.at.getTime()
@@ -81,7 +81,7 @@ export function recurrenceOf({ timing, zone }: Pick<Schedule, 'timing' | 'zone'>
 }
 
 /** One of a schedule's occurrences as it is kept. */
-export function occurrenceOf(schedule: Schedule, { at, wall }: Moment): Occurrence {
+export function occurrenceOf(schedule: Schedule, { at, wall }: OccurrenceTime): Occurrence {
   return { schedule: schedule.name, wall, at, campaign: campaignOf(issueOf(schedule).campaign, schedule.name, wall) }
 }
 

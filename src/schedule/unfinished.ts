@@ -15,36 +15,36 @@ export type Work =
 /** A follow-up waits for days, and is not late after an hour. */
 const FOLLOW_UP_MS = 7 * 86_400_000
 
-/** Something that a person must know and decide. Each is told once. */
-export interface Told {
+/** Something that a person must know and decide. Each is reported once. */
+export interface Notice {
   readonly what: string
   readonly hint: string
 }
 
-export interface OpenWork {
+export interface UnfinishedWork {
   readonly work: readonly Work[]
-  readonly told: readonly Told[]
+  readonly notices: readonly Notice[]
 }
 
-export interface OpenWorkOptions {
+export interface UnfinishedWorkOptions {
   readonly now: Date
   /** Of the project, in milliseconds. */
   readonly lateBy: number
-  /** The last sign of life of a schedule on this ledger before now; what was begun and left longer ago is told. */
+  /** The last sign of life of a schedule on this ledger before now; what was begun and left longer ago is reported. */
   readonly aliveAt?: Date | undefined
   /** True for work that is under way in this process's hands: it does not lie still. */
-  readonly underWay?: (key: string) => boolean
+  readonly isRunning?: (key: string) => boolean
 }
 
-export function keyOf(work: Work): string {
+export function workKey(work: Work): string {
   return work.kind === 'run' ? `run ${work.run}` : `occurrence ${work.occurrence.schedule} ${work.occurrence.wall}`
 }
 
-export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promise<OpenWork> {
+export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOptions): Promise<UnfinishedWork> {
   const work: Work[] = []
-  const told: Told[] = []
+  const notices: Notice[] = []
   const tell = async (key: string, what: string, hint: string): Promise<void> => {
-    if ((await ledger.stamp(`told ${key}`, options.now)) === undefined) told.push({ what, hint })
+    if ((await ledger.stamp(`told ${key}`, options.now)) === undefined) notices.push({ what, hint })
   }
   const lateBy = new Map(
     (await ledger.schedules.all()).map((one) => {
@@ -55,7 +55,7 @@ export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promis
   const runs = (await ledger.runs()).filter(({ state }) => state === 'ready')
   for (const occurrence of await ledger.schedules.open()) {
     const at = { kind: 'occurrence', occurrence } as const
-    const reason = options.underWay?.(keyOf(at))
+    const reason = options.isRunning?.(workKey(at))
       ? undefined
       : whyNot(occurrence, runs, lateBy.get(occurrence.schedule), options)
     if (reason === undefined) {
@@ -67,14 +67,14 @@ export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promis
       occurrence.run === undefined
         ? `Send it all the same: mailmerge schedule run-due ${occurrence.schedule} --late ok`
         : `Go on with it: mailmerge resume ${occurrence.run}, or end it: mailmerge cancel ${occurrence.run}`
-    told.push({
+    notices.push({
       what: `the occurrence ${occurrence.wall} of ${occurrence.schedule} is not gone on with: ${reason}`,
       hint,
     })
   }
   for (const run of runs) {
     if (run.options.occurrence !== undefined) continue
-    if (options.underWay?.(keyOf({ kind: 'run', run: run.id, campaign: '' }))) continue
+    if (options.isRunning?.(workKey({ kind: 'run', run: run.id, campaign: '' }))) continue
     const hour = await hourOf(run, ledger)
     // Runs without any hour are a person's: what was broken off by hand does not go on by itself.
     if (hour === undefined && run.begunAt === undefined) continue
@@ -95,7 +95,7 @@ export async function openWork(ledger: Ledger, options: OpenWorkOptions): Promis
       )
     }
   }
-  return { work, told }
+  return { work, notices }
 }
 
 /** Why an occurrence that was taken is not gone on with by itself. */
@@ -103,7 +103,7 @@ function whyNot(
   { at, changedAt, run }: OccurrenceRecord,
   runs: readonly RunRecord[],
   own: number | undefined,
-  { now, lateBy, aliveAt }: OpenWorkOptions,
+  { now, lateBy, aliveAt }: UnfinishedWorkOptions,
 ): string | undefined {
   if (run !== undefined) {
     const record = runs.find(({ id }) => id === run)

@@ -2,14 +2,14 @@
 import { Worker } from 'node:worker_threads'
 import { errorOf } from '../errors.ts'
 import { LEDGER_EXEC_ARGV, ownProgram } from '../worker-entry.ts'
-import type { EndpointData, FromEndpoint } from './http-worker.ts'
+import type { FromHttpWorker, HttpWorkerData } from './http-worker.ts'
 import type { Log } from './serve.ts'
 
-export interface EndpointThread {
+export interface HttpThread {
   /** `http://127.0.0.1:8025`. */
   readonly address: string
-  /** Told after each look at the schedules: the process does its work. */
-  looked(): void
+  /** Called after each scan of the schedules: the process is doing its work. */
+  scanned(): void
   /** @throws what ended the thread, if it has ended unasked. */
   check(): void
   /** Takes no new requests and ends when those under way are answered. */
@@ -17,14 +17,14 @@ export interface EndpointThread {
 }
 
 /** Resolves once it listens. @throws OutputError when the port cannot be had, and what is wrong with ledger or secret. */
-export async function startEndpoint(data: Omit<EndpointData, 'lookedAt'>, log: Log): Promise<EndpointThread> {
-  const lookedAt = new BigInt64Array(new SharedArrayBuffer(8))
-  const looked = (): void => {
-    Atomics.store(lookedAt, 0, process.hrtime.bigint())
+export async function startHttpThread(data: Omit<HttpWorkerData, 'scannedAt'>, log: Log): Promise<HttpThread> {
+  const scannedAt = new BigInt64Array(new SharedArrayBuffer(8))
+  const scanned = (): void => {
+    Atomics.store(scannedAt, 0, process.hrtime.bigint())
   }
-  looked()
+  scanned()
   const worker = new Worker(ownProgram(import.meta.url, 'http-worker'), {
-    workerData: { ...data, lookedAt } satisfies EndpointData,
+    workerData: { ...data, scannedAt } satisfies HttpWorkerData,
     execArgv: LEDGER_EXEC_ARGV,
   })
   let closing = false
@@ -39,7 +39,7 @@ export async function startEndpoint(data: Omit<EndpointData, 'lookedAt'>, log: L
     })
   })
   const address = await new Promise<string>((resolve, reject) => {
-    worker.on('message', (message: FromEndpoint) => {
+    worker.on('message', (message: FromHttpWorker) => {
       if (message.kind === 'listening') resolve(message.address)
       else if (message.kind === 'log') log(...message.line)
       else reject(errorOf(message.error))
@@ -48,7 +48,7 @@ export async function startEndpoint(data: Omit<EndpointData, 'lookedAt'>, log: L
   })
   return {
     address,
-    looked,
+    scanned,
     check() {
       if (died !== undefined) throw died
     },

@@ -7,10 +7,10 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { openLedger } from '../campaign/run/open-ledger.ts'
 import { type Flags, loadSettings } from '../config/load.ts'
 import { type ErrorFacts, factsOf, MailmergeError } from '../errors.ts'
-import { openEndpoint } from '../unsubscribe/endpoint.ts'
+import { startApi } from './api.ts'
 import type { Log } from './serve.ts'
 
-export interface EndpointData {
+export interface HttpWorkerData {
   /** The project's folder, and what the command line of `serve` said. */
   readonly root: string
   readonly flags: Flags
@@ -18,11 +18,11 @@ export interface EndpointData {
   readonly port: number
   readonly token: string
   /** Nanoseconds of the monotonic clock at the last look at the schedules. */
-  readonly lookedAt: BigInt64Array
+  readonly scannedAt: BigInt64Array
 }
 
 /** What the thread tells; `listening` or `failed` comes first. */
-export type FromEndpoint =
+export type FromHttpWorker =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'failed'; readonly error: ErrorFacts }
   | { readonly kind: 'log'; readonly line: Parameters<Log> }
@@ -33,20 +33,20 @@ const WELL_NS = 60_000_000_000n
 const NICE = 10
 const NICEST = 19
 
-function tell(message: FromEndpoint): void {
+function tell(message: FromHttpWorker): void {
   parentPort?.postMessage(message)
 }
 
-async function main({ root, flags, lookedAt, ...rest }: EndpointData): Promise<void> {
+async function main({ root, flags, scannedAt, ...rest }: HttpWorkerData): Promise<void> {
   // Elsewhere the word is for the whole process, and the runs that it begins.
   if (process.platform === 'linux') setPriority(Math.min(getPriority() + NICE, NICEST))
   const closing = new AsyncDisposableStack()
   try {
     const settings = await loadSettings({ cwd: root, env: process.env, flags })
     const ledger = closing.adopt(await openLedger(settings), (it) => it.close())
-    const http = await openEndpoint(settings, ledger, {
+    const http = await startApi(settings, ledger, {
       ...rest,
-      healthy: () => process.hrtime.bigint() - Atomics.load(lookedAt, 0) < WELL_NS,
+      healthy: () => process.hrtime.bigint() - Atomics.load(scannedAt, 0) < WELL_NS,
       log: (...line) => tell({ kind: 'log', line }),
     })
     closing.defer(() => http.close())
@@ -61,4 +61,4 @@ async function main({ root, flags, lookedAt, ...rest }: EndpointData): Promise<v
   }
 }
 
-if (parentPort !== null) await main(workerData as EndpointData)
+if (parentPort !== null) await main(workerData as HttpWorkerData)

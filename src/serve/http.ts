@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { OutputError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
-import type { LinkAnswer, UnsubscribeEndpoint } from '../unsubscribe/unsubscribe-endpoint.ts'
+import type { LinkAnswer, UnsubscribeEndpoint } from '../unsubscribe/endpoint.ts'
 import { ConnectionCounts } from './connection-counts.ts'
 
 export interface HttpOptions {
@@ -34,7 +34,7 @@ export interface HttpServer {
   close(): Promise<void>
 }
 
-/** A one-click body is 30 octets, as multipart some 200. */
+/** A one-click body is 30 bytes, as multipart some 200. */
 const LARGEST_BODY = 8192
 const LARGEST_HEAD = 16_384
 const HEAD_MS = 10_000

@@ -4,8 +4,8 @@ import type { Flags } from '../config/load.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import type { Work } from '../schedule/unfinished.ts'
 import { LEDGER_EXEC_ARGV, ownProgram } from '../worker-entry.ts'
-import type { FromWork, ToWork, WorkResult } from './job-worker.ts'
-import type { Working } from './serve.ts'
+import type { FromJob, JobResult, ToJob } from './job-worker.ts'
+import type { JobHandle } from './serve.ts'
 
 export interface HostOptions {
   /** The project's folder. */
@@ -15,20 +15,20 @@ export interface HostOptions {
 }
 
 /** Gives what begins a process. It inherits the environment; nothing is on its command line that is a secret. */
-export function createWorkHost({ root, flags }: HostOptions) {
+export function createJobStarter({ root, flags }: HostOptions) {
   const program = ownProgram(import.meta.url, 'job-worker')
-  return (work: Work, onMessage: (message: FromWork) => void): Working => {
+  return (work: Work, onMessage: (message: FromJob) => void): JobHandle => {
     const child = fork(program, {
       cwd: root,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: LEDGER_EXEC_ARGV,
     })
-    const tell = (message: ToWork): void => {
+    const tell = (message: ToJob): void => {
       if (child.connected) child.send(message, () => {})
     }
-    const ended = new Promise<WorkResult>((resolve) => {
-      let result: WorkResult | undefined
-      child.on('message', (message: FromWork) => {
+    const ended = new Promise<JobResult>((resolve) => {
+      let result: JobResult | undefined
+      child.on('message', (message: FromJob) => {
         if (message.kind === 'end') result = message.end
         else onMessage(message)
       })

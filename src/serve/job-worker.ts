@@ -7,23 +7,23 @@ import { openLedger } from '../campaign/run/open-ledger.ts'
 import { type Flags, loadSettings } from '../config/load.ts'
 import { MailmergeError } from '../errors.ts'
 import type { StatusCounts } from '../ledger/ledger.ts'
-import { performWork } from '../schedule/run-due.ts'
+import { runWork } from '../schedule/run-due.ts'
 import type { Work } from '../schedule/unfinished.ts'
 
 /** What the process is told. The first message is the work; an occurrence's times are texts on the way. */
-export type ToWork =
+export type ToJob =
   | { readonly kind: 'work'; readonly work: Work; readonly root: string; readonly flags: Flags }
   | { readonly kind: 'stop' }
   | { readonly kind: 'abort' }
 
 /** What it tells. `end` comes last, and once. */
-export type FromWork =
+export type FromJob =
   | { readonly kind: 'planned'; readonly run: string; readonly rows: number; readonly toSend: number }
   | { readonly kind: 'note'; readonly text: string }
   | { readonly kind: 'paused'; readonly reason: string; readonly until?: string }
-  | { readonly kind: 'end'; readonly end: WorkResult }
+  | { readonly kind: 'end'; readonly end: JobResult }
 
-export interface WorkResult {
+export interface JobResult {
   readonly run?: string
   readonly counts?: StatusCounts
   readonly stopped?: string
@@ -32,15 +32,15 @@ export interface WorkResult {
 }
 
 /** One who listens no more must not end the work. */
-function tell(message: FromWork): void {
+function tell(message: FromJob): void {
   if (process.connected) process.send?.(message, () => {})
 }
 
-async function work({ work, root, flags }: Extract<ToWork, { kind: 'work' }>, stop: AbortSignal, abort: AbortSignal) {
+async function work({ work, root, flags }: Extract<ToJob, { kind: 'work' }>, stop: AbortSignal, abort: AbortSignal) {
   const settingsWith = (own: Flags) => loadSettings({ cwd: root, env: process.env, flags: { ...own, ...flags } })
   const ledger = await openLedger(await settingsWith({}))
   try {
-    const { summary, error } = await performWork(
+    const { summary, error } = await runWork(
       revived(work),
       { ledger, settingsWith },
       {
@@ -71,7 +71,7 @@ function resultOf(
     | { readonly run: string; readonly counts: StatusCounts; readonly stopped?: string; readonly exitCode: number }
     | undefined,
   error: MailmergeError | undefined,
-): WorkResult {
+): JobResult {
   return {
     ...(summary === undefined ? {} : { run: summary.run, counts: summary.counts }),
     ...(summary?.stopped === undefined ? {} : { stopped: summary.stopped }),
@@ -102,7 +102,7 @@ function main(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
   process.on('disconnect', () => stop.abort())
   let begun = false
-  process.on('message', (message: ToWork) => {
+  process.on('message', (message: ToJob) => {
     if (message.kind === 'stop') stop.abort()
     else if (message.kind === 'abort') {
       stop.abort()
@@ -117,7 +117,7 @@ function main(): void {
         })
         .then((end) => {
           if (!process.connected) process.exit()
-          process.send?.({ kind: 'end', end } satisfies FromWork, () => process.exit())
+          process.send?.({ kind: 'end', end } satisfies FromJob, () => process.exit())
         })
     }
   })

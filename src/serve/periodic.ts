@@ -1,6 +1,6 @@
 /** What `mailmerge serve` does again and again beside its schedules. Owns the list; each job's work is its own module's. */
 
-import { takeReports } from '../bounces/bounces.ts'
+import { ingestReports } from '../bounces/bounces.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Log, PeriodicJob } from './serve.ts'
 
@@ -17,7 +17,7 @@ function bouncesJob(settings: Settings, log: Log): PeriodicJob {
     every: BOUNCES_MS,
     async run() {
       let suppressed = 0
-      const letters = await takeReports(settings, { paths: [] }, (taken) => {
+      const letters = await ingestReports(settings, { paths: [] }, (taken) => {
         suppressed += taken.filter(({ outcome }) => outcome === 'suppressed').length
       })
       if (letters > 0) log('info', 'bounces read', { letters, suppressed })

@@ -8,10 +8,10 @@ import { LATE_BY_MS } from '../campaign/run/start-time.ts'
 import type { Settings } from '../config/settings.ts'
 import { MailmergeError, OutputError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { takeDue } from '../schedule/due.ts'
-import { comeAlive, signOfLife } from '../schedule/heartbeat.ts'
-import { keyOf, openWork, type Work } from '../schedule/unfinished.ts'
-import type { FromWork, WorkResult } from './job-worker.ts'
+import { claimDue } from '../schedule/due.ts'
+import { recordHeartbeat, startHeartbeat } from '../schedule/heartbeat.ts'
+import { unfinishedWork, type Work, workKey } from '../schedule/unfinished.ts'
+import type { FromJob, JobResult } from './job-worker.ts'
 
 /** Something done again and again: reading bounces, sweeping, asking. */
 export interface PeriodicJob {
@@ -29,8 +29,8 @@ export type Log = (
 ) => void
 
 /** Work under way in a process of its own. */
-export interface Working {
-  readonly ended: Promise<WorkResult>
+export interface JobHandle {
+  readonly ended: Promise<JobResult>
   stop(): void
   abort(): void
 }
@@ -40,9 +40,9 @@ export interface ServeOptions {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly log: Log
-  begin(work: Work, onMessage: (message: FromWork) => void): Working
-  /** Told after each look at the schedules: the process does its work. */
-  readonly looked?: () => void
+  begin(work: Work, onMessage: (message: FromJob) => void): JobHandle
+  /** Called after each scan of the schedules: the process is doing its work. */
+  readonly scanned?: () => void
   readonly jobs?: readonly PeriodicJob[]
   /** First request to stop: finish what is in flight. */
   readonly signal: AbortSignal
@@ -51,7 +51,7 @@ export interface ServeOptions {
 }
 
 /** Between two looks at schedules and hours. */
-const LOOK_MS = 500
+const SCAN_MS = 500
 const ALIVE_MS = 30_000
 /** Runs at a time; the others wait in the ledger. */
 const MOST_RUNS = 4
@@ -64,16 +64,16 @@ const HELD_GAP_MS = 5_000
 /** Serves until the signal, and resolves when all work has ended. @throws OutputError when the ledger fails. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { ledger, clock, log, signal } = options
-  const { aliveAt, changed } = await comeAlive(ledger, clock.now())
-  for (const told of changed) log('warning', 'changed', { ...told })
+  const { aliveAt, changed } = await startHeartbeat(ledger, clock.now())
+  for (const notice of changed) log('warning', 'changed', { ...notice })
   const supervisor = new Supervisor(options, aliveAt)
   const jobs: readonly PeriodicJob[] = [
-    { name: 'schedules', every: LOOK_MS, run: () => supervisor.look() },
+    { name: 'schedules', every: SCAN_MS, run: () => supervisor.scan() },
     {
       name: 'alive',
       every: ALIVE_MS,
       run: async () => {
-        await signOfLife(ledger, clock.now())
+        await recordHeartbeat(ledger, clock.now())
       },
     },
     ...(options.jobs ?? []),
@@ -122,7 +122,7 @@ interface Rest {
 
 class Supervisor {
   readonly #options: ServeOptions
-  readonly #working = new Map<string, Working>()
+  readonly #working = new Map<string, JobHandle>()
   readonly #resting = new Map<string, Rest>()
   /** Of the life before this one; then of this one. */
   #aliveAt: Date | undefined
@@ -142,29 +142,29 @@ class Supervisor {
     })
   }
 
-  /** One look: what is due is taken, what is open is begun. */
-  async look(): Promise<void> {
+  /** One scan: claims what is due and starts what is open. */
+  async scan(): Promise<void> {
     const { ledger, clock, settings, log } = this.#options
     const lateBy = settings.lateBy ?? LATE_BY_MS
     const now = clock.now()
     for (const schedule of await ledger.schedules.all()) {
-      const { taken, missed } = await takeDue(ledger, schedule, now, lateBy)
-      for (const { wall, campaign } of taken) log('info', 'due', { schedule: schedule.name, wall, campaign })
+      const { claimed, missed } = await claimDue(ledger, schedule, now, lateBy)
+      for (const { wall, campaign } of claimed) log('info', 'due', { schedule: schedule.name, wall, campaign })
       for (const { occurrence, reason } of missed) {
         const hint = `mailmerge schedule run-due ${schedule.name} --late ok makes up for the last one`
         log('warning', 'missed', { schedule: schedule.name, wall: occurrence.wall, reason, hint })
       }
     }
-    const open = await openWork(ledger, {
+    const open = await unfinishedWork(ledger, {
       now,
       lateBy,
       aliveAt: this.#aliveAt,
-      underWay: (key) => this.#working.has(key),
+      isRunning: (key) => this.#working.has(key),
     })
-    for (const { what, hint } of open.told) log('warning', 'late', { what, hint })
+    for (const { what, hint } of open.notices) log('warning', 'late', { what, hint })
     this.#aliveAt = now
-    this.#options.looked?.()
-    const keys = new Set(open.work.map(keyOf))
+    this.#options.scanned?.()
+    const keys = new Set(open.work.map(workKey))
     for (const key of this.#resting.keys()) if (!keys.has(key)) this.#resting.delete(key)
     for (const work of open.work) this.#begin(work)
   }
@@ -178,7 +178,7 @@ class Supervisor {
 
   #begin(work: Work): void {
     const { log, clock } = this.#options
-    const key = keyOf(work)
+    const key = workKey(work)
     if (this.#stopping || this.#working.has(key) || this.#working.size >= MOST_RUNS) return
     if ((this.#resting.get(key)?.until ?? 0) > clock.monotonic()) return
     const facts =
@@ -200,7 +200,7 @@ class Supervisor {
     })
   }
 
-  #ended(key: string, facts: Readonly<Record<string, unknown>>, end: WorkResult): void {
+  #ended(key: string, facts: Readonly<Record<string, unknown>>, end: JobResult): void {
     const { log, clock } = this.#options
     // Held by another process, which does it.
     const held = end.exitCode === 75 && end.counts === undefined

@@ -1,66 +1,206 @@
-/** What `serve` answers over HTTP, from a ledger of its own: links, runs, schedules. Runs nothing. */
+/**
+ * Answers unsubscribe links (RFC 8058). Owns what a request may do: only a POST that says so takes anybody off a list, a
+ * GET shows a page and never acts, so that programs which follow links unsubscribe nobody. What it answers with 200 is
+ * durable before. Knows no socket.
+ */
+import { hash } from 'node:crypto'
+import { DataError } from '../errors.ts'
+import type { Ledger, Suppression } from '../ledger/ledger.ts'
+import { PAGE_HEADERS, type PageState, unsubscribePage } from './page.ts'
+import { TokenBuckets } from './rate-limit.ts'
+import { readEntry, suppressionOf } from './suppression-list.ts'
+import type { UnsubscribeTarget, UnsubscribeTokens } from './token.ts'
+import { chooseLanguage } from './translations.ts'
 
-import type { Settings } from '../config/settings.ts'
-import type { Ledger } from '../ledger/ledger.ts'
-import { runFields } from '../report/run-fields.ts'
-import { scheduleFields } from '../schedule/fields.ts'
-import { type HttpServer, listen } from '../serve/http.ts'
-import type { Log } from '../serve/serve.ts'
-import { openUnsubscribeTokens } from './links.ts'
-import { UnsubscribeEndpoint } from './unsubscribe-endpoint.ts'
-
-export interface EndpointOptions {
-  readonly host: string
-  readonly port: number
-  /** Opens the private pages. */
+export interface LinkRequest {
+  readonly method: string
+  /** The token of the link, as it came. */
   readonly token: string
-  readonly healthy: () => boolean
-  readonly log: Log
+  /** `?lang=` of the link. */
+  readonly lang?: string | undefined
+  readonly acceptLanguage?: string | undefined
+  readonly contentType?: string | undefined
+  /** Whose request it is, for limits: an IP address. */
+  readonly client: string
 }
 
-/** Runs that `/runs` tells of without `?limit=`. */
-const TOLD_RUNS = 100
-
-/** @throws OutputError when the port cannot be had. */
-export async function openEndpoint(settings: Settings, ledger: Ledger, options: EndpointOptions): Promise<HttpServer> {
-  const { log, ...rest } = options
-  return listen({
-    ...rest,
-    proxies: settings.serve?.proxies ?? 0,
-    links: await linksOf(settings, ledger),
-    page: (path, query) => pageOf(ledger, path, query),
-    did: (what) => log('info', what),
-    wentWrong: (error) => log('error', 'request failed', { reason: String(error) }),
-  })
+export interface LinkAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** What was done, for the log; without any address. */
+  readonly did?: 'unsubscribed' | 'subscribed'
 }
 
-async function linksOf(settings: Settings, ledger: Ledger): Promise<UnsubscribeEndpoint | undefined> {
-  if (settings.unsubscribe === undefined) return undefined
-  return new UnsubscribeEndpoint({
-    ledger,
-    tokens: await openUnsubscribeTokens(settings),
-    lists: settings.unsubscribe.lists ?? {},
-    sender: settings.unsubscribe.sender,
-  })
+/** Answers the body of a request, bounded by who reads it. */
+export type AnswerBody = (body: Uint8Array) => Promise<LinkAnswer>
+
+export interface UnsubscribeEndpointOptions {
+  readonly ledger: Ledger
+  readonly tokens: UnsubscribeTokens
+  /** Names of groups for people. */
+  readonly lists: Readonly<Record<string, string>>
+  readonly sender?: string | undefined
+  readonly now?: () => Date
 }
 
-async function pageOf(ledger: Ledger, path: string, query: URLSearchParams): Promise<unknown> {
-  const run = /^\/runs\/([\w-]{1,64})$/.exec(path)?.[1]
-  if (run !== undefined) {
-    const record = await ledger.run(run)
-    return record === undefined ? undefined : runFields(record, await ledger.counts(record.id))
+/** Wrong links of one client: so many at once, and then one in so many seconds. Good links are never refused for them. */
+const WRONG = { burst: 30, seconds: 2 }
+/** Requests of one client for one link, be it true: a link that is asked for without end. */
+const SAME = { burst: 30, seconds: 2 }
+/** Changes of mind of one recipient. UnsubscribeTarget is never refused for them. */
+const RETURNS = { burst: 5, seconds: 600 }
+
+export class UnsubscribeEndpoint {
+  readonly #options: UnsubscribeEndpointOptions
+  readonly #wrong: TokenBuckets
+  readonly #same: TokenBuckets
+  readonly #returns: TokenBuckets
+  #waiting: { readonly entry: Suppression; readonly done: (error?: unknown) => void }[] = []
+  #writing = false
+
+  constructor(options: UnsubscribeEndpointOptions) {
+    this.#options = options
+    const now = () => this.#now().getTime()
+    this.#wrong = new TokenBuckets(WRONG, now)
+    this.#same = new TokenBuckets(SAME, now)
+    this.#returns = new TokenBuckets(RETURNS, now)
   }
-  if (path === '/schedules') {
-    const schedules = []
-    for (const schedule of await ledger.schedules.all()) schedules.push(await scheduleFields(ledger, schedule))
-    return { schedules }
+
+  /**
+   * Answers what needs no body: wrong methods, wrong links, and the page. At once, so that a flood of wrong links costs as
+   * little as may be. Where the body has the say, gives what answers it.
+   */
+  answer(request: LinkRequest): LinkAnswer | AnswerBody {
+    if (request.method !== 'GET' && request.method !== 'POST') return NOT_ALLOWED
+    const leaving = this.#options.tokens.open(request.token)
+    if (leaving === undefined) return this.#unknown(request)
+    // Of this client alone: nobody can use up another's way out.
+    if (!this.#same.take(`${request.client} ${request.token}`)) return TOO_MANY
+    if (request.method === 'POST') return (body) => this.#act(request, body, leaving)
+    return { status: 200, headers: PAGE_HEADERS, body: this.#page(request, 'ask', leaving.address, leaving.group) }
   }
-  if (path !== '/runs' && path !== '/') return undefined
-  const limit = Number(query.get('limit') ?? TOLD_RUNS)
-  const all = await ledger.runs()
-  const runs = []
-  for (const record of all.slice(0, Number.isInteger(limit) && limit > 0 ? Math.min(limit, 1000) : TOLD_RUNS)) {
-    runs.push(runFields(record, await ledger.counts(record.id)))
+
+  async #act(request: LinkRequest, body: Uint8Array, { address, group }: UnsubscribeTarget): Promise<LinkAnswer> {
+    const page = (state: PageState, all = false): string => this.#page(request, state, address, all ? '' : group)
+    const form = await formOf(request.contentType, body)
+    const act = actOf(form)
+    if (act === undefined) {
+      return { status: 400, headers: TEXT_HEADERS, body: 'The body must be List-Unsubscribe=One-Click (RFC 8058).\n' }
+    }
+    const all = form?.get('scope') === 'all'
+    try {
+      if (act === 'subscribe') {
+        if (!this.#returns.take(hash('sha256', `${address}\n${group}`))) {
+          return { status: 429, headers: { ...PAGE_HEADERS, 'retry-after': '3600' }, body: page('slow') }
+        }
+        await this.#comeBack(address, group)
+        return { status: 200, headers: PAGE_HEADERS, body: page('back'), did: 'subscribed' }
+      }
+      const fresh = await this.#leave(address, all ? '' : group)
+      return { status: 200, headers: PAGE_HEADERS, body: page('left', all), ...(fresh ? { did: 'unsubscribed' } : {}) }
+    } catch {
+      // Providers try again later; a person sees that nothing was done.
+      return { status: 503, headers: { ...PAGE_HEADERS, 'retry-after': '120' }, body: page('failed') }
+    }
   }
-  return { runs, all: all.length }
+
+  #unknown(request: LinkRequest): LinkAnswer {
+    if (!this.#wrong.take(request.client)) return TOO_MANY
+    return { status: 404, headers: PAGE_HEADERS, body: this.#page(request, 'unknown') }
+  }
+
+  #page(request: Pick<LinkRequest, 'lang' | 'acceptLanguage'>, state: PageState, address?: string, group = ''): string {
+    const { lists, sender } = this.#options
+    return unsubscribePage({
+      state,
+      language: chooseLanguage(request.lang, request.acceptLanguage),
+      ...(address === undefined ? {} : { address }),
+      ...(group === '' ? {} : { list: Object.hasOwn(lists, group) ? (lists[group] ?? group) : group }),
+      ...(sender === undefined ? {} : { sender }),
+    })
+  }
+
+  /** False when the recipient had left already: a link that is tried again and again costs no write. */
+  async #leave(address: string, group: string): Promise<boolean> {
+    const entry = entryOf(address)
+    if ((await this.#own(entry, group)) !== undefined) return false
+    await this.#write(suppressionOf(entry, { group, reason: 'unsubscribed', addedAt: this.#now() }))
+    return true
+  }
+
+  /** Takes back only what the recipient did, for the list and for all: a bounce, a complaint, a person's word stay. */
+  async #comeBack(address: string, group: string): Promise<void> {
+    const entry = entryOf(address)
+    for (const _ of ['the list', 'all']) {
+      const found = await this.#own(entry, group)
+      if (found !== undefined) await this.#options.ledger.unsuppress([entry], found.group)
+    }
+  }
+
+  /** The recipient's own wish not to be written to; one for the whole domain is somebody else's. */
+  async #own(entry: string, group: string): Promise<Suppression | undefined> {
+    const found = (await this.#options.ledger.suppressed([entry], group)).get(entry)
+    return found?.reason === 'unsubscribed' && found.hash === hash('sha256', entry) ? found : undefined
+  }
+
+  /** Many that leave at once are one transaction. */
+  #write(entry: Suppression): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entry, done: (error) => (error === undefined ? resolve() : reject(error)) })
+      if (!this.#writing) void this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    this.#writing = true
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      const error = await this.#options.ledger.suppress(batch.map(({ entry }) => entry)).then(
+        () => undefined,
+        (cause: unknown) => cause ?? new Error('not written'),
+      )
+      for (const { done } of batch) done(error)
+    }
+    this.#writing = false
+  }
+
+  #now(): Date {
+    return this.#options.now?.() ?? new Date()
+  }
+}
+
+const TEXT_HEADERS: Readonly<Record<string, string>> = {
+  'content-type': 'text/plain; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+}
+
+const NOT_ALLOWED: LinkAnswer = { status: 405, headers: { allow: 'GET, POST', ...TEXT_HEADERS }, body: '' }
+const TOO_MANY: LinkAnswer = { status: 429, headers: { ...TEXT_HEADERS, 'retry-after': '60' }, body: '' }
+
+/** The form in which the ledger looks an address up. */
+function entryOf(address: string): string {
+  const judged = readEntry(address)
+  if ('fault' in judged) throw new DataError(`a link was sent to what is no address: ${judged.fault}`)
+  return judged.entry
+}
+
+/** The fields of a form, urlencoded or multipart as RFC 8058 section 3.1 allows. */
+async function formOf(contentType: string | undefined, body: Uint8Array): Promise<FormData | undefined> {
+  if (contentType === undefined || !/^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(contentType)) {
+    return undefined
+  }
+  try {
+    return await new Response(Buffer.from(body), { headers: { 'content-type': contentType } }).formData()
+  } catch {
+    return undefined
+  }
+}
+
+function actOf(form: FormData | undefined): 'leave' | 'subscribe' | undefined {
+  if (form === undefined) return undefined
+  if (form.get('action') === 'subscribe') return 'subscribe'
+  return form.get('List-Unsubscribe') === 'One-Click' ? 'leave' : undefined
 }

@@ -12,7 +12,7 @@ import { isSystemError, outputWords, systemWords } from '../fs/system-errors.ts'
 import { newUnsubscribeSecret, UnsubscribeTokens, unsubscribeLink } from './token.ts'
 
 /** The ways out that go into a message. */
-export interface WaysOut {
+export interface UnsubscribeLinks {
   /** One-click address (RFC 8058). */
   readonly url?: string
   /** `mailto:` without the scheme, with a subject that says who leaves what. */
@@ -47,15 +47,15 @@ export async function openUnsubscribeTokens(settings: Settings): Promise<Unsubsc
  * Makes the ways out of one campaign group; undefined where the project offers none. The same recipient gets the same
  * ones every time.
  */
-export async function openWaysOut(
+export async function openUnsubscribeLinks(
   settings: Settings,
   group: string,
-): Promise<((address: string) => WaysOut) | undefined> {
+): Promise<((address: string) => UnsubscribeLinks) | undefined> {
   const { url, mailto } = settings.unsubscribe ?? {}
   if (url === undefined && mailto === undefined) return undefined
   const tokens = await openUnsubscribeTokens(settings)
   // A row asks twice: for its text and for its headers.
-  let last: { readonly address: string; readonly ways: WaysOut } | undefined
+  let last: { readonly address: string; readonly ways: UnsubscribeLinks } | undefined
   return (address) => {
     if (last?.address === address) return last.ways
     const token = tokens.seal({ address, group })

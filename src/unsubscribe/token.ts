@@ -14,14 +14,14 @@ import {
 } from 'node:crypto'
 
 /** Who leaves what. */
-export interface Leaving {
+export interface UnsubscribeTarget {
   readonly address: string
   /** Campaign group; empty for everything. */
   readonly group: string
 }
 
 const VERSION = 1
-const TAG_OCTETS = 16
+const TAG_BYTES = 16
 const MAX_TOKEN = 600
 
 /** Seals and opens tokens under one secret; a token of another secret, or a changed one, opens as nothing. */
@@ -38,7 +38,7 @@ export class UnsubscribeTokens {
   }
 
   /** The same recipient has the same token every time, so that messages stay the same over retries. */
-  seal({ address, group }: Leaving): string {
+  seal({ address, group }: UnsubscribeTarget): string {
     const plain = Buffer.from(JSON.stringify([address, group]))
     const nonce = this.#nonceOf(plain)
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce)
@@ -46,18 +46,18 @@ export class UnsubscribeTokens {
     return Buffer.concat([Buffer.of(VERSION), nonce, cipher.getAuthTag(), sealed]).toString('base64url')
   }
 
-  open(token: string): Leaving | undefined {
+  open(token: string): UnsubscribeTarget | undefined {
     if (token.length > MAX_TOKEN || !/^[\w-]+$/.test(token)) return undefined
-    const octets = Buffer.from(token, 'base64url')
-    if (octets[0] !== VERSION || octets.length <= 13 + TAG_OCTETS) return undefined
-    // The last letter has bits to spare: a token with others in them stands for the same octets, and is not the one we made.
-    if (octets.toString('base64url') !== token) return undefined
+    const bytes = Buffer.from(token, 'base64url')
+    if (bytes[0] !== VERSION || bytes.length <= 13 + TAG_BYTES) return undefined
+    // The last letter has bits to spare: a token with others in them stands for the same bytes, and is not the one we made.
+    if (bytes.toString('base64url') !== token) return undefined
     try {
-      const decipher = createDecipheriv('aes-256-gcm', this.#key, octets.subarray(1, 13), { authTagLength: TAG_OCTETS })
-      decipher.setAuthTag(octets.subarray(13, 13 + TAG_OCTETS))
-      const plain = decipher.update(octets.subarray(13 + TAG_OCTETS))
+      const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(1, 13), { authTagLength: TAG_BYTES })
+      decipher.setAuthTag(bytes.subarray(13, 13 + TAG_BYTES))
+      const plain = decipher.update(bytes.subarray(13 + TAG_BYTES))
       // A made-up token fails here already, at a tenth of the price of the error that the next line would make of it.
-      if (!timingSafeEqual(this.#nonceOf(plain), octets.subarray(1, 13))) return undefined
+      if (!timingSafeEqual(this.#nonceOf(plain), bytes.subarray(1, 13))) return undefined
       decipher.final()
       const [address, group] = JSON.parse(plain.toString('utf8')) as unknown[]
       return typeof address === 'string' && typeof group === 'string' ? { address, group } : undefined

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type IntakeOptions, takeIn } from '../../src/bounces/ingest.ts'
-import type { Letter } from '../../src/bounces/mailbox.ts'
+import { type IngestOptions, ingest } from '../../src/bounces/ingest.ts'
+import type { InboundMessage } from '../../src/bounces/mailbox.ts'
 import type { Ledger, Suppression } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 
@@ -44,7 +44,7 @@ function report(
   status: string,
   said: string,
   more: { to?: string; id?: number } = {},
-): Letter {
+): InboundMessage {
   const lines = [
     'From: MAILER-DAEMON@mx.example.net',
     `To: ${more.to ?? 'bounces@example.org'}`,
@@ -67,10 +67,10 @@ function report(
       : ['--b', 'Content-Type: message/rfc822', '', `Message-ID: <${token}@example.org>`, 'Subject: News', '', 'x']),
     '--b--',
   ]
-  return { file: 'a.eml', octets: Buffer.from(lines.join('\r\n')) }
+  return { file: 'a.eml', bytes: Buffer.from(lines.join('\r\n')) }
 }
 
-function answer(subject: string, headers: readonly string[] = []): Letter {
+function answer(subject: string, headers: readonly string[] = []): InboundMessage {
   const lines = [
     'From: Ada <ada@private.example>',
     'To: news@example.org',
@@ -79,11 +79,11 @@ function answer(subject: string, headers: readonly string[] = []): Letter {
     '',
     'Hello',
   ]
-  return { file: 'b.eml', octets: Buffer.from(lines.join('\r\n')) }
+  return { file: 'b.eml', bytes: Buffer.from(lines.join('\r\n')) }
 }
 
-function options(more: Partial<IntakeOptions> = {}): IntakeOptions {
-  return { ledger, softLimit: 3, softDays: 30, leaving: () => undefined, now: NOW, ...more }
+function options(more: Partial<IngestOptions> = {}): IngestOptions {
+  return { ledger, softLimit: 3, softDays: 30, openToken: () => undefined, now: NOW, ...more }
 }
 
 async function suppressions(): Promise<readonly Suppression[]> {
@@ -92,8 +92,10 @@ async function suppressions(): Promise<readonly Suppression[]> {
   return all
 }
 
-const outcomes = async (letters: readonly Letter[], more: Partial<IntakeOptions> = {}): Promise<readonly string[]> =>
-  (await takeIn(letters, options(more))).map(({ outcome }) => outcome)
+const outcomes = async (
+  messages: readonly InboundMessage[],
+  more: Partial<IngestOptions> = {},
+): Promise<readonly string[]> => (await ingest(messages, options(more))).map(({ outcome }) => outcome)
 
 describe('a bounce', () => {
   test('for good suppresses the address that was written to, in all groups, with the reason', async () => {
@@ -106,10 +108,10 @@ describe('a bounce', () => {
 
   test('taken in again changes nothing', async () => {
     await sent('news', 'ada@example.com')
-    const letter = report('news1', '5.1.1', '550 user unknown')
-    await takeIn([letter], options())
+    const inbound = report('news1', '5.1.1', '550 user unknown')
+    await ingest([inbound], options())
     await ledger.unsuppress(['ada@example.com'], '')
-    expect(await outcomes([letter, letter])).toEqual(['known', 'known'])
+    expect(await outcomes([inbound, inbound])).toEqual(['known', 'known'])
   })
 
   test.each([
@@ -117,21 +119,21 @@ describe('a bounce', () => {
     ['a wrong token', report('news9', '5.1.1', '550 user unknown')],
     ['a token of nobody with wild cards', report('%', '5.1.1', '550 user unknown')],
     ['a return path of nobody', report(undefined, '5.1.1', '550 x', { to: 'bounces+news9@example.org' })],
-  ])('with %s changes nothing', async (_name, letter) => {
+  ])('with %s changes nothing', async (_name, inbound) => {
     await sent('news', 'ada@example.com', 'whoever@forwarded.example')
-    expect(await outcomes([letter], { returnPath: 'bounces+*@example.org' })).toEqual(['foreign'])
+    expect(await outcomes([inbound], { returnPath: 'bounces+*@example.org' })).toEqual(['foreign'])
     expect(await suppressions()).toEqual([])
   })
 
-  test('is known by the return path that it came to, whatever letters somebody made capital', async () => {
+  test('is known by the return path that it came to, whatever messages somebody made capital', async () => {
     await sent('news', 'ada@example.com')
-    const letter = report(undefined, '5.1.1', '550 user unknown', { to: 'BOUNCES+News1@Example.org' })
-    expect(await outcomes([letter], { returnPath: 'bounces+*@example.org' })).toEqual(['suppressed'])
+    const inbound = report(undefined, '5.1.1', '550 user unknown', { to: 'BOUNCES+News1@Example.org' })
+    expect(await outcomes([inbound], { returnPath: 'bounces+*@example.org' })).toEqual(['suppressed'])
   })
 
   test('for now suppresses when there are too many of different messages in the days that count', async () => {
     for (const name of ['a', 'b', 'c', 'd']) await sent(name, 'ada@example.com')
-    const soft = (token: string, id = 0): Letter => report(token, '4.2.2', '452 mailbox full', { id })
+    const soft = (token: string, id = 0): InboundMessage => report(token, '4.2.2', '452 mailbox full', { id })
     const old = new Date(NOW.getTime() - 31 * DAY)
     expect(await outcomes([soft('a1')], { now: old })).toEqual(['recorded'])
     expect(await outcomes([soft('b1'), soft('b1', 1), soft('c1')])).toEqual(['recorded', 'recorded', 'recorded'])
@@ -149,9 +151,9 @@ describe('a bounce', () => {
 })
 
 describe('people', () => {
-  const complaint = (token: string): Letter => ({
+  const complaint = (token: string): InboundMessage => ({
     file: 'c.eml',
-    octets: Buffer.from(
+    bytes: Buffer.from(
       `From: fbl@isp.example\r\nTo: abuse@example.org\r\nSubject: x\r\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <${token}@example.org>\r\n\r\nx\r\n--b--\r\n`,
     ),
   })
@@ -164,17 +166,17 @@ describe('people', () => {
 
   test('who ask to leave in answer to a message leave its group, by the address that it went to', async () => {
     await sent('news', 'ada@example.com')
-    const letter = answer('Unsubscribe', ['In-Reply-To: <news1@example.org>'])
-    expect(await outcomes([letter])).toEqual(['suppressed'])
+    const inbound = answer('Unsubscribe', ['In-Reply-To: <news1@example.org>'])
+    expect(await outcomes([inbound])).toEqual(['suppressed'])
     expect(await suppressions()).toMatchObject([{ address: 'ada@example.com', group: 'news', reason: 'unsubscribed' }])
-    expect(await outcomes([letter], { group: 'club' })).toEqual(['known'])
+    expect(await outcomes([inbound], { group: 'club' })).toEqual(['known'])
   })
 
   test('who ask to leave by the link for mail programs leave what its token says', async () => {
-    const leaving = (token: string) =>
+    const openToken = (token: string) =>
       token === 'A-token_of_enough_letters' ? { address: 'Bob@Example.com', group: 'club' } : undefined
-    expect(await outcomes([answer('unsubscribe A-token_of_enough_letters')], { leaving })).toEqual(['suppressed'])
-    expect(await outcomes([answer('unsubscribe a-token_of_enough_letters')], { leaving })).toEqual(['foreign'])
+    expect(await outcomes([answer('unsubscribe A-token_of_enough_letters')], { openToken })).toEqual(['suppressed'])
+    expect(await outcomes([answer('unsubscribe a-token_of_enough_letters')], { openToken })).toEqual(['foreign'])
     expect(await suppressions()).toMatchObject([{ address: 'bob@example.com', group: 'club', reason: 'unsubscribed' }])
   })
 
@@ -184,9 +186,9 @@ describe('people', () => {
     expect(await suppressions()).toEqual([])
   })
 
-  test('and programs that answer are recorded and stay; letters of others are nobody\u2019s matter', async () => {
+  test('and programs that answer are recorded and stay; messages of others are nobody\u2019s matter', async () => {
     await sent('news', 'ada@example.com')
-    const taken = await takeIn(
+    const taken = await ingest(
       [
         answer('Re: News', ['References: <x@y> <news1@example.org>']),
         answer('Out of office', ['In-Reply-To: <news1@example.org>', 'Auto-Submitted: auto-replied']),

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Letter, readMailbox } from '../../src/bounces/mailbox.ts'
+import { type InboundMessage, readMailbox } from '../../src/bounces/mailbox.ts'
 import { InputError } from '../../src/errors.ts'
 
 let dir: string
@@ -20,21 +20,21 @@ function put(name: string, content: string | Buffer): string {
   return path
 }
 
-async function read(path: string, stdin?: Readable): Promise<readonly Letter[]> {
-  const letters: Letter[] = []
-  for await (const letter of readMailbox(path, stdin)) letters.push(letter)
-  return letters
+async function read(path: string, stdin?: Readable): Promise<readonly InboundMessage[]> {
+  const messages: InboundMessage[] = []
+  for await (const message of readMailbox(path, stdin)) messages.push(message)
+  return messages
 }
 
-const text = ({ octets }: Letter): string => Buffer.from(octets).toString('latin1')
+const text = ({ bytes }: InboundMessage): string => Buffer.from(bytes).toString('latin1')
 
 describe('a mailbox', () => {
   test('is a single message', async () => {
     const path = put('a.eml', 'Subject: a\r\n\r\nFrom here on, text.\r\n')
-    const letters = await read(path)
-    expect(letters).toHaveLength(1)
-    expect(letters[0]).toMatchObject({ file: path })
-    expect(letters[0]?.number).toBeUndefined()
+    const messages = await read(path)
+    expect(messages).toHaveLength(1)
+    expect(messages[0]).toMatchObject({ file: path })
+    expect(messages[0]?.number).toBeUndefined()
   })
 
   test('is an mbox, cut where a blank line and `From ` stand, its quoting taken off', async () => {
@@ -42,13 +42,13 @@ describe('a mailbox', () => {
       'box',
       'From a@b Fri\nSubject: 1\n\nFrom the start\n>From me\n>>From you\n\nFrom c@d Sat\nSubject: 2\n\nx\nFrom nobody\n',
     )
-    const letters = await read(path)
-    expect(letters.map(text)).toEqual([
+    const messages = await read(path)
+    expect(messages.map(text)).toEqual([
       'From a@b Fri\nSubject: 1\n\n',
       'From the start\nFrom me\n>From you\n\n',
       'From c@d Sat\nSubject: 2\n\nx\nFrom nobody\n',
     ])
-    expect(letters.map(({ number }) => number)).toEqual([1, 2, 3])
+    expect(messages.map(({ number }) => number)).toEqual([1, 2, 3])
   })
 
   test('is a Maildir: what is new and what was seen, nothing half written', async () => {
@@ -68,9 +68,9 @@ describe('a mailbox', () => {
   })
 
   test('is standard input', async () => {
-    const letters = await read('-', Readable.from([Buffer.from('Subj'), Buffer.from('ect: a\n\nb')]))
-    expect(letters.map(text)).toEqual(['Subject: a\n\nb'])
-    expect(letters[0]?.file).toBe('standard input')
+    const messages = await read('-', Readable.from([Buffer.from('Subj'), Buffer.from('ect: a\n\nb')]))
+    expect(messages.map(text)).toEqual(['Subject: a\n\nb'])
+    expect(messages[0]?.file).toBe('standard input')
   })
 
   test('that is empty holds no message, and one that is not there is told', async () => {
@@ -81,12 +81,12 @@ describe('a mailbox', () => {
 
   test('gives only the beginning of a huge message, also one without any line end', async () => {
     const [one] = await read(put('huge.eml', Buffer.alloc(9_000_000, 'x')))
-    expect(one?.octets.length).toBe(2_000_000)
+    expect(one?.bytes.length).toBe(2_000_000)
     const [two] = await read(put('lines.eml', 'a line of text\n'.repeat(400_000)))
-    expect(two?.octets.length).toBe(2_000_000)
+    expect(two?.bytes.length).toBe(2_000_000)
   })
 
-  test('gives the same letters however its octets are cut', async () => {
+  test('gives the same messages however its bytes are cut', async () => {
     const box = 'From a@b\nSubject: 1\n\nx\n\nFrom c@d\nSubject: 2\n\n>From y\nz'
     const whole = (await read('-', Readable.from([Buffer.from(box)]))).map(text)
     await fc.assert(

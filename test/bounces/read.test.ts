@@ -66,8 +66,8 @@ describe.skipIf(!existsSync(CORPUS))(
     test('keep their verdict with any line ends, and cost nothing when they are torn', () => {
       const names = Object.keys(expected).filter((_, index) => index % 7 === 0)
       for (const name of names) {
-        const octets = read(`${name}.eml`)
-        const text = octets.toString('latin1').replace(/\r\n?/g, '\n')
+        const bytes = read(`${name}.eml`)
+        const text = bytes.toString('latin1').replace(/\r\n?/g, '\n')
         const verdict = (ends: string): readonly string[] =>
           readReports(Buffer.from(text.replaceAll('\n', ends), 'latin1')).map(
             ({ kind, address }) => `${kind} ${address}`,
@@ -82,13 +82,9 @@ describe.skipIf(!existsSync(CORPUS))(
           fc.nat(),
           fc.string({ unit: 'binary' }),
           (name, at, size, junk) => {
-            const octets = read(`${name}.eml`)
-            const cut = at % octets.length
-            const torn = Buffer.concat([
-              octets.subarray(0, cut),
-              Buffer.from(junk),
-              octets.subarray(cut + (size % 200)),
-            ])
+            const bytes = read(`${name}.eml`)
+            const cut = at % bytes.length
+            const torn = Buffer.concat([bytes.subarray(0, cut), Buffer.from(junk), bytes.subarray(cut + (size % 200))])
             for (const { kind } of readReports(torn)) expect(KINDS).toContain(kind)
           },
         ),
@@ -150,8 +146,8 @@ function recipient(status: string, said: string, action = 'failed', address = 'a
   ]
 }
 
-function only(octets: Uint8Array): Report {
-  const reports = readReports(octets)
+function only(bytes: Uint8Array): Report {
+  const reports = readReports(bytes)
   expect(reports).toHaveLength(1)
   return reports[0] as Report
 }
@@ -270,8 +266,8 @@ describe('what people and programs answer', () => {
     ['one in German', answer('Automatische Antwort: News'), 'auto_reply'],
     ['a wish to leave', answer('unsubscribe'), 'unsubscribe'],
     ['a wish to leave in French', answer('=?utf-8?Q?d=C3=A9sabonnement?='), 'unsubscribe'],
-  ])('%s is %s', (_name, octets, kind) => {
-    expect(only(octets)).toMatchObject({ kind, address: 'ada@example.com', messageId: '<abc123@example.org>' })
+  ])('%s is %s', (_name, bytes, kind) => {
+    expect(only(bytes)).toMatchObject({ kind, address: 'ada@example.com', messageId: '<abc123@example.org>' })
   })
 
   test.each([
@@ -279,9 +275,9 @@ describe('what people and programs answer', () => {
     ['a newsletter', answer('News', ['Precedence: bulk', 'List-Id: <x.example.org>'])],
     ['a talk about bounces', answer('Mail delivery failed yesterday, what now?')],
     ['nothing at all', Buffer.alloc(0)],
-    ['octets of no meaning', Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7919) % 256))],
-  ])('%s says nothing of anybody', (_name, octets) => {
-    expect(readReports(octets)).toEqual([])
+    ['bytes of no meaning', Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7919) % 256))],
+  ])('%s says nothing of anybody', (_name, bytes) => {
+    expect(readReports(bytes)).toEqual([])
   })
 
   test('a complaint by RFC 5965 names recipient and message; "not spam" is none', () => {

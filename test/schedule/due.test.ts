@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Schedule } from '../../src/ledger/schedules.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
-import { takeDue, takeMissed } from '../../src/schedule/due.ts'
+import { claimDue, claimMissed } from '../../src/schedule/due.ts'
 import type { CatchUp } from '../../src/schedule/schedule.ts'
 
 const HOUR = 3_600_000
@@ -39,10 +39,10 @@ function scheduleOf(
   }
 }
 
-/** Walls taken and missed at a moment. */
+/** Walls claimed and missed at a moment. */
 async function at(schedule: Schedule, moment: string | number) {
-  const { taken, missed } = await takeDue(ledger, schedule, new Date(moment), HOUR)
-  return { taken: taken.map(({ wall }) => wall), missed: missed.map(({ occurrence }) => occurrence.wall) }
+  const { claimed, missed } = await claimDue(ledger, schedule, new Date(moment), HOUR)
+  return { claimed: claimed.map(({ wall }) => wall), missed: missed.map(({ occurrence }) => occurrence.wall) }
 }
 
 const MONTH = 31 * 24 * HOUR
@@ -78,10 +78,10 @@ async function month(schedule: Schedule, from: string, seed: number): Promise<re
     for (let now = start; now < start + MONTH; now += 1000 + Math.floor(chance() * 55 * MINUTE)) {
       if (chance() < 0.03) now -= Math.floor(chance() * 2 * HOUR)
       for (const one of chance() < 0.5 ? [ledger, another] : [another, ledger]) {
-        const { taken, missed } = await takeDue(one, schedule, new Date(now), HOUR)
+        const { claimed, missed } = await claimDue(one, schedule, new Date(now), HOUR)
         expect(missed).toEqual([])
-        walls.push(...taken.map(({ wall }) => wall))
-        for (const { at } of taken) expect(now - at.getTime()).toBeLessThan(56 * MINUTE)
+        walls.push(...claimed.map(({ wall }) => wall))
+        for (const { at } of claimed) expect(now - at.getTime()).toBeLessThan(56 * MINUTE)
       }
     }
   } finally {
@@ -106,39 +106,39 @@ describe('a machine that slept over the hour', () => {
   const daily = (catchUp: CatchUp) => scheduleOf('0 9 * * *', 'UTC', catchUp, '2026-12-01T00:00Z')
 
   test('for less than may be late, sends when it wakes', async () => {
-    expect(await at(daily('skip'), '2026-12-01T09:59Z')).toEqual({ taken: ['2026-12-01T09:00'], missed: [] })
+    expect(await at(daily('skip'), '2026-12-01T09:59Z')).toEqual({ claimed: ['2026-12-01T09:00'], missed: [] })
   })
   test('for longer, says what was missed and sends nothing', async () => {
     expect(await at(daily('skip'), '2026-12-03T11:00Z')).toEqual({
-      taken: [],
+      claimed: [],
       missed: ['2026-12-01T09:00', '2026-12-02T09:00', '2026-12-03T09:00'],
     })
-    expect(await at(daily('skip'), '2026-12-03T11:01Z')).toEqual({ taken: [], missed: [] })
-    expect(await at(daily('skip'), '2026-12-04T09:00Z')).toEqual({ taken: ['2026-12-04T09:00'], missed: [] })
+    expect(await at(daily('skip'), '2026-12-03T11:01Z')).toEqual({ claimed: [], missed: [] })
+    expect(await at(daily('skip'), '2026-12-04T09:00Z')).toEqual({ claimed: ['2026-12-04T09:00'], missed: [] })
   })
   test('sends the last one where the schedule says so', async () => {
     expect(await at(daily('last'), '2026-12-03T11:00Z')).toEqual({
-      taken: ['2026-12-03T09:00'],
+      claimed: ['2026-12-03T09:00'],
       missed: ['2026-12-01T09:00', '2026-12-02T09:00'],
     })
   })
   test('sends all of them, in their order, where the schedule says so', async () => {
     expect(await at(daily('all'), '2026-12-03T11:00Z')).toEqual({
-      taken: ['2026-12-01T09:00', '2026-12-02T09:00', '2026-12-03T09:00'],
+      claimed: ['2026-12-01T09:00', '2026-12-02T09:00', '2026-12-03T09:00'],
       missed: [],
     })
   })
   test('has several of a frequent schedule waiting: the newest goes, the others are said', async () => {
     expect(await at(scheduleOf('*/10 * * * *', 'UTC', 'skip', '2026-12-01T08:55Z'), '2026-12-01T09:25Z')).toEqual({
-      taken: ['2026-12-01T09:20'],
+      claimed: ['2026-12-01T09:20'],
       missed: ['2026-12-01T09:00', '2026-12-01T09:10'],
     })
   })
   test('what was missed is made up for when a person says so, once', async () => {
     await at(daily('skip'), '2026-12-03T11:00Z')
     const now = new Date('2026-12-03T12:00Z')
-    expect((await takeMissed(ledger, daily('skip'), now))?.wall).toBe('2026-12-03T09:00')
-    expect(await takeMissed(ledger, daily('skip'), now)).toBeUndefined()
+    expect((await claimMissed(ledger, daily('skip'), now))?.wall).toBe('2026-12-03T09:00')
+    expect(await claimMissed(ledger, daily('skip'), now)).toBeUndefined()
   })
 })
 
@@ -146,15 +146,15 @@ describe('a clock that jumps', () => {
   const hourly = scheduleOf('0 * * * *', 'UTC', 'skip', '2026-12-01T08:30Z')
 
   test('an hour back fires nothing twice, and misses nothing afterwards', async () => {
-    expect((await at(hourly, '2026-12-01T09:00:01Z')).taken).toEqual(['2026-12-01T09:00'])
-    expect(await at(hourly, '2026-12-01T08:10Z')).toEqual({ taken: [], missed: [] })
-    expect(await at(hourly, '2026-12-01T09:00:05Z')).toEqual({ taken: [], missed: [] })
-    expect((await at(hourly, '2026-12-01T10:00Z')).taken).toEqual(['2026-12-01T10:00'])
+    expect((await at(hourly, '2026-12-01T09:00:01Z')).claimed).toEqual(['2026-12-01T09:00'])
+    expect(await at(hourly, '2026-12-01T08:10Z')).toEqual({ claimed: [], missed: [] })
+    expect(await at(hourly, '2026-12-01T09:00:05Z')).toEqual({ claimed: [], missed: [] })
+    expect((await at(hourly, '2026-12-01T10:00Z')).claimed).toEqual(['2026-12-01T10:00'])
   })
   test('three hours forward says what it jumped over', async () => {
     await at(hourly, '2026-12-01T09:00Z')
     expect(await at(hourly, '2026-12-01T12:30Z')).toEqual({
-      taken: ['2026-12-01T12:00'],
+      claimed: ['2026-12-01T12:00'],
       missed: ['2026-12-01T10:00', '2026-12-01T11:00'],
     })
   })
@@ -162,39 +162,39 @@ describe('a clock that jumps', () => {
     await at(hourly, '2026-12-01T09:00Z')
     await at(hourly, '2029-12-01T09:30Z')
     for (const hour of ['10', '11', '12']) {
-      expect(await at(hourly, `2026-12-01T${hour}:00:30Z`)).toEqual({ taken: [`2026-12-01T${hour}:00`], missed: [] })
-      expect(await at(hourly, `2026-12-01T${hour}:05Z`)).toEqual({ taken: [], missed: [] })
+      expect(await at(hourly, `2026-12-01T${hour}:00:30Z`)).toEqual({ claimed: [`2026-12-01T${hour}:00`], missed: [] })
+      expect(await at(hourly, `2026-12-01T${hour}:05Z`)).toEqual({ claimed: [], missed: [] })
     }
   })
   test('two hours forward by mistake and back again does not lose the hours between', async () => {
     await at(hourly, '2026-12-01T09:00Z')
     expect((await at(hourly, '2026-12-01T11:30Z')).missed).toEqual(['2026-12-01T10:00'])
-    expect((await at(hourly, '2026-12-01T10:00:10Z')).taken).toEqual(['2026-12-01T10:00'])
+    expect((await at(hourly, '2026-12-01T10:00:10Z')).claimed).toEqual(['2026-12-01T10:00'])
     // It was sent at half past eleven of the wrong clock.
-    expect(await at(hourly, '2026-12-01T11:00:10Z')).toEqual({ taken: [], missed: [] })
-    expect((await at(hourly, '2026-12-01T12:00:10Z')).taken).toEqual(['2026-12-01T12:00'])
+    expect(await at(hourly, '2026-12-01T11:00:10Z')).toEqual({ claimed: [], missed: [] })
+    expect((await at(hourly, '2026-12-01T12:00:10Z')).claimed).toEqual(['2026-12-01T12:00'])
   })
 })
 
 test('a schedule fires nothing from before it was made', async () => {
   expect(await at(scheduleOf('0 9 * * *', 'UTC', 'all', '2026-12-01T09:30Z'), '2026-12-01T10:00Z')).toEqual({
-    taken: [],
+    claimed: [],
     missed: [],
   })
 })
 
 test('one that was away for years says the last, and does not count them all', async () => {
   const minutely = scheduleOf('* * * * *', 'UTC', 'skip', '2020-01-01T00:00Z')
-  const { taken, missed } = await at(minutely, '2026-12-01T09:00Z')
-  expect(taken).toEqual(['2026-12-01T09:00'])
+  const { claimed, missed } = await at(minutely, '2026-12-01T09:00Z')
+  expect(claimed).toEqual(['2026-12-01T09:00'])
   expect(missed.length).toBeLessThan(500)
 })
 
 test('a single occurrence fires once', async () => {
   const once: Schedule = { ...scheduleOf('* * * * *'), timing: { kind: 'once', wall: '2026-12-24T18:00:05' } }
-  expect((await at(once, '2026-12-24T18:00Z')).taken).toEqual([])
-  expect((await at(once, '2026-12-24T18:00:05Z')).taken).toEqual(['2026-12-24T18:00:05'])
-  expect((await at(once, '2026-12-24T18:00:06Z')).taken).toEqual([])
+  expect((await at(once, '2026-12-24T18:00Z')).claimed).toEqual([])
+  expect((await at(once, '2026-12-24T18:00:05Z')).claimed).toEqual(['2026-12-24T18:00:05'])
+  expect((await at(once, '2026-12-24T18:00:06Z')).claimed).toEqual([])
 })
 
 test('of two processes that look at the same moment, one fires: 100 occurrences, 100 fires', async () => {
@@ -203,9 +203,9 @@ test('of two processes that look at the same moment, one fires: 100 occurrences,
   let fires = 0
   for (let minute = 1; minute <= 100; minute++) {
     const now = new Date(Date.parse('2026-12-01T00:00Z') + minute * MINUTE)
-    const both = await Promise.all([ledger, another].map((one) => takeDue(one, minutely, now, HOUR)))
+    const both = await Promise.all([ledger, another].map((one) => claimDue(one, minutely, now, HOUR)))
     expect(both.flatMap(({ missed }) => missed)).toEqual([])
-    fires += both.flatMap(({ taken }) => taken).length
+    fires += both.flatMap(({ claimed }) => claimed).length
   }
   await another.close()
   expect(fires).toBe(100)

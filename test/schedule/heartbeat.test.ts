@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
-import { comeAlive, signOfLife } from '../../src/schedule/heartbeat.ts'
+import { recordHeartbeat, startHeartbeat } from '../../src/schedule/heartbeat.ts'
 
 const FIRST = new Date('2026-12-01T09:00Z')
 const LATER = new Date('2026-12-01T09:20Z')
@@ -18,7 +18,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }))
 async function begin(name: string, now: Date, zones = '2026a'): Promise<readonly string[]> {
   const ledger = await openSqliteLedger(join(dir, name))
   try {
-    return (await comeAlive(ledger, now, zones)).changed.map(({ what }) => what)
+    return (await startHeartbeat(ledger, now, zones)).changed.map(({ what }) => what)
   } finally {
     await ledger.close()
   }
@@ -32,9 +32,9 @@ test('a new ledger, and the same one again, have nothing to tell', async () => {
 test('it is known when schedules last ran, and nothing where they never did', async () => {
   const ledger = await openSqliteLedger(join(dir, 'ledger.db'))
   try {
-    expect((await comeAlive(ledger, FIRST)).aliveAt).toBeUndefined()
-    expect(await signOfLife(ledger, LATER)).toEqual(FIRST)
-    expect((await comeAlive(ledger, LATER)).aliveAt).toEqual(LATER)
+    expect((await startHeartbeat(ledger, FIRST)).aliveAt).toBeUndefined()
+    expect(await recordHeartbeat(ledger, LATER)).toEqual(FIRST)
+    expect((await startHeartbeat(ledger, LATER)).aliveAt).toEqual(LATER)
   } finally {
     await ledger.close()
   }

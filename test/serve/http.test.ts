@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type HttpServer, listen } from '../../src/serve/http.ts'
-import type { LinkRequest } from '../../src/unsubscribe/unsubscribe-endpoint.ts'
+import type { LinkRequest } from '../../src/unsubscribe/endpoint.ts'
 
 let server: HttpServer
 let asked: (LinkRequest & { readonly body: Uint8Array })[]

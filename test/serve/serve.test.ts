@@ -8,8 +8,8 @@ import type { Settings } from '../../src/config/settings.ts'
 import { OutputError, UnreachableError } from '../../src/errors.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
-import { keyOf } from '../../src/schedule/unfinished.ts'
-import type { WorkResult } from '../../src/serve/job-worker.ts'
+import { workKey } from '../../src/schedule/unfinished.ts'
+import type { JobResult } from '../../src/serve/job-worker.ts'
 import { type PeriodicJob, serve } from '../../src/serve/serve.ts'
 import { until } from '../support/serving.ts'
 
@@ -37,7 +37,7 @@ afterEach(async () => {
 
 interface Started {
   readonly key: string
-  end(result: Partial<WorkResult>): void
+  end(result: Partial<JobResult>): void
   stopped: boolean
 }
 
@@ -52,10 +52,10 @@ function begin(jobs: readonly PeriodicJob[] = []) {
     clock,
     jobs,
     log: (_level, event, facts = {}) => log.push({ event, facts }),
-    looked: () => looks++,
+    scanned: () => looks++,
     begin(work) {
-      const { promise, resolve } = Promise.withResolvers<WorkResult>()
-      const one: Started = { key: keyOf(work), end: (result) => resolve({ exitCode: 0, ...result }), stopped: false }
+      const { promise, resolve } = Promise.withResolvers<JobResult>()
+      const one: Started = { key: workKey(work), end: (result) => resolve({ exitCode: 0, ...result }), stopped: false }
       started.push(one)
       const end = (): void => {
         one.stopped = true
@@ -66,11 +66,11 @@ function begin(jobs: readonly PeriodicJob[] = []) {
     signal: stop.signal,
     abort: new AbortController().signal,
   })
-  const look = async (): Promise<void> => {
+  const scan = async (): Promise<void> => {
     const before = looks
-    await until(() => looks >= before + 2, 'it looked again')
+    await until(() => looks >= before + 2, 'it scanned again')
   }
-  return { served, started, log, look }
+  return { served, started, log, scan }
 }
 
 async function addSchedules(count: number): Promise<void> {
@@ -87,19 +87,19 @@ async function addSchedules(count: number): Promise<void> {
 
 test('an occurrence is begun at its hour, once, and four runs at a time are enough', async () => {
   await addSchedules(6)
-  const { served, started, log, look } = begin()
-  await look()
+  const { served, started, log, scan } = begin()
+  await scan()
   expect(started).toHaveLength(0)
   now = Date.parse('2026-12-01T09:00:00Z')
-  await look()
-  await look()
+  await scan()
+  await scan()
   expect(started.map(({ key }) => key)).toEqual([0, 1, 2, 3].map((i) => `occurrence s${i} 2026-12-01T09:00`))
   expect(log.filter(({ event }) => event === 'due')).toHaveLength(6)
   for (const schedule of ['s0', 's1']) {
     await ledger.schedules.settle({ schedule, wall: '2026-12-01T09:00' }, { state: 'done' }, new Date(now))
   }
   for (const one of started.slice(0, 2)) one.end({})
-  await look()
+  await scan()
   expect(started.slice(4).map(({ key }) => key)).toEqual([4, 5].map((i) => `occurrence s${i} 2026-12-01T09:00`))
   stop.abort()
   await served
@@ -108,12 +108,12 @@ test('an occurrence is begun at its hour, once, and four runs at a time are enou
 
 test('what did not end is tried again after growing gaps, and not before', async () => {
   await addSchedules(1)
-  const { served, started, look } = begin()
+  const { served, started, scan } = begin()
   now = Date.parse('2026-12-01T09:00:00Z')
   const fail = async (): Promise<void> => {
-    await look()
+    await scan()
     started.at(-1)?.end({ exitCode: 69, error: { message: 'the server is away', problems: 0 } })
-    await look()
+    await scan()
   }
   await fail()
   expect(started).toHaveLength(1)
@@ -121,10 +121,10 @@ test('what did not end is tried again after growing gaps, and not before', async
   await fail()
   expect(started).toHaveLength(2)
   now += 15_000
-  await look()
+  await scan()
   expect(started).toHaveLength(2)
   now += 15_000
-  await look()
+  await scan()
   expect(started).toHaveLength(3)
   stop.abort()
   await served
@@ -132,16 +132,16 @@ test('what did not end is tried again after growing gaps, and not before', async
 
 test('a process that slept while its run was at work does not take the run for abandoned', async () => {
   await addSchedules(1)
-  const { served, started, look, log } = begin()
+  const { served, started, scan, log } = begin()
   now = Date.parse('2026-12-01T09:00:00Z')
-  await look()
+  await scan()
   await ledger.schedules.settle(
     { schedule: 's0', wall: '2026-12-01T09:00' },
     { state: 'planned', run: 'r1' },
     new Date(now),
   )
   now += 7 * 3_600_000
-  await look()
+  await scan()
   expect((await ledger.schedules.open()).map(({ state }) => state)).toEqual(['planned'])
   expect(log.filter(({ event }) => event === 'late')).toEqual([])
   expect(started).toHaveLength(1)
@@ -159,9 +159,9 @@ test('an occurrence that was taken and left for too long is told, once, and not 
   }
   await ledger.schedules.take(occurrence, occurrence.at)
   now = Date.parse('2026-12-01T15:00:00Z')
-  const { served, started, look, log } = begin()
-  await look()
-  await look()
+  const { served, started, scan, log } = begin()
+  await scan()
+  await scan()
   expect(started).toEqual([])
   const told = log.filter(({ event }) => event === 'late')
   expect(told).toHaveLength(1)

@@ -14,7 +14,7 @@ import type { Identity, Message } from '../../message/message.ts'
 import { returnPathOf } from '../../return-path.ts'
 import type { Row, RowData } from '../../source/source.ts'
 import type { RenderContext, Rendered, Template } from '../../template/template.ts'
-import type { WaysOut } from '../../unsubscribe/links.ts'
+import type { UnsubscribeLinks } from '../../unsubscribe/links.ts'
 import { NEVER_GOES_HINT, neverGoes } from '../delivery/throttle/rate.ts'
 import { type Thread, threaded } from '../run/follow-up.ts'
 import { restoreRow, storeRow } from './row-data.ts'
@@ -33,7 +33,7 @@ export interface PreparerOptions {
   /** `check` gives bodies also where they need no check, for one who reads them. */
   readonly bodies?: boolean
   /** How the recipient of an address leaves. */
-  readonly waysOut?: (address: string) => WaysOut
+  readonly unsubscribeLinks?: (address: string) => UnsubscribeLinks
 }
 
 /** A row that may be sent. */
@@ -80,10 +80,10 @@ export function createPreparer(options: PreparerOptions): Preparer {
   const test = testTo === undefined ? undefined : testAddress(testTo)
 
   /** A link in a test mail lets its reader leave, never the person of the row. */
-  const waysOut = (address: string): WaysOut => options.waysOut?.(test ?? address) ?? {}
+  const unsubscribeLinks = (address: string): UnsubscribeLinks => options.unsubscribeLinks?.(test ?? address) ?? {}
 
   function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
-    const { url } = address === undefined ? {} : waysOut(address)
+    const { url } = address === undefined ? {} : unsubscribeLinks(address)
     return {
       row,
       campaign: campaign.name,
@@ -100,7 +100,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
   }
 
   function identityOf(rendered: Rendered, local: string, address: string, date: Date): Identity {
-    const { url, mailto } = waysOut(address)
+    const { url, mailto } = unsubscribeLinks(address)
     return {
       messageId: `<${local}@${domainOf(rendered.from)}>`,
       date,
@@ -112,7 +112,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
 
   /** The address in its column, for links that a template shows; judged later. */
   function likelyAddress(cells: RowData): string | undefined {
-    if (options.waysOut === undefined || emailColumn === undefined) return undefined
+    if (options.unsubscribeLinks === undefined || emailColumn === undefined) return undefined
     const judged = parseRecipient(cellText(cells[emailColumn]))
     return 'mailbox' in judged ? judged.mailbox.wire : undefined
   }

@@ -6,7 +6,7 @@ import type { Ledger, RunRecord } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
 import { checkWritable } from '../../report/report.ts'
 import { openTransport } from '../../transport/open.ts'
-import { openWaysOut } from '../../unsubscribe/links.ts'
+import { openUnsubscribeLinks } from '../../unsubscribe/links.ts'
 import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, ResumeRequest } from '../merge.ts'
 import { createPreparer } from '../plan/render-row.ts'
@@ -102,13 +102,13 @@ async function goOn(
       })
     }
     await prepareLedger(ledger, run)
-    const waysOut = await openWaysOut(settings, groupOf(settings, run))
+    const unsubscribeLinks = await openUnsubscribeLinks(settings, groupOf(settings, run))
     const preparer = closing.adopt(
       createPreparer({
         settings,
         template,
         ...(split === undefined ? {} : { split }),
-        ...(waysOut === undefined ? {} : { waysOut }),
+        ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
         campaign: run.campaign,
         ...(emailColumn === undefined ? {} : { emailColumn }),
       }),

@@ -16,7 +16,7 @@ import { createFilesTransport } from '../../transport/files.ts'
 import { openTransport } from '../../transport/open.ts'
 import { createSmtpTransport } from '../../transport/smtp/smtp-transport.ts'
 import type { Transport } from '../../transport/transport.ts'
-import { openWaysOut } from '../../unsubscribe/links.ts'
+import { openUnsubscribeLinks } from '../../unsubscribe/links.ts'
 import { systemClock } from '../clock.ts'
 import { NOT_CONFIRMED, type SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest, PlanPreview } from '../merge.ts'
@@ -85,12 +85,12 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     if (request.occurrence !== undefined) await refuseSecond(ledger, request.occurrence)
     const now = clock.now()
     const runId = newRunId(now, clock.random)
-    const waysOut = await openWaysOut(settings, group)
+    const unsubscribeLinks = await openUnsubscribeLinks(settings, group)
     const preparer = closing.adopt(
       createPreparer({
         settings,
         template,
-        ...(waysOut === undefined ? {} : { waysOut }),
+        ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
         ...(split === undefined ? {} : { split }),
         campaign: real ? campaign : await tokenOf(settings, campaign),
         ...(emailColumn === undefined ? {} : { emailColumn }),

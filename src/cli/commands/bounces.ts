@@ -1,8 +1,8 @@
 /** `mailmerge bounces`: reads what came back into the ledger. Parses and prints; the reading is in newsletter/bounces.ts. */
 import { resolve } from 'node:path'
 import type { ShownReport } from '../../bounces/bounces.ts'
-import type { Taken } from '../../bounces/ingest.ts'
-import type { Letter } from '../../bounces/mailbox.ts'
+import type { IngestedReport } from '../../bounces/ingest.ts'
+import type { InboundMessage } from '../../bounces/mailbox.ts'
 import type { Report } from '../../bounces/report.ts'
 import type { Command, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
@@ -30,19 +30,19 @@ export const bounces: Command = {
   async run(args, context) {
     const { io } = context
     const settings = await settingsFor(args, context)
-    const { showReports, takeReports } = await import('../../bounces/bounces.ts')
+    const { showReports, ingestReports } = await import('../../bounces/bounces.ts')
     const paths = (args.texts('paths') ?? []).map((path) => (path === '-' ? path : resolve(io.cwd, path)))
     const shown = new Map(paths.map((path, index) => [path, args.texts('paths')?.[index] ?? path]))
     const request = { paths, stdin: io.stdin }
     const teller = new Teller(context, shown)
-    const letters = args.flag('dryRun')
+    const messages = args.flag('dryRun')
       ? await showReports(settings, request, (reports) => {
           for (const report of reports) teller.show(report)
         })
-      : await takeReports(settings, request, (taken) => {
+      : await ingestReports(settings, request, (taken) => {
           for (const one of taken) teller.taken(one)
         })
-    teller.end(letters)
+    teller.end(messages)
     return 0
   },
 }
@@ -71,33 +71,33 @@ class Teller {
     this.#shown = shown
   }
 
-  show({ letter, report }: ShownReport): void {
+  show({ inbound, report }: ShownReport): void {
     const { out } = this.#context
     this.#count(report.kind)
-    if (out.json) out.result(JSON.stringify(this.#fields(letter, report)))
-    else if (!out.quiet) out.result(this.#line(letter, report))
+    if (out.json) out.result(JSON.stringify(this.#fields(inbound, report)))
+    else if (!out.quiet) out.result(this.#line(inbound, report))
   }
 
-  taken({ letter, report, outcome, message }: Taken): void {
+  taken({ inbound, report, outcome, message }: IngestedReport): void {
     const { out } = this.#context
     if (outcome === 'known') this.#known++
     else if (outcome === 'foreign') this.#foreign++
     else this.#count(report?.kind ?? 'reply')
     if (outcome === 'suppressed') this.#suppressed++
     if (out.json) {
-      const fields = report === undefined ? this.#replyFields(letter) : this.#fields(letter, report)
+      const fields = report === undefined ? this.#replyFields(inbound) : this.#fields(inbound, report)
       const about = message === undefined ? {} : { address: message.address, campaign: message.campaign }
       out.result(JSON.stringify({ ...fields, ...about, outcome }))
-    } else if (out.verbose && report !== undefined) out.result(`${this.#line(letter, report)}: ${WORDS[outcome]}`)
+    } else if (out.verbose && report !== undefined) out.result(`${this.#line(inbound, report)}: ${WORDS[outcome]}`)
   }
 
-  end(letters: number): void {
+  end(messages: number): void {
     const { out } = this.#context
     if (out.json || out.quiet) return
     const parts = [...this.#kinds].map(([kind, count]) => `${count} ${KINDS[kind] ?? kind}`)
     const known = this.#known + this.#foreign
-    const none = letters === 0 || known > 0 ? '' : ', with no bounce, complaint, wish to leave or answer among them'
-    out.say(`${plural(letters, 'message')} read${parts.length === 0 ? none : `: ${parts.join(', ')}`}`)
+    const none = messages === 0 || known > 0 ? '' : ', with no bounce, complaint, wish to leave or answer among them'
+    out.say(`${plural(messages, 'message')} read${parts.length === 0 ? none : `: ${parts.join(', ')}`}`)
     if (this.#suppressed > 0) out.say(`${plural(this.#suppressed, 'address', 'addresses')} suppressed`)
     if (this.#known > 0) out.say(`${plural(this.#known, 'report was', 'reports were')} taken in before`)
     if (this.#foreign > 0) {
@@ -111,10 +111,10 @@ class Teller {
     this.#kinds.set(kind, (this.#kinds.get(kind) ?? 0) + 1)
   }
 
-  #fields(letter: Letter, report: Report): Readonly<Record<string, unknown>> {
+  #fields(inbound: InboundMessage, report: Report): Readonly<Record<string, unknown>> {
     return {
-      file: this.#name(letter),
-      ...(letter.number === undefined ? {} : { number: letter.number }),
+      file: this.#name(inbound),
+      ...(inbound.number === undefined ? {} : { number: inbound.number }),
       address: report.address,
       kind: report.kind,
       enhanced_code: report.enhancedCode ?? null,
@@ -124,25 +124,25 @@ class Teller {
     }
   }
 
-  #replyFields(letter: Letter): Readonly<Record<string, unknown>> {
-    return { file: this.#name(letter), kind: 'reply' }
+  #replyFields(inbound: InboundMessage): Readonly<Record<string, unknown>> {
+    return { file: this.#name(inbound), kind: 'reply' }
   }
 
-  #line(letter: Letter, report: Report): string {
+  #line(inbound: InboundMessage, report: Report): string {
     const codes = [report.smtpCode, report.enhancedCode].filter((code) => code !== undefined).join(' ')
     const who = report.address === '' ? 'somebody' : printable(report.address)
     const why = `${report.reason}${codes === '' ? '' : ` (${codes})`}`
-    return `${printable(this.#name(letter))}: ${who} ${KINDS[report.kind]}: ${why}`
+    return `${printable(this.#name(inbound))}: ${who} ${KINDS[report.kind]}: ${why}`
   }
 
   /** Paths are shown as they were typed. */
-  #name({ file }: Letter): string {
+  #name({ file }: InboundMessage): string {
     for (const [path, typed] of this.#shown) if (file.startsWith(path)) return typed + file.slice(path.length)
     return file
   }
 }
 
-const WORDS: Readonly<Record<Taken['outcome'], string>> = {
+const WORDS: Readonly<Record<IngestedReport['outcome'], string>> = {
   suppressed: 'suppressed',
   recorded: 'recorded',
   known: 'taken in before',

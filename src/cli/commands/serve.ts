@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
-import type { EndpointThread } from '../../serve/http-thread.ts'
+import type { HttpThread } from '../../serve/http-thread.ts'
 import type { Log } from '../../serve/serve.ts'
 import { type Arguments, type Command, type Context, given } from '../command.ts'
 import { watchSignals } from '../merge/signals.ts'
@@ -38,23 +38,23 @@ export const serve: Command = {
     const settings = await settingsFor(args, context)
     const log = logTo(io.stderr)
     const { openLedger } = await import('../../campaign/run/open-ledger.ts')
-    const { startEndpoint } = await import('../../serve/http-thread.ts')
+    const { startHttpThread } = await import('../../serve/http-thread.ts')
     const { systemClock } = await import('../../campaign/clock.ts')
     const { serve: runServe } = await import('../../serve/serve.ts')
     const { periodicJobs } = await import('../../serve/periodic.ts')
-    const { createWorkHost } = await import('../../serve/job-process.ts')
+    const { createJobStarter } = await import('../../serve/job-process.ts')
     const signals = watchSignals(io.signals, {
       onFirst: () => log('info', 'stopping'),
       onSecond: () => log('warning', 'stopping at once'),
     })
     const ledger = await openLedger(settings)
     const flags = workFlags(args, settings)
-    let endpoint: EndpointThread | undefined
+    let endpoint: HttpThread | undefined
     try {
       const token = settings.serve?.token?.reveal() ?? randomBytes(18).toString('base64url')
       const host = args.text('host') ?? settings.serve?.host ?? '127.0.0.1'
       const port = portOf(args) ?? settings.serve?.port ?? DEFAULT_PORT
-      const thread = await startEndpoint({ root: settings.root, flags, host, port, token }, log)
+      const thread = await startHttpThread({ root: settings.root, flags, host, port, token }, log)
       endpoint = thread
       context.out.raw(`${thread.address}/?token=${encodeURIComponent(token)}\n`)
       log('info', 'listening', { address: thread.address, version: context.version })
@@ -64,11 +64,11 @@ export const serve: Command = {
         ledger,
         clock: systemClock,
         log,
-        begin: createWorkHost({ root: settings.root, flags }),
+        begin: createJobStarter({ root: settings.root, flags }),
         jobs: periodicJobs(settings, log),
-        looked: () => {
+        scanned: () => {
           thread.check()
-          thread.looked()
+          thread.scanned()
         },
         signal: signals.signal,
         abort: signals.abort,

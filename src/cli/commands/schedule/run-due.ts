@@ -55,7 +55,7 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
                 `mailmerge schedule run-due ${occurrence.schedule} --late ok makes up for the last one`,
             )
           },
-          onTold: ({ what, hint }) => out.complain(`${printable(what)}. ${hint}`),
+          onNotice: ({ what, hint }) => out.complain(`${printable(what)}. ${hint}`),
           onWork: (work) => {
             if (work.kind === 'occurrence') out.say(`${work.occurrence.schedule}: ${wallWords(work.occurrence.wall)}`)
             else out.say(`run ${work.run}: ${work.campaign}`)

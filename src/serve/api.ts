@@ -1,0 +1,66 @@
+/** What `serve` answers over HTTP, from a ledger of its own: links, runs, schedules. Runs nothing. */
+
+import type { Settings } from '../config/settings.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { runFields } from '../report/run-fields.ts'
+import { scheduleFields } from '../schedule/fields.ts'
+import { UnsubscribeEndpoint } from '../unsubscribe/endpoint.ts'
+import { openUnsubscribeTokens } from '../unsubscribe/links.ts'
+import { type HttpServer, listen } from './http.ts'
+import type { Log } from './serve.ts'
+
+export interface ApiOptions {
+  readonly host: string
+  readonly port: number
+  /** Opens the private pages. */
+  readonly token: string
+  readonly healthy: () => boolean
+  readonly log: Log
+}
+
+/** Runs that `/runs` tells of without `?limit=`. */
+const DEFAULT_RUNS = 100
+
+/** @throws OutputError when the port cannot be had. */
+export async function startApi(settings: Settings, ledger: Ledger, options: ApiOptions): Promise<HttpServer> {
+  const { log, ...rest } = options
+  return listen({
+    ...rest,
+    proxies: settings.serve?.proxies ?? 0,
+    links: await linksOf(settings, ledger),
+    page: (path, query) => pageOf(ledger, path, query),
+    did: (what) => log('info', what),
+    wentWrong: (error) => log('error', 'request failed', { reason: String(error) }),
+  })
+}
+
+async function linksOf(settings: Settings, ledger: Ledger): Promise<UnsubscribeEndpoint | undefined> {
+  if (settings.unsubscribe === undefined) return undefined
+  return new UnsubscribeEndpoint({
+    ledger,
+    tokens: await openUnsubscribeTokens(settings),
+    lists: settings.unsubscribe.lists ?? {},
+    sender: settings.unsubscribe.sender,
+  })
+}
+
+async function pageOf(ledger: Ledger, path: string, query: URLSearchParams): Promise<unknown> {
+  const run = /^\/runs\/([\w-]{1,64})$/.exec(path)?.[1]
+  if (run !== undefined) {
+    const record = await ledger.run(run)
+    return record === undefined ? undefined : runFields(record, await ledger.counts(record.id))
+  }
+  if (path === '/schedules') {
+    const schedules = []
+    for (const schedule of await ledger.schedules.all()) schedules.push(await scheduleFields(ledger, schedule))
+    return { schedules }
+  }
+  if (path !== '/runs' && path !== '/') return undefined
+  const limit = Number(query.get('limit') ?? DEFAULT_RUNS)
+  const all = await ledger.runs()
+  const runs = []
+  for (const record of all.slice(0, Number.isInteger(limit) && limit > 0 ? Math.min(limit, 1000) : DEFAULT_RUNS)) {
+    runs.push(runFields(record, await ledger.counts(record.id)))
+  }
+  return { runs, all: all.length }
+}
