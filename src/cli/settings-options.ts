@@ -1,11 +1,11 @@
 /** Options that settings can hold too, and how they become settings. Shared by every command that needs settings. */
 import type { Flags } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
+import { escapeInvisible } from '../text/visible.ts'
 import { checkZone } from '../time-zone.ts'
 import { type Arguments, type Context, given, type Option } from './command.ts'
 import { listFlags } from './list-options.ts'
 import type { Io } from './terminal/io.ts'
-import { printable } from './terminal/printable.ts'
 import { askSecret, canAsk } from './terminal/prompt.ts'
 
 export const LEDGER_OPTION: Readonly<Record<string, Option>> = {
@@ -82,12 +82,12 @@ export async function settingsFor(args: Arguments, { io, out }: Context): Promis
     cwd: io.cwd,
     env: io.env,
     flags,
-    note: (text) => out.say(printable(text)),
+    note: (text) => out.say(escapeInvisible(text)),
     ...(canAsk(io)
       ? {
           askPassword: (account: string) =>
             out.holdLive(() =>
-              askSecret(io, `Password for ${printable(account)}: `, { onInterrupt: () => interrupt(io) }),
+              askSecret(io, `Password for ${escapeInvisible(account)}: `, { onInterrupt: () => interrupt(io) }),
             ),
         }
       : {}),

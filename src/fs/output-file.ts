@@ -2,14 +2,15 @@
  * A file that is being put out. Owns the way it appears: whole, in the place of an older one, or not at all. Devices, pipes
  * and the program's own standard output cannot be put in place and are written to as they are.
  */
-import { randomBytes } from 'node:crypto'
+
 import { once } from 'node:events'
 import { constants, createWriteStream, type Stats } from 'node:fs'
 import { access, open, realpath, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { OutputError } from '../errors.ts'
+import { draftPath } from './atomic.ts'
 import { outputWords } from './system-errors.ts'
 
 /** Where the octets go first. */
@@ -121,7 +122,7 @@ async function targetOf(path: string): Promise<Target> {
     if (info !== undefined && (!info.isFile() || path.startsWith('/dev/') || path.startsWith('/proc/'))) return { path }
     const real = info === undefined ? path : await realpath(path)
     const folder = dirname(real)
-    const draft = join(folder, `.mailmerge-${randomBytes(6).toString('hex')}.part`)
+    const draft = draftPath(real)
     // A file that may be written in a folder that may not: not whole at once, but written.
     if (info !== undefined && !(await mayWrite(folder))) return { path: real }
     if (info === undefined) await access(folder, constants.W_OK)

@@ -2,6 +2,7 @@
  * Rendered content to the octets of a message. Owns the shape of the whole (RFC 5322, RFC 2045 to 2049, RFC 2387): which
  * parts there are, in which order, and the fields that every message has. What does not depend on the row is made once.
  */
+import { BoundedMap } from '../bounded-map.ts'
 import type { DkimKey } from '../config/settings.ts'
 import { HOLE_OPEN, type Rendered } from '../template/template.ts'
 import { type Mailbox, parseAddressList, unmarked } from './address/mailbox.ts'
@@ -200,7 +201,7 @@ function recipientsOf(own: Mailbox, ...lists: readonly (readonly Mailbox[] | und
 
 /** Address fields, with those that all rows have in common written once. */
 class AddressFields {
-  readonly #written = new Map<string, Map<string, string>>()
+  readonly #written = new Map<string, BoundedMap<string, string>>()
 
   /** @throws DataError that names the field and what is wrong in it. */
   read(field: string, marked: string, several: boolean): readonly Mailbox[] {
@@ -217,13 +218,12 @@ class AddressFields {
     if (text.includes(HOLE_OPEN)) return addressField(name, mailboxes)
     let fields = this.#written.get(name)
     if (fields === undefined) {
-      fields = new Map()
+      fields = new BoundedMap(500)
       this.#written.set(name, fields)
     }
     let written = fields.get(text)
     if (written === undefined) {
       written = addressField(name, mailboxes)
-      if (fields.size > 500) fields.clear()
       fields.set(text, written)
     }
     return written

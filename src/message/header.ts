@@ -2,7 +2,9 @@
  * Header fields as octets: folding (RFC 5322 section 2.2.3), encoded words (RFC 2047), parameters (RFC 2231). Owns the
  * promise that no value breaks out of its field.
  */
+
 import { DataError } from '../errors.ts'
+import { blankInvisible } from '../text/visible.ts'
 import type { Mailbox } from './address/mailbox.ts'
 
 /** Where a line should end, and where it must (RFC 5322 section 2.1.1). */
@@ -44,7 +46,7 @@ export function headerFault(
   message: string,
   more: { readonly value?: string; readonly hint: string },
 ): DataError {
-  const value = (more.value ?? field).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, ' ').slice(0, 80)
+  const value = blankInvisible(more.value ?? field, 80)
   return new DataError(message, { problems: [{ severity: 'error', code, message, value, hint: more.hint }] })
 }
 

@@ -2,11 +2,13 @@
  * A provider as the OAuth library sees it, and its refusals in our words. Owns that no answer of a provider, which may hold
  * a token, becomes part of an error.
  */
+
 import * as oauth from 'oauth4webapi'
 import type { OAuthProvider } from '../config/oauth-provider.ts'
 import { ConfigError, LoginError, MailmergeError, UnreachableError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import { Secret } from '../secret.ts'
+import { oneLine } from '../text/visible.ts'
 import { signInHint, type Tokens } from './token-file.ts'
 
 /** A provider whose endpoints are known, and us as its client. */
@@ -165,8 +167,5 @@ export function oauthError(error: unknown, provider: OAuthProvider, user?: strin
 
 /** A provider's words in one line, short, without control characters. */
 function plain(text: string): string {
-  return text
-    .replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
-    .trim()
-    .slice(0, 200)
+  return oneLine(text).slice(0, 200)
 }

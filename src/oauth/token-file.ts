@@ -2,12 +2,14 @@
  * Where the tokens of one mailbox are kept. Owns that only the user can read the file, that it is replaced whole or not at
  * all, and that tokens go back only to the client and endpoint that they came from.
  */
-import { hash, randomBytes } from 'node:crypto'
-import { chmod, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
+
+import { hash } from 'node:crypto'
+import { chmod, readFile, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import type { OAuthProvider } from '../config/oauth-provider.ts'
 import { ConfigError, LoginError, OutputError } from '../errors.ts'
+import { writeFileAtomically } from '../fs/atomic.ts'
 import { makeFolder } from '../fs/folder.ts'
 import { outputWords, systemWords } from '../fs/system-errors.ts'
 import { Secret } from '../secret.ts'
@@ -107,23 +109,7 @@ export async function writeTokens(path: string, tokens: Tokens): Promise<void> {
   )
   try {
     makeFolder(dirname(path), { mode: 0o700 })
-    const target = await realpath(path).catch(() => path)
-    const draft = join(dirname(target), `.mailmerge-${randomBytes(6).toString('hex')}.part`)
-    try {
-      const file = await open(draft, 'wx', 0o600)
-      try {
-        // The umask can only take away; a file system that gives more must not keep it.
-        await file.chmod(0o600)
-        await file.writeFile(`${text}\n`)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(draft, target)
-    } catch (error) {
-      await rm(draft, { force: true })
-      throw error
-    }
+    writeFileAtomically(path, `${text}\n`, { mode: 0o600, ifAbsent: false })
   } catch (cause) {
     throw new OutputError(`the token file ${path} cannot be written: ${outputWords(cause)}`, {
       cause,

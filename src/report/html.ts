@@ -1,6 +1,8 @@
 /** Results as one page that needs nothing else. Owns its look; every value in it is text, whatever a server answered. */
+
 import type { FeedbackKind } from '../ledger/feedback.ts'
 import type { ResultRow, RowStatus, StatusCounts } from '../ledger/ledger.ts'
+import { blankInvisible } from '../text/visible.ts'
 import type { ExtraColumn } from './csv.ts'
 import type { ReportHead } from './report.ts'
 
@@ -24,8 +26,7 @@ const BOUNCES: Readonly<Record<FeedbackKind, string>> = {
 }
 
 function text(value: string): string {
-  return value
-    .replace(/[\p{Cc}\p{Cf}]/gu, ' ')
+  return blankInvisible(value)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

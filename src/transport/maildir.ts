@@ -2,10 +2,12 @@
  * A Maildir as a transport (cr.yp.to/proto/maildir.html): each message is written whole under `tmp`, made durable, and then
  * appears under `new`. Owns names and durability; any number of programs may deliver to it at the same time.
  */
+
 import { open, readdir, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { OutputError } from '../errors.ts'
+import { syncFolder } from '../fs/atomic.ts'
 import { makeFolder } from '../fs/folder.ts'
 import { folderWords } from '../fs/system-errors.ts'
 import type { Message } from '../message/message.ts'
@@ -87,17 +89,6 @@ async function writeDurably(path: string, message: Message): Promise<void> {
     await file.sync()
   } finally {
     await file.close()
-  }
-}
-
-/** A name in a folder is durable when the folder is; some systems cannot open one, and need not. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }
 

@@ -2,10 +2,10 @@
  * The text of a server's reply as it may be shown to people. Owns its length and the removal of control characters.
  */
 
+import { blankInvisible } from '../text/visible.ts'
+
 const MAX_TEXT = 500
 const PLAIN = /^[\u0020-\u007E]*$/
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
-const EVERY_UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** A server's text for people: UTF-8 where it is, no control characters, not too long. */
 export function readable(text: string): string {
@@ -15,6 +15,6 @@ export function readable(text: string): string {
     const utf8 = Buffer.from(text, 'latin1').toString('utf8')
     decoded = utf8.includes('\uFFFD') ? text : utf8
   }
-  const safe = UNSAFE.test(decoded) ? decoded.replace(EVERY_UNSAFE, ' ') : decoded
+  const safe = blankInvisible(decoded)
   return safe.length > MAX_TEXT ? `${safe.slice(0, MAX_TEXT - 3)}...` : safe
 }

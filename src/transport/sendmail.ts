@@ -2,6 +2,7 @@
  * The `sendmail` command as a transport: Postfix, Exim, OpenSMTPD, msmtp and others have one. Owns the command line and the
  * reading of its exit codes (sysexits.h).
  */
+
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
@@ -11,6 +12,7 @@ import { delimiter, join } from 'node:path'
 import { ConfigError, type MailmergeError, OutputError } from '../errors.ts'
 import { outputWords, systemWords } from '../fs/system-errors.ts'
 import type { Message } from '../message/message.ts'
+import { oneLine } from '../text/visible.ts'
 import { unixLines } from './mailbox-form.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
 import type { Lane, Outcome, Reply, Transport } from './transport.ts'
@@ -157,7 +159,7 @@ function call(program: string, args: readonly string[], input: number, signal: A
     })
     const end = (ended: Omit<Ended, 'said'>): void => {
       signal.removeEventListener('abort', stop)
-      resolve({ ...ended, said: said.replace(/[\s\p{Cc}]+/gu, ' ').trim() })
+      resolve({ ...ended, said: oneLine(said) })
     }
     child.once('error', (error) => end({ code: null, signal: null, error }))
     child.once('close', (code, killed) => end({ code, signal: killed }))

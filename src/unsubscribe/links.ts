@@ -2,11 +2,12 @@
  * How a recipient of this project leaves: the links of a campaign, and the secret that they are sealed with. Owns where
  * the secret is kept; answers nobody and suppresses nobody.
  */
-import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { ConfigError, InputError, OutputError } from '../errors.ts'
+import { writeFileAtomically } from '../fs/atomic.ts'
 import { makeFolder } from '../fs/folder.ts'
 import { isSystemError, outputWords, systemWords } from '../fs/system-errors.ts'
 import { newUnsubscribeSecret, UnsubscribeTokens, unsubscribeLink } from './token.ts'
@@ -83,7 +84,9 @@ function keptSecret(settings: Settings): string {
   const kept = read(path)
   if (kept !== undefined) return kept
   try {
-    create(path, newUnsubscribeSecret())
+    // Of two processes that make it at once, both use the first.
+    makeFolder(dirname(path), { mode: 0o700 })
+    writeFileAtomically(path, `${newUnsubscribeSecret()}\n`, { mode: 0o600, ifAbsent: true })
     return read(path) ?? missing(path)
   } catch (cause) {
     if (!isSystemError(cause)) throw cause
@@ -112,36 +115,4 @@ function missing(path: string): never {
   throw new ConfigError(`${path} holds no secret`, {
     hint: 'Put it back from a backup: links that were sent need it. To start anew, delete the file.',
   })
-}
-
-/** Whole or not at all, and only once: of two processes that make it at once, both use the first. */
-function create(path: string, secret: string): void {
-  makeFolder(dirname(path), { mode: 0o700 })
-  const draft = `${path}.${randomBytes(6).toString('hex')}.new`
-  try {
-    const file = openSync(draft, 'wx', 0o600)
-    try {
-      writeSync(file, `${secret}\n`)
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    linkSync(draft, path)
-    syncFolder(dirname(path))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    rmSync(draft, { force: true })
-  }
-}
-
-function syncFolder(path: string): void {
-  // A folder cannot be opened on Windows, where the file system orders these writes itself.
-  if (process.platform === 'win32') return
-  const file = openSync(path, 'r')
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
 }

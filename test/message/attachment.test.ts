@@ -113,7 +113,7 @@ describe('nothing is attached from outside the fence', () => {
   test('the error names the path, says why and what to do', async () => {
     const error = await Promise.resolve(store().inspect([file('../x\r\n.txt')], [])).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({
-      message: "the attachment '../x\\u{d}\\u{a}.txt' goes up with '..'",
+      message: "the attachment '../x\\r\\n.txt' goes up with '..'",
       problems: [{ severity: 'error', hint: expect.stringContaining('attachments.roots') }],
     })
   })

@@ -2,7 +2,9 @@
  * The hour at which each recipient is written to, on the clock of the recipient's own zone. Owns reading the hour and the
  * zone of a row; never waits.
  */
+
 import { Temporal } from 'temporal-polyfill'
+import { BoundedMap } from '../../bounded-map.ts'
 import { DataError, UsageError } from '../../errors.ts'
 import type { Row } from '../../source/source.ts'
 import { checkZone, momentOf, wallTimeOf } from '../../time-zone.ts'
@@ -96,16 +98,11 @@ function zoneColumn({ zoneColumn: named }: LocalHour, columns: readonly string[]
   })
 }
 
-const zones = new Map<string, string>()
+const zones = new BoundedMap<string, string>(2_000)
 
 function zoneOf(cell: string, column: string): string {
-  const known = zones.get(cell)
-  if (known !== undefined) return known
   try {
-    const zone = checkZone(cell)
-    if (zones.size > 2000) zones.clear()
-    zones.set(cell, zone)
-    return zone
+    return zones.getOrMake(cell, checkZone)
   } catch (error) {
     throw bad('bad-zone', `'${cell}' is no time zone`, column, cell, error instanceof UsageError ? error : {})
   }

@@ -2,8 +2,10 @@
  * One row to one message, the same way wherever it is asked for: planning, preview, dry run, sandbox and sending. Owns
  * the recipient of a row, its key and its Message-ID; reads no source and sends nothing.
  */
+
 import { hash } from 'node:crypto'
 import { resolve } from 'node:path'
+import { BoundedMap } from '../../bounded-map.ts'
 import type { RateLimit, Settings } from '../../config/settings.ts'
 import { DataError, type Problem, UsageError } from '../../errors.ts'
 import type { DueRow } from '../../ledger/ledger.ts'
@@ -269,16 +271,12 @@ function problem(
   })
 }
 
-const domains = new Map<string, string>()
+const domains = new BoundedMap<string, string>(1_000)
 
 /** Domain of the first author, for the right side of the Message-ID (RFC 5322 section 3.6.4). */
 function domainOf(from: string): string {
-  let domain = domains.get(from)
-  if (domain === undefined) {
-    const wire = parseAddressList(from).mailboxes[0]?.wire ?? ''
-    domain = wire.slice(wire.lastIndexOf('@') + 1) || 'localhost'
-    if (domains.size > 1000) domains.clear()
-    domains.set(from, domain)
-  }
-  return domain
+  return domains.getOrMake(from, (text) => {
+    const wire = parseAddressList(text).mailboxes[0]?.wire ?? ''
+    return wire.slice(wire.lastIndexOf('@') + 1) || 'localhost'
+  })
 }

@@ -2,6 +2,7 @@
  * What can be wrong with a message that is right: read as its reader will, after rendering. Owns the advice on one rendered
  * message; never changes it and never reaches for what it links to.
  */
+import { BoundedMap } from '../../bounded-map.ts'
 import type { Problem } from '../../errors.ts'
 import type { Rendered } from '../../template/template.ts'
 import { lookAtHtml } from './html-scan.ts'
@@ -157,17 +158,10 @@ function withoutQuery(link: string): string {
 }
 
 /** Links judged before, most of which are the same in every message. */
-const judged = new Map<string, readonly Advice[]>()
+const judged = new BoundedMap<string, readonly Advice[]>(5_000)
 
 function linkAdvice(link: string, kind: 'link' | 'image'): readonly Advice[] {
-  const key = `${kind} ${link}`
-  let advice = judged.get(key)
-  if (advice === undefined) {
-    advice = judgeLink(link.trim(), kind)
-    if (judged.size > 5_000) judged.clear()
-    judged.set(key, advice)
-  }
-  return advice
+  return judged.getOrMake(`${kind} ${link}`, () => judgeLink(link.trim(), kind))
 }
 
 function judgeLink(link: string, kind: 'link' | 'image'): readonly Advice[] {

@@ -4,10 +4,10 @@ import type { ShownReport } from '../../bounces/bounces.ts'
 import type { IngestedReport } from '../../bounces/ingest.ts'
 import type { InboundMessage } from '../../bounces/mailbox.ts'
 import type { Report } from '../../bounces/report.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import type { Command, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { plural } from '../terminal/format.ts'
-import { printable } from '../terminal/printable.ts'
 
 export const bounces: Command = {
   usage: 'bounces [paths..]',
@@ -130,9 +130,9 @@ class Teller {
 
   #line(inbound: InboundMessage, report: Report): string {
     const codes = [report.smtpCode, report.enhancedCode].filter((code) => code !== undefined).join(' ')
-    const who = report.address === '' ? 'somebody' : printable(report.address)
+    const who = report.address === '' ? 'somebody' : escapeInvisible(report.address)
     const why = `${report.reason}${codes === '' ? '' : ` (${codes})`}`
-    return `${printable(this.#name(inbound))}: ${who} ${KINDS[report.kind]}: ${why}`
+    return `${escapeInvisible(this.#name(inbound))}: ${who} ${KINDS[report.kind]}: ${why}`
   }
 
   /** Paths are shown as they were typed. */

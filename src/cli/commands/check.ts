@@ -6,13 +6,14 @@ import type { Mended } from '../../check/repair.ts'
 import type { RuleVerdict } from '../../check/rules/bulk.ts'
 import type { Settings } from '../../config/settings.ts'
 import type { Problem, Severity } from '../../errors.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import { type Command, type Context, given } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { Progress } from '../merge/progress.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { problemLine } from '../terminal/errors.ts'
 import { count, plural } from '../terminal/format.ts'
-import { cut, printable, shortPath } from '../terminal/printable.ts'
+import { cut, shortPath } from '../terminal/printable.ts'
 import { tableLines } from '../terminal/table.ts'
 
 /** Problems of one weight that are listed without --verbose. */
@@ -43,7 +44,7 @@ export const check: Command = {
     const report = await checkMerge(settings, {
       ...selectionOf(args),
       ...(args.flag('dns') ? { dns: {} } : {}),
-      note: (text) => out.say(printable(text)),
+      note: (text) => out.say(escapeInvisible(text)),
       onRows: (rows) => progress.reading(rows),
     }).finally(() => progress.end())
     const fix = args.text('fix')
@@ -101,7 +102,7 @@ function printSome({ problems }: CheckReport, severity: Severity, out: Context['
     const line = problemLine({ ...problem, severity: 'error' })
     out.result(`${out.style(COLORS[severity], severity.padEnd(8))}${line}`)
     if (problem.hint !== undefined && problem.hint !== hintBefore)
-      out.result(out.style('dim', `        ${printable(problem.hint)}`))
+      out.result(out.style('dim', `        ${escapeInvisible(problem.hint)}`))
     hintBefore = problem.hint
   }
   const rest = some.length - listed.length
@@ -123,11 +124,11 @@ function columnLines({ columns, rows }: CheckReport): readonly string[] {
   return tableLines(
     ['COLUMN', 'HOLDS', 'FILLED', 'USED AS', 'FIRST VALUE'],
     columns.map((facts) => [
-      cut(printable(facts.column), 28),
+      cut(escapeInvisible(facts.column), 28),
       facts.kind,
       facts.filled === rows ? 'all' : `${count(facts.filled)} of ${count(rows)}`,
       useOf(facts),
-      cut(printable(facts.example), 36),
+      cut(escapeInvisible(facts.example), 36),
     ]),
   )
 }
@@ -148,7 +149,7 @@ function ruleLines(rules: readonly RuleVerdict[]): readonly string[] {
       gmail,
       yahoo,
       microsoft,
-      printable(why),
+      escapeInvisible(why),
     ]),
   )
 }

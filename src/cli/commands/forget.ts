@@ -1,8 +1,10 @@
 /** `mailmerge forget`: removes a person's data. Parses and prints; what is removed is decided in campaign/privacy.ts. */
+
+import { escapeInvisible } from '../../text/visible.ts'
 import type { Command } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { plural } from '../terminal/format.ts'
-import { printable, shortPath } from '../terminal/printable.ts'
+import { shortPath } from '../terminal/printable.ts'
 
 export const forget: Command = {
   usage: 'forget <address>',
@@ -19,7 +21,7 @@ export const forget: Command = {
       out.result(JSON.stringify({ rows, runs, suppressions, reports }))
       return 0
     }
-    if (rows === 0 && suppressions === 0) out.say(`nothing is known of ${printable(address)}`)
+    if (rows === 0 && suppressions === 0) out.say(`nothing is known of ${escapeInvisible(address)}`)
     else if (!out.quiet) {
       out.result(`${plural(rows, 'row')} of ${plural(runs.length, 'run')} forgotten`)
       if (suppressions > 0) out.result(`still suppressed, as a hash: ${plural(suppressions, 'entry', 'entries')}`)

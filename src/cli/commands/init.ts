@@ -5,8 +5,8 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { folderWords, isSystemError, outputWords } from '../../fs/system-errors.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import type { Command } from '../command.ts'
-import { printable } from '../terminal/printable.ts'
 
 /** Files whose being there already keeps nobody from a new project. */
 const YIELDING: readonly string[] = ['.gitignore', '.mailmerge/mailmerge.schema.json']
@@ -24,9 +24,12 @@ export const init: Command = {
     const there = Object.keys(files).filter((name) => existsSync(join(folder, name)))
     const clashing = there.filter((name) => !YIELDING.includes(name))
     if (clashing.length > 0) {
-      throw new OutputError(`${shown === '.' ? 'this folder' : printable(shown)} has ${clashing.join(', ')} already`, {
-        hint: 'Nothing was written. Name another folder: mailmerge init newsletter',
-      })
+      throw new OutputError(
+        `${shown === '.' ? 'this folder' : escapeInvisible(shown)} has ${clashing.join(', ')} already`,
+        {
+          hint: 'Nothing was written. Name another folder: mailmerge init newsletter',
+        },
+      )
     }
     const made = Object.entries(files).filter(([name]) => !there.includes(name))
     for (const [name, text] of made) await writeNew(join(folder, name), text, join(shown, name))
@@ -34,7 +37,7 @@ export const init: Command = {
       out.result(JSON.stringify({ folder, files: made.map(([name]) => name) }))
       return 0
     }
-    out.say(`made a project in ${printable(shown)}:`)
+    out.say(`made a project in ${escapeInvisible(shown)}:`)
     for (const [name] of made) out.say(`  ${name}`)
     if (there.includes('.gitignore')) out.say('your .gitignore stays as it is: .mailmerge/ and .env belong into it')
     out.say('')
@@ -56,7 +59,7 @@ export const init: Command = {
 
 /** A path as a shell takes it. */
 function quoted(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${printable(path).replaceAll("'", `'\\''`)}'`
+  return /^[\w./-]+$/.test(path) ? path : `'${escapeInvisible(path).replaceAll("'", `'\\''`)}'`
 }
 
 async function writeNew(path: string, text: string, shown: string): Promise<void> {
@@ -69,7 +72,7 @@ async function writeNew(path: string, text: string, shown: string): Promise<void
       cause.syscall === 'mkdir'
         ? [`the folder ${dirname(shown)} cannot be made`, folderWords(cause)]
         : [`${shown} cannot be written`, outputWords(cause)]
-    throw new OutputError(`${printable(what)}: ${why}`, {
+    throw new OutputError(`${escapeInvisible(what)}: ${why}`, {
       cause,
       hint: 'Name another folder, or one that is yours to write to: mailmerge init newsletter',
     })

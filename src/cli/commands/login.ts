@@ -6,11 +6,12 @@ import { UsageError } from '../../errors.ts'
 import type { OAuthClient } from '../../oauth/client.ts'
 import type { DeviceCode } from '../../oauth/device.ts'
 import type { Tokens } from '../../oauth/token-file.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import { type Arguments, type Command, type Context, given } from '../command.ts'
 import { settingsFor } from '../settings-options.ts'
 import { hasBrowser, openBrowser } from '../terminal/browser.ts'
 import { moment } from '../terminal/format.ts'
-import { printable, shortPath } from '../terminal/printable.ts'
+import { shortPath } from '../terminal/printable.ts'
 import { askLine, canAsk } from '../terminal/prompt.ts'
 
 export const login: Command = {
@@ -82,7 +83,7 @@ async function signIn(
   await writeTokens(path, tokens)
   if (out.json) out.result(JSON.stringify({ event: 'signed_in', ...facts(tokens, path) }))
   else if (!out.quiet) {
-    out.result(`signed in at ${printable(provider.name)} for ${printable(user)}`)
+    out.result(`signed in at ${escapeInvisible(provider.name)} for ${escapeInvisible(user)}`)
     out.say(`the tokens are in ${shortPath(path, io.cwd)}, which only you can read`)
     if (tokens.refresh === undefined) {
       out.say(
@@ -93,7 +94,9 @@ async function signIn(
       )
     }
     if (settings.oauth2.used !== provider.name || (settings.smtp.user ?? settings.imap?.user) !== user)
-      out.say(`to send with it, set smtp.user: ${printable(user)} and smtp.oauth2: ${printable(provider.name)}`)
+      out.say(
+        `to send with it, set smtp.user: ${escapeInvisible(user)} and smtp.oauth2: ${escapeInvisible(provider.name)}`,
+      )
     else out.say('next: mailmerge verify')
   }
   return 0
@@ -113,9 +116,9 @@ async function byDevice(client: OAuthClient, user: string, { out }: Context): Pr
       out.result(JSON.stringify({ ...event, expires_at: expiresAt.toISOString() }))
       return
     }
-    out.complain(`Open ${out.style('bold', printable(url))} on any device`)
-    out.complain(`and enter the code ${out.style('bold', printable(code))}, good until ${moment(expiresAt)}.`)
-    if (urlWithCode !== undefined) out.complain(`Or open ${printable(urlWithCode)}`)
+    out.complain(`Open ${out.style('bold', escapeInvisible(url))} on any device`)
+    out.complain(`and enter the code ${out.style('bold', escapeInvisible(code))}, good until ${moment(expiresAt)}.`)
+    if (urlWithCode !== undefined) out.complain(`Or open ${escapeInvisible(urlWithCode)}`)
     out.say('waiting ...')
   }
   return signInByDevice(client, { user, show })
@@ -132,7 +135,7 @@ async function byBrowser(client: OAuthClient, user: string, open: boolean, conte
         out.complain(
           open ? 'Your browser opens. If it does not, open this address:' : 'Open this address in a browser:',
         )
-        out.complain(printable(url))
+        out.complain(escapeInvisible(url))
         if (canAsk(io))
           out.say('If the browser runs on another machine, its last page cannot be shown: paste its address here.')
         out.say('waiting ...')
@@ -174,7 +177,7 @@ async function showStatus(provider: OAuthProvider, user: string, { io, out }: Co
     ['scopes', tokens.scopes.join(' ')],
     ['file', shortPath(path, io.cwd)],
   ]
-  if (!out.quiet) for (const [name, value] of lines) out.result(`${name.padEnd(9)} ${printable(value)}`)
+  if (!out.quiet) for (const [name, value] of lines) out.result(`${name.padEnd(9)} ${escapeInvisible(value)}`)
   return 0
 }
 
@@ -189,8 +192,8 @@ async function remove(provider: OAuthProvider, user: string, { io, out }: Contex
   else if (!out.quiet) {
     out.result(
       tokens === undefined
-        ? `nobody was signed in at ${printable(provider.name)} for ${printable(user)}`
-        : `signed out at ${printable(provider.name)} for ${printable(user)}; ${shortPath(path, io.cwd)} is removed`,
+        ? `nobody was signed in at ${escapeInvisible(provider.name)} for ${escapeInvisible(user)}`
+        : `signed out at ${escapeInvisible(provider.name)} for ${escapeInvisible(user)}; ${shortPath(path, io.cwd)} is removed`,
     )
     if (tokens !== undefined && !revoked)
       out.say('the provider was not told: what it allowed can be taken back in the settings of the account there')

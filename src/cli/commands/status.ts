@@ -2,10 +2,11 @@
 import { findRun } from '../../campaign/run/find-run.ts'
 import type { Ledger, RunRecord, StatusCounts } from '../../ledger/ledger.ts'
 import { runFields } from '../../report/run-fields.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import type { Command, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { count, hourWords, moment } from '../terminal/format.ts'
-import { cut, printable, shortPath } from '../terminal/printable.ts'
+import { cut, shortPath } from '../terminal/printable.ts'
 import { tableLines } from '../terminal/table.ts'
 import { withLedger } from '../with-ledger.ts'
 
@@ -89,8 +90,8 @@ async function showOne(standing: Standing, { out }: Context, timeZone: string | 
     ['run', run.id],
     ['campaign', campaignName(run)],
     ['state', stateWords(standing)],
-    ['template', printable(run.template)],
-    ['list', printable(run.source)],
+    ['template', escapeInvisible(run.template)],
+    ['list', escapeInvisible(run.source)],
     ['started', moment(run.startedAt)],
     ...(run.notBefore === undefined ? [] : ([['hour', hourWords(run.notBefore, timeZone)]] as const)),
     ...(run.endedAt === undefined ? [] : ([['ended', moment(run.endedAt)]] as const)),
@@ -137,7 +138,7 @@ function waits({ state, notBefore, begunAt }: RunRecord): boolean {
 }
 
 function campaignName({ campaign }: RunRecord): string {
-  return printable(campaign.generation === 1 ? campaign.name : `${campaign.name} (${campaign.generation})`)
+  return escapeInvisible(campaign.generation === 1 ? campaign.name : `${campaign.name} (${campaign.generation})`)
 }
 
 function total(counts: StatusCounts): number {

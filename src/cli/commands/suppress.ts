@@ -7,11 +7,11 @@ import type { Readable } from 'node:stream'
 import { nearest } from '../../did-you-mean.ts'
 import { DataError, type Problem, UsageError } from '../../errors.ts'
 import type { Suppression } from '../../ledger/ledger.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import type { EntryDefaults } from '../../unsubscribe/suppression-list.ts'
 import { type Arguments, type Command, type Context, given } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { count, moment, plural } from '../terminal/format.ts'
-import { printable } from '../terminal/printable.ts'
 import { withLedger } from '../with-ledger.ts'
 
 const REASONS = ['unsubscribed', 'hard_bounce', 'soft_bounces', 'complaint', 'manual', 'imported'] as const
@@ -57,7 +57,7 @@ export const suppress: Command = {
         return exportFile(onlyFile(entries, action, context), args, context)
       default: {
         const guess = nearest(action, ACTIONS)
-        throw new UsageError(`suppress cannot '${printable(action)}'`, {
+        throw new UsageError(`suppress cannot '${escapeInvisible(action)}'`, {
           hint: guess === undefined ? `It can ${ACTIONS.join(', ')}.` : `Did you mean mailmerge suppress ${guess}?`,
         })
       }
@@ -69,7 +69,7 @@ export const suppress: Command = {
 function onlyFile(entries: readonly string[], action: string, { io }: Context): string | undefined {
   const most = action === 'list' ? 0 : 1
   if (entries.length > most) {
-    throw new UsageError(`'${printable(entries[most] ?? '')}' is one word too many`, {
+    throw new UsageError(`'${escapeInvisible(entries[most] ?? '')}' is one word too many`, {
       hint: `Its form is: mailmerge suppress ${action}${most === 0 ? '' : ' FILE'}.`,
     })
   }
@@ -128,7 +128,7 @@ async function change(
     else if (!out.quiet) {
       const done = action === 'add' ? 'suppressed' : 'no longer suppressed'
       out.result(
-        `${plural(changed, 'entry', 'entries')} ${done}${defaults.group === '' ? '' : ` in ${printable(defaults.group)}`}`,
+        `${plural(changed, 'entry', 'entries')} ${done}${defaults.group === '' ? '' : ` in ${escapeInvisible(defaults.group)}`}`,
       )
       if (unchanged > 0) out.say(`${count(unchanged)} ${action === 'add' ? 'already suppressed' : 'not found'}`)
     }
@@ -137,7 +137,7 @@ async function change(
       for (const [entry, hit] of await ledger.suppressed(entries, defaults.group)) {
         const by = hit.address ?? 'its hash'
         const where = hit.group === '' ? 'for every campaign' : `in ${hit.group}`
-        out.say(`${printable(entry)} is still suppressed by ${printable(by)} ${printable(where)}`)
+        out.say(`${escapeInvisible(entry)} is still suppressed by ${escapeInvisible(by)} ${escapeInvisible(where)}`)
       }
     }
   } finally {
@@ -217,9 +217,9 @@ async function exportFile(file: string | undefined, args: Arguments, context: Co
   } catch (cause) {
     stream.destroy()
     if (!(cause instanceof Error) || !('syscall' in cause)) throw cause
-    throw (await import('../../fs/output-file.ts')).unwritable(printable(file), cause)
+    throw (await import('../../fs/output-file.ts')).unwritable(escapeInvisible(file), cause)
   }
-  out.say(`${plural(written, 'entry', 'entries')} in ${printable(file)}`)
+  out.say(`${plural(written, 'entry', 'entries')} in ${escapeInvisible(file)}`)
   return 0
 }
 
@@ -249,8 +249,8 @@ function fields({ address, hash, group, reason, note, addedAt }: Suppression): R
 }
 
 function line({ address, hash, group, reason, note, addedAt }: Suppression): string {
-  const who = address === undefined ? `(forgotten) ${hash.slice(0, 12)}` : printable(address)
-  const where = group === '' ? 'every campaign' : printable(group)
+  const who = address === undefined ? `(forgotten) ${hash.slice(0, 12)}` : escapeInvisible(address)
+  const where = group === '' ? 'every campaign' : escapeInvisible(group)
   const words = [who.padEnd(36), reason.replaceAll('_', ' ').padEnd(13), moment(addedAt), where]
-  return [...words, ...(note === undefined ? [] : [`(${printable(note)})`])].join('  ')
+  return [...words, ...(note === undefined ? [] : [`(${escapeInvisible(note)})`])].join('  ')
 }

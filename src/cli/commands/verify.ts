@@ -1,9 +1,10 @@
 /** `mailmerge verify`: connects, logs in, says what the server offers. Sends nothing. */
+
+import { escapeInvisible } from '../../text/visible.ts'
 import type { ServerReport } from '../../transport/transport.ts'
 import type { Command, Context } from '../command.ts'
 import { SMTP_OPTION, settingsFor } from '../settings-options.ts'
 import { count } from '../terminal/format.ts'
-import { printable } from '../terminal/printable.ts'
 
 export const verify: Command = {
   usage: 'verify',
@@ -14,7 +15,7 @@ export const verify: Command = {
     const settings = await settingsFor(args, context)
     const { openTransport } = await import('../../transport/open.ts')
     const transport = await openTransport(settings, {
-      ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', printable(line))) } : {}),
+      ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', escapeInvisible(line))) } : {}),
     })
     try {
       const report = await transport.verify()
@@ -41,17 +42,17 @@ function fields(report: ServerReport): Readonly<Record<string, unknown>> {
 
 /** Only what greets can offer something. */
 function offers({ extensions, greeting }: ServerReport): string | undefined {
-  if (extensions.length > 0) return extensions.map(printable).join(' ')
+  if (extensions.length > 0) return extensions.map(escapeInvisible).join(' ')
   return greeting === undefined ? undefined : 'no extensions'
 }
 
 function lines(report: ServerReport, { out }: Context): readonly string[] {
   const facts: readonly (readonly [string, string | undefined])[] = [
-    ['server', printable(report.server)],
-    ['greeting', report.greeting === undefined ? undefined : printable(report.greeting)],
+    ['server', escapeInvisible(report.server)],
+    ['greeting', report.greeting === undefined ? undefined : escapeInvisible(report.greeting)],
     [
       'security',
-      report.secure ? printable(report.tls ?? 'TLS') : out.style('yellow', 'none: what is sent can be read'),
+      report.secure ? escapeInvisible(report.tls ?? 'TLS') : out.style('yellow', 'none: what is sent can be read'),
     ],
     ['login', report.authenticated ? 'accepted' : 'none was needed or set'],
     ['offers', offers(report)],

@@ -1,9 +1,10 @@
 /** What a person sees before saying yes: who gets what, from whom, through which server. Owns those lines. */
 import type { PlanPreview } from '../../campaign/merge.ts'
 import { HOLE_CLOSE, HOLE_OPEN } from '../../template/template.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import { count, hourWords, plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
-import { cut, printable } from '../terminal/printable.ts'
+import { cut } from '../terminal/printable.ts'
 
 /** The lines above the question. */
 export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string): readonly string[] {
@@ -29,6 +30,6 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
     .filter((fact): fact is readonly [string, string] => fact[1] !== undefined)
     .map(
       ([name, value]) =>
-        `  ${out.style('dim', name.padEnd(9))} ${cut(printable(value), Math.max(40, out.columns - 13))}`,
+        `  ${out.style('dim', name.padEnd(9))} ${cut(escapeInvisible(value), Math.max(40, out.columns - 13))}`,
     )
 }

@@ -11,10 +11,11 @@ import {
 } from '../../campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../../campaign/merge.ts'
 import { UnfinishedError } from '../../errors.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import type { Context } from '../command.ts'
 import { complain } from '../terminal/errors.ts'
 import { count } from '../terminal/format.ts'
-import { cut, printable } from '../terminal/printable.ts'
+import { cut } from '../terminal/printable.ts'
 import { askYesNo, canAsk } from '../terminal/prompt.ts'
 import { confirmLines } from './confirm.ts'
 import { eventFields } from './json-events.ts'
@@ -80,7 +81,7 @@ export async function driveMerge(
         progress.update(event)
         break
       case 'paused':
-        progress.paused(printable(event.reason), event.until)
+        progress.paused(escapeInvisible(event.reason), event.until)
         break
       case 'summary':
         last = event
@@ -108,16 +109,16 @@ export async function driveMerge(
     const summary = await merge({
       onEvent,
       onRows: (rows) => progress.reading(rows),
-      note: (text) => out.say(printable(text)),
+      note: (text) => out.say(escapeInvisible(text)),
       signal: signals.signal,
       abort: signals.abort,
       ...(asks ? { confirm } : {}),
-      ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', printable(line))) } : {}),
+      ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', escapeInvisible(line))) } : {}),
     })
     const { stopped } = summary
     conclude(summary)
     if (stopped !== undefined && stopped !== NOT_CONFIRMED && summary.waitsUntil === undefined)
-      out.say(`stopped: ${printable(stopped)}`)
+      out.say(`stopped: ${escapeInvisible(stopped)}`)
     advise(summary)
     return exitCode(summary)
   } catch (error) {
@@ -169,7 +170,7 @@ class RowTeller {
     const words = event.event.replace('_', ' ')
     const answer = [event.smtpCode, event.enhancedCode, event.response].filter((part) => part !== undefined).join(' ')
     const why = [event.reason, answer].filter((part) => part !== '').join(': ')
-    const line = `row ${event.row} ${printable(who)} ${words}${why === '' ? '' : `: ${cut(printable(why), 300)}`}`
+    const line = `row ${event.row} ${escapeInvisible(who)} ${words}${why === '' ? '' : `: ${cut(escapeInvisible(why), 300)}`}`
     this.#out.say(wrong ? this.#out.style(event.event === 'failed' ? 'red' : 'yellow', line) : line)
   }
 

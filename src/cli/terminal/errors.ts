@@ -1,9 +1,10 @@
 /** Errors as people read them: what is wrong, where, what to do. Owns their form on stderr; never shows a stack unasked. */
 import { MailmergeError, type Problem } from '../../errors.ts'
 import { foreignWords, isSystemError } from '../../fs/system-errors.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import { plural } from './format.ts'
 import type { Output } from './output.ts'
-import { cut, printable, printableLines } from './printable.ts'
+import { cut, printableLines } from './printable.ts'
 
 /** Problems listed without --verbose. */
 const LISTED = 20
@@ -25,7 +26,7 @@ export function complain(error: unknown, out: Output): number {
   const plain = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   const what = isSystemError(error) ? foreignWords(error) : plain
   out.complain(
-    `${out.style('red', 'mailmerge:')} this should not have happened: ${printable(what.split('\n')[0] ?? '')}`,
+    `${out.style('red', 'mailmerge:')} this should not have happened: ${escapeInvisible(what.split('\n')[0] ?? '')}`,
   )
   out.complain(
     out.style(
@@ -78,12 +79,13 @@ export function problemLine(
 ): string {
   const many = rows.length > 1
   const place = [
-    file === undefined ? undefined : `${printable(file)}${line === undefined || many ? '' : `:${line}`}`,
+    file === undefined ? undefined : `${escapeInvisible(file)}${line === undefined || many ? '' : `:${line}`}`,
     many ? rowWords(rows) : row === undefined ? undefined : `row ${row}`,
-    column === undefined ? undefined : `column ${printable(column)}`,
+    column === undefined ? undefined : `column ${escapeInvisible(column)}`,
   ].filter((part) => part !== undefined)
   const weight = severity === 'error' ? '' : `${severity}: `
-  const shown = value === undefined || value === '' || message.includes(value) ? '' : ` (${cut(printable(value), 80)})`
+  const shown =
+    value === undefined || value === '' || message.includes(value) ? '' : ` (${cut(escapeInvisible(value), 80)})`
   return `${place.length === 0 ? '' : `${place.join(', ')}: `}${weight}${printableLines(message)}${shown}`
 }
 
@@ -102,7 +104,7 @@ function rowWords(rows: readonly number[]): string {
 
 function showStack(error: unknown, out: Output): void {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    out.complain(out.style('dim', (cause.stack ?? '').split('\n').map(printable).join('\n')))
+    out.complain(out.style('dim', (cause.stack ?? '').split('\n').map(escapeInvisible).join('\n')))
     if (cause.cause !== undefined) out.complain(out.style('dim', 'caused by'))
   }
 }

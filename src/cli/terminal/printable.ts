@@ -2,27 +2,19 @@
  * Values made fit to be shown on a terminal: what a list or a server said must not move the cursor, set a title, or turn
  * the direction of the line. Owns escaping and cutting; never decides what is shown.
  */
+
 import { isAbsolute, relative, resolve } from 'node:path'
-
-/** C0 and C1 controls, line separators, and the characters that reorder or hide text. */
-const UNSHOWABLE = /[\u0000-\u001F\u007F-\u009F\u061C\u200B-\u200F\u2028-\u202E\u2060-\u206F\uFEFF\uFFF9-\uFFFB]/g
-
-const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\u0000': '\\0' }
-
-/** The value with every control character written out: `\n`, `\u001b`. */
-export function printable(value: string): string {
-  return value.replace(UNSHOWABLE, (char) => NAMED[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
+import { escapeInvisible } from '../../text/visible.ts'
 
 /** A path as it reads best from `cwd`: relative where that leads downwards. */
 export function shortPath(path: string, cwd: string): string {
   const short = relative(cwd, resolve(cwd, path))
-  return printable(short === '' ? '.' : short.startsWith('..') || isAbsolute(short) ? path : short)
+  return escapeInvisible(short === '' ? '.' : short.startsWith('..') || isAbsolute(short) ? path : short)
 }
 
 /** A text of several lines, each of them printable. */
 export function printableLines(text: string): string {
-  return text.split(/\r?\n/).map(printable).join('\n')
+  return text.split(/\r?\n/).map(escapeInvisible).join('\n')
 }
 
 /** Terminal columns that a text takes: wide characters two, combining marks none. Close enough to fit a line. */

@@ -1,4 +1,5 @@
 /** Rows of text as a table with aligned columns. Owns the spacing. */
+
 import { widthOf } from './printable.ts'
 
 /** Lines without trailing blanks; columns of numbers (`right`) are set to the right. */

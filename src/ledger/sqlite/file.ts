@@ -2,22 +2,13 @@
  * The ledger as a file: made whole or not at all, opened only when it is ours, sound, and on a disk that keeps its word.
  * Owns everything that is checked before the first statement; never overwrites a file that it did not make.
  */
+
 import { randomBytes } from 'node:crypto'
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  statSync,
-} from 'node:fs'
+import { chmodSync, existsSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError, InputError, MailmergeError, OutputError } from '../../errors.ts'
+import { linkIfAbsent, syncFileSync, syncFolderSync } from '../../fs/atomic.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
 import { migrate, schemaVersion } from './migrate.ts'
@@ -132,35 +123,11 @@ function createFile(path: string, migrations: readonly Migration[]): void {
     } finally {
       database.close()
     }
-    syncPath(draft, 'r+')
-    putInPlace(draft, path)
-    syncPath(dirname(path), 'r')
+    syncFileSync(draft)
+    linkIfAbsent(draft, path)
+    syncFolderSync(dirname(path))
   } finally {
     for (const left of [draft, `${draft}-wal`, `${draft}-shm`, `${draft}-journal`]) rmSync(left, { force: true })
-  }
-}
-
-/** A link fails where a rename would overwrite: of two processes that create at once, one's file stays. */
-function putInPlace(draft: string, path: string): void {
-  try {
-    linkSync(draft, path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    // Some file systems know no links.
-    if (existsSync(path)) return
-    renameSync(draft, path)
-  }
-}
-
-function syncPath(path: string, flags: string): void {
-  // A folder cannot be opened on Windows, where the file system orders these writes itself.
-  if (process.platform === 'win32' && flags === 'r') return
-  const file = openSync(path, flags)
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
   }
 }
 

@@ -2,7 +2,10 @@
  * Header lists in which the row's values are marked (HOLE_OPEN, HOLE_CLOSE). Owns the promise that a value never adds a
  * recipient: what it may be depends on where the template put it, not on what it holds.
  */
+
+import { BoundedMap } from '../../bounded-map.ts'
 import { HOLE_CLOSE, HOLE_OPEN } from '../../template/template.ts'
+import { excerpt } from '../../text/visible.ts'
 import type { Mailbox } from './mailbox.ts'
 import { judgeAddress } from './parse.ts'
 import { parseRecipient } from './recipient.ts'
@@ -15,8 +18,7 @@ export interface AddressList {
 
 const EMPTY: AddressList = { mailboxes: [], faults: [] }
 /** Lists without a row's values are the same for every row. */
-const constant = new Map<string, AddressList>()
-const KEPT_LISTS = 500
+const constant = new BoundedMap<string, AddressList>(500)
 /** A cell of copies has room for a thousand of them. */
 const LONGEST_VALUE = 100_000
 
@@ -33,7 +35,6 @@ export function parseAddressList(marked: string, options: { readonly several?: b
   let list = constant.get(marked)
   if (list === undefined) {
     list = parse(marked, false)
-    if (constant.size >= KEPT_LISTS) constant.clear()
     constant.set(marked, list)
   }
   return list
@@ -171,9 +172,5 @@ function splitValue(value: string): readonly string[] {
 
 /** A value that can be shown in an error: cut, and with characters spelt out that cannot be seen. */
 function shown(text: string): string {
-  const safe = text
-    .trim()
-    .slice(0, 200)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
-  return safe.length > 80 ? `${safe.slice(0, 77)}...` : safe
+  return excerpt(text.trim(), 80)
 }

@@ -2,6 +2,7 @@
  * What a right address may still have against it: a slip in a well-known domain, a role in place of a person, a domain
  * that is nobody's. Owns advice only; an address is never changed here.
  */
+import { BoundedMap } from '../../bounded-map.ts'
 import type { Mailbox } from './mailbox.ts'
 import { ORDINARY_WORDS, PROVIDERS, REAL_NEIGHBOURS, SLIPPED_ENDINGS } from './providers.ts'
 
@@ -42,8 +43,7 @@ const shapes = PROVIDERS.map((domain) => {
   const [name = '', ...ending] = domain.split('.')
   return { domain, name, ending: ending.join('.'), slips: name.length >= 5 && !ORDINARY_WORDS.has(name) }
 })
-const remembered = new Map<string, string | undefined>()
-const REMEMBERED = 20_000
+const remembered = new BoundedMap<string, string | undefined>(20_000)
 
 /**
  * The well-known domain that a person meant who wrote `gmial.com`, `hotmail.con` or `gmailcom`; undefined where there is
@@ -54,7 +54,6 @@ export function suggestDomain(domain: string): string | undefined {
   if (known.has(typed) || REAL_NEIGHBOURS.has(typed) || typed.length > 30) return undefined
   if (remembered.has(typed)) return remembered.get(typed)
   const found = findDomain(typed)
-  if (remembered.size >= REMEMBERED) remembered.clear()
   remembered.set(typed, found)
   return found
 }

@@ -2,7 +2,9 @@
  * Calendar invitations (RFC 5545, 5546, 6047): the texts of a template checked and built into one event that calendars
  * accept. Owns the UID and the sequence by which an update finds its event; sends nothing.
  */
+
 import ICAL from 'ical.js'
+import { BoundedMap } from '../../bounded-map.ts'
 import type { RenderedCalendar } from '../../template/template.ts'
 import { wallTimeOf } from '../../time-zone.ts'
 import { type Mailbox, parseAddressList } from '../address/mailbox.ts'
@@ -110,18 +112,11 @@ interface WrittenTime {
 }
 
 /** Most rows of a campaign are invited to the same hour. */
-const written = new Map<string, WrittenTime>()
-const KEPT_TIMES = 500
+const written = new BoundedMap<string, WrittenTime>(500)
 
 function timeOf(calendar: RenderedCalendar): WrittenTime {
   const key = `${calendar.start}\n${calendar.end}\n${calendar.duration}\n${calendar.timeZone}`
-  let time = written.get(key)
-  if (time === undefined) {
-    time = writeTime(readEventTime(calendar))
-    if (written.size >= KEPT_TIMES) written.clear()
-    written.set(key, time)
-  }
-  return time
+  return written.getOrMake(key, () => writeTime(readEventTime(calendar)))
 }
 
 function writeTime(time: EventTime): WrittenTime {

@@ -2,9 +2,11 @@
  * The times of an invitation, from the texts of a template: start, end, duration, alarm. Owns which forms are understood
  * and the errors that name the field; knows no calendar format.
  */
+
 import { Temporal } from 'temporal-polyfill'
 import { DataError } from '../../errors.ts'
 import type { RenderedCalendar } from '../../template/template.ts'
+import { blankInvisible } from '../../text/visible.ts'
 import { checkZone, localZone, momentOf, wallTimeOf } from '../../time-zone.ts'
 
 /** When an event is: whole days, the last one not part of it, or two moments. */
@@ -141,7 +143,7 @@ function zoneOf(zone: string): string {
 
 /** A text that can be shown: short, and without what a terminal would obey. */
 export function shown(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, ' ').slice(0, 60)
+  return blankInvisible(text, 60)
 }
 
 /** The error for a field of `calendar:`. */

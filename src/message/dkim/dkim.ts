@@ -2,7 +2,9 @@
  * DKIM signatures (RFC 6376; rsa-sha256 and ed25519-sha256 of RFC 8301 and 8463; relaxed/relaxed). Owns which fields are
  * signed and how; the arithmetic is done on the thread pool, so that the event loop goes on.
  */
+
 import { hash, sign } from 'node:crypto'
+import { BoundedMap } from '../../bounded-map.ts'
 import type { DkimKey } from '../../config/settings.ts'
 import { createBodyHash } from './body.ts'
 import { type LoadedKey, loadDkimKey } from './key.ts'
@@ -59,19 +61,14 @@ interface Front {
  * @throws ConfigError when a key cannot be read or used; it names the file.
  */
 export function createSigner(keys: readonly DkimKey[], root: string): DkimSigner {
-  const loaded = keys.map((key) => ({ key: loadDkimKey(key, root), fronts: new Map<string, Front>() }))
+  const loaded = keys.map((key) => ({ key: loadDkimKey(key, root), fronts: new BoundedMap<string, Front>(50) }))
   const hashBody = createBodyHash()
   return {
     async sign(fields, body) {
       const bodyHash = hashBody(body)
       const { names, text } = chooseFields(readFields(fields))
       const lines = loaded.map(({ key, fronts }) => {
-        let front = fronts.get(names)
-        if (front === undefined) {
-          if (fronts.size > 50) fronts.clear()
-          front = frontOf(key, names)
-          fronts.set(names, front)
-        }
+        const front = fronts.getOrMake(names, () => frontOf(key, names))
         return signatureOf(key, front, text, bodyHash)
       })
       return Buffer.from((await Promise.all(lines)).join(''), 'latin1')

@@ -2,9 +2,11 @@
  * What a path from a template or a row may look like, before any disk is asked. Owns the refusals with their reasons, and
  * which part of a path is a pattern.
  */
+
 import { isAbsolute, relative, sep } from 'node:path'
 import { DataError } from '../../errors.ts'
 import { HOLE_CLOSE, HOLE_OPEN } from '../../template/template.ts'
+import { excerpt } from '../../text/visible.ts'
 
 /** What a file is wanted for; begins the codes of its problems and stands in their texts. */
 export type FilePurpose = 'attachment' | 'image' | 'font'
@@ -94,10 +96,7 @@ function splitOutside(marked: string): readonly string[] {
 
 /** A path that can be shown: cut, and with characters spelt out that cannot be seen. */
 export function shownPath(path: string): string {
-  const safe = literalPath(path)
-    .slice(0, 300)
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
-  return safe.length > 120 ? `${safe.slice(0, 117)}...` : safe
+  return excerpt(literalPath(path), 120)
 }
 
 const HINTS: Readonly<Record<string, string>> = {

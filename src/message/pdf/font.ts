@@ -2,8 +2,10 @@
  * The letters of documents. Owns which font draws which letter: a font of the project where the document names one, else
  * DejaVu, which has Latin, Greek, Cyrillic, Hebrew, Arabic and many signs. A letter that none has is an error, not a box.
  */
+
 import { createRequire } from 'node:module'
 import * as fontkit from 'fontkit'
+import { BoundedMap } from '../../bounded-map.ts'
 import { DefectError } from '../../errors.ts'
 import { pdfError } from './document.ts'
 import type { Face, Span } from './inline.ts'
@@ -36,7 +38,7 @@ const FILES: Readonly<Record<Face, string>> = {
 }
 /** Parsed once a process: a font takes longer to read than a page to draw. */
 const ours = new Map<Face, DocumentFont>()
-const theirs = new Map<string, DocumentFont>()
+const theirs = new BoundedMap<string, DocumentFont>(20)
 
 function ourFont(face: Face): DocumentFont {
   let font = ours.get(face)
@@ -52,17 +54,13 @@ function ourFont(face: Face): DocumentFont {
 
 /** A font of the project. @param id Changes when the file does. */
 export function readFont(id: string, path: string, content: Uint8Array): DocumentFont {
-  let font = theirs.get(id)
-  if (font === undefined) {
+  return theirs.getOrMake(id, () => {
     try {
-      font = { key: id, font: single(fontkit.create(Buffer.from(content)), path) }
+      return { key: id, font: single(fontkit.create(Buffer.from(content)), path) }
     } catch (cause) {
-      throw pdfError(`'${path}' is no font`, cause)
+      throw pdfError(`'${path}' is not a valid font`, cause)
     }
-    if (theirs.size >= 20) theirs.clear()
-    theirs.set(id, font)
-  }
-  return font
+  })
 }
 
 function single(font: fontkit.Font | fontkit.FontCollection, path: string): fontkit.Font {

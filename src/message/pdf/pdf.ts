@@ -2,7 +2,9 @@
  * Draws a document from Markdown: a ticket, an invoice, a certificate. Owns what goes in and what comes out; no browser,
  * no network, and the same source gives the same octets. `docs/pdf.md` says what may be written.
  */
+
 import type { Token } from 'marked'
+import { BoundedMap } from '../../bounded-map.ts'
 import { createProjectFiles, type ProjectFilesOptions } from '../files/project-file.ts'
 import type { FilePurpose } from '../files/project-path.ts'
 import { type PdfSource, pdfError, readPdfSource } from './document.ts'
@@ -15,7 +17,7 @@ import { drawPages, qrCode } from './page.ts'
 export type PdfOptions = Pick<ProjectFilesOptions, 'root' | 'roots' | 'never'>
 
 const LARGEST_FILE = 20_000_000
-const checked = new Set<string>()
+const checked = new BoundedMap<string, true>(1_000)
 
 /**
  * A PDF of Markdown: headings, paragraphs, `**strong**`, `*emphasis*`, lists, tables, rules, code, links, images of the
@@ -51,9 +53,10 @@ async function readImages(source: PdfSource, options: PdfOptions): Promise<Reado
   for (const path of new Set(background === undefined ? paths : [background, ...paths])) {
     const { content, fingerprint } = await readOne('image', path, options)
     const id = `${fingerprint} ${path}`
-    if (!checked.has(id)) checkImage(path, content)
-    if (checked.size > 1_000) checked.clear()
-    checked.add(id)
+    checked.getOrMake(id, () => {
+      checkImage(path, content)
+      return true
+    })
     images.set(path, content)
   }
   return images

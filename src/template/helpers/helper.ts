@@ -2,6 +2,7 @@
  * What helpers are made of. Owns how Handlebars hands over their arguments, and the rule for empty cells: an empty value
  * gives an empty text, never `NaN` or `undefined`.
  */
+import { BoundedMap } from '../../bounded-map.ts'
 import type { Helper } from '../engine/engine.ts'
 
 /** What a helper may know beside its arguments; set for each row. */
@@ -75,16 +76,7 @@ export function itemsOf(value: unknown, separator?: string): readonly unknown[] 
 export function remembered<Options extends object, Format>(
   make: new (locale: string, options: Options) => Format,
 ): (locale: string, options: Options) => Format {
-  const known = new Map<string, Format>()
-  return (locale, options) => {
-    const key = `${locale} ${JSON.stringify(options)}`
-    let format = known.get(key)
-    if (format === undefined) {
-      format = new make(locale, options)
-      // A locale may come from a cell.
-      if (known.size > 500) known.clear()
-      known.set(key, format)
-    }
-    return format
-  }
+  // A locale may come from a cell.
+  const known = new BoundedMap<string, Format>(500)
+  return (locale, options) => known.getOrMake(`${locale} ${JSON.stringify(options)}`, () => new make(locale, options))
 }

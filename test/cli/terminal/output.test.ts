@@ -5,9 +5,10 @@ import { Progress } from '../../../src/cli/merge/progress.ts'
 import { complain } from '../../../src/cli/terminal/errors.ts'
 import { duration, rate } from '../../../src/cli/terminal/format.ts'
 import { Output } from '../../../src/cli/terminal/output.ts'
-import { cut, printable, shortPath, widthOf } from '../../../src/cli/terminal/printable.ts'
+import { cut, shortPath, widthOf } from '../../../src/cli/terminal/printable.ts'
 import { tableLines } from '../../../src/cli/terminal/table.ts'
 import { DataError, type Problem } from '../../../src/errors.ts'
+import { escapeInvisible } from '../../../src/text/visible.ts'
 import { fakeIo, screen } from '../fake-io.ts'
 
 const COUNTS = { sent: 0, failed: 0, skipped: 0, deferred: 1000, in_doubt: 0 }
@@ -20,7 +21,7 @@ describe('values that are shown', () => {
     ['\u202Egpj.exe', '\\u202egpj.exe'],
     ['\u2028\uFEFF', '\\u2028\\ufeff'],
     ['José 岩田 👩', 'José 岩田 👩'],
-  ])('%j', (value, shown) => expect(printable(value)).toBe(shown))
+  ])('%j', (value, shown) => expect(escapeInvisible(value)).toBe(shown))
 
   test('are cut by columns, wide letters taking two', () => {
     expect(widthOf('岩田a\u0301')).toBe(5)

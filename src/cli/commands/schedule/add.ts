@@ -4,11 +4,11 @@ import type { Selection } from '../../../campaign/plan/select.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { UsageError } from '../../../errors.ts'
 import type { Schedule } from '../../../ledger/schedules.ts'
+import { escapeInvisible } from '../../../text/visible.ts'
 import type { WallTime } from '../../../time-zone.ts'
 import { type Arguments, type Context, given } from '../../command.ts'
 import { listFlags, selectionOf } from '../../list-options.ts'
 import { settingsFor } from '../../settings-options.ts'
-import { printable } from '../../terminal/printable.ts'
 import { wallWords } from './find-schedule.ts'
 
 export const CATCH_UP = ['skip', 'last', 'all'] as const
@@ -108,7 +108,7 @@ async function look(settings: Settings, args: Arguments, say: (text: string) => 
   // A command may have effects, and a query may take long: they are left for the hour.
   if (settings.source.path === undefined) return
   const source = await openList(settings).catch((error: unknown) => {
-    say(`note: the list cannot be read now: ${error instanceof Error ? printable(error.message) : ''}`)
+    say(`note: the list cannot be read now: ${error instanceof Error ? escapeInvisible(error.message) : ''}`)
   })
   if (source === undefined) return
   const { openSelector } = await import('../../../campaign/plan/select.ts')

@@ -4,7 +4,7 @@ import { nearest } from '../../../did-you-mean.ts'
 import { InputError } from '../../../errors.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Schedule } from '../../../ledger/schedules.ts'
-import { printable } from '../../terminal/printable.ts'
+import { escapeInvisible } from '../../../text/visible.ts'
 
 /** @throws InputError for a name that no schedule has. */
 export async function scheduleNamed(ledger: Ledger | undefined, name: string): Promise<Schedule> {
@@ -15,7 +15,7 @@ export async function scheduleNamed(ledger: Ledger | undefined, name: string): P
     name,
     all.map((one) => one.name),
   )
-  throw new InputError(`there is no schedule '${printable(name)}'`, {
+  throw new InputError(`there is no schedule '${escapeInvisible(name)}'`, {
     hint: guess === undefined ? 'mailmerge schedule list shows them.' : `Did you mean '${guess}'?`,
   })
 }

@@ -2,12 +2,12 @@
 import { resolve } from 'node:path'
 import type { Settings } from '../../../config/settings.ts'
 import { UsageError } from '../../../errors.ts'
+import { escapeInvisible } from '../../../text/visible.ts'
 import { type Arguments, type Context, given } from '../../command.ts'
 import { eventFields } from '../../merge/json-events.ts'
 import { watchSignals } from '../../merge/signals.ts'
 import { summaryLines } from '../../merge/summary.ts'
 import { settingsFor } from '../../settings-options.ts'
-import { printable } from '../../terminal/printable.ts'
 import { withLedger } from '../../with-ledger.ts'
 import { scheduleNamed, wallWords } from './find-schedule.ts'
 
@@ -17,7 +17,7 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
   const settings = await settingsFor(args, context)
   const late = args.text('late')
   if (late !== undefined && late !== 'ok') {
-    throw new UsageError(`--late ${printable(late)} is set when a schedule is added`, {
+    throw new UsageError(`--late ${escapeInvisible(late)} is set when a schedule is added`, {
       hint: 'run-due --late ok makes up for what was missed or failed last.',
     })
   }
@@ -55,14 +55,14 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
                 `mailmerge schedule run-due ${occurrence.schedule} --late ok makes up for the last one`,
             )
           },
-          onNotice: ({ what, hint }) => out.complain(`${printable(what)}. ${hint}`),
+          onNotice: ({ what, hint }) => out.complain(`${escapeInvisible(what)}. ${hint}`),
           onWork: (work) => {
             if (work.kind === 'occurrence') out.say(`${work.occurrence.schedule}: ${wallWords(work.occurrence.wall)}`)
             else out.say(`run ${work.run}: ${work.campaign}`)
             return {
               signal: signals.signal,
               abort: signals.abort,
-              note: (text) => out.say(printable(text)),
+              note: (text) => out.say(escapeInvisible(text)),
               ...(out.json ? { onEvent: (event) => out.result(JSON.stringify(eventFields(event))) } : {}),
             }
           },
@@ -70,10 +70,10 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
             if (summary !== undefined && !out.json && !(out.quiet && summary.exitCode === 0)) {
               for (const line of summaryLines(summary, 'send', out, io.cwd)) out.result(line)
             }
-            if (error !== undefined) out.complain(`mailmerge: ${printable(error.message)}`)
-            if (error?.hint !== undefined) out.complain(`hint: ${printable(error.hint)}`)
+            if (error !== undefined) out.complain(`mailmerge: ${escapeInvisible(error.message)}`)
+            if (error?.hint !== undefined) out.complain(`hint: ${escapeInvisible(error.hint)}`)
             for (const problem of error?.problems.slice(0, 10) ?? []) {
-              out.complain(`  row ${problem.row ?? '-'}: ${printable(problem.message)}`)
+              out.complain(`  row ${problem.row ?? '-'}: ${escapeInvisible(problem.message)}`)
             }
           },
         },

@@ -2,10 +2,10 @@
 
 import { nearest } from '../../../did-you-mean.ts'
 import { UsageError } from '../../../errors.ts'
+import { escapeInvisible } from '../../../text/visible.ts'
 import type { Arguments, Command, Context } from '../../command.ts'
 import { grouped, LIST_OPTIONS } from '../../list-options.ts'
 import { LATE_OPTION, LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
-import { printable } from '../../terminal/printable.ts'
 import { tableLines } from '../../terminal/table.ts'
 import { withLedger } from '../../with-ledger.ts'
 import { addSchedule, CATCH_UP } from './add.ts'
@@ -88,7 +88,7 @@ export const schedule: Command = {
         return runDue(args, context)
       default: {
         const guess = nearest(action, ACTIONS)
-        throw new UsageError(`schedule cannot '${printable(action)}'`, {
+        throw new UsageError(`schedule cannot '${escapeInvisible(action)}'`, {
           hint: guess === undefined ? `It can ${ACTIONS.join(', ')}.` : `Did you mean mailmerge schedule ${guess}?`,
         })
       }
@@ -113,7 +113,7 @@ function needed(args: Arguments, action: string): string {
     })
   }
   if (/^[\p{L}\p{N}][\p{L}\p{N}_.-]{0,79}$/u.test(name)) return name
-  throw new UsageError(`'${printable(name)}' is no name for a schedule`, {
+  throw new UsageError(`'${escapeInvisible(name)}' is no name for a schedule`, {
     hint: 'Use letters, digits, hyphens, dots and underscores.',
   })
 }
