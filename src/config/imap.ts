@@ -3,9 +3,9 @@ import { resolve } from 'node:path'
 import { ConfigError } from '../errors.ts'
 import { given } from '../given.ts'
 import { once, Secret, secretFromCommand } from '../secret.ts'
-import { type OAuthProvider, oauthProvider } from './oauth-provider.ts'
+import { oauthProvider } from './oauth-provider.ts'
 import type { Config } from './schema.ts'
-import type { BounceSettings, ImapSettings } from './settings.ts'
+import type { BounceSettings, ImapSettings, OAuthProvider } from './settings.ts'
 
 type ImapConfig = NonNullable<Config['imap']>
 

@@ -9,30 +9,7 @@ import { ConfigError } from '../errors.ts'
 import { given } from '../given.ts'
 import { once, Secret, secretFromCommand } from '../secret.ts'
 import type { OAuthConfig } from './schema.ts'
-
-export interface OAuthProvider {
-  readonly name: string
-  /** Where the endpoints can be asked for, when they are not set (RFC 8414). */
-  readonly issuer?: string
-  readonly authorizationEndpoint?: string
-  readonly deviceEndpoint?: string
-  readonly tokenEndpoint?: string
-  readonly revocationEndpoint?: string
-  readonly scopes: readonly string[]
-  readonly clientId?: string
-  /** Asked when it is needed: desktop clients of Google have one, public clients have none. */
-  readonly clientSecret?: () => Promise<Secret>
-  /** Loopback address that the browser comes back to (RFC 8252 section 7.3). Without a port any free one is taken. */
-  readonly redirectUri: string
-  /** Further parameters of the request that the browser opens. */
-  readonly parameters: Readonly<Record<string, string>>
-  /** Where the tokens are, when the project says so. */
-  readonly tokenFile?: string
-  /** Where they are otherwise. */
-  readonly tokenFolder: string
-  /** Why there is no device code, where a provider has one and not for mail. */
-  readonly noDevice?: string
-}
+import type { OAuthProvider } from './settings.ts'
 
 type Known = Omit<OAuthProvider, 'name' | 'tokenFolder'>
 

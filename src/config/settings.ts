@@ -1,6 +1,5 @@
 /** What a project is set to, after flags, environment, `.env` and mailmerge.yaml are put together. Holds no behaviour. */
 import type { Secret } from '../secret.ts'
-import type { OAuthProvider } from './oauth-provider.ts'
 
 /** How a list is to be read. */
 export interface SourceSettings {
@@ -129,6 +128,31 @@ export interface ImapSettings {
   readonly signIn?: SignIn
   readonly verifyCertificate: boolean
   readonly ca?: string
+}
+
+/** Who gives access tokens, and as which client they are asked for. */
+export interface OAuthProvider {
+  readonly name: string
+  /** Where the endpoints can be asked for, when they are not set (RFC 8414). */
+  readonly issuer?: string
+  readonly authorizationEndpoint?: string
+  readonly deviceEndpoint?: string
+  readonly tokenEndpoint?: string
+  readonly revocationEndpoint?: string
+  readonly scopes: readonly string[]
+  readonly clientId?: string
+  /** Asked when it is needed: desktop clients of Google have one, public clients have none. */
+  readonly clientSecret?: () => Promise<Secret>
+  /** Loopback address that the browser comes back to (RFC 8252 section 7.3). Without a port any free one is taken. */
+  readonly redirectUri: string
+  /** Further parameters of the request that the browser opens. */
+  readonly parameters: Readonly<Record<string, string>>
+  /** Where the tokens are, when the project says so. */
+  readonly tokenFile?: string
+  /** Where they are otherwise. */
+  readonly tokenFolder: string
+  /** Why there is no device code, where a provider has one and not for mail. */
+  readonly noDevice?: string
 }
 
 export interface BounceSettings {

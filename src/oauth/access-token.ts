@@ -3,8 +3,7 @@
  * never a second time after a provider refused it.
  */
 import * as oauth from 'oauth4webapi'
-import type { OAuthProvider } from '../config/oauth-provider.ts'
-import type { SignIn } from '../config/settings.ts'
+import type { OAuthProvider, SignIn } from '../config/settings.ts'
 import { LoginError, UnreachableError } from '../errors.ts'
 import { withLockFile } from '../fs/lock-file.ts'
 import type { Secret } from '../secret.ts'

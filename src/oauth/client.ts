@@ -4,7 +4,7 @@
  */
 
 import * as oauth from 'oauth4webapi'
-import type { OAuthProvider } from '../config/oauth-provider.ts'
+import type { OAuthProvider } from '../config/settings.ts'
 import { ConfigError, LoginError, MailmergeError, UnreachableError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import { Secret } from '../secret.ts'

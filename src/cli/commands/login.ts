@@ -1,7 +1,6 @@
 /** `mailmerge login`: signs in to a mailbox by OAuth2. Parses and prints; the signing in is in oauth/. */
 
-import type { OAuthProvider } from '../../config/oauth-provider.ts'
-import type { Settings } from '../../config/settings.ts'
+import type { OAuthProvider, Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
 import type { OAuthClient } from '../../oauth/client.ts'
 import type { DeviceCode } from '../../oauth/device.ts'
