@@ -1,9 +1,11 @@
 /**
  * Checks the structure that docs/design.md describes: no circle of imports, no import from a lower layer into a higher one, no
- * folder of more than 24 modules. Prints every violation and exits 1; `--report` prints them and exits 0.
+ * folder of more than 24 modules. Prints every violation and exits 1; `--report` prints them and exits 0; `--count [CHECKOUT]`
+ * prints how many of each a checkout has, with the sizes of its source.
  */
 import { dirname } from 'node:path'
 import { circles, type ModuleGraph, moduleGraph } from '../test/support/module-graph.ts'
+import { conditionalSpreads, filesBelow, ROOT, read } from '../test/support/source-code.ts'
 
 /** From the bottom up; each layer knows those before it. What stands together on a line is one layer. */
 const LAYERS: readonly (readonly string[])[] = [
@@ -40,7 +42,9 @@ function rankOf(path: string): number {
 
 function upward(graph: ModuleGraph): string[] {
   return [...graph].flatMap(([from, targets]) =>
-    targets.filter((to) => rankOf(to) > rankOf(from)).map((to) => `${from} imports ${to}, which is of a higher layer`),
+    targets
+      .filter((to) => rankOf(from) !== -1 && rankOf(to) > rankOf(from))
+      .map((to) => `${from} imports ${to}, which is of a higher layer`),
   )
 }
 
@@ -48,20 +52,49 @@ function withoutLayer(graph: ModuleGraph): string[] {
   return [...graph.keys()].filter((path) => rankOf(path) === -1).map((path) => `${path} belongs to no layer`)
 }
 
-function tooWide(graph: ModuleGraph): string[] {
+function widths(graph: ModuleGraph): [folder: string, modules: number][] {
   const sizes = new Map<string, number>()
   for (const path of graph.keys()) sizes.set(dirname(path), (sizes.get(dirname(path)) ?? 0) + 1)
-  return [...sizes]
+  return [...sizes].sort(([, a], [, b]) => b - a)
+}
+
+function tooWide(graph: ModuleGraph): string[] {
+  return widths(graph)
     .filter(([, size]) => size > WIDEST)
     .map(([folder, size]) => `${folder} holds ${size} modules; ${WIDEST} are allowed`)
 }
 
-const graph = moduleGraph()
-const violations = [
-  ...circles(graph).map((circle) => `these import each other: ${circle.join(', ')}`),
-  ...upward(graph),
-  ...withoutLayer(graph),
-  ...tooWide(graph),
-]
-for (const violation of violations) console.error(violation)
-if (violations.length > 0 && !process.argv.includes('--report')) process.exitCode = 1
+/** Prints the figures by which one state of the source is compared with another. */
+function count(root: string): void {
+  const graph = moduleGraph(root)
+  const paths = filesBelow('src', ['.ts'], root)
+  const lines = paths.map((path) => read(path, root).split('\n').length - 1).sort((a, b) => a - b)
+  const [widest] = widths(graph)
+  const figures = [
+    ['circles of imports', circles(graph).length],
+    ['imports from a lower layer into a higher one', upward(graph).length],
+    ['widest folder', `${widest?.[1]} modules (${widest?.[0]})`],
+    ['conditional spreads', paths.reduce((sum, path) => sum + conditionalSpreads(path, root), 0)],
+    ['"is no …"', paths.reduce((sum, path) => sum + (read(path, root).match(IS_NO)?.length ?? 0), 0)],
+    ['modules, lines', `${lines.length}, ${lines.reduce((sum, one) => sum + one, 0)}`],
+    ['median, largest', `${lines[lines.length >> 1]}, ${lines.at(-1)} lines`],
+  ] as const
+  for (const [name, figure] of figures) console.log(`${name.padEnd(46)}${figure}`)
+}
+
+const IS_NO = /(?<!\bthere )\b(is|are|was|were) no (?!longer\b|more\b|less\b|doubt\b|need\b)/gi
+
+function check(): void {
+  const graph = moduleGraph()
+  const violations = [
+    ...circles(graph).map((circle) => `these import each other: ${circle.join(', ')}`),
+    ...upward(graph),
+    ...withoutLayer(graph),
+    ...tooWide(graph),
+  ]
+  for (const violation of violations) console.error(violation)
+  if (violations.length > 0 && !process.argv.includes('--report')) process.exitCode = 1
+}
+
+if (process.argv[2] === '--count') count(process.argv[3] ?? ROOT)
+else check()

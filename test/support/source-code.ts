@@ -1,11 +1,11 @@
-/** The source as a parser sees it: its files and its texts. Owns the walk over the syntax tree; never runs the code. */
+/** The source as a parser sees it: its files, its texts, its comments. Owns the walk over the syntax tree; never runs the code. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { parseSync, visitorKeys } from 'oxc-parser'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 
-/** A text in a file and the line where it begins. */
+/** A text or a comment in a file, and the line where it begins. */
 export interface SourceText {
   readonly text: string
   readonly line: number
@@ -14,6 +14,7 @@ export interface SourceText {
 interface SyntaxNode {
   readonly type: string
   readonly start: number
+  readonly end: number
 }
 
 /** Each file with one of the endings below a folder of the project, as a path from the project's root, sorted. */
@@ -41,6 +42,54 @@ export function stringsOf(path: string): SourceText[] {
   }
   visit(parsed(path, source).program)
   return found
+}
+
+/** The titles of the tests and groups of tests in a module, as `stringsOf` reads them. */
+export function titlesOf(path: string): SourceText[] {
+  const source = read(path)
+  const found: SourceText[] = []
+  function visit(node: SyntaxNode): void {
+    const { callee, arguments: [title] = [] } = node as SyntaxNode & {
+      readonly callee?: SyntaxNode
+      readonly arguments?: readonly SyntaxNode[]
+    }
+    const text = title === undefined ? undefined : textOf(title)
+    if (callee !== undefined && TEST.test(source.slice(callee.start, callee.end)) && text !== undefined)
+      found.push({ text: text.cooked, line: lineOf(source, node.start) })
+    for (const child of childrenOf(node)) visit(child)
+  }
+  visit(parsed(path, source).program)
+  return found
+}
+
+/** What is called to declare a test or a group of tests. */
+const TEST = /^(test|it|describe)\b(?!\.(each|for)$)/
+
+/** Every comment of a module; lines of `//` that follow each other as one text. */
+export function commentsOf(path: string): SourceText[] {
+  const source = read(path)
+  const found: SourceText[] = []
+  let end = -1
+  for (const comment of parsed(path, source).comments) {
+    const text = comment.value.replace(/^\s*\* ?/gm, '').trim()
+    const last = found.at(-1)
+    const goesOn = comment.type === 'Line' && last !== undefined && /^\n[ \t]*$/.test(source.slice(end, comment.start))
+    if (goesOn) found[found.length - 1] = { text: `${last.text} ${text}`, line: last.line }
+    else found.push({ text, line: lineOf(source, comment.start) })
+    end = comment.end
+  }
+  return found
+}
+
+/** How often a module spreads an object or nothing: `...(x === undefined ? {} : { x })`. */
+export function conditionalSpreads(path: string, root = ROOT): number {
+  const source = read(path, root)
+  function count(node: SyntaxNode): number {
+    const mine =
+      node.type === 'SpreadElement' && /\{\}\s*:|:\s*\{\}\s*\)?$/.test(source.slice(node.start, node.end)) ? 1 : 0
+    return childrenOf(node).reduce((sum, child) => sum + count(child), mine)
+  }
+  return count(parsed(path, source).program)
 }
 
 function parsed(path: string, source: string) {
