@@ -1,9 +1,7 @@
 /** What a run tells while it works: one object an event, plain data, ready for JSON. */
 import type { ResultRow, StatusCounts } from '../ledger/ledger.ts'
+import type { PauseReason, StopReason } from '../report/reasons.ts'
 import type { DeliveryProgress } from './progress.ts'
-
-/** Why a run ended that a person did not confirm. */
-export const NOT_CONFIRMED = 'not confirmed'
 
 /** A row's event carries the fields of the results file. */
 export interface RowEvent extends ResultRow {
@@ -29,9 +27,15 @@ export interface ProgressEvent extends DeliveryProgress {
 export interface PausedEvent {
   readonly event: 'paused'
   readonly run: string
-  readonly reason: string
+  readonly reason: PauseReason
   readonly until?: Date
 }
+
+/**
+ * How a run ended: all is sent or skipped on purpose; some messages failed for good; rows are still to come or in doubt; or
+ * something broke, which is thrown as well.
+ */
+export type RunOutcome = 'done' | 'failed' | 'unfinished' | 'broken'
 
 export interface SummaryEvent {
   readonly event: 'summary'
@@ -42,7 +46,8 @@ export interface SummaryEvent {
   readonly seconds: number
   /** Messages a second over the whole delivery. */
   readonly rate: number
-  /** Exit code that this end deserves. */
+  readonly outcome: RunOutcome
+  /** Exit code of that outcome. */
   readonly exitCode: number
   /** Where the results were written. */
   readonly reports: readonly string[]
@@ -50,10 +55,8 @@ export interface SummaryEvent {
   readonly variants?: ReadonlyMap<string, StatusCounts>
   /** Folder of the `.eml` files of a dry run or the sandbox. */
   readonly mails?: string
-  /** Why the run ended before its end: `interrupted`, a quota, an unreachable server. */
-  readonly stopped?: string
-  /** The hour that the run waits for, where it was planned and has not begun. */
-  readonly waitsUntil?: Date
+  /** Why the run ended before its last row. */
+  readonly stopped?: StopReason
 }
 
 export type MergeEvent = RowEvent | PlannedEvent | ProgressEvent | PausedEvent | SummaryEvent

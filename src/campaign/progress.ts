@@ -1,8 +1,8 @@
 /** How far a delivery is, as it is told while it goes on. Owns the guess of the time that is left; pure but for the rate. */
 import type { RateLimit } from '../config/settings.ts'
 import type { StatusCounts } from '../ledger/ledger.ts'
+import type { QuotaLeft } from '../report/reasons.ts'
 import type { Tally } from './delivery/counts.ts'
-import type { QuotaLeft } from './delivery/throttle/throttle.ts'
 
 export interface DeliveryProgress {
   readonly counts: StatusCounts

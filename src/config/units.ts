@@ -48,3 +48,15 @@ const RATE = /^\s*(\d{1,9})\s*(?:(messages?|recipients?)\s*)?(?:\/|\bper\b)\s*(\
 
 export const RATE_HINT = 'Write how many in which time: 10/s, 500/day, 500 recipients/day.'
 export const MESSAGES_HINT = 'Write it without recipients: 100/hour.'
+
+const UNIT_NAMES: ReadonlyMap<number, string> = new Map([
+  [1, 's'],
+  [60, 'min'],
+  [3600, 'hour'],
+  [86_400, 'day'],
+])
+
+/** A limit as it is written: `500/day`, `10 recipients/s`. */
+export function limitWords({ count, seconds, of }: RateLimit): string {
+  return `${count}${of === undefined ? '' : ` ${of}`}/${UNIT_NAMES.get(seconds) ?? `${seconds}s`}`
+}

@@ -7,22 +7,30 @@ import type { MergeHooks } from '../campaign/merge.ts'
 import { resumeMerge } from '../campaign/run/resume.ts'
 import { runMerge } from '../campaign/run/start.ts'
 import type { Settings } from '../config/settings.ts'
-import { MailmergeError } from '../errors.ts'
+import { InputError, MailmergeError, OutputError, UnfinishedError, UnreachableError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
 import { type Issue, occurrenceId } from './schedule.ts'
 
-/** Errors that pass by themselves: a list that is not there yet, a server or disk that is away, another process at it. */
-const PASSING = new Set([66, 69, 73, 75])
+/** Errors that pass by themselves: a list that is not there yet, a server or disk that is away, another process at work. */
+const PASSING = [InputError, UnreachableError, OutputError, UnfinishedError] as const
 
-/** How an occurrence stands after a try. */
-export type OccurrenceEnd =
+/** How a piece of work ended: an occurrence of a schedule, or a run that was resumed. */
+export type WorkResult =
   /** Nothing is left to send. */
-  | { readonly kind: 'done'; readonly summary?: SummaryEvent }
-  /** To be gone on with: rows are still to come, or something was in the way. */
+  | { readonly kind: 'done'; readonly summary?: SummaryEvent; readonly error?: undefined }
+  /** To be resumed: rows are still to come, or something was in the way. */
   | { readonly kind: 'open'; readonly summary?: SummaryEvent; readonly error?: MailmergeError }
+  /** Another process does it. */
+  | { readonly kind: 'held'; readonly error: MailmergeError; readonly summary?: undefined }
   /** A person must look. */
-  | { readonly kind: 'failed'; readonly error: MailmergeError }
+  | { readonly kind: 'failed'; readonly error: MailmergeError; readonly summary?: undefined }
+
+/** How work ended that threw. */
+export function workResultOf(error: MailmergeError): WorkResult {
+  if (error instanceof UnfinishedError) return { kind: 'held', error }
+  return PASSING.some((kind) => error instanceof kind) ? { kind: 'open', error } : { kind: 'failed', error }
+}
 
 /**
  * Plans and delivers an occurrence that was taken, or goes on with it. Whether it is late was judged when it was taken.
@@ -34,7 +42,7 @@ export async function runOccurrence(
   occurrence: Occurrence,
   ledger: Ledger,
   hooks: MergeHooks = {},
-): Promise<OccurrenceEnd> {
+): Promise<WorkResult> {
   const clock = hooks.clock ?? { now: () => new Date() }
   const id = occurrenceId(occurrence)
   const planned = async (run: string): Promise<void> => {
@@ -67,9 +75,11 @@ export async function runOccurrence(
     return { kind: 'done', summary }
   } catch (error) {
     if (!(error instanceof MailmergeError)) throw error
-    if (PASSING.has(error.exitCode) || hooks.signal?.aborted) return { kind: 'open', error }
+    const result = workResultOf(error)
+    if (result.kind !== 'failed') return result
+    if (hooks.signal?.aborted) return { kind: 'open', error }
     await ledger.schedules.settle(occurrence, { state: 'failed', reason: error.message }, clock.now())
-    return { kind: 'failed', error }
+    return result
   }
 }
 

@@ -3,18 +3,17 @@
  * `due.ts` and `open-work.ts`.
  */
 import { type Clock, systemClock } from '../campaign/clock.ts'
-import type { SummaryEvent } from '../campaign/events.ts'
 import type { MergeHooks } from '../campaign/merge.ts'
 import { resumeMerge } from '../campaign/run/resume.ts'
 import { LATE_BY_MS } from '../campaign/run/start-time.ts'
 import type { Flags } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
-import { MailmergeError, UnfinishedError } from '../errors.ts'
+import { MailmergeError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
 import { claimDue, claimMissed, type Missed } from './due.ts'
 import { startHeartbeat } from './heartbeat.ts'
-import { runOccurrence } from './occurrence.ts'
+import { runOccurrence, type WorkResult, workResultOf } from './occurrence.ts'
 import { flagsOf, issueOf } from './schedule.ts'
 import { type Notice, unfinishedWork, type Work } from './unfinished.ts'
 
@@ -27,10 +26,7 @@ export interface DueReport {
   /** A piece of work begins. Gives what hears of it. */
   onWork?(work: Work): MergeHooks
   /** It ended; without summary and error nothing was left to do. */
-  onEnd?(
-    work: Work,
-    end: { readonly summary?: SummaryEvent | undefined; readonly error?: MailmergeError | undefined },
-  ): void
+  onEnd?(work: Work, result: WorkResult): void
 }
 
 export interface RunDueOptions {
@@ -45,8 +41,8 @@ export interface RunDueOptions {
   readonly signal?: AbortSignal
 }
 
-/** Runs what is due, one after the other, and gives the ends' exit codes; another process's work is left to it. */
-export async function runDue(options: RunDueOptions, report: DueReport = {}): Promise<readonly number[]> {
+/** Runs what is due, one after the other, and gives how each ended; another process's work is left to it and left out. */
+export async function runDue(options: RunDueOptions, report: DueReport = {}): Promise<readonly WorkResult[]> {
   const { ledger, settings, name, signal } = options
   const clock = options.clock ?? systemClock
   const lateBy = settings.lateBy ?? LATE_BY_MS
@@ -65,33 +61,24 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
     aliveAt,
   })
   for (const one of open.notices) report.onNotice?.(one)
-  const codes: number[] = []
+  const results: WorkResult[] = []
   for (const work of open.work) {
     if (signal?.aborted) break
     if (name !== undefined && (work.kind === 'run' || work.occurrence.schedule !== name)) continue
-    const code = await doWork(work, options, report)
-    if (code !== undefined) codes.push(code)
+    const result = await doWork(work, options, report)
+    report.onEnd?.(work, result)
+    if (result.kind !== 'held') results.push(result)
   }
-  return codes
+  return results
 }
 
-/** Undefined when it is another process's. */
-async function doWork(work: Work, options: RunDueOptions, report: DueReport): Promise<number | undefined> {
+async function doWork(work: Work, options: RunDueOptions, report: DueReport): Promise<WorkResult> {
   try {
-    const { summary, error } = await runWork(work, options, report.onWork?.(work) ?? {})
-    report.onEnd?.(work, { summary, error })
-    if (error instanceof UnfinishedError && summary === undefined) return undefined
-    return error?.exitCode ?? summary?.exitCode ?? 0
+    return await runWork(work, options, report.onWork?.(work) ?? {})
   } catch (error) {
-    if (!(error instanceof MailmergeError)) throw error
-    report.onEnd?.(work, { error })
-    return error.exitCode
+    if (error instanceof MailmergeError) return { kind: 'failed', error }
+    throw error
   }
-}
-
-interface WorkEnd {
-  readonly summary?: SummaryEvent
-  readonly error?: MailmergeError
 }
 
 /** One piece of work to its end. @throws MailmergeError only for what is wrong with the project itself. */
@@ -99,20 +86,19 @@ export async function runWork(
   work: Work,
   { ledger, settingsWith }: Pick<RunDueOptions, 'ledger' | 'settingsWith'>,
   hooks: MergeHooks,
-): Promise<WorkEnd> {
+): Promise<WorkResult> {
   if (work.kind === 'run') {
     try {
-      return { summary: await resumeMerge(await settingsWith({}), { run: work.run }, hooks) }
+      const summary = await resumeMerge(await settingsWith({}), { run: work.run }, hooks)
+      return { kind: summary.outcome === 'unfinished' ? 'open' : 'done', summary }
     } catch (error) {
-      if (error instanceof MailmergeError) return { error }
+      if (error instanceof MailmergeError) return workResultOf(error)
       throw error
     }
   }
   const issue = await issueFor(ledger, work.occurrence)
   const settings = await settingsWith(issue === undefined ? {} : flagsOf(issue))
-  const end = await runOccurrence(settings, issue ?? NO_ISSUE, work.occurrence, ledger, hooks)
-  const { summary, error } = { summary: undefined, error: undefined, ...end }
-  return { ...(summary === undefined ? {} : { summary }), ...(error === undefined ? {} : { error }) }
+  return runOccurrence(settings, issue ?? NO_ISSUE, work.occurrence, ledger, hooks)
 }
 
 /** Of a schedule that was removed only what is planned is gone on with, and a plan needs no issue. */

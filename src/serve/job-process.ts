@@ -4,7 +4,7 @@ import type { Flags } from '../config/load.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import type { Work } from '../schedule/unfinished.ts'
 import { LEDGER_EXEC_ARGV, ownProgram } from '../worker-entry.ts'
-import type { FromJob, JobResult, ToJob } from './job-worker.ts'
+import { type FromJob, failedEnd, type JobResult, type ToJob } from './job-messages.ts'
 import type { JobHandle } from './serve.ts'
 
 export interface HostOptions {
@@ -33,10 +33,10 @@ export function createJobStarter({ root, flags }: HostOptions) {
         else onMessage(message)
       })
       child.on('error', (error) => {
-        resolve({ exitCode: 70, error: { message: `its process cannot be begun: ${systemWords(error)}`, problems: 0 } })
+        resolve(failedEnd(`its process cannot be begun: ${systemWords(error)}`))
       })
       child.on('exit', (code, signal) => {
-        resolve(result ?? { exitCode: 70, error: { message: `its process ended with ${signal ?? code}`, problems: 0 } })
+        resolve(result ?? failedEnd(`its process ended with ${signal ?? code}`))
       })
     })
     tell({ kind: 'work', work, root, flags })

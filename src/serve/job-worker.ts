@@ -6,30 +6,11 @@
 import { openLedger } from '../campaign/run/open-ledger.ts'
 import { type Flags, loadSettings } from '../config/load.ts'
 import { MailmergeError } from '../errors.ts'
-import type { StatusCounts } from '../ledger/ledger.ts'
+import { pauseWords, stopWords } from '../report/reasons.ts'
+import type { WorkResult } from '../schedule/occurrence.ts'
 import { runWork } from '../schedule/run-due.ts'
 import type { Work } from '../schedule/unfinished.ts'
-
-/** What the process is told. The first message is the work; an occurrence's times are texts on the way. */
-export type ToJob =
-  | { readonly kind: 'work'; readonly work: Work; readonly root: string; readonly flags: Flags }
-  | { readonly kind: 'stop' }
-  | { readonly kind: 'abort' }
-
-/** What it tells. `end` comes last, and once. */
-export type FromJob =
-  | { readonly kind: 'planned'; readonly run: string; readonly rows: number; readonly toSend: number }
-  | { readonly kind: 'note'; readonly text: string }
-  | { readonly kind: 'paused'; readonly reason: string; readonly until?: string }
-  | { readonly kind: 'end'; readonly end: JobResult }
-
-export interface JobResult {
-  readonly run?: string
-  readonly counts?: StatusCounts
-  readonly stopped?: string
-  readonly exitCode: number
-  readonly error?: { readonly message: string; readonly hint?: string; readonly problems: number }
-}
+import { type FromJob, failedEnd, type JobResult, type ToJob } from './job-messages.ts'
 
 /** One who listens no more must not end the work. */
 function tell(message: FromJob): void {
@@ -40,7 +21,7 @@ async function work({ work, root, flags }: Extract<ToJob, { kind: 'work' }>, sto
   const settingsWith = (own: Flags) => loadSettings({ cwd: root, env: process.env, flags: { ...own, ...flags } })
   const ledger = await openLedger(await settingsWith({}))
   try {
-    const { summary, error } = await runWork(
+    const result = await runWork(
       revived(work),
       { ledger, settingsWith },
       {
@@ -53,28 +34,24 @@ async function work({ work, root, flags }: Extract<ToJob, { kind: 'work' }>, sto
           } else if (event.event === 'paused') {
             tell({
               kind: 'paused',
-              reason: event.reason,
+              reason: pauseWords(event.reason),
               ...(event.until === undefined ? {} : { until: event.until.toISOString() }),
             })
           }
         },
       },
     )
-    return resultOf(summary, error)
+    return endOf(result)
   } finally {
     await ledger.close()
   }
 }
 
-function resultOf(
-  summary:
-    | { readonly run: string; readonly counts: StatusCounts; readonly stopped?: string; readonly exitCode: number }
-    | undefined,
-  error: MailmergeError | undefined,
-): JobResult {
+function endOf({ kind, summary, error }: WorkResult): JobResult {
   return {
+    kind,
     ...(summary === undefined ? {} : { run: summary.run, counts: summary.counts }),
-    ...(summary?.stopped === undefined ? {} : { stopped: summary.stopped }),
+    ...(summary?.stopped === undefined ? {} : { stopped: stopWords(summary.stopped) }),
     exitCode: error?.exitCode ?? summary?.exitCode ?? 0,
     ...(error === undefined
       ? {}
@@ -111,9 +88,9 @@ function main(): void {
       begun = true
       void work(message, stop.signal, abort.signal)
         .catch((error: unknown) => {
-          if (error instanceof MailmergeError) return resultOf(undefined, error)
+          if (error instanceof MailmergeError) return endOf({ kind: 'failed', error })
           const text = error instanceof Error ? error.message : String(error)
-          return { exitCode: 70, error: { message: `a defect: ${text}`, problems: 0 } }
+          return failedEnd(`a defect: ${text}`)
         })
         .then((end) => {
           if (!process.connected) process.exit()

@@ -11,7 +11,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { claimDue } from '../schedule/due.ts'
 import { recordHeartbeat, startHeartbeat } from '../schedule/heartbeat.ts'
 import { unfinishedWork, type Work, workKey } from '../schedule/unfinished.ts'
-import type { FromJob, JobResult } from './job-worker.ts'
+import type { FromJob, JobResult } from './job-messages.ts'
 
 /** Something done again and again: reading bounces, sweeping, asking. */
 export interface PeriodicJob {
@@ -202,16 +202,15 @@ class Supervisor {
 
   #ended(key: string, facts: Readonly<Record<string, unknown>>, end: JobResult): void {
     const { log, clock } = this.#options
-    // Held by another process, which does it.
-    const held = end.exitCode === 75 && end.counts === undefined
-    const open = end.exitCode !== 0 && end.exitCode !== 1
+    const held = end.kind === 'held'
+    const open = end.kind !== 'done'
     if (open) {
       const failures = held ? 0 : (this.#resting.get(key)?.failures ?? 0) + 1
       const gap = held ? HELD_GAP_MS : Math.min(LAST_GAP_MS, FIRST_GAP_MS * 2 ** (failures - 1))
       this.#resting.set(key, { failures, until: clock.monotonic() + gap })
     }
     if (held && !this.#stopping) return
-    const level = end.error !== undefined ? 'error' : open || end.exitCode === 1 ? 'warning' : 'info'
+    const level = end.error !== undefined ? 'error' : open || (end.counts?.failed ?? 0) > 0 ? 'warning' : 'info'
     log(level, open ? 'not finished' : 'finished', {
       ...facts,
       ...(end.run === undefined ? {} : { run: end.run }),

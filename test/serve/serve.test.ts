@@ -9,7 +9,7 @@ import { OutputError, UnreachableError } from '../../src/errors.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { workKey } from '../../src/schedule/unfinished.ts'
-import type { JobResult } from '../../src/serve/job-worker.ts'
+import type { JobResult } from '../../src/serve/job-messages.ts'
 import { type PeriodicJob, serve } from '../../src/serve/serve.ts'
 import { until } from '../support/serving.ts'
 
@@ -55,11 +55,15 @@ function begin(jobs: readonly PeriodicJob[] = []) {
     scanned: () => looks++,
     begin(work) {
       const { promise, resolve } = Promise.withResolvers<JobResult>()
-      const one: Started = { key: workKey(work), end: (result) => resolve({ exitCode: 0, ...result }), stopped: false }
+      const one: Started = {
+        key: workKey(work),
+        end: (result) => resolve({ kind: 'done', exitCode: 0, ...result }),
+        stopped: false,
+      }
       started.push(one)
       const end = (): void => {
         one.stopped = true
-        resolve({ exitCode: 75, counts: { sent: 1, failed: 0, skipped: 0, deferred: 1, in_doubt: 0 } })
+        resolve({ kind: 'open', exitCode: 75, counts: { sent: 1, failed: 0, skipped: 0, deferred: 1, in_doubt: 0 } })
       }
       return { ended: promise, stop: end, abort: end }
     },
@@ -112,7 +116,7 @@ test('what did not end is tried again after growing gaps, and not before', async
   now = Date.parse('2026-12-01T09:00:00Z')
   const fail = async (): Promise<void> => {
     await scan()
-    started.at(-1)?.end({ exitCode: 69, error: { message: 'the server is away', problems: 0 } })
+    started.at(-1)?.end({ kind: 'open', exitCode: 69, error: { message: 'the server is away', problems: 0 } })
     await scan()
   }
   await fail()

@@ -7,6 +7,7 @@ import type { DeliverySettings } from '../../config/settings.ts'
 import { MailmergeError, OutputError } from '../../errors.ts'
 import type { DueRow, Ledger, ResultRow, StatusCounts } from '../../ledger/ledger.ts'
 import type { Message } from '../../message/message.ts'
+import type { PauseReason, StopReason } from '../../report/reasons.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Clock, steadyClock } from '../clock.ts'
 import { type DeliveryProgress, progressOf } from '../progress.ts'
@@ -19,7 +20,7 @@ import { LanePool } from './lane-pool.ts'
 import { IDLE_MS, JobSource } from './message-buffer.ts'
 import { Outcomes } from './outcomes.ts'
 import { RowQueue } from './row-queue.ts'
-import { limitWords, quotasOf } from './throttle/rate.ts'
+import { quotasOf } from './throttle/rate.ts'
 import { Throttle } from './throttle/throttle.ts'
 
 export interface DeliverOptions {
@@ -44,7 +45,7 @@ export interface DeliverOptions {
   /** Second request: cut everything now. */
   readonly abort?: AbortSignal
   readonly onSettled?: (row: ResultRow) => void
-  readonly onPaused?: (reason: string, until?: Date) => void
+  readonly onPaused?: (reason: PauseReason, until?: Date) => void
   /** Called four times a second. */
   readonly onProgress?: (state: DeliveryProgress) => void
   /** Things worth saying once. */
@@ -54,8 +55,8 @@ export interface DeliverOptions {
 /** How a delivery ended. `stopped` can be gone on with; `error` is set when something broke. */
 export interface DeliveryEnd {
   readonly counts: StatusCounts
-  /** Why it ended before the last row, in words. */
-  readonly stopped?: string
+  /** Why it ended before the last row. */
+  readonly stopped?: StopReason
   readonly error?: MailmergeError
   /** It was the ledger that broke. */
   readonly ledgerFailed?: true
@@ -96,7 +97,7 @@ class Delivery implements DeliveryControl {
   #grace: NodeJS.Timeout | undefined
   #pause = ''
   #stopping = false
-  #stopped: string | undefined
+  #stopped: StopReason | undefined
   #error: MailmergeError | undefined
   #ledgerFailed = false
   #finish: () => void = () => {}
@@ -161,8 +162,8 @@ class Delivery implements DeliveryControl {
   async run(): Promise<DeliveryEnd> {
     const { stop, abort } = this.#options
     const started = this.#clock.monotonic()
-    const onStop = (): void => this.halt('interrupted')
-    const onAbort = (): void => this.#cut('interrupted')
+    const onStop = (): void => this.halt({ kind: 'interrupted' })
+    const onAbort = (): void => this.#cut({ kind: 'interrupted' })
     stop?.addEventListener('abort', onStop, { once: true })
     abort?.addEventListener('abort', onAbort, { once: true })
     const watch = setInterval(() => this.#watch(), WATCH_MS)
@@ -212,14 +213,14 @@ class Delivery implements DeliveryControl {
   #askedForLess(said: string): void {
     this.#governor.pushedBack(this.#lanes.size)
     const pause = this.#throttle.pushedBack(this.#clock.monotonic())
-    if (pause !== undefined) this.paused(`the server asks for less: ${said}`, this.#in(pause))
+    if (pause !== undefined) this.paused({ kind: 'slow-down', said }, this.#in(pause))
   }
 
   /** The server is away: wait with growing gaps, and give up resumably after a long while. */
   #outage(reason: string, error?: MailmergeError): void {
     const gap = this.#breaker.failed()
-    if (gap === undefined) this.halt(`the server was away for too long: ${reason}`, error)
-    else this.paused(reason, this.#in(gap))
+    if (gap === undefined) this.halt({ kind: 'outage', said: reason }, error)
+    else this.paused({ kind: 'outage', said: reason }, this.#in(gap))
   }
 
   // ---- waiting -----------------------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ class Delivery implements DeliveryControl {
     const now = this.#clock.monotonic()
     if (this.#source.atHand > 0) {
       const closed = this.#throttle.closedFor(now)
-      if (closed > IDLE_MS) this.paused(this.#usedUp, this.#in(closed))
+      if (closed > IDLE_MS) this.paused({ kind: 'quota', quota: this.#throttle.quotaLeft }, this.#in(closed))
       this.#later(Math.max(this.#breaker.wait(now), this.#source.wait(now)), () => this.#balance())
     } else if (this.#source.drained) void this.#awaitRetries()
   }
@@ -253,16 +254,16 @@ class Delivery implements DeliveryControl {
       }
       const wait = next.getTime() - this.#steady.now().getTime()
       if (wait > 0 && settings.retryFor === 0) {
-        this.halt('some rows are deferred')
+        this.halt({ kind: 'deferred' })
         return
       }
-      if (wait > 0) this.paused('waiting to try deferred rows again', this.#in(wait))
+      if (wait > 0) this.paused({ kind: 'deferred' }, this.#in(wait))
       // Rows that were deferred one after the other come back together, over the same lanes.
       this.#later(wait > 0 ? wait + GATHER_MS : 5, () => {
         // The machine may have slept meanwhile.
         const late = this.#steady.now().getTime() - next.getTime()
         if (late - GATHER_MS > (this.#options.lateBy ?? Number.POSITIVE_INFINITY)) {
-          this.halt(`some rows were for ${next.toISOString()}, which is long past; resume with --late ok sends them`)
+          this.halt({ kind: 'late', startTime: next })
           return
         }
         this.#queue.rewind()
@@ -275,13 +276,6 @@ class Delivery implements DeliveryControl {
 
   get #busy(): boolean {
     return this.#stopping || !this.#lanes.empty || !this.#source.drained || this.#queue.outstanding > 0
-  }
-
-  get #usedUp(): string {
-    const quota = this.#throttle.quotaLeft
-    if (quota === undefined) return 'the quota is used up'
-    const words = `the quota of ${limitWords(quota)}`
-    return quota.left > 0 ? `${words} has ${quota.left} left, too few for the next message` : `${words} is used up`
   }
 
   #later(milliseconds: number, wake: () => void): void {
@@ -304,9 +298,9 @@ class Delivery implements DeliveryControl {
     this.#balance()
   }
 
-  paused(reason: string, until?: Date): void {
+  paused(reason: PauseReason, until?: Date): void {
     const second = until === undefined ? '' : Math.round(until.getTime() / 1000)
-    const pause = `${reason} ${second}`
+    const pause = `${JSON.stringify(reason)} ${second}`
     if (pause === this.#pause) return
     this.#pause = pause
     this.#options.onPaused?.(reason, until)
@@ -319,7 +313,7 @@ class Delivery implements DeliveryControl {
   }
 
   /** No new message; what is in flight is finished, within the grace. */
-  halt(reason: string, error?: MailmergeError): void {
+  halt(reason: StopReason, error?: MailmergeError): void {
     if (this.#stopping) return
     if (error !== undefined) this.#error ??= error
     this.#stop(reason)
@@ -331,10 +325,10 @@ class Delivery implements DeliveryControl {
     this.#ledgerFailed = true
     this.#error =
       error instanceof MailmergeError ? error : new OutputError('the ledger cannot be written', { cause: error })
-    this.#cut(this.#error.message)
+    this.#cut({ kind: 'error', said: this.#error.message })
   }
 
-  #stop(reason: string): void {
+  #stop(reason: StopReason): void {
     this.#stopping = true
     this.#stopped = reason
     this.#lanes.stopOpening()
@@ -342,7 +336,7 @@ class Delivery implements DeliveryControl {
   }
 
   /** Cuts every lane now. */
-  #cut(reason: string): void {
+  #cut(reason: StopReason): void {
     if (!this.#stopping) this.#stop(reason)
     this.#lanes.abort()
     this.changed()
@@ -361,7 +355,7 @@ class Delivery implements DeliveryControl {
         )
       const { closedUntil } = this.#throttle
       if (closedUntil !== undefined && this.#throttle.closedFor(this.#clock.monotonic()) > LONGEST_QUOTA_WAIT_MS)
-        this.halt(`${this.#usedUp} until ${closedUntil.toISOString()}`)
+        this.halt({ kind: 'quota', quota: this.#throttle.quotaLeft, until: closedUntil })
     }
     const { settings, onProgress } = this.#options
     onProgress?.(progressOf(this.#tally, this.#lanes.size, settings.rates, this.#throttle))

@@ -107,7 +107,7 @@ export class LanePool {
     const known =
       error instanceof MailmergeError ? error : new UnreachableError('the server cannot be reached', { cause: error })
     const passing = known instanceof UnreachableError && (this.#everOpened || known instanceof TurnedAwayError)
-    if (!passing) control.halt(known.message, known)
+    if (!passing) control.halt({ kind: 'error', said: known.message }, known)
     else if (this.#lanes.size === 0) outage(known.message, known)
     else {
       governor.pushedBack(this.#lanes.size)

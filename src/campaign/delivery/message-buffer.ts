@@ -275,7 +275,7 @@ export class JobSource {
     queue.giveBack(due)
     const known =
       error instanceof MailmergeError ? error : new OutputError(`row ${due.row} cannot be composed`, { cause: error })
-    control.halt(known.message, known)
+    control.halt({ kind: 'error', said: known.message }, known)
     control.changed()
   }
 }

@@ -107,7 +107,7 @@ export class Outcomes {
     const { blames, stop } = this.#refusals.rejected(reply, stage, job.message.envelope.from)
     if (blames === 'sender')
       this.#settle(job, { status: 'deferred', reason: 'sender refused', reply, dueAt: steady.now() })
-    if (stop !== undefined) control.halt(stop)
+    if (stop !== undefined) control.halt({ kind: 'sender-refused', said: stop })
     return blames === 'sender'
   }
 

@@ -4,14 +4,11 @@ import type { RunRecord, StatusCounts } from '../../ledger/ledger.ts'
 import { reportHead, writeReport } from '../../report/report.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
-import { NOT_CONFIRMED, type RowEvent, type SummaryEvent } from '../events.ts'
+import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
 import type { Preparer } from '../plan/render-row.ts'
 import type { FollowUp } from './follow-up.ts'
 import { accountOf, groupOf, type Workshop } from './open-merge.ts'
 import { awaitStart, hourOf, LATE_BY_MS } from './start-time.ts'
-
-/** Why a run ended that was planned and is not to begin yet. */
-const WAITS = 'it waits for its hour'
 
 /** Waits for the run's hour, if it has one, and delivers. */
 export async function beginAndDeliver(
@@ -21,21 +18,20 @@ export async function beginAndDeliver(
   preparer: Preparer,
   counts: StatusCounts,
   follow: FollowUp | undefined,
-): Promise<DeliveryEnd & { readonly waitsUntil?: Date }> {
+): Promise<DeliveryEnd> {
   const { ledger, settings, hooks, clock } = shop
   const run = await ledger.run(planned.id)
   if (run === undefined) throw new DefectError(`the run ${planned.id} is gone`)
-  const waitsUntil = planned.detach
+  const startTime = planned.detach
     ? ((await hourOf(run, ledger)) ?? (await ledger.nextDue(run.id)) ?? clock.now())
     : await awaitStart(run, {
         ledger,
         clock,
         lateBy: settings.lateBy ?? LATE_BY_MS,
         signal: hooks.signal,
-        onWaiting: (until) =>
-          hooks.onEvent?.({ event: 'paused', run: run.id, reason: 'the run begins at its hour', until }),
+        onWaiting: (until) => hooks.onEvent?.({ event: 'paused', run: run.id, reason: { kind: 'start-time' }, until }),
       })
-  if (waitsUntil !== undefined) return { counts, sent: 0, seconds: 0, stopped: WAITS, waitsUntil }
+  if (startTime !== undefined) return { counts, sent: 0, seconds: 0, stopped: { kind: 'not-begun', startTime } }
   const end = await deliverRun(shop, run, transport, preparer, counts, follow)
   if (settings.sentCopy !== undefined && shop.mode === 'send') await keepSent(shop, run, preparer, settings.sentCopy)
   return end
@@ -105,11 +101,14 @@ function deliverRun(
   })
 }
 
+/** What breaks a run is an error, which has an exit code of its own. */
+const EXIT_CODES: Readonly<Record<RunOutcome, number>> = { done: 0, failed: 1, unfinished: 75, broken: 70 }
+
 /** Writes the results and tells the summary. @throws what broke the delivery, after all that. */
 export async function summarize(
   shop: Workshop,
   run: { readonly id: string; readonly campaign: string; readonly rows: number; readonly mails?: string | undefined },
-  end: DeliveryEnd & { readonly waitsUntil?: Date },
+  end: DeliveryEnd,
   reports: readonly string[],
 ): Promise<SummaryEvent> {
   const { ledger, hooks, clock } = shop
@@ -117,13 +116,15 @@ export async function summarize(
   if (end.ledgerFailed === true) throw end.error
   const counts = await ledger.counts(run.id)
   const finished = counts.deferred === 0 && counts.in_doubt === 0
-  if (finished && end.stopped !== NOT_CONFIRMED) await ledger.endRun(run.id, 'finished', clock.now())
+  if (finished && end.stopped?.kind !== 'not-confirmed') await ledger.endRun(run.id, 'finished', clock.now())
   const head = await reportHead(ledger, run)
   for (const report of reports) {
     await writeReport(report, ledger.results(run.id), head).catch((error: unknown) => {
       throw end.error ?? error
     })
   }
+  const outcome: RunOutcome =
+    end.error !== undefined ? 'broken' : !finished ? 'unfinished' : counts.failed > 0 ? 'failed' : 'done'
   const summary: SummaryEvent = {
     event: 'summary',
     run: run.id,
@@ -132,12 +133,12 @@ export async function summarize(
     counts,
     seconds: end.seconds,
     rate: end.seconds > 0 ? end.sent / end.seconds : 0,
-    exitCode: end.error?.exitCode ?? (finished ? (counts.failed > 0 ? 1 : 0) : 75),
+    outcome,
+    exitCode: end.error?.exitCode ?? EXIT_CODES[outcome],
     reports,
     ...(head.variants === undefined ? {} : { variants: head.variants }),
     ...(run.mails === undefined ? {} : { mails: run.mails }),
     ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
-    ...(end.waitsUntil === undefined ? {} : { waitsUntil: end.waitsUntil }),
   }
   hooks.onEvent?.(summary)
   if (end.error instanceof MailmergeError) throw end.error

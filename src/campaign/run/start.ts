@@ -18,7 +18,7 @@ import { createSmtpTransport } from '../../transport/smtp/smtp-transport.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { openUnsubscribeLinks } from '../../unsubscribe/links.ts'
 import { systemClock } from '../clock.ts'
-import { NOT_CONFIRMED, type SummaryEvent } from '../events.ts'
+import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest, PlanPreview } from '../merge.ts'
 import { planRows } from '../plan/plan.ts'
 import { openLocalHour } from '../plan/recipient-time.ts'
@@ -161,7 +161,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     const run = { id: runId, campaign: name, rows }
     if (real && counts.deferred > 0 && hooks.confirm !== undefined && !(await hooks.confirm(preview))) {
       await ledger.endRun(runId, 'cancelled', clock.now())
-      return await summarize(shop, run, { counts, sent: 0, seconds: 0, stopped: NOT_CONFIRMED }, [])
+      return await summarize(shop, run, { counts, sent: 0, seconds: 0, stopped: { kind: 'not-confirmed' } }, [])
     }
     const own = { id: runId, detach: request.detach ?? false }
     const end = await beginAndDeliver(shop, own, transport, preparer, counts, real ? follow : undefined)

@@ -1,8 +1,9 @@
 /** Events as programs read them with --json: one object a line, in the words of the results file. Owns the names. */
 
-import { limitWords } from '../../campaign/delivery/throttle/rate.ts'
 import type { MergeEvent } from '../../campaign/events.ts'
+import { limitWords } from '../../config/units.ts'
 import { rowFields } from '../../report/json.ts'
+import { pauseWords, stopWords } from '../../report/reasons.ts'
 
 /** The object of one event. Each count stands by its own name and again, together, in `counts`. */
 export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>> {
@@ -30,7 +31,12 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         seconds_left: event.secondsLeft === undefined ? null : rounded(event.secondsLeft),
       }
     case 'paused':
-      return { event: event.event, run: event.run, reason: event.reason, until: event.until?.toISOString() ?? null }
+      return {
+        event: event.event,
+        run: event.run,
+        reason: pauseWords(event.reason),
+        until: event.until?.toISOString() ?? null,
+      }
     case 'summary':
       return {
         event: event.event,
@@ -45,8 +51,8 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         reports: event.reports,
         mails: event.mails ?? null,
         ...(event.variants === undefined ? {} : { variants: Object.fromEntries(event.variants) }),
-        stopped: event.stopped ?? null,
-        ...(event.waitsUntil === undefined ? {} : { waits_until: event.waitsUntil.toISOString() }),
+        stopped: event.stopped === undefined ? null : stopWords(event.stopped),
+        ...(event.stopped?.kind === 'not-begun' ? { waits_until: event.stopped.startTime.toISOString() } : {}),
       }
     default:
       return { event: event.event, ...rowFields(event) }

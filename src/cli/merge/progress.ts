@@ -3,9 +3,11 @@
  * start, now and then, and at the end. Owns the rhythm and the words; gets its numbers from the run's events.
  */
 
-import { limitWords } from '../../campaign/delivery/throttle/rate.ts'
 import type { PlannedEvent, ProgressEvent } from '../../campaign/events.ts'
+import { limitWords } from '../../config/units.ts'
 import type { StatusCounts } from '../../ledger/ledger.ts'
+import { type PauseReason, pauseWords } from '../../report/reasons.ts'
+import { escapeInvisible } from '../../text/visible.ts'
 import { count, duration, plural, rate, untilWords } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { cut, widthOf } from '../terminal/printable.ts'
@@ -77,8 +79,9 @@ export class Progress {
     this.#show(...this.#parts(event, done))
   }
 
-  paused(reason: string, until?: Date): void {
-    const text = `${reason.startsWith('waiting') ? '' : 'waiting: '}${reason}${until === undefined ? '' : `, until ${untilWords(until)}`}`
+  paused(reason: PauseReason, until?: Date): void {
+    const words = escapeInvisible(pauseWords(reason))
+    const text = `${reason.kind === 'deferred' ? '' : 'waiting: '}${words}${until === undefined ? '' : `, until ${untilWords(until)}`}`
     if (text === this.#pause) return
     this.#pause = text
     this.#lastShown = this.#now()

@@ -2,15 +2,10 @@
  * A merge with a person in front of it: progress, questions, signals, summary. Shared by run, resume and retry; the merge
  * itself is the function handed in.
  */
-import {
-  type MergeEvent,
-  NOT_CONFIRMED,
-  type PlannedEvent,
-  type RowEvent,
-  type SummaryEvent,
-} from '../../campaign/events.ts'
+import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../../campaign/merge.ts'
 import { UnfinishedError } from '../../errors.ts'
+import { stopWords } from '../../report/reasons.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Context } from '../command.ts'
 import { complain } from '../terminal/errors.ts'
@@ -21,7 +16,7 @@ import { confirmLines } from './confirm.ts'
 import { eventFields } from './json-events.ts'
 import { Progress } from './progress.ts'
 import { watchSignals } from './signals.ts'
-import { nextSteps, summaryLines } from './summary.ts'
+import { exitCodeOf, nextSteps, summaryLines } from './summary.ts'
 
 export interface DriveOptions {
   readonly mode: MergeMode
@@ -51,15 +46,13 @@ export async function driveMerge(
     },
     onSecond: () => out.say('stopping at once'),
   })
-  /** A run that a signal stopped before its end says by which. */
-  const exitCode = (summary: SummaryEvent): number =>
-    summary.exitCode === 75 ? (signals.exitCode ?? 75) : summary.exitCode
+  const exitCode = (summary: SummaryEvent): number => exitCodeOf(summary, signals.exitCode)
   let before: PlannedEvent | undefined
   let last: SummaryEvent | undefined
   const conclude = (summary: SummaryEvent): void => {
     progress.end()
     teller.end()
-    if (!out.json && summary.stopped !== NOT_CONFIRMED && !(out.quiet && summary.exitCode === 0)) {
+    if (!out.json && summary.stopped?.kind !== 'not-confirmed' && !(out.quiet && summary.outcome === 'done')) {
       const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
       for (const line of summaryLines(summary, options.mode, out, io.cwd, before)) print(line)
     }
@@ -81,7 +74,7 @@ export async function driveMerge(
         progress.update(event)
         break
       case 'paused':
-        progress.paused(escapeInvisible(event.reason), event.until)
+        progress.paused(event.reason, event.until)
         break
       case 'summary':
         last = event
@@ -117,8 +110,8 @@ export async function driveMerge(
     })
     const { stopped } = summary
     conclude(summary)
-    if (stopped !== undefined && stopped !== NOT_CONFIRMED && summary.waitsUntil === undefined)
-      out.say(`stopped: ${escapeInvisible(stopped)}`)
+    if (stopped !== undefined && stopped.kind !== 'not-confirmed' && stopped.kind !== 'not-begun')
+      out.say(`stopped: ${escapeInvisible(stopWords(stopped))}`)
     advise(summary)
     return exitCode(summary)
   } catch (error) {

@@ -1,6 +1,6 @@
 /** What a run came to, and what a person may do next. Owns the words under a finished run. */
 
-import { NOT_CONFIRMED, type PlannedEvent, type SummaryEvent } from '../../campaign/events.ts'
+import type { PlannedEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeMode } from '../../campaign/merge.ts'
 import type { StatusCounts } from '../../ledger/ledger.ts'
 import { count, duration, hourWords, plural, rate } from '../terminal/format.ts'
@@ -76,15 +76,21 @@ function beforeParts({
   ]
 }
 
+/** The exit code of a run: one that a signal stopped before its end says by which. */
+export function exitCodeOf(summary: SummaryEvent | undefined, signal: number | undefined): number {
+  if (summary === undefined) return 0
+  return summary.outcome === 'unfinished' ? (signal ?? summary.exitCode) : summary.exitCode
+}
+
 /** What to do now, for people: on stderr. */
 export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: string): readonly string[] {
   const { counts, run } = summary
   if (mode !== 'send') return []
-  if (summary.stopped === NOT_CONFIRMED) return ['nothing was sent; the same command asks again']
+  if (summary.stopped?.kind === 'not-confirmed') return ['nothing was sent; the same command asks again']
   const lines: string[] = []
-  if (summary.waitsUntil !== undefined)
+  if (summary.stopped?.kind === 'not-begun')
     return [
-      `begins ${hourWords(summary.waitsUntil, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
+      `begins ${hourWords(summary.stopped.startTime, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
     ]
   if (counts.deferred > 0) lines.push(`go on with: mailmerge resume ${run}`)
   if (counts.in_doubt > 0)

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LoginError, OutputError, TurnedAwayError, UnreachableError } from '../../../src/errors.ts'
 import type { Ledger } from '../../../src/ledger/ledger.ts'
+import { pauseWords, stopWords } from '../../../src/report/reasons.ts'
 import {
   type Bench,
   benchOf,
@@ -146,7 +147,7 @@ describe('deferred rows', () => {
       answer: ({ attempt }) => (attempt === 1 ? deferred('450 4.2.0 greylisted') : OK),
     })
     const paused: string[] = []
-    const end = await bench.deliver(transport, { onPaused: (reason) => paused.push(reason) })
+    const end = await bench.deliver(transport, { onPaused: (reason) => paused.push(pauseWords(reason)) })
     expect(end.counts.sent).toBe(200)
     expect(transport.tries).toHaveLength(400)
     expect(transport.opens.length).toBeLessThan(30)
@@ -157,7 +158,7 @@ describe('deferred rows', () => {
     bench = await benchOf(3)
     const transport = scriptedTransport({ answer: ({ attempt }) => (attempt === 1 ? deferred('451 later') : OK) })
     const end = await bench.deliver(transport, { settings: { retryFor: 0 } })
-    expect(end).toMatchObject({ counts: { deferred: 3 }, stopped: 'some rows are deferred' })
+    expect(end).toMatchObject({ counts: { deferred: 3 }, stopped: { kind: 'deferred' } })
     await pass(2 * MINUTE)
     expect(await bench.deliver(transport, { settings: { retryFor: 0 } })).toMatchObject({ counts: { sent: 3 } })
   })
@@ -210,7 +211,7 @@ describe('rows with hours of their own', () => {
     const end = await untilEnd(delivery)
     expect(end.counts).toMatchObject({ sent, deferred: 3 - sent })
     if (sent === 3) return
-    expect(end.stopped).toContain('which is long past; resume with --late ok sends them')
+    expect(end.stopped && stopWords(end.stopped)).toContain('which is long past; resume with --late ok sends them')
     const late = { lateBy: Number.POSITIVE_INFINITY }
     expect((await bench.deliver(transport, late)).counts).toMatchObject({ sent: 3, deferred: 0 })
   })
@@ -222,7 +223,7 @@ describe('a server that refuses us', () => {
     const refusal = rejected('553 5.7.1 <author@example.org>: sender address rejected', 'mail')
     const transport = scriptedTransport({ takes: 5, answer: () => refusal })
     const end = await bench.deliver(transport)
-    expect(end.stopped).toMatch(/^the server refuses the sender author@example.org: 553/)
+    expect(end.stopped && stopWords(end.stopped)).toMatch(/^the server refuses the sender author@example.org: 553/)
     expect(end.error).toBeUndefined()
     expect(end.counts).toMatchObject({ deferred: 100, failed: 0 })
     expect(transport.tries.length).toBeLessThanOrEqual(4)
@@ -244,7 +245,7 @@ describe('a server that refuses us', () => {
       answer: ({ to }) => (Number(to.slice(1, -12)) > 100 ? rejected('554 5.7.1 blocked as spam', 'end-of-data') : OK),
     })
     const end = await bench.deliver(transport)
-    expect(end.stopped).toMatch(/for what we are/)
+    expect(end.stopped && stopWords(end.stopped)).toMatch(/for what we are/)
     const tried = transport.tries.length - 100
     expect(tried).toBeLessThan(100)
     expect(end.counts).toMatchObject({ sent: 100, failed: tried, deferred: 300 - tried })
@@ -333,7 +334,7 @@ describe('a server that is away', () => {
       open: () => (lost.opens.length > 2 ? away() : undefined),
     })
     const end = await bench.deliver(lost, { settings: { retryFor: 60 * MINUTE } })
-    expect(end.stopped).toMatch(/^the server was away for too long/)
+    expect(end.stopped && stopWords(end.stopped)).toMatch(/^the server was away for too long/)
     expect(end.error).toMatchObject({ exitCode: 69 })
     expect(performance.now()).toBeGreaterThan(60 * MINUTE)
     expect(end.counts.deferred).toBeGreaterThan(0)
@@ -367,7 +368,10 @@ describe('stopping', () => {
     stop.abort()
     const end = await untilEnd(delivery)
     expect(transport.tries).toHaveLength(begun)
-    expect(end).toMatchObject({ stopped: 'interrupted', counts: { sent: begun, deferred: 500 - begun, in_doubt: 0 } })
+    expect(end).toMatchObject({
+      stopped: { kind: 'interrupted' },
+      counts: { sent: begun, deferred: 500 - begun, in_doubt: 0 },
+    })
     expect(await bench.ledger.counts(bench.runId)).toEqual(end.counts)
   })
 
@@ -413,7 +417,7 @@ describe('stopping', () => {
     stop.abort()
     const end = await untilEnd(delivery)
     expect(performance.now() - before).toBeLessThan(10)
-    expect(end).toMatchObject({ stopped: 'interrupted', counts: { deferred: 3 } })
+    expect(end).toMatchObject({ stopped: { kind: 'interrupted' }, counts: { deferred: 3 } })
     expect(vi.getTimerCount()).toBe(0)
   })
 

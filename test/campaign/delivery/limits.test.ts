@@ -1,6 +1,7 @@
 /** That no limit is ever exceeded, whatever servers, clocks and processes do, and that a server that asks for less gets less. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TurnedAwayError, UnreachableError } from '../../../src/errors.ts'
+import { pauseWords, stopWords } from '../../../src/report/reasons.ts'
 import {
   type Answer,
   type Bench,
@@ -69,7 +70,7 @@ describe('rates and quotas', () => {
     while (process.hrtime.bigint() < until) await settle()
     const end = await untilEnd(delivery)
     expect(end).toMatchObject({ counts: { sent: 50, deferred: 30 } })
-    expect(end.stopped).toMatch(/^the quota of 50\/day is used up until /)
+    expect(end.stopped && stopWords(end.stopped)).toMatch(/^the quota of 50\/day is used up until /)
     expect(end.error).toBeUndefined()
   })
 
@@ -79,7 +80,7 @@ describe('rates and quotas', () => {
     const transport = scriptedTransport()
     await bench.deliver(transport, {
       settings: { rates: [{ count: 20, seconds: 60 }] },
-      onPaused: (reason) => paused.push(reason),
+      onPaused: (reason) => paused.push(pauseWords(reason)),
     })
     expect(paused).toContain('the quota of 20/min is used up')
     // Five lanes for each half of the rows.

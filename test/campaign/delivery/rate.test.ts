@@ -1,14 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
-  limitWords,
   neverGoes,
   quotasOf,
   RateGate,
   SlidingWindow,
   shortLimits,
 } from '../../../src/campaign/delivery/throttle/rate.ts'
-import { readRate } from '../../../src/config/units.ts'
+import { limitWords, readRate } from '../../../src/config/units.ts'
 
 /** Takes as fast as the gate allows and gives the moments. */
 function grants(limits: readonly { count: number; seconds: number }[], count: number): number[] {

@@ -1,6 +1,7 @@
 /** That no limit of recipients is ever exceeded, that a message goes whole, and that one which never could is told. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Message } from '../../../src/message/message.ts'
+import { pauseWords } from '../../../src/report/reasons.ts'
 import {
   type Bench,
   benchOf,
@@ -80,7 +81,7 @@ describe('rates and quotas of recipients', () => {
     await bench.deliver(transport, {
       settings: { rates: [tenAMinute], concurrency: 1 },
       prepare: sized(8, 10, 1, 1),
-      onPaused: (reason) => paused.push(reason),
+      onPaused: (reason) => paused.push(pauseWords(reason)),
     })
     expect(transport.tries.map(({ recipients, at }) => [recipients, Math.floor(at / MINUTE)])).toEqual([
       [8, 0],

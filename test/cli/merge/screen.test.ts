@@ -34,6 +34,7 @@ function summary(change: Partial<SummaryEvent> = {}): SummaryEvent {
     counts: { ...COUNTS, sent: 6, deferred: 0 },
     seconds: 2,
     rate: 2,
+    outcome: 'failed',
     exitCode: 1,
     reports: ['/work/results.csv'],
     ...change,
@@ -43,7 +44,9 @@ function summary(change: Partial<SummaryEvent> = {}): SummaryEvent {
 /** Asks the question if it may, as the engine does. */
 async function askingMerge(hooks: MergeHooks): Promise<SummaryEvent> {
   const agreed = (await hooks.confirm?.(PLAN)) ?? true
-  return agreed ? summary() : summary({ stopped: 'not confirmed', counts: COUNTS, exitCode: 75 })
+  return agreed
+    ? summary()
+    : summary({ stopped: { kind: 'not-confirmed' }, counts: COUNTS, outcome: 'unfinished', exitCode: 75 })
 }
 
 interface Flags {
@@ -117,7 +120,7 @@ test('with --json stdout carries events alone, and the summary says the exit cod
     io,
     async (hooks) => {
       hooks.note?.('read as Windows-1252')
-      const end = summary({ exitCode: 75, stopped: 'interrupted' })
+      const end = summary({ outcome: 'unfinished', exitCode: 75, stopped: { kind: 'interrupted' } })
       io.signals.emit('SIGTERM')
       hooks.onEvent?.(end)
       return end
@@ -138,7 +141,7 @@ test('a run that ended before the signal came ends as it ended', async () => {
   expect(
     await drive(io, async () => {
       io.signals.emit('SIGINT')
-      return summary({ exitCode: 0 })
+      return summary({ outcome: 'done', exitCode: 0 })
     }),
   ).toBe(0)
 })
@@ -157,7 +160,9 @@ test('stopped while the rows were checked ends with 130 and says that nothing wa
 test('a run that breaks tells what was sent, then what broke, then how to go on', async () => {
   const io = fakeIo()
   const code = await drive(io, async (hooks) => {
-    hooks.onEvent?.(summary({ counts: COUNTS, stopped: 'nobody answers', exitCode: 69 }))
+    hooks.onEvent?.(
+      summary({ counts: COUNTS, stopped: { kind: 'error', said: 'nobody answers' }, outcome: 'broken', exitCode: 69 }),
+    )
     throw new UnreachableError('nobody answers')
   })
   expect(code).toBe(69)
@@ -191,7 +196,7 @@ test('rows that fail are told as they happen, ten of them and then their number;
 
 test('--quiet says nothing when all went well, and the summary when not', async () => {
   const [well, ill] = [fakeIo(), fakeIo()]
-  expect(await drive(well, async () => summary({ exitCode: 0 }), { quiet: true })).toBe(0)
+  expect(await drive(well, async () => summary({ outcome: 'done', exitCode: 0 }), { quiet: true })).toBe(0)
   expect(await drive(ill, async () => summary(), { quiet: true })).toBe(1)
   expect(well.stdout.text + well.stderr.text + ill.stdout.text).toBe('')
   expect(ill.stderr.text).toContain('1 failed')
@@ -206,7 +211,7 @@ test('a reader of stdout who goes away stops neither the run nor shows a stack',
       await new Promise((turn) => setTimeout(turn))
       io.stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
       hooks.onEvent?.(summary())
-      return summary({ exitCode: 0 })
+      return summary({ outcome: 'done', exitCode: 0 })
     },
     { json: true },
   )

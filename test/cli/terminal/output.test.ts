@@ -127,7 +127,7 @@ describe('progress', () => {
       progress.update({ ...state, counts, lanes })
       return io.stderr.text
     }
-    progress.paused('the server is away')
+    progress.paused({ kind: 'outage', said: 'the server is away' })
     expect(shown(0)).toMatch(
       /of 1?\d\d {2}waiting: the server is away {2}3 to try again {2}12 left of 500\/day {2}0 lanes/,
     )
@@ -217,6 +217,7 @@ test('events have the names of the results file, and every count', () => {
     counts: COUNTS,
     seconds: 1.23456,
     rate: 10,
+    outcome: 'unfinished',
     exitCode: 75,
     reports: ['r.csv'],
   })

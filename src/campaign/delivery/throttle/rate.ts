@@ -2,7 +2,9 @@
  * Limits of speed. Owns the sliding windows kept in memory; windows that outlast a run (a minute or more) are kept by
  * the ledger as quotas, see `quotasOf`.
  */
+
 import type { RateLimit } from '../../../config/settings.ts'
+import { limitWords } from '../../../config/units.ts'
 import type { Quota } from '../../../ledger/ledger.ts'
 
 /** Windows this long or longer hold across runs and processes, so the ledger keeps them. */
@@ -97,15 +99,3 @@ export function neverGoes(limits: readonly RateLimit[], recipients: number): str
 
 export const NEVER_GOES_HINT =
   'Write to fewer at once, or raise the rate: the same pace over a longer time lets it through.'
-
-const UNITS: ReadonlyMap<number, string> = new Map([
-  [1, 's'],
-  [60, 'min'],
-  [3600, 'hour'],
-  [86_400, 'day'],
-])
-
-/** A limit as it is written: `500/day`, `10 recipients/s`. */
-export function limitWords({ count, seconds, of }: RateLimit): string {
-  return `${count}${of === undefined ? '' : ` ${of}`}/${UNITS.get(seconds) ?? `${seconds}s`}`
-}

@@ -4,6 +4,7 @@
  */
 import type { RateLimit } from '../../../config/settings.ts'
 import type { Ledger, Quota } from '../../../ledger/ledger.ts'
+import type { QuotaLeft } from '../../../report/reasons.ts'
 import type { Clock } from '../../clock.ts'
 import { neverGoes, RateGate, shortLimits } from './rate.ts'
 
@@ -12,11 +13,6 @@ export interface ThrottleOptions {
   readonly limits: readonly RateLimit[]
   readonly quotas: readonly Quota[]
   readonly clock: Clock
-}
-
-/** What is left of the quota that will be used up first. */
-export interface QuotaLeft extends RateLimit {
-  readonly left: number
 }
 
 /** While a reservation is on its way, lanes look again this soon. */

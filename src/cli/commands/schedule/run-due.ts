@@ -6,7 +6,7 @@ import { escapeInvisible } from '../../../text/visible.ts'
 import { type Arguments, type Context, given } from '../../command.ts'
 import { eventFields } from '../../merge/json-events.ts'
 import { watchSignals } from '../../merge/signals.ts'
-import { summaryLines } from '../../merge/summary.ts'
+import { exitCodeOf, summaryLines } from '../../merge/summary.ts'
 import { settingsFor } from '../../settings-options.ts'
 import { withLedger } from '../../with-ledger.ts'
 import { scheduleNamed, wallWords } from './find-schedule.ts'
@@ -34,7 +34,7 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
     onFirst: () => out.say('stopping: finishing what is in flight. Once more to stop at once.'),
   })
   try {
-    const codes = await withLedger(settings, async (ledger) => {
+    const results = await withLedger(settings, async (ledger) => {
       if (name !== undefined) await scheduleNamed(ledger, name)
       if (ledger === undefined) return []
       return run(
@@ -67,7 +67,7 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
             }
           },
           onEnd: (_work, { summary, error }) => {
-            if (summary !== undefined && !out.json && !(out.quiet && summary.exitCode === 0)) {
+            if (summary !== undefined && !out.json && !(out.quiet && summary.outcome === 'done')) {
               for (const line of summaryLines(summary, 'send', out, io.cwd)) out.result(line)
             }
             if (error !== undefined) out.complain(`mailmerge: ${escapeInvisible(error.message)}`)
@@ -79,9 +79,10 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
         },
       )
     })
-    if (codes.length === 0) out.say('nothing is due')
-    const code = Math.max(0, ...codes)
-    return code === 75 || codes.length === 0 ? (signals.exitCode ?? code) : code
+    if (results.length === 0) out.say('nothing is due')
+    // A run that a signal stopped before its end says by which.
+    const codes = results.map(({ summary, error }) => error?.exitCode ?? exitCodeOf(summary, signals.exitCode))
+    return results.length === 0 ? (signals.exitCode ?? 0) : Math.max(...codes)
   } finally {
     signals.dispose()
   }
