@@ -1,4 +1,4 @@
-/** Finds the word that a person most likely meant. Owns nothing else. */
+/** Finds the word that a person most likely meant, and says so. Owns no list of words. */
 
 /** Edits (insert, delete, replace, swap of neighbours) that turn one word into the other, case aside. */
 function distance(a: string, b: string): number {
@@ -32,4 +32,18 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     }
   }
   return best
+}
+
+/**
+ * The hint for a word that is not known: `Did you mean 'x'?`, or `otherwise` where nothing is near.
+ * @param show How the guess is written, with its quotes.
+ */
+export function didYouMean(
+  word: string,
+  candidates: Iterable<string>,
+  otherwise: string,
+  show: (guess: string) => string = (guess) => `'${guess}'`,
+): string {
+  const guess = nearest(word, candidates)
+  return guess === undefined ? otherwise : `Did you mean ${show(guess)}?`
 }

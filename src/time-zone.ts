@@ -3,7 +3,7 @@
  * time that does not exist means the first instant after the gap, a time that exists twice means its first.
  */
 import { Temporal } from 'temporal-polyfill'
-import { nearest } from './did-you-mean.ts'
+import { didYouMean } from './did-you-mean.ts'
 import { UsageError } from './errors.ts'
 
 export type WallTime = Temporal.PlainDateTime
@@ -19,9 +19,8 @@ export function checkZone(zone: string): string {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone
   } catch {
-    const guess = nearest(zone, Intl.supportedValuesOf('timeZone'))
     throw new UsageError(`'${zone}' is no time zone`, {
-      hint: guess === undefined ? 'Zones have names like Europe/Paris or UTC.' : `Did you mean '${guess}'?`,
+      hint: didYouMean(zone, Intl.supportedValuesOf('timeZone'), 'Zones have names like Europe/Paris or UTC.'),
     })
   }
 }

@@ -2,7 +2,7 @@
  * The command line read: which command, with which options. Owns yargs and the sentences for wrong usage; runs nothing.
  */
 import yargs, { type Argv, type FallbackCompletionFunction } from 'yargs'
-import { nearest } from '../did-you-mean.ts'
+import { didYouMean, nearest } from '../did-you-mean.ts'
 import { UsageError } from '../errors.ts'
 import { Arguments, type Command, type Option } from './command.ts'
 
@@ -243,9 +243,13 @@ function oneOf(words: readonly unknown[]): string {
 }
 
 function unknownCommand(word: string, commands: readonly Command[]): UsageError {
-  const guess = nearest(word, [...commands.map(wordOf), 'completion'])
   return new UsageError(`there is no command '${word}'`, {
-    hint: guess === undefined ? 'mailmerge --help lists the commands.' : `Did you mean mailmerge ${guess}?`,
+    hint: didYouMean(
+      word,
+      [...commands.map(wordOf), 'completion'],
+      'mailmerge --help lists the commands.',
+      (guess) => `mailmerge ${guess}`,
+    ),
   })
 }
 

@@ -4,7 +4,7 @@
  */
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { nearest } from '../did-you-mean.ts'
+import { didYouMean } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
 import { given } from '../given.ts'
 import { once, Secret, secretFromCommand } from '../secret.ts'
@@ -67,12 +67,8 @@ export function oauthProvider(name: string, providers: Readonly<Record<string, O
   const provider = providers[name]
   if (provider !== undefined) return provider
   const names = Object.keys(providers)
-  const guess = nearest(name, names)
   throw new ConfigError(`there is no OAuth2 provider '${name}'`, {
-    hint:
-      guess === undefined
-        ? `There are ${names.join(' and ')}; define others under oauth2 in mailmerge.yaml.`
-        : `Did you mean '${guess}'?`,
+    hint: didYouMean(name, names, `There are ${names.join(' and ')}; define others under oauth2 in mailmerge.yaml.`),
   })
 }
 

@@ -1,7 +1,7 @@
 /** The transport that the settings ask for. Owns the choice, and the words by which transports are named. */
 import { resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
-import { nearest } from '../did-you-mean.ts'
+import { didYouMean, nearest } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
 import { createSmtpTransport, type SmtpTransportOptions } from './smtp/smtp-transport.ts'
 import type { Transport } from './transport.ts'
@@ -88,14 +88,8 @@ function fromGroup(group: Readonly<Record<string, unknown>>): Choice {
   const known = KEYS[word]
   const stray = known === undefined ? undefined : Object.keys(more).find((key) => !known.includes(key))
   if (known !== undefined && stray !== undefined) {
-    const guess = nearest(stray, known)
     throw new ConfigError(`transport: ${word} has no setting '${stray}'`, {
-      hint:
-        guess !== undefined
-          ? `Did you mean '${guess}'?`
-          : known.length > 0
-            ? `It has ${known.join(', ')}.`
-            : `Write ${word}:PATH.`,
+      hint: didYouMean(stray, known, known.length > 0 ? `It has ${known.join(', ')}.` : `Write ${word}:PATH.`),
     })
   }
   if (typeof value === 'string') return { word, value, more }
@@ -105,11 +99,11 @@ function fromGroup(group: Readonly<Record<string, unknown>>): Choice {
 }
 
 function unknown(text: string): ConfigError {
-  const guess = nearest(text.split(':')[0] ?? '', WORDS)
   return new ConfigError(`there is no transport '${text}'`, {
-    hint:
-      guess === undefined
-        ? 'There are maildir:PATH, mbox:PATH, sendmail, ses, and modules: ./transport.mjs. Leave transport out for SMTP.'
-        : `Did you mean '${guess}'?`,
+    hint: didYouMean(
+      text.split(':')[0] ?? '',
+      WORDS,
+      'There are maildir:PATH, mbox:PATH, sendmail, ses, and modules: ./transport.mjs. Leave transport out for SMTP.',
+    ),
   })
 }

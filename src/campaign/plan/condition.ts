@@ -1,6 +1,6 @@
 /** One `--where` condition over a row: `city=Paris`, `age>=18`, `name~=ann`, `note=` (empty). Owns syntax and comparison. */
 
-import { nearest } from '../../did-you-mean.ts'
+import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 import type { RowData } from '../../source/source.ts'
 
@@ -52,9 +52,8 @@ export function parseCondition(condition: string, columns: readonly string[], wh
   const column = condition.slice(0, at).trim()
   const value = condition.slice(at + sign.length).trim()
   if (!columns.includes(column)) {
-    const guess = nearest(column, columns)
     throw new UsageError(`${where} names the column '${column}', which the list does not have`, {
-      hint: guess === undefined ? `Its columns are ${columns.join(', ')}.` : `Did you mean '${guess}'?`,
+      hint: didYouMean(column, columns, `Its columns are ${columns.join(', ')}.`),
     })
   }
   return { text: condition, holds: (row) => holds(row[column], value) }

@@ -3,7 +3,7 @@
  * that is not selected is planned as skipped, so that the report still adds up to the source.
  */
 import { hash } from 'node:crypto'
-import { nearest } from '../../did-you-mean.ts'
+import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { type Condition, parseCondition } from './condition.ts'
@@ -107,14 +107,14 @@ function segmentConditions(name: string, columns: readonly string[], segments: S
   const conditions = Object.hasOwn(segments, name) ? segments[name] : undefined
   if (conditions !== undefined) return conditions.map((text) => parseCondition(text, columns, `the segment '${name}'`))
   const names = Object.keys(segments)
-  const guess = nearest(name, names)
   throw new UsageError(`there is no segment '${name}'`, {
-    hint:
-      guess !== undefined
-        ? `Did you mean '${guess}'?`
-        : names.length === 0
-          ? 'Segments are set in mailmerge.yaml: segments: { paris: "city=Paris" }'
-          : `There are ${names.join(', ')}.`,
+    hint: didYouMean(
+      name,
+      names,
+      names.length === 0
+        ? 'Segments are set in mailmerge.yaml: segments: { paris: "city=Paris" }'
+        : `There are ${names.join(', ')}.`,
+    ),
   })
 }
 

@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { VariantSettings } from '../../config/settings.ts'
-import { nearest } from '../../did-you-mean.ts'
+import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 import type { Template } from '../../template/template.ts'
 
@@ -80,13 +80,13 @@ export async function openSplit(
 }
 
 function unknownVariant(name: string, names: readonly string[]): UsageError {
-  const guess = nearest(name, names)
   return new UsageError(`there is no variant '${name}'`, {
-    hint:
-      guess !== undefined
-        ? `Did you mean '${guess}'?`
-        : names.length === 0
-          ? 'Variants are set in mailmerge.yaml: variants: { a: {}, b: { subject: "Last seats" } }'
-          : `There are ${names.join(', ')}.`,
+    hint: didYouMean(
+      name,
+      names,
+      names.length === 0
+        ? 'Variants are set in mailmerge.yaml: variants: { a: {}, b: { subject: "Last seats" } }'
+        : `There are ${names.join(', ')}.`,
+    ),
   })
 }

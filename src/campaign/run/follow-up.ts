@@ -3,7 +3,7 @@
  * to again, when, and in which thread; asks the ledger each time, so that an answer of the last minute counts.
  */
 
-import { nearest } from '../../did-you-mean.ts'
+import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 import type { MessageFate } from '../../ledger/feedback.ts'
 import type { Campaign, DueRow, Ledger } from '../../ledger/ledger.ts'
@@ -114,13 +114,11 @@ export function threaded(rendered: Rendered, { references, subject }: Thread): R
 
 async function unknownCampaign(ledger: Ledger, name: string): Promise<UsageError> {
   const names = [...new Set((await ledger.runs()).map(({ campaign }) => campaign.name))]
-  const guess = nearest(name, names)
   return new UsageError(`there is no campaign '${name}' to follow`, {
-    hint:
-      guess !== undefined
-        ? `Did you mean '${guess}'?`
-        : names.length === 0
-          ? 'Nothing was sent from this project yet.'
-          : 'mailmerge status lists the campaigns.',
+    hint: didYouMean(
+      name,
+      names,
+      names.length === 0 ? 'Nothing was sent from this project yet.' : 'mailmerge status lists the campaigns.',
+    ),
   })
 }

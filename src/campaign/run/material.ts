@@ -1,7 +1,7 @@
 /** What a merge is made of, as the settings name it: the list, the template and its variants. Owns opening them; reads no row. */
 import { hash } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
-import { nearest } from '../../did-you-mean.ts'
+import { didYouMean } from '../../did-you-mean.ts'
 import { ConfigError, UsageError } from '../../errors.ts'
 import { findEmailColumn } from '../../source/columns.ts'
 import { openSource } from '../../source/open.ts'
@@ -88,9 +88,8 @@ export function addressColumn(settings: Settings, source: Source): string | unde
     ['--key', settings.key],
   ] as const) {
     if (column === undefined || source.columns.includes(column)) continue
-    const guess = nearest(column, source.columns)
     throw new ConfigError(`${flag} names the column '${column}', which ${source.name} does not have`, {
-      hint: guess === undefined ? `Its columns are ${source.columns.join(', ')}.` : `Did you mean '${guess}'?`,
+      hint: didYouMean(column, source.columns, `Its columns are ${source.columns.join(', ')}.`),
     })
   }
   return settings.emailColumn ?? findEmailColumn(source.columns)

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
-import { nearest } from '../../did-you-mean.ts'
+import { didYouMean } from '../../did-you-mean.ts'
 import { DataError, type Problem, UsageError } from '../../errors.ts'
 import type { Suppression } from '../../ledger/ledger.ts'
 import { escapeInvisible } from '../../text/visible.ts'
@@ -56,9 +56,8 @@ export const suppress: Command = {
       case 'export':
         return exportFile(onlyFile(entries, action, context), args, context)
       default: {
-        const guess = nearest(action, ACTIONS)
         throw new UsageError(`suppress cannot '${escapeInvisible(action)}'`, {
-          hint: guess === undefined ? `It can ${ACTIONS.join(', ')}.` : `Did you mean mailmerge suppress ${guess}?`,
+          hint: didYouMean(action, ACTIONS, `It can ${ACTIONS.join(', ')}.`, (guess) => `mailmerge suppress ${guess}`),
         })
       }
     }

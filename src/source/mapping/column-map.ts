@@ -3,7 +3,7 @@
  * knows no message.
  */
 import type { SourceSettings } from '../../config/settings.ts'
-import { nearest } from '../../did-you-mean.ts'
+import { didYouMean } from '../../did-you-mean.ts'
 import { ConfigError, MailmergeError, type Problem } from '../../errors.ts'
 import { short } from '../header.ts'
 import type { Row, RowData, Source } from '../source.ts'
@@ -111,9 +111,8 @@ function renamed(source: Source, rename: Readonly<Record<string, string>>): read
 
 function mustHave(columns: readonly string[], column: string, what: string, file: string): void {
   if (columns.includes(column)) return
-  const guess = nearest(column, columns)
   throw new ConfigError(`${what}, which ${file} does not have`, {
-    hint: guess === undefined ? `Its columns are ${columns.slice(0, 20).join(', ')}.` : `Did you mean '${guess}'?`,
+    hint: didYouMean(column, columns, `Its columns are ${columns.slice(0, 20).join(', ')}.`),
   })
 }
 

@@ -1,6 +1,6 @@
 /** Finds a schedule by its name, and says its times. Owns the sentence for one that is not there. */
 
-import { nearest } from '../../../did-you-mean.ts'
+import { didYouMean } from '../../../did-you-mean.ts'
 import { InputError } from '../../../errors.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Schedule } from '../../../ledger/schedules.ts'
@@ -11,12 +11,12 @@ export async function scheduleNamed(ledger: Ledger | undefined, name: string): P
   const all = (await ledger?.schedules.all()) ?? []
   const found = all.find((one) => one.name === name)
   if (found !== undefined) return found
-  const guess = nearest(
-    name,
-    all.map((one) => one.name),
-  )
   throw new InputError(`there is no schedule '${escapeInvisible(name)}'`, {
-    hint: guess === undefined ? 'mailmerge schedule list shows them.' : `Did you mean '${guess}'?`,
+    hint: didYouMean(
+      name,
+      all.map((one) => one.name),
+      'mailmerge schedule list shows them.',
+    ),
   })
 }
 

@@ -1,6 +1,6 @@
 /** `mailmerge schedule`: future and recurring runs. Parses and prints; when they come is decided in newsletter/. */
 
-import { nearest } from '../../../did-you-mean.ts'
+import { didYouMean } from '../../../did-you-mean.ts'
 import { UsageError } from '../../../errors.ts'
 import { escapeInvisible } from '../../../text/visible.ts'
 import type { Arguments, Command, Context } from '../../command.ts'
@@ -87,9 +87,8 @@ export const schedule: Command = {
       case 'run-due':
         return runDue(args, context)
       default: {
-        const guess = nearest(action, ACTIONS)
         throw new UsageError(`schedule cannot '${escapeInvisible(action)}'`, {
-          hint: guess === undefined ? `It can ${ACTIONS.join(', ')}.` : `Did you mean mailmerge schedule ${guess}?`,
+          hint: didYouMean(action, ACTIONS, `It can ${ACTIONS.join(', ')}.`, (guess) => `mailmerge schedule ${guess}`),
         })
       }
     }
