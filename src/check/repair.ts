@@ -11,7 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import { OutputError, UsageError } from '../errors.ts'
 import { isSystemError, outputWords } from '../fs/system-errors.ts'
 import { gmailKey, normalizeAddress, parseRecipient } from '../message/address/mailbox.ts'
-import { findEmailColumn } from '../source/columns.ts'
+import { findEmailColumn } from '../source/address-column.ts'
 import { openSource } from '../source/open.ts'
 import type { RowData } from '../source/source.ts'
 

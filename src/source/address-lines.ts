@@ -6,8 +6,8 @@ import type { Row, Source } from './source.ts'
 
 const BATCH = 1000
 
-/** True when the first line that says something is an address or a domain with its `@`, and no line of column names. */
-export function isLines(head: Buffer): boolean {
+/** True when the first line that is neither empty nor a remark is an address or a domain with its `@`, and not a line of column names. */
+export function isAddressLines(head: Buffer): boolean {
   const first = head
     .toString('utf8')
     .split(/\r\n?|\n/)
@@ -15,8 +15,8 @@ export function isLines(head: Buffer): boolean {
   return first !== undefined && /^(?:[^\s@<>"']+)?@[^\s@<>"']+\.[^\s@<>"']+$/.test(entryOf(first))
 }
 
-/** Each line's text up to a comma, semicolon or tab is the cell of `column`; empty lines and `# remarks` are no rows. */
-export function openLines(input: Input, text: Text, column: string): Source {
+/** Each line's text up to a comma, semicolon or tab is the cell of `column`; empty lines and `# remarks` are not rows. */
+export function openAddressLines(input: Input, text: Text, column: string): Source {
   return {
     name: input.name,
     stem: input.stem,
@@ -34,7 +34,7 @@ async function* readLines(text: Text, column: string): AsyncGenerator<readonly R
   let line = 0
   let number = 0
   let batch: Row[] = []
-  const take = (content: string): void => {
+  const add = (content: string): void => {
     line++
     if (isRemark(content)) return
     const data: Record<string, unknown> = Object.create(null)
@@ -45,13 +45,13 @@ async function* readLines(text: Text, column: string): AsyncGenerator<readonly R
     const lines = (rest + decoder.write(chunk)).split(/\r\n|\n|\r(?!$)/)
     rest = lines.pop() ?? ''
     for (const content of lines) {
-      take(content)
+      add(content)
       if (batch.length < BATCH) continue
       yield batch
       batch = []
     }
   }
-  if (rest.trim() !== '') take(rest)
+  if (rest.trim() !== '') add(rest)
   if (batch.length > 0) yield batch
 }
 

@@ -1,4 +1,4 @@
-/** Judges the line of column names. Owns which names a list may have; knows no file format. */
+/** Reads the line of column names. Owns which names a list may have; knows no file format. */
 import { DataError, type Problem } from '../errors.ts'
 
 /** More columns than this are taken for a mistake: a wrong delimiter, or rows and columns swapped. */
@@ -6,16 +6,16 @@ export const MAX_COLUMNS = 2000
 
 export interface Header {
   readonly columns: readonly string[]
-  /** Where each column's cells stand in a record, from 0. */
+  /** Position of each column's cells in a record, from 0. */
   readonly positions: readonly number[]
   readonly notes: readonly string[]
 }
 
-/** Where the header stands, and what its format allows. */
+/** Where the header is, and what its format allows. */
 export interface HeaderPlace {
   readonly file: string
   readonly line?: number
-  /** Columns without a name may stand between others, as in a sheet; they are left out. */
+  /** Columns without a name may be between others, as in a sheet; they are left out. */
   readonly gaps?: boolean
 }
 
@@ -24,7 +24,7 @@ const LOOKS_LIKE_ADDRESS = /^[^\s@<>"',;]+@[^\s@<>"',;]+\.[^\s@<>"',;]+$/
 /**
  * Column names from the header's cells: white space around them is taken off, columns without a name at the end are
  * left out.
- * @throws DataError naming every column that is empty or there twice, or when the line is no header at all.
+ * @throws DataError naming every column that is empty or there twice, or when the line is not a header.
  */
 export function readHeader(cells: readonly string[], place: HeaderPlace): Header {
   const names = cells.map((cell) => cell.trim())
@@ -46,7 +46,7 @@ export function readHeader(cells: readonly string[], place: HeaderPlace): Header
   if (address !== undefined) {
     throw new DataError(`${place.file} begins with a row, not with column names: '${short(address)}' is an address`, {
       hint: 'Put a line of column names on top, such as: email,name,city',
-      problems: [problem(place, 'no-header', 'an address stands where a column name belongs', undefined, address)],
+      problems: [problem(place, 'no-header', 'an address is where a column name belongs', undefined, address)],
     })
   }
   const problems = nameProblems(columns, place)

@@ -1,4 +1,4 @@
-/** Tells what a list is from its name and its first octets. Owns the words for files that are no list at all. */
+/** Finds out what a list is by its name and first bytes. Owns the words for files that are not lists. */
 import type { SourceSettings } from '../config/settings.ts'
 import { DataError } from '../errors.ts'
 import type { Input } from './input/input.ts'
@@ -41,7 +41,7 @@ const OTHERS: readonly (readonly [start: string, what: string, hint?: string])[]
   ['begin:vcard', 'an address book (vCard)', 'Export the contacts as CSV.'],
 ]
 
-/** @throws DataError when the octets are no list. */
+/** @throws DataError when the bytes are not a list. */
 export function kindOf(input: Input, wanted: SourceSettings['format']): Kind {
   const isZip = startsWith(input.head, 'PK\x03\x04') || startsWith(input.head, 'PK\x05\x06')
   if (isZip) {
@@ -52,7 +52,9 @@ export function kindOf(input: Input, wanted: SourceSettings['format']): Kind {
   }
   refuseOthers(input)
   if (wanted === 'xlsx' || wanted === 'ods') {
-    throw new DataError(`${input.name} is no ${wanted} workbook`, { hint: 'Leave the format out to have it found.' })
+    throw new DataError(`${input.name} is not an ${wanted} workbook`, {
+      hint: 'Leave the format out: it is found by itself.',
+    })
   }
   return wanted ?? BY_EXTENSION[input.extension] ?? byContent(input)
 }
@@ -80,7 +82,7 @@ function byContent({ head }: Input): Kind {
   return /^\{\s*"/.test(start) ? 'ndjson' : 'csv'
 }
 
-/** Control characters of this share, and at least so many, are no text. */
+/** This many control characters, and this share of them, are not text. */
 const BINARY_SHARE = 0.05
 const BINARY_COUNT = 8
 
@@ -88,7 +90,7 @@ const BINARY_COUNT = 8
 export function refuseBinary(name: string, head: Buffer): void {
   const sample = head.subarray(0, 8192)
   let controls = 0
-  for (const octet of sample) if (octet < 9 || (octet > 13 && octet < 32 && octet !== 27)) controls++
+  for (const byte of sample) if (byte < 9 || (byte > 13 && byte < 32 && byte !== 27)) controls++
   if (controls < BINARY_COUNT || controls < sample.length * BINARY_SHARE) return
   throw new DataError(`${name} is not text`, {
     hint: 'Give a list: CSV, XLSX, ODS, JSON or NDJSON. If it is text, say with encoding: how it is written.',

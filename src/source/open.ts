@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { SourceSettings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
-import { isLines, openLines } from './address-lines.ts'
+import { isAddressLines, openAddressLines } from './address-lines.ts'
 import { openCsv } from './csv/csv.ts'
 import { decodeInput } from './input/decode.ts'
 import { type Input, openInput } from './input/input.ts'
@@ -24,8 +24,8 @@ export interface OpenOptions {
   readonly timeZone?: string
   /** Compiles computed columns; needed where the settings have any. */
   readonly compile?: (text: string) => Expression
-  /** Take a file of one address or `@domain` a line for a list too; its only column gets this name. */
-  readonly lines?: string
+  /** Also accept a file of one address or `@domain` a line; its only column gets this name. */
+  readonly addressLines?: string
 }
 
 /**
@@ -35,7 +35,7 @@ export interface OpenOptions {
  * const source = await openSource({ path: 'list.csv' })
  * for await (const batch of source.rows()) for (const row of batch) console.log(row.number, row.data.email)
  *
- * @throws InputError when it is missing or unreadable, DataError when it is no list, ConfigError for wrong settings.
+ * @throws InputError when it is missing or unreadable, DataError when it is not a list, ConfigError for wrong settings.
  */
 export async function openSource(settings: SourceSettings, options: OpenOptions = {}): Promise<Source> {
   const { locale = 'en', timeZone, compile } = options
@@ -66,20 +66,20 @@ async function openInputAs(
     return openWorkbook(input, { ...sheetOptions(settings), locale })
   }
   const { sheet } = settings
-  const note = sheet === undefined ? [] : [`${input.name} is no workbook: it has no sheet '${sheet}'`]
-  return openText({ ...input, notes: [...input.notes, ...note] }, kind, settings, options.lines)
+  const note = sheet === undefined ? [] : [`${input.name} is not a workbook: it has no sheet '${sheet}'`]
+  return openText({ ...input, notes: [...input.notes, ...note] }, kind, settings, options.addressLines)
 }
 
 async function openText(
   input: Input,
   kind: 'csv' | 'json' | 'ndjson',
   settings: SourceSettings,
-  lines: string | undefined,
+  addressLines: string | undefined,
 ): Promise<Source> {
   const text = await decodeInput(input, settings.encoding)
   refuseBinary(input.name, text.head)
   if (kind !== 'csv') return openJson(input, text, kind)
-  if (lines !== undefined && isLines(text.head)) return openLines(input, text, lines)
+  if (addressLines !== undefined && isAddressLines(text.head)) return openAddressLines(input, text, addressLines)
   const { delimiter, headerRow } = settings
   return openCsv(input, text, {
     ...(delimiter === undefined ? {} : { delimiter }),

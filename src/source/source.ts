@@ -1,4 +1,7 @@
-/** What a source of rows is, whatever its file format. Owns the shape of a row; never knows what a row is used for. */
+/**
+ * What a source of rows is, whatever its file format. Owns the shape of a row, and that no column name reaches anything but
+ * a cell; never knows what a row is used for.
+ */
 import type { Problem } from '../errors.ts'
 
 /** A row's cells by column name. Its prototype is null, so no column name can reach anything but a cell. */
@@ -24,10 +27,33 @@ export interface Source {
   /** Column names in the order of the file. For formats without a header: those of the first record. */
   readonly columns: readonly string[]
   /**
-   * What was found out and not told: encoding, delimiter, sheet. Said aloud once, e.g. `read as Windows-1252`. A stream that
-   * begins with much ASCII can add one while its rows are read: look again at the end.
+   * What was found by itself: encoding, delimiter, sheet; e.g. `read as Windows-1252`. A stream that begins with much ASCII can
+   * add one while its rows are read: look again at the end.
    */
   readonly notes: readonly string[]
   /** Rows in batches of a bounded size, in source order. Throws InputError or DataError where reading cannot go on. */
   rows(): AsyncIterable<readonly Row[]>
+}
+
+export type RowMaker = (cells: readonly unknown[]) => RowData
+
+/** Beyond this a generated function costs more than it saves. */
+const GENERATED_COLUMNS = 256
+
+/**
+ * A maker for one list of column names: own keys only, prototype null, a cell that is not there is an empty text.
+ * All rows of a list share one hidden class, which makes reading and storing them twice as fast.
+ */
+export function createRowMaker(columns: readonly string[]): RowMaker {
+  if (columns.length > GENERATED_COLUMNS) {
+    return (cells) => {
+      const row: Record<string, unknown> = Object.create(null)
+      for (const [i, column] of columns.entries()) row[column] = cells[i] ?? ''
+      return row
+    }
+  }
+  // A computed key is never the prototype setter, and JSON text is a string literal of the language: names stay data.
+  const cells = columns.map((column, i) => `[${JSON.stringify(column)}]:c[${i}]??''`)
+  const fill = new Function('c', `return{${cells.join(',')}}`) as (cells: readonly unknown[]) => RowData
+  return (values) => Object.setPrototypeOf(fill(values), null) as RowData
 }

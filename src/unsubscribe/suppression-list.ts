@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import { DataError, type Problem } from '../errors.ts'
 import type { Ledger, Suppression, SuppressionReason } from '../ledger/ledger.ts'
 import { normalizeAddress, parseRecipient } from '../message/address/mailbox.ts'
-import { findEmailColumn } from '../source/columns.ts'
+import { findEmailColumn } from '../source/address-column.ts'
 import type { Row, Source } from '../source/source.ts'
 
 export const SUPPRESSION_REASONS: readonly SuppressionReason[] = [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
-import { findEmailColumn } from '../../src/source/columns.ts'
+import { findEmailColumn } from '../../src/source/address-column.ts'
 import { readText } from './read.ts'
 
 describe('the address column is found', () => {
@@ -185,10 +185,10 @@ describe('typed columns', () => {
   })
 
   test.each([
-    ['2026-02-30', undefined, /no calendar has/],
-    ['31.02.2026', 'dd.MM.yyyy', /no calendar has/],
-    ['03/31/2026', 'dd/MM/yyyy', /no calendar has/],
-    ['31.03.2026', undefined, /no date such as 2026-03-31/],
+    ['2026-02-30', undefined, /does not exist/],
+    ['31.02.2026', 'dd.MM.yyyy', /does not exist/],
+    ['03/31/2026', 'dd/MM/yyyy', /does not exist/],
+    ['31.03.2026', undefined, /not a date such as 2026-03-31/],
     ['5 Foo 2026', 'd MMM yyyy', /names the month 'Foo'/],
   ])('date %j as %s is refused', async (value, format, message) => {
     expect(await readAs('date', value, format)).toMatchObject({

@@ -6,8 +6,8 @@ import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { RecordThread } from '../../src/source/csv/parser-thread.ts'
-import { type Reading, RecordReader } from '../../src/source/csv/records.ts'
+import { RecordThread } from '../../src/source/csv/chunks.ts'
+import { type Reading, RecordReader } from '../../src/source/csv/parser.ts'
 import { openSource } from '../../src/source/open.ts'
 import { readAll } from './read.ts'
 
@@ -66,7 +66,7 @@ describe('records read on a thread of their own', () => {
     const asked = thread.write(Buffer.from('a,b\n'))
     asked.catch(() => {})
     await thread.close()
-    await expect(thread.write(Buffer.from('c,d\n'))).rejects.toThrow('came to an end')
+    await expect(thread.write(Buffer.from('c,d\n'))).rejects.toThrow('ended')
   })
 })
 

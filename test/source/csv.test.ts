@@ -66,7 +66,7 @@ describe('dialects', () => {
 
   test('a sheet that is asked of a list without sheets is told', async () => {
     const { source } = await readText('email\na@b.example\n', { sheet: 'People' })
-    expect(source.notes).toEqual([expect.stringContaining("is no workbook: it has no sheet 'People'")])
+    expect(source.notes).toEqual([expect.stringContaining("is not a workbook: it has no sheet 'People'")])
   })
 
   test('columns without a name at the end are left out with a note, and a value in one is a problem', async () => {

@@ -98,10 +98,10 @@ describe('rows that are not right carry their problems', () => {
 
 describe('what ends reading is named by line', () => {
   test.each([
-    ['a comma missing', '[{"email":"a"}\n{"email":"b"}]', /line 2: '\{' stands where a comma should be/],
-    ['a text as row', '[{"email":"a"},\n"b"]', /line 2: '"' stands where a row should begin/],
+    ['a comma missing', '[{"email":"a"}\n{"email":"b"}]', /line 2: '\{' is where a comma should be/],
+    ['a text as row', '[{"email":"a"},\n"b"]', /line 2: '"' is where a row should begin/],
     ['a list cut off', '[{"email":"a"},\n{"email":', /line 2: the text ends before the list does/],
-    ['text behind the list', '[{"email":"a"}]\nx', /line 2: 'x' stands outside of the list/],
+    ['text behind the list', '[{"email":"a"}]\nx', /line 2: 'x' is outside the list/],
     ['a row without end', `[{"email":"a"},\n{"email":"${'x'.repeat(3 << 20)}"}]`, /line 2: a row is longer than 2 MiB/],
     ['an empty array', '[]', /has no rows/],
     ['a list inside of an object', '{"people":[{"email":"a"}]}', /with the list inside, under 'people'/],

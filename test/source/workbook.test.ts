@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
 import { openSource } from '../../src/source/open.ts'
-import { createNumberText } from '../../src/source/workbook/number-text.ts'
+import { createNumberFormat } from '../../src/source/workbook/number-format.ts'
 import { readAll, readText } from './read.ts'
 import { textRow, writeOds, writeXlsx, writeZip } from './zip-writer.ts'
 
@@ -81,14 +81,19 @@ describe('numbers as a person sees them', () => {
     [164, '#,##0.00 [$€-407]', 1999, '1,999.00 €'],
     [164, 'broken "format', 5, '5'],
   ])('format %s %s of %s shows %s', (id, pattern, value, text) => {
-    const show = createNumberText({ id, from1904: false, locale: 'en', ...(pattern === undefined ? {} : { pattern }) })
+    const show = createNumberFormat({
+      id,
+      from1904: false,
+      locale: 'en',
+      ...(pattern === undefined ? {} : { pattern }),
+    })
     expect(show(value)).toBe(text)
   })
 
   test('the calendar from 1904 is four years and a day later', () => {
     const style = { id: 164, pattern: 'yyyy-mm-dd', locale: 'en' }
-    expect(createNumberText({ ...style, from1904: true })(43538)).toBe('2023-03-15')
-    expect(createNumberText({ ...style, from1904: false })(45000)).toBe('2023-03-15')
+    expect(createNumberFormat({ ...style, from1904: true })(43538)).toBe('2023-03-15')
+    expect(createNumberFormat({ ...style, from1904: false })(45000)).toBe('2023-03-15')
   })
 })
 
@@ -139,7 +144,7 @@ describe('hostile workbooks are refused, in little time and memory', () => {
   }
 
   test('a sheet that unpacks a thousandfold', async () => {
-    expect(await refused(writeXlsx(Buffer.alloc(32 << 20, ' ')))).toMatch(/would unpack from \d+ to \d+ octets/)
+    expect(await refused(writeXlsx(Buffer.alloc(32 << 20, ' ')))).toMatch(/would unpack from \d+ to \d+ bytes/)
   })
 
   test('a part that is larger than it says', async () => {

@@ -57,7 +57,7 @@ const WRONG: readonly Wrong[] = [
   {
     name: 'too few cells',
     list: 'email,name,city\na@example.com,Ann,Rome\nb@example.com,Bob\n',
-    says: "2:3:: the row has 2 cells, the list has 3 columns; nothing stands for 'city'",
+    says: "2:3:: the row has 2 cells, the list has 3 columns; there is nothing for 'city'",
   },
   {
     name: 'too many cells',
@@ -164,7 +164,7 @@ const WRONG: readonly Wrong[] = [
     name: 'CSV said to be a workbook',
     list: 'email\na@example.com\n',
     settings: { format: 'xlsx' },
-    says: 'standard input is no xlsx workbook',
+    says: 'standard input is not an xlsx workbook',
   },
   {
     name: 'an empty sheet',
@@ -191,7 +191,7 @@ const WRONG: readonly Wrong[] = [
     name: 'JSON that is no list',
     list: '[1, 2]',
     settings: { format: 'json' },
-    says: "standard input, line 1: '1' stands where a row should begin",
+    says: "standard input, line 1: '1' is where a row should begin",
   },
   { name: 'an empty JSON list', list: '[]', says: 'standard input has no rows' },
   {

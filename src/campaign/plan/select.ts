@@ -16,9 +16,9 @@ export interface Selection {
   readonly where?: readonly string[]
   /** Name of a segment of the project. */
   readonly segment?: string
-  /** So many rows by lot, of those that all else but `limit` selects. */
+  /** Number of rows drawn at random, of those that all else but `limit` selects. */
   readonly sample?: number
-  /** Another seed draws another lot; the same seed and list the same. */
+  /** Another seed draws other rows; the same seed and list the same. */
   readonly seed?: string
 }
 

@@ -151,7 +151,10 @@ async function importFile(file: string | undefined, args: Arguments, context: Co
   const { openSource } = await import('../../source/open.ts')
   const { importSuppressions } = await import('../../unsubscribe/suppression-list.ts')
   const { openLedger } = await import('../../campaign/run/open-ledger.ts')
-  const source = await openSource({ path: file ?? '-' }, { cwd: io.cwd, stdin: io.stdin as Readable, lines: 'address' })
+  const source = await openSource(
+    { path: file ?? '-' },
+    { cwd: io.cwd, stdin: io.stdin as Readable, addressLines: 'address' },
+  )
   const ledger = await openLedger(settings)
   try {
     const { read, added, bad, problems } = await importSuppressions(ledger, source, defaultsOf(args, 'imported'))

@@ -3,12 +3,13 @@
  * it on a second thread; either way they are the same.
  */
 import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { ownProgram } from '../../worker-entry.ts'
 import type { Text } from '../input/decode.ts'
 import type { Input } from '../input/input.ts'
-import { RecordThread } from './parser-thread.ts'
-import { type CsvDialect, type Reading, RecordReader } from './records.ts'
+import { type CsvDialect, type Reading, RecordReader } from './parser.ts'
 
-/** Octets from which a second thread gains more than it takes to start. */
+/** Bytes from which a second thread gains more than it takes to start. */
 const LONG = 8 << 20
 
 /** The last has no text of its own. */
@@ -18,7 +19,7 @@ export interface Chunk {
 }
 
 /**
- * @param dialect with the octets to leave out at the beginning.
+ * @param dialect with the bytes to leave out at the beginning.
  * @param firstLine number of the line that the text begins with.
  */
 export function readChunks(
@@ -52,7 +53,7 @@ async function* readAhead(texts: AsyncIterable<Buffer>, dialect: CsvDialect, fir
     let before: { readonly text: Buffer; readonly reading: Promise<Reading> } | undefined
     for await (const text of texts) {
       const reading = thread.write(text)
-      // It is waited for in its turn; until then nobody hears it fail.
+      // Awaited in its turn; until then a failure must not count as unhandled.
       reading.catch(() => {})
       if (before !== undefined) yield { text: before.text, reading: await before.reading }
       before = { text, reading }
@@ -61,5 +62,62 @@ async function* readAhead(texts: AsyncIterable<Buffer>, dialect: CsvDialect, fir
     yield { reading: await thread.end() }
   } finally {
     await thread.close()
+  }
+}
+
+/** The new objects of a few chunks: more would only lie there. */
+const YOUNG_MEGABYTES = 4
+
+interface Asked {
+  readonly resolve: (reading: Reading) => void
+  readonly reject: (error: Error) => void
+}
+
+/** As a `RecordReader`; further chunks may be written before the first is answered. */
+export class RecordThread {
+  readonly #worker: Worker
+  readonly #asked: Asked[] = []
+  #failure: Error | undefined
+
+  /** @param firstLine number of the line that the text begins with. */
+  constructor(dialect: CsvDialect, firstLine: number) {
+    this.#worker = new Worker(ownProgram(import.meta.url, 'parser-thread-main'), {
+      workerData: { dialect, firstLine },
+      // What the program was started with is not meant for a file of ours.
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+    })
+    this.#worker.on('message', (reading: Reading) => this.#asked.shift()?.resolve(reading))
+    this.#worker.on('error', (error) => this.#fail(error as Error))
+    this.#worker.on('exit', () => this.#fail(new Error('the thread that reads the list ended')))
+  }
+
+  write(text: Buffer): Promise<Reading> {
+    return this.#ask(text)
+  }
+
+  end(): Promise<Reading> {
+    return this.#ask(undefined)
+  }
+
+  /** Ends the thread, whatever it is at. */
+  async close(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #ask(text: Buffer | undefined): Promise<Reading> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure)
+        return
+      }
+      this.#asked.push({ resolve, reject })
+      this.#worker.postMessage(text)
+    })
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error
+    for (const { reject } of this.#asked.splice(0)) reject(this.#failure)
   }
 }

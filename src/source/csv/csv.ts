@@ -6,11 +6,11 @@ import type { Input } from '../input/input.ts'
 import type { Row, Source } from '../source.ts'
 import { type Chunk, readChunks } from './chunks.ts'
 import { findDialect } from './delimiter.ts'
-import { type BrokenRecord, type CsvDialect, MAX_RECORD_SIZE, type Reading, RecordReader } from './records.ts'
+import { type BrokenRecord, type CsvDialect, MAX_RECORD_SIZE, type Reading, RecordReader } from './parser.ts'
 import { CsvRows, isBlank } from './rows.ts'
 
 const BATCH = 1000
-/** Octets in which column names are looked for at once. */
+/** Bytes in which column names are looked for at once. */
 const HEAD_PIECE = 16 << 10
 
 export interface CsvOptions {
@@ -64,7 +64,7 @@ async function findHeader(
     if (broken !== undefined) throw brokenError(broken, input.name, [])
   }
   if (!input.complete) {
-    throw new DataError(`the column names of ${input.name} do not end within the first ${head.length} octets`, {
+    throw new DataError(`the column names of ${input.name} do not end within the first ${head.length} bytes`, {
       hint: 'Is this a list? Its first line names its columns: email,name,city',
     })
   }
@@ -95,7 +95,7 @@ async function* readRows(
     let from = 0
     while (headers > 0 && from < reading.cells.length) if (!isBlank(reading.cells[from++] ?? [])) headers--
     for (; from < reading.cells.length; from += BATCH) {
-      const batch = rows.take(reading, from, Math.min(from + BATCH, reading.cells.length))
+      const batch = rows.rowsOf(reading, from, Math.min(from + BATCH, reading.cells.length))
       if (batch.length > 0) yield batch
     }
     rows.forget(reading)

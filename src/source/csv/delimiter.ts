@@ -1,6 +1,6 @@
 /** Finds out how a CSV text is written: its delimiter, a `sep=` line, old line ends. Reads a sample, never the list. */
 import { ConfigError } from '../../errors.ts'
-import { type CsvDialect, RecordReader } from './records.ts'
+import { type CsvDialect, RecordReader } from './parser.ts'
 
 const CANDIDATES = [',', ';', '\t', '|'] as const
 const SAMPLE_SIZE = 64 << 10
@@ -17,16 +17,16 @@ const WORDS: Readonly<Record<string, string>> = {
 }
 
 export interface FoundDialect extends CsvDialect {
-  /** Octets of the `sep=` line to leave out. */
+  /** Bytes of the `sep=` line to leave out. */
   readonly skip: number
-  /** Said aloud, where the delimiter is not the comma that everybody expects. */
+  /** What to report, where the delimiter is not the comma that everybody expects. */
   readonly notes: readonly string[]
 }
 
 /** The delimiter that a person asked for: a character, or its name. @throws ConfigError when it is neither. */
 function namedDelimiter(wanted: string): string {
   const delimiter = WORDS[wanted.toLowerCase()] ?? wanted
-  // A word that is no name of one is misspelt; signs such as || are used.
+  // A word that is not a name of one is misspelt; signs such as || are used.
   if (!/["\r\n]|^$|^[a-z]{2,}$/i.test(delimiter)) return delimiter
   throw new ConfigError(`'${wanted}' cannot be a delimiter`, {
     hint: 'Give one character, or a word: comma, semicolon, tab, pipe, space.',

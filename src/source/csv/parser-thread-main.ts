@@ -1,6 +1,6 @@
-/** The thread behind `record-thread.ts`: chunks come as messages, and what each came to goes back in the same order. */
+/** The second thread of `chunks.ts`: chunks come as messages, and the records of each go back in the same order. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { type CsvDialect, type Reading, RecordReader } from './records.ts'
+import { type CsvDialect, type Reading, RecordReader } from './parser.ts'
 
 const { dialect, firstLine } = workerData as { readonly dialect: CsvDialect; readonly firstLine: number }
 const reader = new RecordReader(dialect, firstLine)

@@ -5,14 +5,13 @@
 import type { Problem } from '../../errors.ts'
 import { short } from '../header.ts'
 import { LOST } from '../input/decode.ts'
-import { createRowMaker, type RowMaker } from '../row-maker.ts'
-import type { Row } from '../source.ts'
-import type { CsvDialect, Records } from './records.ts'
+import { createRowMaker, type Row, type RowMaker } from '../source.ts'
+import type { CsvDialect, Records } from './parser.ts'
 
 /** Characters that one cell may have. */
 const MAX_CELL_SIZE = 1 << 20
 
-/** Records to rows, with the text of the last chunks at hand for the records that need a second look. */
+/** Records to rows, with the text of the last chunks kept for the records that need a second look. */
 export class CsvRows {
   readonly file: string
   readonly columns: readonly string[]
@@ -53,7 +52,7 @@ export class CsvRows {
     this.#quoted = this.#window.some((rest) => rest.includes(0x22))
   }
 
-  take(records: Records, from: number, to: number): readonly Row[] {
+  rowsOf(records: Records, from: number, to: number): readonly Row[] {
     const rows: Row[] = []
     const width = this.columns.length
     for (let i = from; i < to; i++) {
@@ -119,7 +118,7 @@ export class CsvRows {
       const missing = this.columns.slice(cells.length).map((name) => `'${short(name)}'`)
       add(
         'ragged-row',
-        `the row has ${cells.length} cell${cells.length === 1 ? '' : 's'}, the list has ${width} columns; nothing stands for ${missing.join(', ')}`,
+        `the row has ${cells.length} cell${cells.length === 1 ? '' : 's'}, the list has ${width} columns; there is nothing for ${missing.join(', ')}`,
         'Write every cell of the row, also the empty ones.',
       )
       return

@@ -1,15 +1,15 @@
-/** Turns a list's octets into right UTF-8, chunk by chunk. What cannot be read is marked, for the reader to find. */
+/** Turns a list's bytes into valid UTF-8, chunk by chunk. What cannot be read is marked, for the reader to find. */
 import { isAscii, isUtf8 } from 'node:buffer'
 import { getDecoder } from 'iconv-lite'
 import { detectEncoding, detectNarrow, type Encoding, namedEncoding, unfinishedTail } from './encoding.ts'
 import type { Input } from './input.ts'
 
-/** Octets of a plain file that are searched for the first character beyond ASCII before reading begins. */
+/** Bytes of a plain file that are searched for the first character beyond ASCII before reading begins. */
 const PROBE_LIMIT = 64 << 20
 
 /**
- * Stands where octets could not be read: a noncharacter that no text holds, so that it is told apart from a U+FFFD that
- * was in the list already.
+ * Replaces bytes that could not be read: a noncharacter that no text holds, so that it differs from a U+FFFD that was in the
+ * list already.
  */
 export const LOST = '\u{FDD0}'
 
@@ -66,7 +66,7 @@ class Transcoder {
   readonly #notes: string[]
   readonly #wide: boolean
   #open: boolean
-  #decoder: { write(octets: Buffer): string; end(): string | undefined } | undefined
+  #decoder: { write(bytes: Buffer): string; end(): string | undefined } | undefined
   #carry: Buffer = Buffer.alloc(0)
 
   constructor(encoding: Encoding, notes: string[]) {
@@ -76,8 +76,8 @@ class Transcoder {
     if (encoding.name !== 'utf-8') this.#decoder = getDecoder(encoding.name, { stripBOM: false })
   }
 
-  write(octets: Uint8Array): Buffer {
-    const chunk = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
+  write(bytes: Uint8Array): Buffer {
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (this.#decoder !== undefined) return this.#encode(this.#decoder.write(chunk))
     return this.#utf8(this.#carry.length === 0 ? chunk : Buffer.concat([this.#carry, chunk]))
   }

@@ -1,5 +1,5 @@
 /**
- * Tells which encoding a list is written in, from its octets. Owns the judgement and its wording; converts nothing.
+ * Finds the encoding of a list by its bytes. Owns the judgement and its wording; converts nothing.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import { encodingExists } from 'iconv-lite'
@@ -9,11 +9,11 @@ import { guessLegacy, isLikelyWritten } from './legacy-encodings.ts'
 export interface Encoding {
   /** Name for iconv-lite; `utf-8` is read without conversion. */
   readonly name: string
-  /** Octets of the byte-order mark to leave out. */
+  /** Bytes of the byte-order mark to leave out. */
   readonly mark: number
-  /** True when only ASCII was seen, so that the first other octet may still decide. */
+  /** True when only ASCII was seen, so that the first other byte may still decide. */
   readonly open: boolean
-  /** Said aloud, where it was not plain UTF-8. */
+  /** What to report, where it is not plain UTF-8. */
   readonly note?: string
 }
 
@@ -61,11 +61,11 @@ export function namedEncoding(name: string, head: Uint8Array): Encoding {
 }
 
 function markOf(head: Uint8Array): { readonly name: string; readonly mark: number } | undefined {
-  const found = MARKS.find(([mark]) => mark.every((octet, i) => head[i] === octet))
+  const found = MARKS.find(([mark]) => mark.every((byte, i) => head[i] === byte))
   return found === undefined ? undefined : { name: found[1], mark: found[0].length }
 }
 
-/** What the beginning of a list tells about its encoding. */
+/** The encoding of a list by its beginning. */
 export function detectEncoding(head: Uint8Array, complete: boolean): Encoding {
   const marked = markOf(head)
   const body = marked === undefined ? head : head.subarray(marked.mark)
@@ -76,7 +76,7 @@ export function detectEncoding(head: Uint8Array, complete: boolean): Encoding {
   }
   const { name, mark } = marked
   if (name !== 'utf-8') {
-    // Text in UTF-16 and UTF-32 always has NUL octets: those of its line ends and delimiters.
+    // Text in UTF-16 and UTF-32 always has NUL bytes: those of its line ends and delimiters.
     if (body.length > 2 && !body.subarray(0, 4096).includes(0)) return detectNarrow(body, complete, mark)
     return { name, mark, open: false, note: `read as ${label(name)}` }
   }
@@ -85,7 +85,7 @@ export function detectEncoding(head: Uint8Array, complete: boolean): Encoding {
   return { ...narrow, note: `${narrow.note ?? ''} (its mark says UTF-8, its text is not)`.trim() }
 }
 
-/** UTF-16 without a mark, known by the NUL that every second octet of Western text is. */
+/** UTF-16 without a mark, known by the NUL that every second byte of Western text is. */
 function wideWithoutMark(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
   const sample = head.subarray(0, 4096 & ~1)
   if (sample.length < 4) return undefined
@@ -99,13 +99,13 @@ function wideWithoutMark(head: Uint8Array): 'utf-16le' | 'utf-16be' | undefined 
   return undefined
 }
 
-/** Octets at the end that begin a UTF-8 character and do not finish it. */
+/** Bytes at the end that begin a UTF-8 character and do not finish it. */
 export function unfinishedTail(chunk: Uint8Array): number {
   const { length } = chunk
   for (let back = 1; back <= Math.min(3, length); back++) {
-    const octet = chunk[length - back] ?? 0
-    if (octet < 0x80) return 0
-    if (octet >= 0xc0) return (octet >= 0xf0 ? 4 : octet >= 0xe0 ? 3 : 2) > back ? back : 0
+    const byte = chunk[length - back] ?? 0
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) > back ? back : 0
   }
   return 0
 }
@@ -115,29 +115,29 @@ export function detectNarrow(body: Uint8Array, complete: boolean, mark: number):
   const whole = complete ? body : body.subarray(0, body.length - unfinishedTail(body))
   if (isUtf8(whole)) return { name: 'utf-8', mark, open: isAscii(whole) }
   const { right, written, wrong } = countSequences(whole)
-  // Text that is mostly right UTF-8 has been damaged; its rows are named one by one.
+  // Text that is mostly valid UTF-8 has been damaged; its rows are named one by one.
   if ((written > 0 && written * 2 >= wrong) || right >= wrong * 10) return { name: 'utf-8', mark, open: false }
   const name = guessLegacy(whole)
   return { name, mark, open: false, note: `read as ${label(name)}` }
 }
 
 interface Sequences {
-  /** Characters beyond ASCII that are right UTF-8. */
+  /** Characters beyond ASCII that are valid UTF-8. */
   readonly right: number
   /** Those of them that people write. */
   readonly written: number
-  /** Octets that are not UTF-8. */
+  /** Bytes that are not UTF-8. */
   readonly wrong: number
 }
 
-function countSequences(octets: Uint8Array): Sequences {
+function countSequences(bytes: Uint8Array): Sequences {
   let right = 0
   let written = 0
   let wrong = 0
-  for (let i = 0; i < octets.length; ) {
-    const lead = octets[i] ?? 0
+  for (let i = 0; i < bytes.length; ) {
+    const lead = bytes[i] ?? 0
     const size = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
-    const sequence = octets.subarray(i, i + size)
+    const sequence = bytes.subarray(i, i + size)
     if (size === 1) i++
     else if (size > 0 && isUtf8(sequence)) {
       right++

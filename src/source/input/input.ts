@@ -1,6 +1,6 @@
 /**
- * Opens the octets of a list: a file, a pipe, standard input, gzip undone. Owns what can go wrong with reading itself
- * (missing, unreadable, changed while read); never looks at what the octets mean.
+ * Opens the bytes of a list: a file, a pipe, standard input, gzip undone. Owns what can go wrong with reading itself
+ * (missing, unreadable, changed while read); never looks at what the bytes mean.
  */
 import type { Stats } from 'node:fs'
 import { type FileHandle, open, readdir, readlink, stat } from 'node:fs/promises'
@@ -11,11 +11,11 @@ import { nearest } from '../../did-you-mean.ts'
 import { DataError, InputError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
 
-/** Octets that are read ahead to judge format, encoding and delimiter. */
+/** Bytes that are read ahead to judge format, encoding and delimiter. */
 const HEAD_SIZE = 1 << 20
 const CHUNK_SIZE = 1 << 15
 
-/** A list as octets, its beginning already read. */
+/** A list as bytes, its beginning already read. */
 export interface Input {
   /** As the user named it. */
   readonly name: string
@@ -23,16 +23,16 @@ export interface Input {
   readonly stem: string
   /** Lower case with its dot, `.gz` taken off; empty where there is none. */
   readonly extension: string
-  /** The first `HEAD_SIZE` octets, or all there are. */
+  /** The first `HEAD_SIZE` bytes, or all there are. */
   readonly head: Uint8Array
   /** True when `head` is everything. */
   readonly complete: boolean
   /** Set for a plain file, which can be read again and at any place. */
   readonly path?: string
-  /** Octets of a plain file. */
+  /** Bytes of a plain file. */
   readonly size?: number
   readonly notes: readonly string[]
-  /** Everything from the first octet; once only, unless `path` is set. Throws InputError when reading fails. */
+  /** Everything from the first byte; once only, unless `path` is set. Throws InputError when reading fails. */
   chunks(): AsyncIterable<Uint8Array>
 }
 
@@ -94,7 +94,7 @@ async function unreadable(error: unknown, full: string, path: string): Promise<I
     const target = await readlink(full).catch(() => undefined)
     if (target !== undefined) {
       return new InputError(`${path} is a link to ${target}, which does not exist`, {
-        hint: 'Mend the link, or name the list itself.',
+        hint: 'Fix the link, or name the list itself.',
         cause: error,
       })
     }
@@ -141,7 +141,7 @@ async function openFile(full: string, path: string): Promise<FileHandle> {
   }
 }
 
-/** Reads a file from its start and makes sure at the end that it is still the file that `stats` tells of. */
+/** Reads a file from its start and makes sure at the end that it is still the file that `stats` describes. */
 async function* fileChunks(full: string, path: string, stats: Stats): AsyncGenerator<Uint8Array> {
   const handle = await openFile(full, path)
   try {
@@ -265,7 +265,7 @@ export async function fromStream(
   return { name, ...names, head, complete, notes: zipped ? ['unpacked from gzip'] : [], chunks }
 }
 
-/** The first octets, enough to know gzip by, and everything with them in front. */
+/** The first bytes, enough to know gzip by, and everything with them in front. */
 async function takeFirst(
   raw: AsyncGenerator<Uint8Array>,
 ): Promise<{ readonly head: Uint8Array; readonly all: AsyncGenerator<Uint8Array> }> {

@@ -4,14 +4,14 @@ import { MAX_COLUMNS, short } from '../header.ts'
 import { LOST, type Text } from '../input/decode.ts'
 import type { Input } from '../input/input.ts'
 import type { Row, RowData, Source } from '../source.ts'
-import { JsonCutter, type JsonLayout, type JsonRecord } from './splitter.ts'
+import { type JsonLayout, type JsonRecord, JsonSplitter } from './splitter.ts'
 
 const BATCH = 1000
 /** Rows of the beginning that say which columns there are. */
 const COLUMN_ROWS = 1000
 const MAX_DEPTH = 32
 
-/** @throws DataError when the text is no list of objects. */
+/** @throws DataError when the text is not a list of objects. */
 export async function openJson(input: Input, text: Text, kind: 'json' | 'ndjson'): Promise<Source> {
   const layout = layoutOf(text.head, kind)
   const columns = findColumns(input, text.head, layout)
@@ -45,7 +45,7 @@ function isObject(text: string): boolean {
 
 function findColumns(input: Input, head: Buffer, layout: JsonLayout): readonly string[] {
   const { name } = input
-  const cutter = new JsonCutter(name, layout)
+  const cutter = new JsonSplitter(name, layout)
   const records = cutter.write(head)
   const last = input.complete ? cutter.end() : []
   const columns = new Set<string>()
@@ -74,7 +74,7 @@ function findColumns(input: Input, head: Buffer, layout: JsonLayout): readonly s
 }
 
 function firstIsBad(name: string, record: JsonRecord): DataError {
-  const { fault = 'is no object' } = parseRecord(record)
+  const { fault = 'is not an object' } = parseRecord(record)
   return new DataError(`${name}, line ${record.line}: the first row ${fault}`, {
     hint: 'Every row is an object: {"email": "..."}. NDJSON holds one a line.',
   })
@@ -134,7 +134,7 @@ async function* readRows(
   layout: JsonLayout,
   columns: readonly string[],
 ): AsyncGenerator<readonly Row[]> {
-  const cutter = new JsonCutter(file, layout)
+  const cutter = new JsonSplitter(file, layout)
   let number = 0
   const batches = function* (records: readonly JsonRecord[]): Generator<readonly Row[]> {
     for (let from = 0; from < records.length; from += BATCH) {

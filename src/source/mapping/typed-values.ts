@@ -13,7 +13,7 @@ export interface Region {
   readonly timeZone: string | undefined
 }
 
-/** @throws ConfigError for a format that says nothing. */
+/** @throws ConfigError for a format that cannot be understood. */
 export function createValueReader(column: string, type: ColumnType, region: Region): ValueReader {
   switch (type.type) {
     case 'number':
@@ -47,7 +47,7 @@ function numberReader(column: string, format: string | undefined): ValueReader {
   const shape = new RegExp(`^[-+]?(?:\\d{1,3}(?:[${group}'’ \\u00A0\\u202F]\\d{3})+|\\d+)?(?:\\${decimal}\\d+)?%?$`)
   return (text) => {
     const trimmed = text.trim().replace('−', '-').replace(/\s+%$/, '%')
-    if (!/\d/.test(trimmed) || !shape.test(trimmed)) return { fault: `is no number such as ${format ?? '1,234.5'}` }
+    if (!/\d/.test(trimmed) || !shape.test(trimmed)) return { fault: `is not a number such as ${format ?? '1,234.5'}` }
     const plain = trimmed.replace(/[^\d%+-]/g, (sign) => (sign === decimal ? '.' : ''))
     const number = Number(plain.replace('%', ''))
     return { value: plain.endsWith('%') ? number / 100 : number }
@@ -61,7 +61,7 @@ function decimalOf(column: string, format: string): string {
     const parts = new Intl.NumberFormat(format).formatToParts(1.5)
     return parts.find((part) => part.type === 'decimal')?.value === ',' ? ',' : '.'
   } catch (cause) {
-    throw new ConfigError(`the column '${column}' has the number format '${format}', which says nothing`, {
+    throw new ConfigError(`the column '${column}' has the number format '${format}', which cannot be understood`, {
       hint: "Write 1234.5 as the list does, for example '1.234,5', or name a language: de.",
       cause,
     })
@@ -80,7 +80,7 @@ function dateReader(column: string, format: string | undefined, region: Region):
   const months = monthNames(region.locale)
   return (text) => {
     const found = pattern.exec(text.trim())
-    if (found === null) return { fault: `is no date written as ${format}` }
+    if (found === null) return { fault: `is not a date written as ${format}` }
     const parts: Partial<Record<Field, string>> = {}
     for (const [i, field] of fields.entries()) parts[field] = found[i + 1] ?? ''
     const month = parts.monthName === undefined ? Number(parts.month ?? 1) : months.get(fold(parts.monthName))
@@ -102,7 +102,7 @@ function dateReader(column: string, format: string | undefined, region: Region):
 function isoReader({ timeZone }: Region): ValueReader {
   return (text) => {
     const found = ISO.exec(text.trim())
-    if (found === null) return { fault: 'is no date such as 2026-03-31' }
+    if (found === null) return { fault: 'is not a date such as 2026-03-31' }
     const [, year, month, day, hour = '0', minute = '0', second = '0', zone] = found
     const local: Wall = [Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second)]
     const reading = instant(local, zone === undefined ? timeZone : 'UTC')
@@ -169,7 +169,7 @@ function instant(wall: Wall, timeZone: string | undefined): Reading {
     utc.getUTCDate() === day &&
     utc.getUTCHours() === hour &&
     utc.getUTCMinutes() === minute
-  if (!real) return { fault: 'is a day or time that no calendar has' }
+  if (!real) return { fault: 'is a day or time that does not exist' }
   if (timeZone === 'UTC') return { value: utc }
   // Twice, because the offset at the first guess may be the one before a change of the clocks.
   const guess = utc.getTime() - offset(utc.getTime(), timeZone)
@@ -206,7 +206,7 @@ function monthNames(locale: string): ReadonlyMap<string, number> {
   for (const language of ['en', locale]) {
     for (const month of ['long', 'short'] as const) {
       for (const day of ['numeric', undefined] as const) {
-        // With a day beside it, a month stands in another case in Slavic languages.
+        // With a day beside it, a month has another form in Slavic languages.
         const format = new Intl.DateTimeFormat(language, {
           month,
           timeZone: 'UTC',

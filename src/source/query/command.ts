@@ -1,5 +1,5 @@
 /**
- * A list that a command writes. Owns running it and the rule that the output of a command that failed is no list, however
+ * A list that a command writes. Owns running it and the rule that the output of a command that failed is not a list, however
  * whole it looks; never reads rows.
  */
 import { spawn } from 'node:child_process'
@@ -11,7 +11,7 @@ import { fromStream, type Input } from '../input/input.ts'
 const SHOWN = 300
 
 /**
- * Starts the command line by the shell. Its end is judged when its last octet was read, before any row is sent.
+ * Starts the command line by the shell. Its exit is judged once its last byte is read, before any row is sent.
  * @throws InputError when it cannot be started or fails.
  */
 export function openCommand(command: { readonly line: string; readonly folder: string }): Promise<Input> {

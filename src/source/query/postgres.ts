@@ -3,7 +3,7 @@ import { InputError, UnreachableError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
 import { type QueryResult, wrongQuery } from './result.ts'
 
-/** Rows fetched with the first answer, which tells the columns. */
+/** Rows fetched with the first answer, which brings the columns. */
 const FIRST = 500
 
 export async function queryPostgres(query: string, address: string): Promise<QueryResult> {

@@ -1,8 +1,7 @@
 /** The result of a database query as a source of rows. Owns that the database is only read; never builds a query itself. */
 import { DataError } from '../../errors.ts'
 import { MAX_COLUMNS } from '../header.ts'
-import { createRowMaker, type RowMaker } from '../row-maker.ts'
-import type { Row, Source } from '../source.ts'
+import { createRowMaker, type Row, type RowMaker, type Source } from '../source.ts'
 import { queryPostgres } from './postgres.ts'
 import type { QueryResult } from './result.ts'
 import { querySqlite } from './sqlite.ts'
@@ -43,7 +42,7 @@ async function* readRows(result: QueryResult): AsyncGenerator<readonly Row[]> {
   }
 }
 
-/** Octets are shown as text in no useful way; all else keeps its type. */
+/** Bytes are shown as text in no useful way; all else keeps its type. */
 function cellOf(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   return typeof value === 'bigint' ? `${value}` : value

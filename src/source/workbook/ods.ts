@@ -23,7 +23,7 @@ export async function openOds(zip: Zip): Promise<Workbook> {
       const wanted = sheets.indexOf(sheet)
       const rowReader = new ContentReader(zip.name, () => ++number === wanted)
       for await (const _ of readXml(zip.read(CONTENT), `${zip.name}, ${CONTENT},`, rowReader)) {
-        const rows = rowReader.take()
+        const rows = rowReader.drainRows()
         if (rows.length > 0) yield rows
         if (number > wanted) return
       }
@@ -34,7 +34,7 @@ export async function openOds(zip: Zip): Promise<Workbook> {
 /** Empty cells and rows at the end are written once with a count, up to the last of the sheet: they stay a number here. */
 class ContentReader implements XmlHandler {
   readonly #file: string
-  /** Told of each table; true when its rows are wanted. */
+  /** Called for each table; true when its rows are wanted. */
   readonly #onTable: (name: string, hidden: boolean) => boolean
   readonly #hiddenStyles = new Set<string>()
   #style = ''
@@ -55,7 +55,7 @@ class ContentReader implements XmlHandler {
     this.#onTable = onTable
   }
 
-  take(): readonly SheetRow[] {
+  drainRows(): readonly SheetRow[] {
     const rows = this.#rows
     this.#rows = []
     return rows

@@ -5,8 +5,7 @@
 import { DataError, type Problem } from '../../errors.ts'
 import { type Header, readHeader, short } from '../header.ts'
 import type { Input } from '../input/input.ts'
-import { createRowMaker } from '../row-maker.ts'
-import type { Row, Source } from '../source.ts'
+import { createRowMaker, type Row, type Source } from '../source.ts'
 
 const BATCH = 1000
 /** The limits of the format, by every program that writes it. */

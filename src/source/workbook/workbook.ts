@@ -1,4 +1,4 @@
-/** Opens a zipped document as the workbook it is. Owns the telling apart of XLSX, ODS and documents that are neither. */
+/** Opens a zipped document as the workbook it is. Owns telling XLSX, ODS and other documents apart. */
 import { DataError } from '../../errors.ts'
 import type { Input } from '../input/input.ts'
 import type { Source } from '../source.ts'
@@ -7,7 +7,7 @@ import { openSheet, type SheetOptions } from './sheet-source.ts'
 import { openXlsx } from './xlsx.ts'
 import { Zip } from './zip.ts'
 
-/** Parts that tell other documents by. */
+/** Parts by which other documents are known. */
 const OTHERS: readonly (readonly [part: string, what: string])[] = [
   ['xl/workbook.bin', 'a binary Excel workbook (.xlsb)'],
   ['word/document.xml', 'a Word document'],
@@ -16,7 +16,7 @@ const OTHERS: readonly (readonly [part: string, what: string])[] = [
   ['index.zip', 'an Apple Numbers or Pages document'],
 ]
 
-/** @throws DataError when the zip is no workbook. */
+/** @throws DataError when the zip is not a workbook. */
 export async function openWorkbook(input: Input, options: SheetOptions & { readonly locale: string }): Promise<Source> {
   const zip = await Zip.open(input)
   const other = OTHERS.find(([part]) => zip.parts.has(part))

@@ -1,6 +1,6 @@
 /** The cells of one XLSX sheet, as texts. Owns the cell types of ECMA-376 part 1, 18.18.11; opens no file. */
 import { DataError } from '../../errors.ts'
-import type { NumberText } from './number-text.ts'
+import type { NumberFormat } from './number-format.ts'
 import { type CellFault, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS, type SheetRow } from './sheet-source.ts'
 import type { XmlHandler } from './xml.ts'
 
@@ -24,7 +24,7 @@ export class RichText {
     if (this.#inText) this.text += text
   }
 
-  take(): string {
+  drain(): string {
     const { text } = this
     this.text = ''
     // Characters that XML cannot hold are written by their number (ECMA-376 part 1, 22.9.2.19).
@@ -36,9 +36,9 @@ export class RichText {
 
 export class SheetReader implements XmlHandler {
   readonly #file: string
-  readonly #formats: readonly NumberText[]
+  readonly #formats: readonly NumberFormat[]
   readonly #shared: readonly string[]
-  readonly #general: NumberText
+  readonly #general: NumberFormat
   #rows: SheetRow[] = []
   #number = 0
   #cells: string[] = []
@@ -51,14 +51,14 @@ export class SheetReader implements XmlHandler {
   #inValue = false
   #rich = new RichText()
 
-  constructor(file: string, formats: readonly NumberText[], shared: readonly string[], general: NumberText) {
+  constructor(file: string, formats: readonly NumberFormat[], shared: readonly string[], general: NumberFormat) {
     this.#file = file
     this.#formats = formats
     this.#shared = shared
     this.#general = general
   }
 
-  take(): readonly SheetRow[] {
+  drainRows(): readonly SheetRow[] {
     const rows = this.#rows
     this.#rows = []
     return rows
@@ -110,11 +110,11 @@ export class SheetReader implements XmlHandler {
       case 's':
         return this.#shared[Number(value)] ?? ''
       case 'inlineStr':
-        return this.#rich.take()
+        return this.#rich.drain()
       case 'b':
         return value === '' ? '' : value === '1' || value === 'true' ? 'TRUE' : 'FALSE'
       case 'e':
-        this.#fault('cell-error', `the cell shows the error ${value}`, 'Mend the formula in the sheet.')
+        this.#fault('cell-error', `the cell shows the error ${value}`, 'Fix the formula in the sheet.')
         return value
       case 'str':
       case 'd':
@@ -155,7 +155,7 @@ export class SheetReader implements XmlHandler {
   }
 }
 
-/** 0 for `A1`, 27 for `AB7`; -1 for what is no cell. */
+/** 0 for `A1`, 27 for `AB7`; -1 for what is not a cell. */
 function positionOf(reference: string): number {
   let position = 0
   let i = 0

@@ -1,6 +1,6 @@
 /** XLSX workbooks (ECMA-376, transitional and strict) as sheets of texts. Runs no formula: what was calculated is read. */
 import { DataError } from '../../errors.ts'
-import { createNumberText, type NumberText } from './number-text.ts'
+import { createNumberFormat, type NumberFormat } from './number-format.ts'
 import type { Sheet, Workbook } from './sheet-source.ts'
 import { RichText, SheetReader } from './xlsx-sheet.ts'
 import { readWholeXml, readXml } from './xml.ts'
@@ -34,9 +34,9 @@ export async function openXlsx(zip: Zip, locale: string): Promise<Workbook> {
     async *rows(sheet) {
       const { part } = sheet as XlsxSheet
       shared ??= strings === undefined ? Promise.resolve([]) : readShared(zip, strings)
-      const reader = new SheetReader(zip.name, formats, await shared, createNumberText({ id: 0, from1904, locale }))
+      const reader = new SheetReader(zip.name, formats, await shared, createNumberFormat({ id: 0, from1904, locale }))
       for await (const _ of readXml(zip.read(part), `${zip.name}, ${part},`, reader)) {
-        const rows = reader.take()
+        const rows = reader.drainRows()
         if (rows.length > 0) yield rows
       }
     },
@@ -88,9 +88,14 @@ async function readWorkbook(
   return { sheets, from1904 }
 }
 
-async function readFormats(zip: Zip, part: string, from1904: boolean, locale: string): Promise<readonly NumberText[]> {
+async function readFormats(
+  zip: Zip,
+  part: string,
+  from1904: boolean,
+  locale: string,
+): Promise<readonly NumberFormat[]> {
   const patterns = new Map<number, string>()
-  const formats: NumberText[] = []
+  const formats: NumberFormat[] = []
   let inCells = false
   await readWholeXml(zip.read(part), `${zip.name}, ${part},`, {
     open(name, { numFmtId, formatCode }) {
@@ -99,7 +104,7 @@ async function readFormats(zip: Zip, part: string, from1904: boolean, locale: st
       if (name !== 'xf' || !inCells) return
       const id = Number(numFmtId ?? 0)
       const pattern = patterns.get(id)
-      formats.push(createNumberText({ id, from1904, locale, ...(pattern === undefined ? {} : { pattern }) }))
+      formats.push(createNumberFormat({ id, from1904, locale, ...(pattern === undefined ? {} : { pattern }) }))
     },
     close(name) {
       if (name === 'cellXfs') inCells = false
@@ -118,7 +123,7 @@ async function readShared(zip: Zip, part: string): Promise<readonly string[]> {
     close(name) {
       rich.close(name)
       if (name !== 'si') return
-      const text = rich.take()
+      const text = rich.drain()
       size += text.length
       if (size > MAX_SHARED || strings.length >= MAX_SHARED_COUNT) {
         throw new DataError(`${zip.name} holds more text than can be read from a workbook`, {

@@ -7,10 +7,10 @@ import { fromBufferPromise, openPromise, type ZipFile } from 'yauzl'
 import { DataError, InputError } from '../../errors.ts'
 import type { Input } from '../input/input.ts'
 
-/** Octets of a document that does not come from a plain file, and so has to be held in memory. */
+/** Bytes of a document that does not come from a plain file, and so has to be held in memory. */
 const MAX_HELD = 64 << 20
 const MAX_PARTS = 10_000
-/** A part beyond this size must not be more than so many times its packed size. */
+/** A part beyond this size must not be more than this many times its packed size. */
 const FREE_SIZE = 16 << 20
 const MAX_RATIO = 200
 /** No honest sheet of a list comes near this. */
@@ -28,7 +28,7 @@ export class Zip {
     this.#open = open
   }
 
-  /** @throws DataError when the file is no zip, or damaged; InputError when it changed while it was read. */
+  /** @throws DataError when the file is not a zip, or damaged; InputError when it changed while it was read. */
   static async open(input: Input): Promise<Zip> {
     const open = await opener(input)
     const parts = new Set<string>()
@@ -46,7 +46,7 @@ export class Zip {
     return new Zip(input.name, parts, open)
   }
 
-  /** The octets of one part. @throws DataError when it is not there, damaged, or unpacks beyond all measure. */
+  /** The bytes of one part. @throws DataError when it is not there, damaged, or unpacks to far too much. */
   async *read(part: string): AsyncGenerator<Buffer> {
     const wanted = part.toLowerCase()
     const file = await this.#open()
@@ -58,7 +58,7 @@ export class Zip {
         }
         const { uncompressedSize: size, compressedSize } = entry
         if (size > MAX_PART || (size > FREE_SIZE && size > compressedSize * MAX_RATIO)) {
-          throw tooLarge(this.name, `${part} would unpack from ${compressedSize} to ${size} octets`)
+          throw tooLarge(this.name, `${part} would unpack from ${compressedSize} to ${size} bytes`)
         }
         yield* await file.openReadStreamPromise(entry)
         return

@@ -1,10 +1,10 @@
 /**
- * csv-parse driven by chunks instead of by stream events: octets in, records out in arrays. Owns where a record begins
+ * csv-parse driven by chunks instead of by stream events: bytes in, records out in arrays. Owns where a record begins
  * and what its text was; never what a record means.
  */
 import { CsvError, type Options, Parser } from 'csv-parse'
 
-/** Octets that one record may have; a quote that is never closed ends here. */
+/** Bytes that one record may have; a quote that is never closed ends here. */
 export const MAX_RECORD_SIZE = 2 << 20
 
 export interface CsvDialect {
@@ -18,11 +18,11 @@ export interface Records {
   readonly cells: readonly (readonly string[])[]
   /** Line on which each record begins, from 1. */
   readonly lines: readonly number[]
-  /** Octet after the end of each record, counted from the start of the text. */
+  /** Byte after the end of each record, counted from the start of the text. */
   readonly ends: readonly number[]
 }
 
-/** What one chunk came to. */
+/** What one chunk gave. */
 export interface Reading extends Records {
   /** Set when there can be no more. */
   readonly broken?: BrokenRecord
@@ -97,19 +97,19 @@ export class RecordReader {
 
   write(text: Buffer): Promise<Reading> {
     return new Promise((resolve, reject) => {
-      this.#parser.write(text, (error) => this.#take(error, resolve, reject))
+      this.#parser.write(text, (error) => this.#collect(error, resolve, reject))
     })
   }
 
   end(): Promise<Reading> {
     return new Promise((resolve, reject) => {
-      const done = (error?: Error | null) => this.#take(error, resolve, reject)
+      const done = (error?: Error | null) => this.#collect(error, resolve, reject)
       this.#parser.once('error', done)
       this.#parser.end(() => done())
     })
   }
 
-  #take(error: Error | null | undefined, resolve: (reading: Reading) => void, reject: (error: Error) => void): void {
+  #collect(error: Error | null | undefined, resolve: (reading: Reading) => void, reject: (error: Error) => void): void {
     const { cells, lines, ends } = this.#parser
     this.#parser.cells = []
     this.#parser.lines = []

@@ -4,9 +4,9 @@ import { format, getFormatFromId, getLocale, isDateFormat, isTextFormat } from '
 /** Days between the two calendars that workbooks count from: 1900 and 1904 (ECMA-376 part 1, 18.17.4.1). */
 const DAYS_1904 = 1462
 
-export type NumberText = (value: number) => string
+export type NumberFormat = (value: number) => string
 
-export interface NumberStyle {
+export interface NumberFormatOptions {
   /** Number of a built-in format (ECMA-376 part 1, 18.8.30). */
   readonly id: number
   /** The pattern itself, where the workbook has its own. */
@@ -16,7 +16,7 @@ export interface NumberStyle {
   readonly locale: string
 }
 
-export function createNumberText({ id, pattern, from1904, locale }: NumberStyle): NumberText {
+export function createNumberFormat({ id, pattern, from1904, locale }: NumberFormatOptions): NumberFormat {
   const known = knownLocale(locale)
   const given = pattern ?? builtIn(id, known)
   if (given === 'General' || isTextFormat(given)) return (value) => general(value, known)
@@ -26,7 +26,7 @@ export function createNumberText({ id, pattern, from1904, locale }: NumberStyle)
   const code = isDate ? given : given.replace(/\[\$([^\]-]+)-[0-9a-f]+\]/gi, '[$$$1]')
   return (value) => {
     try {
-      // Patterns pad with spaces so that numbers stand in line; in a sentence they stand in the way.
+      // Patterns pad with spaces to align numbers in a column; in a sentence they are in the way.
       return format(code, value + shift, { locale: known }).trim()
     } catch {
       return general(value, known)
