@@ -1,15 +1,18 @@
 /**
  * Checks the structure that docs/design.md describes: no circle of imports, no import from a lower layer into a higher one, no
- * folder of more than 24 modules. Prints every violation and exits 1; `--report` prints them and exits 0; `--count [CHECKOUT]`
+ * folder of more than 24 modules, no member of a type that no code reads (by its name alone). Prints every violation and exits 1; `--report` prints them and exits 0; `--count [CHECKOUT]`
  * prints how many of each a checkout has, with the sizes of its source.
  */
 import { dirname } from 'node:path'
 import { circles, type ModuleGraph, moduleGraph } from '../test/support/module-graph.ts'
-import { conditionalSpreads, filesBelow, ROOT, read } from '../test/support/source-code.ts'
+import { conditionalSpreads, filesBelow, membersOf, ROOT, read } from '../test/support/source-code.ts'
 
-/** From the bottom up; each layer knows those before it. What stands together on a line is one layer. */
+/**
+ * Folders of src/ from the bottom up: each layer knows those before it, and folders on one line know each other. A module of src/
+ * itself belongs to the lowest layer, the public index.ts to the highest.
+ */
 const LAYERS: readonly (readonly string[])[] = [
-  ['errors', 'given', 'text', 'fs', 'did-you-mean', 'time-zone', 'secret', 'return-path', 'worker-entry'],
+  ['text', 'fs'],
   ['config'],
   ['oauth'],
   ['imap'],
@@ -27,17 +30,15 @@ const LAYERS: readonly (readonly string[])[] = [
   ['schedule'],
   ['check'],
   ['serve'],
-  ['cli', 'index'],
+  ['cli'],
 ]
 const WIDEST = 24
 
-/** The name of a module's layer: its folder below src/, or its own name where it stands in src/ itself. */
-function layerOf(path: string): string {
-  return path.split('/')[1]?.replace(/\.ts$/, '') ?? ''
-}
-
+/** The number of a module's layer, -1 where its folder is not listed. */
 function rankOf(path: string): number {
-  return LAYERS.findIndex((names) => names.includes(layerOf(path)))
+  if (path === 'src/index.ts') return LAYERS.length
+  const [, folder = '', ...below] = path.split('/')
+  return below.length === 0 ? 0 : LAYERS.findIndex((folders) => folders.includes(folder))
 }
 
 function upward(graph: ModuleGraph): string[] {
@@ -62,6 +63,19 @@ function tooWide(graph: ModuleGraph): string[] {
   return widths(graph)
     .filter(([, size]) => size > WIDEST)
     .map(([folder, size]) => `${folder} holds ${size} modules; ${WIDEST} are allowed`)
+}
+
+/** Members that belong to types of others and are declared here to describe them. */
+const FOREIGN_MEMBERS = new Set(['setRawMode', 'xmlns'])
+
+function unread(graph: ModuleGraph): string[] {
+  const modules = [...graph.keys()].map((path) => ({ path, ...membersOf(path) }))
+  const known = new Set(modules.flatMap((module) => module.read))
+  return modules.flatMap(({ path, declared }) =>
+    declared
+      .filter((name) => !known.has(name) && !FOREIGN_MEMBERS.has(name))
+      .map((name) => `${path} declares '${name}', which nothing reads`),
+  )
 }
 
 /** Prints the figures by which one state of the source is compared with another. */
@@ -91,6 +105,7 @@ function check(): void {
     ...upward(graph),
     ...withoutLayer(graph),
     ...tooWide(graph),
+    ...unread(graph),
   ]
   for (const violation of violations) console.error(violation)
   if (violations.length > 0 && !process.argv.includes('--report')) process.exitCode = 1

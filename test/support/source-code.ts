@@ -92,6 +92,32 @@ export function conditionalSpreads(path: string, root = ROOT): number {
   return count(parsed(path, source).program)
 }
 
+/** The names of the members that types of a module declare, and the names of the members that its code reads. */
+export function membersOf(path: string): { readonly declared: readonly string[]; readonly read: readonly string[] } {
+  const declared: string[] = []
+  const readNames: string[] = []
+  function visit(node: SyntaxNode, parent?: SyntaxNode): void {
+    const { key, property, computed, value, left, operator } = node as SyntaxNode & {
+      readonly [field in 'key' | 'property' | 'left']?: SyntaxNode & {
+        readonly name?: string
+        readonly value?: unknown
+      }
+    } & { readonly computed?: boolean; readonly value?: unknown; readonly operator?: string }
+    const name = String(key?.name ?? key?.value ?? property?.name)
+    if (node.type === 'TSPropertySignature' || node.type === 'TSMethodSignature') declared.push(name)
+    else if (node.type === 'Property' && parent?.type === 'ObjectPattern') readNames.push(name)
+    else if (node.type === 'MemberExpression' && computed !== true) readNames.push(name)
+    else if (node.type === 'Literal' && typeof value === 'string') readNames.push(value)
+    const written = node.type === 'AssignmentExpression' && operator === '=' && left?.type === 'MemberExpression'
+    for (const child of childrenOf(node)) {
+      const below = written && child === left ? childrenOf(child).slice(0, 1) : [child]
+      for (const one of below) visit(one, node)
+    }
+  }
+  visit(parsed(path, read(path)).program)
+  return { declared, read: readNames }
+}
+
 function parsed(path: string, source: string) {
   const result = parseSync(path, source)
   if (result.errors.length > 0) throw new Error(`${path}: ${result.errors[0]?.message}`)
