@@ -2,7 +2,7 @@
 import type { RateLimit } from '../config/settings.ts'
 import type { StatusCounts } from '../ledger/ledger.ts'
 import type { QuotaLeft } from '../report/reasons.ts'
-import type { Tally } from './delivery/counts.ts'
+import type { DeliveryCounts } from './delivery/delivery-counts.ts'
 
 export interface DeliveryProgress {
   readonly counts: StatusCounts
@@ -18,13 +18,13 @@ export interface DeliveryProgress {
 }
 
 export function progressOf(
-  tally: Tally,
+  counter: DeliveryCounts,
   lanes: number,
   limits: readonly RateLimit[],
   { quotaLeft: quota, recipientsEach }: { readonly quotaLeft: QuotaLeft | undefined; readonly recipientsEach: number },
 ): DeliveryProgress {
-  const rate = tally.rate()
-  const { toCome, retrying, counts } = tally
+  const rate = counter.rate()
+  const { toCome, retrying, counts } = counter
   const byRate = rate > 0 ? toCome / rate : 0
   const byLimits = limits.map(({ count, seconds, of }) => {
     const free = quota?.count === count && quota.seconds === seconds && quota.of === of ? quota.left : count

@@ -13,6 +13,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Problem } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
+import { domainOf } from '../message/address/domain.ts'
 import { adviseAddress, gmailKey, judgeAddress, normalizeAddress } from '../message/address/mailbox.ts'
 import type { Row, Source } from '../source/source.ts'
 import type { Rendered, Template } from '../template/template.ts'
@@ -236,7 +237,7 @@ export class ListCheck {
         this.#findings.add({ ...place, code, message: text, hint })
     }
     if (!this.#settings.foldGmail) this.#seeGmail(row, address, place)
-    const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase()
+    const domain = domainOf(address)
     const known = this.#domains.get(domain)
     if (known !== undefined) known.rows++
     else if (this.#domains.size < REMEMBERED_DOMAINS) this.#domains.set(domain, { row: row.number, address, rows: 1 })

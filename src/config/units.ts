@@ -49,6 +49,16 @@ const RATE = /^\s*(\d{1,9})\s*(?:(messages?|recipients?)\s*)?(?:\/|\bper\b)\s*(\
 export const RATE_HINT = 'Write how many in which time: 10/s, 500/day, 500 recipients/day.'
 export const MESSAGES_HINT = 'Write it without recipients: 100/hour.'
 
+/** Why a message to this many recipients could never go, however long it waits; undefined where it can. */
+export function whyNeverAllowed(limits: readonly RateLimit[], recipients: number): string | undefined {
+  const limit = limits.find(({ count, of }) => of === 'recipients' && count < recipients)
+  if (limit === undefined) return undefined
+  return `the message has ${recipients} recipients, and the rate of ${limitWords(limit)} never lets so many through at once`
+}
+
+export const NEVER_ALLOWED_HINT =
+  'Write to fewer at once, or raise the rate: the same pace over a longer time lets it through.'
+
 const UNIT_NAMES: ReadonlyMap<number, string> = new Map([
   [1, 's'],
   [60, 'min'],

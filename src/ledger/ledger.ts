@@ -5,6 +5,7 @@
  * Two things are kept apart. A run's plan (`PlannedRow`) is what the source said when it was planned: written once,
  * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
  */
+import type { RateLimit } from '../config/settings.ts'
 import type { ServerTraits } from '../transport/transport.ts'
 import type { CopyLedger } from './copies.ts'
 import type { FeedbackLedger } from './feedback.ts'
@@ -187,12 +188,8 @@ export interface Suppression {
 }
 
 /** A limit whose use is kept in the ledger: at most `count` in any `seconds`, for all runs and processes under `name`. */
-export interface Quota {
+export interface Quota extends RateLimit {
   readonly name: string
-  readonly count: number
-  readonly seconds: number
-  /** What is counted: messages, or every recipient of them. */
-  readonly of?: 'recipients'
 }
 
 /** What a ledger granted of some quotas. */
@@ -202,7 +199,7 @@ export interface Reservation {
   /** When to ask again, where fewer were granted than asked for. */
   readonly retryAt?: Date
   /** What is left, after this, of the quota that has least left; of what it counts. */
-  readonly left?: Omit<Quota, 'name'> & { readonly left: number }
+  readonly left?: RateLimit & { readonly left: number }
 }
 
 /** What `forget` removed. */

@@ -10,14 +10,14 @@ const SENDER_REFUSALS = 3
 /** Permanent policy refusals in a row. Those that are in flight when it is reached come on top. */
 const POLICY_REFUSALS = 50
 
-export interface RefusalVerdict {
+export interface RefusalBlame {
   /** Whose fault it is: the row has failed, or the row is only the one that it happened to. */
   readonly blames: 'row' | 'sender'
   /** Why the whole run must stop. */
   readonly stop?: string
 }
 
-export class RefusalWatch {
+export class SenderBlockDetector {
   #accepted = false
   #senders = 0
   #policies = 0
@@ -28,7 +28,7 @@ export class RefusalWatch {
     this.#policies = 0
   }
 
-  rejected(reply: Reply, stage: Stage, sender: string): RefusalVerdict {
+  rejected(reply: Reply, stage: Stage, sender: string): RefusalBlame {
     if (!blamesSender(reply, stage)) {
       this.#policies = 0
       return { blames: 'row' }

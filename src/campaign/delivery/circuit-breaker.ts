@@ -1,15 +1,15 @@
 /**
- * A server that is away: when it may be tried again, and when to give up. Owns the growing gaps; opens nothing itself.
- * Only a message that the server answered counts as its return: one that greets and hangs up is still away.
+ * A server that is away: when it may be tried again, and when to give up. Owns the growing gaps; opens nothing itself. Only an
+ * answer to a message counts as the server's return: one that greets and hangs up is still away.
  */
 
 import type { Clock } from '../clock.ts'
-import { reconnectGap } from './backoff.ts'
+import { reconnectGap } from './retry.ts'
 
-/** A failure so long after the one before begins a new outage. */
+/** A failure this long after the one before begins a new outage. */
 const FORGOTTEN_MS = 10 * 60_000
 
-export class Breaker {
+export class CircuitBreaker {
   readonly #clock: Clock
   readonly #longest: number
   #failures = 0
@@ -29,17 +29,17 @@ export class Breaker {
   }
 
   /** Milliseconds until the server may be tried again. */
-  wait(now: number): number {
+  msUntilRetry(now: number): number {
     return Math.max(0, this.#closedUntil - now)
   }
 
   /** The server answered for a message. */
-  worked(): void {
+  recordSuccess(): void {
     this.#failures = 0
   }
 
-  /** The server was not of use. Gives the milliseconds until the next try, or undefined when it was away for too long. */
-  failed(): number | undefined {
+  /** The server could not be used. Returns the milliseconds until the next try, or undefined when it was away for too long. */
+  recordFailure(): number | undefined {
     const now = this.#clock.monotonic()
     if (this.#failures === 0 || now - this.#last > FORGOTTEN_MS) {
       this.#failures = 0

@@ -1,8 +1,9 @@
 /**
- * Brings the due rows of a run to a transport, lane by lane, and every outcome to the ledger. Owns the waiting for what is to
- * come, and stopping; knows neither SMTP nor SQL, and reads the ledger only, never the source. Lanes are `lane-pool.ts`'s, what
- * they get is `job-source.ts`'s, and what they tell is `outcomes.ts`'s.
+ * Brings the due rows of a run to a transport, lane by lane, and every outcome to the ledger. Owns waiting and stopping; knows
+ * neither SMTP nor SQL, and reads the ledger only, never the source. Lanes are in `lane-pool.ts`, their messages come from
+ * `job-queue.ts`, and their outcomes go to `outcomes.ts`.
  */
+
 import type { DeliverySettings } from '../../config/settings.ts'
 import { MailmergeError, OutputError } from '../../errors.ts'
 import type { DueRow, Ledger, ResultRow, StatusCounts } from '../../ledger/ledger.ts'
@@ -11,17 +12,16 @@ import type { PauseReason, StopReason } from '../../report/reasons.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Clock, steadyClock } from '../clock.ts'
 import { type DeliveryProgress, progressOf } from '../progress.ts'
-import { Breaker } from './circuit-breaker.ts'
-import { Tally } from './counts.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
 import type { DeliveryControl } from './delivery-control.ts'
+import { DeliveryCounts } from './delivery-counts.ts'
+import { IDLE_MS, JobQueue } from './job-queue.ts'
 import { Journal } from './journal.ts'
-import { LaneGovernor } from './lane-count.ts'
+import { LaneCountController } from './lane-count.ts'
 import { LanePool } from './lane-pool.ts'
-import { IDLE_MS, JobSource } from './message-buffer.ts'
 import { Outcomes } from './outcomes.ts'
 import { RowQueue } from './row-queue.ts'
-import { quotasOf } from './throttle/rate.ts'
-import { Throttle } from './throttle/throttle.ts'
+import { Throttle } from './throttle.ts'
 
 export interface DeliverOptions {
   readonly ledger: Ledger
@@ -34,9 +34,9 @@ export interface DeliverOptions {
   readonly account: string
   /** Suppression group of the campaign. */
   readonly group: string
-  /** Rows whose turn has come and that are not wanted any more, by recipient, with the reason. */
+  /** Of rows whose turn has come, those that must not be sent any more: the reason by recipient. */
   readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, string>>
-  /** Rows that have an hour are not sent by themselves when they are found so many milliseconds after it. */
+  /** Rows with a start time are not sent by themselves when they are found this many milliseconds after it. */
   readonly lateBy?: number
   readonly counts: StatusCounts
   readonly clock: Clock
@@ -48,11 +48,11 @@ export interface DeliverOptions {
   readonly onPaused?: (reason: PauseReason, until?: Date) => void
   /** Called four times a second. */
   readonly onProgress?: (state: DeliveryProgress) => void
-  /** Things worth saying once. */
+  /** Notes that are shown once. */
   readonly onNote?: (text: string) => void
 }
 
-/** How a delivery ended. `stopped` can be gone on with; `error` is set when something broke. */
+/** How a delivery ended. One with `stopped` can be resumed; `error` is set when something broke. */
 export interface DeliveryEnd {
   readonly counts: StatusCounts
   /** Why it ended before the last row. */
@@ -71,10 +71,10 @@ const OUTAGE_MS = 30 * 60_000
 const LONGEST_QUOTA_WAIT_MS = 90 * 60_000
 const WATCH_MS = 250
 const GATHER_MS = 2_000
-/** While rows wait for their hour the ledger is asked again this often: another process may have moved them. */
+/** While rows wait for their start time the ledger is asked again this often: another process may have moved them. */
 const LONGEST_SLEEP_MS = 60_000
 
-/** Delivers until no row of the run is left to send, or something says stop. Never rejects for what servers do. */
+/** Delivers until no row of the run is left to send, or something stops it. Never rejects because of what servers do. */
 export function deliver(options: DeliverOptions): Promise<DeliveryEnd> {
   return new Delivery(options).run()
 }
@@ -85,11 +85,11 @@ class Delivery implements DeliveryControl {
   readonly #steady: Clock
   readonly #journal: Journal
   readonly #queue: RowQueue
-  readonly #governor: LaneGovernor
+  readonly #laneCount: LaneCountController
   readonly #throttle: Throttle
-  readonly #breaker: Breaker
-  readonly #tally: Tally
-  readonly #source: JobSource
+  readonly #breaker: CircuitBreaker
+  readonly #counts: DeliveryCounts
+  readonly #jobs: JobQueue
   readonly #outcomes: Outcomes
   readonly #lanes: LanePool
   readonly #notes = new Set<string>()
@@ -108,13 +108,13 @@ class Delivery implements DeliveryControl {
     this.#clock = clock
     this.#steady = steadyClock(clock)
     this.#journal = new Journal(ledger)
-    this.#tally = new Tally(counts, clock)
-    this.#governor = new LaneGovernor(
+    this.#counts = new DeliveryCounts(counts, clock)
+    this.#laneCount = new LaneCountController(
       Math.min(settings.concurrency, transport.maxLanes ?? Number.POSITIVE_INFINITY),
       clock,
     )
-    this.#breaker = new Breaker(clock, Math.max(settings.retryFor, OUTAGE_MS))
-    this.#throttle = new Throttle({ ledger, limits: settings.rates, quotas: quotasOf(settings.rates, account), clock })
+    this.#breaker = new CircuitBreaker(clock, Math.max(settings.retryFor, OUTAGE_MS))
+    this.#throttle = new Throttle({ ledger, limits: settings.rates, account, clock })
     this.#queue = new RowQueue({
       ledger,
       runId,
@@ -124,37 +124,37 @@ class Delivery implements DeliveryControl {
       ...(options.stopped === undefined ? {} : { stopped: options.stopped }),
       suppressed: (rows) => this.#outcomes.dropped(rows),
     })
-    this.#source = new JobSource({
+    this.#jobs = new JobQueue({
       queue: this.#queue,
       throttle: this.#throttle,
       prepare: options.prepare,
       clock,
       control: this,
-      lanes: () => this.#governor.target,
+      lanes: () => this.#laneCount.target,
     })
     this.#outcomes = new Outcomes({
       journal: this.#journal,
       queue: this.#queue,
-      tally: this.#tally,
+      counts: this.#counts,
       settings,
       clock,
       steady: this.#steady,
       control: this,
       accepted: () => {
-        this.#throttle.succeeded()
-        if (this.#governor.succeeded()) this.#balance()
+        this.#throttle.recordSuccess()
+        if (this.#laneCount.recordSuccess()) this.#balance()
       },
-      throttled: (said) => this.#askedForLess(said),
+      throttled: (reply) => this.#slowDown(reply),
       ...(onSettled === undefined ? {} : { onSettled }),
     })
     this.#lanes = new LanePool({
       transport,
-      source: this.#source,
+      jobs: this.#jobs,
       outcomes: this.#outcomes,
-      governor: this.#governor,
+      laneCount: this.#laneCount,
       breaker: this.#breaker,
       control: this,
-      throttled: (said) => this.#askedForLess(said),
+      throttled: (reply) => this.#slowDown(reply),
       outage: (reason, error) => this.#outage(reason, error),
     })
   }
@@ -183,8 +183,8 @@ class Delivery implements DeliveryControl {
       abort?.removeEventListener('abort', onAbort)
     }
     return {
-      counts: this.#tally.counts,
-      sent: this.#tally.sent,
+      counts: this.#counts.counts,
+      sent: this.#counts.sent,
       seconds: (this.#clock.monotonic() - started) / 1000,
       ...(this.#stopped === undefined ? {} : { stopped: this.#stopped }),
       ...(this.#error === undefined ? {} : { error: this.#error }),
@@ -194,52 +194,52 @@ class Delivery implements DeliveryControl {
 
   // ---- lanes -------------------------------------------------------------------------------------------------------
 
-  /** Opens lanes while there is work for them, and notices the end. Called whenever something changed. */
+  /** Opens lanes while there is work for them, and detects the end. Called whenever something changed. */
   #balance(): void {
     if (!this.#stopping) {
-      void this.#source.refill()
+      void this.#jobs.refill()
       const now = this.#clock.monotonic()
-      const work = this.#source.atHand
-      if (work > 0 && this.#breaker.wait(now) === 0 && this.#source.wait(now) <= IDLE_MS) {
-        const room = this.#throttle.room(now + IDLE_MS, Math.min(work, this.#governor.target))
-        // One lane at least finds out what the next message needs.
-        this.#lanes.openFor(Math.max(1, this.#queue.outstanding - this.#source.made + room))
+      const waiting = this.#jobs.waiting
+      if (waiting > 0 && this.#breaker.msUntilRetry(now) === 0 && this.#jobs.msUntilAllowed(now) <= IDLE_MS) {
+        const room = this.#throttle.room(now + IDLE_MS, Math.min(waiting, this.#laneCount.target))
+        // At least one lane is opened, to find out what the next message needs.
+        this.#lanes.openFor(Math.max(1, this.#queue.outstanding - this.#jobs.made + room))
       }
     }
-    if (this.#lanes.empty && this.#source.making === 0) this.#idle()
+    if (this.#lanes.empty && this.#jobs.making === 0) this.#idle()
   }
 
-  /** The server spoke of our speed: fewer lanes, all of them slower. */
-  #askedForLess(said: string): void {
-    this.#governor.pushedBack(this.#lanes.size)
-    const pause = this.#throttle.pushedBack(this.#clock.monotonic())
+  /** The server complained about the rate: fewer lanes, all of them slower. */
+  #slowDown(said: string): void {
+    this.#laneCount.recordThrottling(this.#lanes.size)
+    const pause = this.#throttle.recordThrottling(this.#clock.monotonic())
     if (pause !== undefined) this.paused({ kind: 'slow-down', said }, this.#in(pause))
   }
 
   /** The server is away: wait with growing gaps, and give up resumably after a long while. */
   #outage(reason: string, error?: MailmergeError): void {
-    const gap = this.#breaker.failed()
+    const gap = this.#breaker.recordFailure()
     if (gap === undefined) this.halt({ kind: 'outage', said: reason }, error)
     else this.paused({ kind: 'outage', said: reason }, this.#in(gap))
   }
 
   // ---- waiting -----------------------------------------------------------------------------------------------------
 
-  /** No lane is open: wait for what is to come, or end. */
+  /** No lane is open: wait for the next row, or end. */
   #idle(): void {
     if (this.#stopping) {
       this.#finish()
       return
     }
     const now = this.#clock.monotonic()
-    if (this.#source.atHand > 0) {
+    if (this.#jobs.waiting > 0) {
       const closed = this.#throttle.closedFor(now)
       if (closed > IDLE_MS) this.paused({ kind: 'quota', quota: this.#throttle.quotaLeft }, this.#in(closed))
-      this.#later(Math.max(this.#breaker.wait(now), this.#source.wait(now)), () => this.#balance())
-    } else if (this.#source.drained) void this.#awaitRetries()
+      this.#later(Math.max(this.#breaker.msUntilRetry(now), this.#jobs.msUntilAllowed(now)), () => this.#balance())
+    } else if (this.#jobs.drained) void this.#awaitRetries()
   }
 
-  /** All rows at hand are done: deferred ones may be due later. */
+  /** All buffered rows are done: deferred ones may be due later. */
   async #awaitRetries(): Promise<void> {
     const { ledger, runId, settings } = this.#options
     try {
@@ -275,7 +275,7 @@ class Delivery implements DeliveryControl {
   }
 
   get #busy(): boolean {
-    return this.#stopping || !this.#lanes.empty || !this.#source.drained || this.#queue.outstanding > 0
+    return this.#stopping || !this.#lanes.empty || !this.#jobs.drained || this.#queue.outstanding > 0
   }
 
   #later(milliseconds: number, wake: () => void): void {
@@ -294,7 +294,7 @@ class Delivery implements DeliveryControl {
   }
 
   changed(): void {
-    this.#source.wake()
+    this.#jobs.wake()
     this.#balance()
   }
 
@@ -332,7 +332,7 @@ class Delivery implements DeliveryControl {
     this.#stopping = true
     this.#stopped = reason
     this.#lanes.stopOpening()
-    this.#source.putBack()
+    this.#jobs.putBack()
   }
 
   /** Cuts every lane now. */
@@ -346,7 +346,7 @@ class Delivery implements DeliveryControl {
   #watch(): void {
     if (!this.#stopping) {
       this.#queue
-        .recheck(() => this.#source.putBack())
+        .recheck(() => this.#jobs.putBack())
         .then(
           (changed) => {
             if (changed) this.changed()
@@ -358,6 +358,6 @@ class Delivery implements DeliveryControl {
         this.halt({ kind: 'quota', quota: this.#throttle.quotaLeft, until: closedUntil })
     }
     const { settings, onProgress } = this.#options
-    onProgress?.(progressOf(this.#tally, this.#lanes.size, settings.rates, this.#throttle))
+    onProgress?.(progressOf(this.#counts, this.#lanes.size, settings.rates, this.#throttle))
   }
 }

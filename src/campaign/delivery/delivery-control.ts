@@ -1,4 +1,4 @@
-/** What the parts of a delivery may ask of the whole. Owns the words; the whole is in `deliver.ts`. */
+/** What the parts of a delivery may ask of the whole, which is in `deliver.ts`. */
 import type { MailmergeError } from '../../errors.ts'
 import type { PauseReason, StopReason } from '../../report/reasons.ts'
 
@@ -7,12 +7,12 @@ export interface DeliveryControl {
   readonly stopping: boolean
   /** Ends the delivery after what is in flight. `error` is what the caller of the run gets to see. */
   halt(reason: StopReason, error?: MailmergeError): void
-  /** The ledger cannot be trusted any more: ends the delivery without another word to any server. */
+  /** The ledger cannot be trusted any more: ends the delivery without another command to any server. */
   broken(error: unknown): void
   /** Something changed that may open, wake or end lanes. */
   changed(): void
-  /** Everything waits, and why; told once a wait. */
+  /** Everything waits, and why; reported once per wait. */
   paused(reason: PauseReason, until?: Date): void
-  /** Worth saying once. */
+  /** A note that is shown once. */
   note(text: string): void
 }

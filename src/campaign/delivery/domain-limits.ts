@@ -1,11 +1,12 @@
 /**
- * Limits for each recipient domain: so many at once, so many in a time. Owns the rows that wait for their domain's turn;
- * a full waiting room holds everything back, so its memory is bounded.
+ * Limits for each recipient domain: messages at once and messages in a time. Owns the rows that wait for their domain's turn;
+ * when too many wait everything waits, so memory is bounded.
  */
 import type { RateLimit } from '../../config/settings.ts'
 import type { DueRow } from '../../ledger/ledger.ts'
+import { domainOf } from '../../message/address/domain.ts'
 import type { Clock } from '../clock.ts'
-import { RateGate } from './throttle/rate.ts'
+import { RateGate } from './sliding-window.ts'
 
 export interface DomainLimits {
   readonly concurrency?: number
@@ -26,8 +27,8 @@ export class DomainGate {
   readonly #clock: Clock
   readonly #active: boolean
   readonly #domains = new Map<string, Domain>()
-  readonly #parked = new Set<string>()
-  readonly #recipients = new Set<number>()
+  readonly #heldDomains = new Set<string>()
+  readonly #heldRecipients = new Set<number>()
 
   constructor(limits: DomainLimits, clock: Clock) {
     this.#limits = limits
@@ -35,44 +36,45 @@ export class DomainGate {
     this.#active = limits.concurrency !== undefined || (limits.rates?.length ?? 0) > 0
   }
 
-  get parked(): number {
-    return this.#recipients.size
+  /** Rows that wait for their domain's turn. */
+  get held(): number {
+    return this.#heldRecipients.size
   }
 
   holds(recipient: number): boolean {
-    return this.#recipients.has(recipient)
+    return this.#heldRecipients.has(recipient)
   }
 
-  /** True when the row may go now, and counts it; else the row waits here. */
+  /** True when the row may go now, which counts it; else the row waits here. */
   admit(row: DueRow): boolean {
     if (!this.#active) return true
     const name = domainOf(row.address)
     const domain = this.#domain(name)
-    if (this.#wait(domain) === 0 && domain.waiting.length === 0) {
+    if (this.#msUntilAllowed(domain) === 0 && domain.waiting.length === 0) {
       this.#enter(domain)
       return true
     }
     domain.waiting.push(row)
-    this.#parked.add(name)
-    this.#recipients.add(row.recipient)
+    this.#heldDomains.add(name)
+    this.#heldRecipients.add(row.recipient)
     return false
   }
 
   /** A waiting row whose domain is free again; else the milliseconds until a rate allows one, or undefined. */
   release(): DueRow | number | undefined {
-    if (this.#recipients.size === 0) return undefined
+    if (this.#heldRecipients.size === 0) return undefined
     let soonest: number | undefined
-    for (const name of this.#parked) {
+    for (const name of this.#heldDomains) {
       const domain = this.#domain(name)
-      const wait = this.#wait(domain)
-      if (wait > 0) {
-        if (wait !== Number.POSITIVE_INFINITY) soonest = Math.min(soonest ?? wait, wait)
+      const left = this.#msUntilAllowed(domain)
+      if (left > 0) {
+        if (left !== Number.POSITIVE_INFINITY) soonest = Math.min(soonest ?? left, left)
         continue
       }
       const row = domain.waiting.shift()
-      if (domain.waiting.length === 0) this.#parked.delete(name)
+      if (domain.waiting.length === 0) this.#heldDomains.delete(name)
       if (row === undefined) continue
-      this.#recipients.delete(row.recipient)
+      this.#heldRecipients.delete(row.recipient)
       this.#enter(domain)
       return row
     }
@@ -80,10 +82,10 @@ export class DomainGate {
   }
 
   /** Milliseconds until a waiting row may go; 0 when one may now, or when none waits. */
-  wait(): number {
-    if (this.#recipients.size === 0) return 0
+  msUntilAllowed(): number {
+    if (this.#heldRecipients.size === 0) return 0
     let soonest = Number.POSITIVE_INFINITY
-    for (const name of this.#parked) soonest = Math.min(soonest, this.#wait(this.#domain(name)))
+    for (const name of this.#heldDomains) soonest = Math.min(soonest, this.#msUntilAllowed(this.#domain(name)))
     return soonest
   }
 
@@ -93,23 +95,23 @@ export class DomainGate {
     if (domain !== undefined && domain.busy > 0) domain.busy--
   }
 
-  /** Empties the waiting room. */
-  takeParked(): readonly DueRow[] {
+  /** Gives back all rows that wait. */
+  drainHeld(): readonly DueRow[] {
     const rows: DueRow[] = []
-    for (const name of this.#parked) rows.push(...(this.#domains.get(name)?.waiting.splice(0) ?? []))
-    this.#parked.clear()
-    this.#recipients.clear()
+    for (const name of this.#heldDomains) rows.push(...(this.#domains.get(name)?.waiting.splice(0) ?? []))
+    this.#heldDomains.clear()
+    this.#heldRecipients.clear()
     return rows
   }
 
   #enter(domain: Domain): void {
     domain.busy++
-    domain.gate.take(this.#clock.monotonic())
+    domain.gate.grant(this.#clock.monotonic())
   }
 
-  #wait(domain: Domain): number {
+  #msUntilAllowed(domain: Domain): number {
     if (domain.busy >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY
-    return domain.gate.wait(this.#clock.monotonic())
+    return domain.gate.msUntilAllowed(this.#clock.monotonic())
   }
 
   #domain(name: string): Domain {
@@ -125,11 +127,8 @@ export class DomainGate {
   #forgetIdle(): void {
     const now = this.#clock.monotonic()
     for (const [name, domain] of this.#domains) {
-      if (domain.busy === 0 && domain.waiting.length === 0 && domain.gate.wait(now) === 0) this.#domains.delete(name)
+      if (domain.busy === 0 && domain.waiting.length === 0 && domain.gate.msUntilAllowed(now) === 0)
+        this.#domains.delete(name)
     }
   }
-}
-
-function domainOf(address: string): string {
-  return address.slice(address.lastIndexOf('@') + 1).toLowerCase()
 }

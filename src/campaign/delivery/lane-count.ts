@@ -10,7 +10,7 @@ const FIRST_TARGET = 2
 const HOLD_MS = 15_000
 const LONGEST_HOLD_MS = 600_000
 
-export class LaneGovernor {
+export class LaneCountController {
   readonly #max: number
   readonly #clock: Clock
   #target = 1
@@ -29,13 +29,13 @@ export class LaneGovernor {
   }
 
   /** The first lane got through greeting and login: the account works, others may follow. */
-  opened(): void {
+  recordOpened(): void {
     if (this.#target === 1 && this.#clock.monotonic() >= this.#holdUntil)
       this.#target = Math.min(FIRST_TARGET, this.#max)
   }
 
   /** A message was accepted. True when there may be one lane more for it. */
-  succeeded(): boolean {
+  recordSuccess(): boolean {
     if (this.#target >= this.#max) return false
     this.#credit += this.#holdUntil === Number.NEGATIVE_INFINITY ? 1 : 1 / this.#target
     if (this.#credit < 1 || this.#clock.monotonic() < this.#holdUntil) return false
@@ -45,9 +45,9 @@ export class LaneGovernor {
   }
 
   /** The server asked for less, or refused a further connection while `live` others worked. */
-  pushedBack(live: number): void {
+  recordThrottling(live: number): void {
     const now = this.#clock.monotonic()
-    // Several lanes hear the same news at once: it counts once.
+    // Several lanes get the same answer at once: it counts once.
     if (now >= this.#holdUntil) {
       this.#hold = this.#holdUntil === Number.NEGATIVE_INFINITY ? HOLD_MS : Math.min(LONGEST_HOLD_MS, this.#hold * 2)
       this.#holdUntil = now + this.#hold

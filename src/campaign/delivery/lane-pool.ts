@@ -1,15 +1,15 @@
 /**
- * The lanes of a delivery: opened as the governor and the breaker allow, and read when they end. Owns which are open; what
- * goes through them is the feed's.
+ * The lanes of a delivery: opened as the lane count and the circuit breaker allow, and judged when they end. Owns which lanes
+ * are open; what goes through them is the feed's.
  */
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
 import { speaksOfRate } from '../../replies/cause.ts'
 import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../../transport/transport.ts'
-import type { Breaker } from './circuit-breaker.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { DeliveryControl } from './delivery-control.ts'
-import type { LaneGovernor } from './lane-count.ts'
-import type { JobSource, MergeJob } from './message-buffer.ts'
+import type { JobQueue, MergeJob } from './job-queue.ts'
+import type { LaneCountController } from './lane-count.ts'
 import type { Outcomes } from './outcomes.ts'
 
 /** Lanes in a row that broke without delivering anything. */
@@ -17,14 +17,14 @@ const BARREN_LANES = 6
 
 export interface LanePoolOptions {
   readonly transport: Transport
-  readonly source: JobSource
+  readonly jobs: JobQueue
   readonly outcomes: Outcomes
-  readonly governor: LaneGovernor
-  readonly breaker: Breaker
+  readonly laneCount: LaneCountController
+  readonly breaker: CircuitBreaker
   readonly control: DeliveryControl
-  /** The server spoke of our speed. */
+  /** The server complained about the rate. */
   readonly throttled: (said: string) => void
-  /** The server is not of use; `error` is why the last try failed. */
+  /** The server cannot be used; `error` is why the last try failed. */
   readonly outage: (reason: string, error?: MailmergeError) => void
 }
 
@@ -51,10 +51,10 @@ export class LanePool {
     return this.#lanes.size === 0 && this.#opening === 0
   }
 
-  /** Opens lanes for so many messages, those under way among them, as many as there may be. */
+  /** Opens lanes for this many messages, those in flight included, up to the number allowed. */
   openFor(messages: number): void {
-    const { governor, breaker } = this.#options
-    const wanted = Math.min(breaker.tripped ? 1 : governor.target, messages)
+    const { laneCount, breaker } = this.#options
+    const wanted = Math.min(breaker.tripped ? 1 : laneCount.target, messages)
     while (this.#lanes.size + this.#opening < wanted) {
       this.#opening++
       void this.#open()
@@ -72,7 +72,7 @@ export class LanePool {
   }
 
   async #open(): Promise<void> {
-    const { transport, governor, control, source, outcomes } = this.#options
+    const { transport, laneCount, control, jobs, outcomes } = this.#options
     const number = ++this.#number
     let lane: Lane
     try {
@@ -86,9 +86,9 @@ export class LanePool {
     this.#opening--
     this.#everOpened = true
     this.#lanes.add(lane)
-    governor.opened()
+    laneCount.recordOpened()
     control.changed()
-    const feed = new LaneFeed(number, source, outcomes, () => this.#served())
+    const feed = new LaneFeed(number, jobs, outcomes, () => this.#served())
     let end: LaneEnd
     try {
       end = await lane.run(feed)
@@ -102,7 +102,7 @@ export class LanePool {
 
   /** The first connection of a run that fails is a wrong host or a wrong password; later ones are a bad day. */
   #failed(error: unknown): void {
-    const { control, governor, outage } = this.#options
+    const { control, laneCount, outage } = this.#options
     if (control.stopping) return
     const known =
       error instanceof MailmergeError ? error : new UnreachableError('the server cannot be reached', { cause: error })
@@ -110,7 +110,7 @@ export class LanePool {
     if (!passing) control.halt({ kind: 'error', said: known.message }, known)
     else if (this.#lanes.size === 0) outage(known.message, known)
     else {
-      governor.pushedBack(this.#lanes.size)
+      laneCount.recordThrottling(this.#lanes.size)
       control.note(`going on with fewer lanes: ${known.message}`)
     }
   }
@@ -120,12 +120,12 @@ export class LanePool {
     const { breaker, control } = this.#options
     this.#barren = 0
     if (!breaker.tripped) return
-    breaker.worked()
+    breaker.recordSuccess()
     control.changed()
   }
 
   #ended(end: LaneEnd, { served, unsent }: LaneFeed): void {
-    const { governor, outcomes, outage, throttled } = this.#options
+    const { laneCount, outcomes, outage, throttled } = this.#options
     switch (end.kind) {
       case 'drained':
         return
@@ -135,7 +135,7 @@ export class LanePool {
       case 'throttled': {
         const said = `${end.reply.code} ${end.reply.text}`
         outcomes.forgive(unsent)
-        governor.pushedBack(this.#lanes.size)
+        laneCount.recordThrottling(this.#lanes.size)
         if (speaksOfRate(end.reply)) throttled(said)
         else if (served === 0 && this.empty) outage(`the server asks for less: ${said}`)
         return
@@ -148,10 +148,10 @@ export class LanePool {
   }
 }
 
-/** The feed of one lane. Owns what the lane came to. */
+/** The feed of one lane. Counts what became of its messages. */
 class LaneFeed implements Feed<MergeJob> {
   readonly #number: number
-  readonly #source: JobSource
+  readonly #jobs: JobQueue
   readonly #outcomes: Outcomes
   readonly #onServed: () => void
   /** Messages that the server answered for. */
@@ -159,15 +159,15 @@ class LaneFeed implements Feed<MergeJob> {
   /** Recipients whose message was given back untried. */
   readonly unsent: number[] = []
 
-  constructor(number: number, source: JobSource, outcomes: Outcomes, onServed: () => void) {
+  constructor(number: number, jobs: JobQueue, outcomes: Outcomes, onServed: () => void) {
     this.#number = number
-    this.#source = source
+    this.#jobs = jobs
     this.#outcomes = outcomes
     this.#onServed = onServed
   }
 
   next(): MergeJob | undefined | Promise<MergeJob | undefined> {
-    return this.#source.next(this.#number)
+    return this.#jobs.next(this.#number)
   }
 
   begin(job: MergeJob): Promise<void> {

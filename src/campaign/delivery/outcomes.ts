@@ -1,18 +1,18 @@
 /**
- * From what lanes tell of their jobs to news for the ledger. Owns that each outcome is recorded once and in order, and the
- * rows whose connections keep breaking; which state an outcome is, `settle.ts` says.
+ * Turns the outcomes of jobs into records for the ledger. Owns that each outcome is recorded once and in order, and the rows
+ * whose connections keep breaking; `retry.ts` decides the state of a row after an outcome.
  */
 import type { DeliverySettings } from '../../config/settings.ts'
 import type { DueRow, ResultRow } from '../../ledger/ledger.ts'
 import { isThrottling } from '../../replies/cause.ts'
-import { RefusalWatch } from '../../replies/sender-block-detector.ts'
+import { SenderBlockDetector } from '../../replies/sender-block-detector.ts'
 import type { Outcome } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
-import type { Tally } from './counts.ts'
 import type { DeliveryControl } from './delivery-control.ts'
+import type { DeliveryCounts } from './delivery-counts.ts'
+import type { MergeJob } from './job-queue.ts'
 import type { Journal } from './journal.ts'
-import type { MergeJob } from './message-buffer.ts'
-import { type Settlement, settlementOf } from './retry.ts'
+import { type RowState, rowStateAfter } from './retry.ts'
 import type { RowQueue } from './row-queue.ts'
 
 /** A row whose connection breaks this often before it is handed over waits like a deferred one. */
@@ -23,23 +23,23 @@ const COUNTED_LOSSES = 10_000
 export interface OutcomesOptions {
   readonly journal: Journal
   readonly queue: RowQueue
-  readonly tally: Tally
+  readonly counts: DeliveryCounts
   readonly settings: DeliverySettings
-  /** The wall clock, for what is written down. */
+  /** The wall clock, for records. */
   readonly clock: Clock
-  /** The one that is never set back, for what is waited for. */
+  /** The monotonic one, for waits. */
   readonly steady: Clock
   readonly control: DeliveryControl
   /** A message was accepted. */
   readonly accepted: () => void
-  /** The server spoke of our speed. */
+  /** The server complained about the rate. */
   readonly throttled: (said: string) => void
   readonly onSettled?: (row: ResultRow) => void
 }
 
 export class Outcomes {
   readonly #options: OutcomesOptions
-  readonly #refusals = new RefusalWatch()
+  readonly #senderBlocks = new SenderBlockDetector()
   readonly #lost = new Map<number, number>()
 
   constructor(options: OutcomesOptions) {
@@ -75,24 +75,24 @@ export class Outcomes {
     if (outcome.kind === 'deferred' && isThrottling(outcome.reply)) {
       const { reply } = outcome
       this.#options.throttled(`${reply.code} ${reply.text}`)
-      this.#settle(job, { status: 'deferred', reason: 'server asked to slow down', reply, dueAt: steady.now() })
+      this.#record(job, { status: 'deferred', reason: 'server asked to slow down', reply, dueAt: steady.now() })
       queue.rewind()
       return
     }
-    if (outcome.kind === 'rejected' && this.#refused(job, outcome)) return
+    if (outcome.kind === 'rejected' && this.#rejected(job, outcome)) return
     if (outcome.kind === 'accepted') {
-      this.#refusals.accepted()
+      this.#senderBlocks.accepted()
       this.#options.accepted()
     }
-    this.#settle(job, settlementOf(job.due, outcome, settings, steady.now(), steady.random))
+    this.#record(job, rowStateAfter(job.due, outcome, settings, steady.now(), steady.random))
   }
 
-  /** Rows that must not be written to any more. */
+  /** Rows that must no longer be written to. */
   dropped(rows: readonly { readonly row: DueRow; readonly why: string }[]): void {
-    for (const { row, why } of rows) this.#record(row, 0, { status: 'skipped', reason: why })
+    for (const { row, why } of rows) this.#write(row, 0, { status: 'skipped', reason: why })
   }
 
-  /** These were not tried because the server wanted no more on that connection: it was not for anything in them. */
+  /** These were not tried because the server wanted no more on that connection, for no fault of theirs. */
   forgive(recipients: readonly number[]): void {
     for (const recipient of recipients) {
       const tries = (this.#lost.get(recipient) ?? 0) - 1
@@ -101,12 +101,12 @@ export class Outcomes {
     }
   }
 
-  /** Watches for refusals that no list explains. True when the row was settled here. */
-  #refused(job: MergeJob, { reply, stage }: Extract<Outcome, { kind: 'rejected' }>): boolean {
+  /** Detects rejections that concern the sender. True when the row was recorded here. */
+  #rejected(job: MergeJob, { reply, stage }: Extract<Outcome, { kind: 'rejected' }>): boolean {
     const { control, steady } = this.#options
-    const { blames, stop } = this.#refusals.rejected(reply, stage, job.message.envelope.from)
+    const { blames, stop } = this.#senderBlocks.rejected(reply, stage, job.message.envelope.from)
     if (blames === 'sender')
-      this.#settle(job, { status: 'deferred', reason: 'sender refused', reply, dueAt: steady.now() })
+      this.#record(job, { status: 'deferred', reason: 'sender refused', reply, dueAt: steady.now() })
     if (stop !== undefined) control.halt({ kind: 'sender-refused', said: stop })
     return blames === 'sender'
   }
@@ -118,35 +118,35 @@ export class Outcomes {
     if (tries >= LOST_TRIES && !control.stopping) {
       this.#lost.delete(due.recipient)
       const deferred = { kind: 'deferred', stage: 'data', reply: { code: 450, text: reason } } as const
-      const { status, dueAt } = settlementOf(due, deferred, settings, steady.now(), steady.random)
-      const settlement = { status, reason: `connection lost each time: ${reason}` }
-      this.#settle(job, dueAt === undefined ? settlement : { ...settlement, dueAt })
+      const { status, dueAt } = rowStateAfter(due, deferred, settings, steady.now(), steady.random)
+      const state = { status, reason: `connection lost each time: ${reason}` }
+      this.#record(job, dueAt === undefined ? state : { ...state, dueAt })
       return
     }
     this.#lost.set(due.recipient, tries)
     if (this.#lost.size > COUNTED_LOSSES) this.#lost.clear()
     if (job.began) {
       // The start was recorded, so its end must be too: else a crash would leave doubt where there is none.
-      this.#settle(job, { status: 'deferred', reason, dueAt: steady.now() })
+      this.#record(job, { status: 'deferred', reason, dueAt: steady.now() })
       queue.rewind()
     } else {
       queue.giveBack(due)
-      // It may come back when its lane is long gone.
+      // It may come back after its lane has ended.
       setImmediate(() => control.changed())
     }
   }
 
-  #settle(job: MergeJob, settlement: Settlement): void {
+  #record(job: MergeJob, state: RowState): void {
     const { queue, control } = this.#options
-    this.#record(job.due, job.lane, settlement, job.message.id)
+    this.#write(job.due, job.lane, state, job.message.id)
     queue.finished(job.due)
     // Another row may have waited for this one's domain.
     if (queue.heldBack) control.changed()
   }
 
   /** `messageId` is there for an attempt. */
-  #record(due: DueRow, lane: number, { status, reason, reply, dueAt }: Settlement, messageId?: string): void {
-    const { journal, queue, tally, clock, onSettled } = this.#options
+  #write(due: DueRow, lane: number, { status, reason, reply, dueAt }: RowState, messageId?: string): void {
+    const { journal, queue, counts, clock, onSettled } = this.#options
     const at = clock.now()
     const attempted = messageId !== undefined
     const facts = {
@@ -159,7 +159,7 @@ export class Outcomes {
     journal.add({ kind: 'settled', recipient: due.recipient, lane, at, status, attempted, ...facts, ...later }, () =>
       queue.recorded(due),
     )
-    tally.settled(status, due.attempts > 0)
+    counts.recordState(status, due.attempts > 0)
     if (onSettled === undefined) return
     const firstAttemptAt = due.firstAttemptAt ?? (attempted ? at : undefined)
     onSettled({

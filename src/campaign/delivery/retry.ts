@@ -1,14 +1,33 @@
 /**
- * From the outcome of an attempt to the state of a row. Owns the rule that a refusal is for good, a deferral has a last
- * time, and that what cannot be known is in doubt; pure.
+ * From the outcome of an attempt to the state of a row, and when it is tried again. Owns the rules that a rejection is final,
+ * that a deferral has a last try, and that what cannot be known is in doubt; pure.
  */
 import type { DueRow, RowStatus } from '../../ledger/ledger.ts'
 import { reasonOf } from '../../replies/reason-text.ts'
 import type { Outcome, Reply, Stage } from '../../transport/transport.ts'
-import { retryGap } from './backoff.ts'
 
-/** What becomes of a row; `dueAt` only for `deferred`. */
-export interface Settlement {
+const MINUTE = 60_000
+/** Short at first, as greylisting wants it, then patient: 1, 5, 15, 30, 60 minutes, then every two hours. */
+const GAPS = [1, 5, 15, 30, 60].map((minutes) => minutes * MINUTE)
+const LONGEST = 120 * MINUTE
+
+/** Milliseconds to wait after the `attempts`-th attempt (from 1), spread by a fifth either way so that rows do not return in step. */
+export function retryGap(attempts: number, random: () => number): number {
+  const gap = GAPS[attempts - 1] ?? LONGEST
+  return Math.round(gap * (0.8 + 0.4 * random()))
+}
+
+/**
+ * Milliseconds to wait after the `failures`-th connection failure in a row (from 1): a second, doubling to a minute,
+ * spread by a fifth either way.
+ */
+export function reconnectGap(failures: number, random: () => number): number {
+  const gap = Math.min(60_000, 1000 * 2 ** Math.min(failures - 1, 10))
+  return Math.round(gap * (0.8 + 0.4 * random()))
+}
+
+/** The new state of a row; `dueAt` only for `deferred`. */
+export interface RowState {
   readonly status: RowStatus
   readonly reason: string
   readonly reply?: Reply
@@ -20,7 +39,7 @@ export interface RetryPolicy {
   readonly retryFor: number
 }
 
-/** The settlement of a deferral by the server, `now` being the end of the attempt. */
+/** The state after a deferral by the server, `now` being the end of the attempt. */
 function deferral(
   due: DueRow,
   reply: Reply,
@@ -28,7 +47,7 @@ function deferral(
   policy: RetryPolicy,
   now: Date,
   random: () => number,
-): Settlement {
+): RowState {
   const reason = reasonOf(reply, stage)
   const first = due.firstAttemptAt ?? now
   const dueAt = new Date(now.getTime() + retryGap(due.attempts + 1, random))
@@ -41,14 +60,14 @@ function deferral(
   return { status: 'deferred', reason, reply, dueAt }
 }
 
-/** What an outcome makes of a row. An `unsent` row is due again at once. */
-export function settlementOf(
+/** The state of a row after an outcome. An `unsent` row is due again at once. */
+export function rowStateAfter(
   due: DueRow,
   outcome: Outcome,
   policy: RetryPolicy,
   now: Date,
   random: () => number,
-): Settlement {
+): RowState {
   switch (outcome.kind) {
     case 'accepted': {
       const refused = outcome.refused ?? []

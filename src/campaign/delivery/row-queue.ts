@@ -1,5 +1,5 @@
 /**
- * The rows whose turn it is, fetched from the ledger a few at a time. Owns what is buffered and what is on its way, so
+ * The rows whose turn it is, fetched from the ledger a few at a time. Owns which rows are buffered and which are handed out, so
  * that no row is handed out twice; never sends and never records.
  */
 import type { DueRow, Ledger } from '../../ledger/ledger.ts'
@@ -17,7 +17,7 @@ export interface RowQueueOptions {
   readonly runId: string
   readonly clock: Clock
   readonly domains?: DomainLimits
-  /** Called with rows that must not be written to any more; the queue has dropped them. */
+  /** Called with rows that must no longer be written to; the queue has dropped them. */
   suppressed(rows: readonly { readonly row: DueRow; readonly why: string }[]): void
   readonly group: string
   /** Rows that must not be written to for another reason, by recipient; asked when they are fetched. */
@@ -48,9 +48,9 @@ export class RowQueue {
     this.#gate = new DomainGate(options.domains ?? {}, options.clock)
   }
 
-  /** Rows at hand. */
+  /** Rows fetched and not yet handed out. */
   get buffered(): number {
-    return this.#again.length + this.#rows.length - this.#head + this.#gate.parked
+    return this.#again.length + this.#rows.length - this.#head + this.#gate.held
   }
 
   /** True when the ledger had no more rows that are due. */
@@ -60,13 +60,13 @@ export class RowQueue {
 
   /** True when rows wait for their domain's turn. */
   get heldBack(): boolean {
-    return this.#gate.parked > 0
+    return this.#gate.held > 0
   }
 
-  /** Milliseconds until a row at hand may go: more than 0 only when every one of them waits for its domain's rate. */
-  wait(): number {
+  /** Milliseconds until a buffered row may go: more than 0 only when every one of them waits for its domain's rate. */
+  msUntilAllowed(): number {
     if (this.#again.length > 0 || this.#head < this.#rows.length) return 0
-    return this.#gate.wait()
+    return this.#gate.msUntilAllowed()
   }
 
   /** Rows handed out and neither settled nor given back. */
@@ -74,8 +74,8 @@ export class RowQueue {
     return this.#out.size
   }
 
-  /** The next row that may go now. Undefined when none is at hand; a number when a domain's limit asks to wait so long. */
-  take(): DueRow | number | undefined {
+  /** The next row that may go now; undefined when none is buffered; the milliseconds to wait when a domain's limit holds all back. */
+  next(): DueRow | number | undefined {
     const released = this.#gate.release()
     if (typeof released === 'object') return this.#hand(released)
     for (;;) {
@@ -94,7 +94,7 @@ export class RowQueue {
     this.#gate.done(row)
   }
 
-  /** The row's new state is durable. Only from now on may the ledger's word on it be taken. */
+  /** The row's new state is durable. Only from now on does the ledger have its current state. */
   recorded(row: DueRow): void {
     this.#out.delete(row.recipient)
     if (this.#filling !== undefined) this.#stale.add(row.recipient)
@@ -127,19 +127,19 @@ export class RowQueue {
   }
 
   /**
-   * Looks whether somebody was suppressed meanwhile, and drops the rows at hand that are. `changed` is called first, to give
-   * back what was made of them. True when the suppressions had changed.
+   * Checks for new suppressions and drops the buffered rows that have one. `changed` is called first, to give back the messages
+   * made of them. True when the suppressions had changed.
    */
   async recheck(changed: () => void): Promise<boolean> {
     if (this.#rechecking) return false
     const mark = await this.#options.ledger.suppressionMark()
-    // A fetch under way must find the rows at hand where they are, or it would take them for new ones.
+    // A fetch in progress must find the buffered rows where they are, or it would take them for new ones.
     while (this.#filling !== undefined) await this.#filling
     if (mark === this.#mark || this.#rechecking) return false
     this.#rechecking = true
     try {
       changed()
-      const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...this.#gate.takeParked()]
+      const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...this.#gate.drainHeld()]
       this.#again = []
       this.#rows = []
       this.#head = 0
@@ -209,7 +209,7 @@ export class RowQueue {
       if (why !== undefined) dropped.push({ row, why })
       return why === undefined
     })
-    // They are on their way to the ledger: a fetch before they arrive there must not see them as new.
+    // They are being recorded: a fetch before that is done must not see them as new.
     for (const { row } of dropped) this.#out.add(row.recipient)
     if (dropped.length > 0) this.#options.suppressed(dropped)
     return kept

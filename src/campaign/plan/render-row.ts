@@ -7,6 +7,7 @@ import { hash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { BoundedMap } from '../../bounded-map.ts'
 import type { RateLimit, Settings } from '../../config/settings.ts'
+import { NEVER_ALLOWED_HINT, whyNeverAllowed } from '../../config/units.ts'
 import { DataError, type Problem, UsageError } from '../../errors.ts'
 import type { DueRow } from '../../ledger/ledger.ts'
 import { gmailKey, normalizeAddress, parseAddressList, parseRecipient } from '../../message/address/mailbox.ts'
@@ -17,7 +18,6 @@ import { returnPathOf } from '../../return-path.ts'
 import type { Row, RowData } from '../../source/source.ts'
 import type { RenderContext, Rendered, Template } from '../../template/template.ts'
 import type { UnsubscribeLinks } from '../../unsubscribe/links.ts'
-import { NEVER_GOES_HINT, neverGoes } from '../delivery/throttle/rate.ts'
 import { type Thread, threaded } from '../run/follow-up.ts'
 import { restoreRow, storeRow } from './row-data.ts'
 import type { Split } from './variants.ts'
@@ -104,7 +104,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
   function identityOf(rendered: Rendered, local: string, address: string, date: Date): Identity {
     const { url, mailto } = unsubscribeLinks(address)
     return {
-      messageId: `<${local}@${domainOf(rendered.from)}>`,
+      messageId: `<${local}@${messageIdDomain(rendered.from)}>`,
       date,
       recipient: address,
       ...(url === undefined ? {} : { unsubscribeUrl: url }),
@@ -240,8 +240,8 @@ function cellText(cell: unknown): string {
 
 /** @throws DataError for a message whose recipients no rate ever lets through together. */
 function refuseEndless(rates: readonly RateLimit[], recipients: number): void {
-  const never = neverGoes(rates, recipients)
-  if (never !== undefined) throw problem('too-many-recipients', never, undefined, { hint: NEVER_GOES_HINT })
+  const never = whyNeverAllowed(rates, recipients)
+  if (never !== undefined) throw problem('too-many-recipients', never, undefined, { hint: NEVER_ALLOWED_HINT })
 }
 
 function sentTo(address: string, message: Message): Message {
@@ -274,7 +274,7 @@ function problem(
 const domains = new BoundedMap<string, string>(1_000)
 
 /** Domain of the first author, for the right side of the Message-ID (RFC 5322 section 3.6.4). */
-function domainOf(from: string): string {
+function messageIdDomain(from: string): string {
   return domains.getOrMake(from, (text) => {
     const wire = parseAddressList(text).mailboxes[0]?.wire ?? ''
     return wire.slice(wire.lastIndexOf('@') + 1) || 'localhost'

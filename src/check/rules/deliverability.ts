@@ -5,6 +5,7 @@
 import type { Settings } from '../../config/settings.ts'
 import type { Problem } from '../../errors.ts'
 import { createMailDomains } from '../../message/address/dns.ts'
+import { domainOf } from '../../message/address/domain.ts'
 import { parseAddressList } from '../../message/address/mailbox.ts'
 import type { CheckedMail } from '../check.ts'
 import { judgeRules, type RuleVerdict } from './bulk.ts'
@@ -42,12 +43,12 @@ async function senderRules(
   resolver: SenderResolver,
   timeout: number,
 ): Promise<readonly RuleVerdict[]> {
-  const fromDomain = domainOf(mail.first?.from ?? String(settings.message['from'] ?? ''))
+  const fromDomain = domainOfFirst(mail.first?.from ?? String(settings.message['from'] ?? ''))
   if (fromDomain === undefined) return []
   const records = await lookUpSender(
     {
       fromDomain,
-      envelopeDomain: domainOf(mail.first?.envelopeFrom ?? '') ?? fromDomain,
+      envelopeDomain: domainOfFirst(mail.first?.envelopeFrom ?? '') ?? fromDomain,
       dkim: settings.dkim,
       root: settings.root,
     },
@@ -62,9 +63,9 @@ async function senderRules(
 }
 
 /** Domain in A-labels of the first mailbox in a header. */
-function domainOf(header: string): string | undefined {
+function domainOfFirst(header: string): string | undefined {
   const wire = parseAddressList(header).mailboxes[0]?.wire
-  return wire === undefined ? undefined : wire.slice(wire.lastIndexOf('@') + 1).toLowerCase()
+  return wire === undefined ? undefined : domainOf(wire)
 }
 
 function ruleProblem({ rule, state, why, hint, gmail, yahoo, microsoft }: RuleVerdict): readonly Problem[] {

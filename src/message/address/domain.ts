@@ -1,6 +1,11 @@
 /** Domain names as the wire wants them: A-labels (RFC 5890) within the limits of RFC 1035. Asks no name server. */
 import { domainToASCII } from 'node:url'
 
+/** The domain of an address, in lower case; the whole text where it has no `@`. */
+export function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1).toLowerCase()
+}
+
 /** True when no label from `from` on is longer than 63 octets. */
 export function labelsFit(text: string, from: number): boolean {
   let start = from

@@ -2,6 +2,7 @@
  * How much one connection may be used for: messages, recipients, domains and RSETs, each limited by the settings, by what was
  * learnt of the server and by its LIMITS (RFC 9422). Owns the counting and whether an RSET is due; sends nothing.
  */
+import { domainOf } from '../../message/address/domain.ts'
 import type { Extensions } from './connect/extensions.ts'
 
 export interface LimitSettings {
@@ -48,7 +49,7 @@ export class ConnectionLimits {
     this.#recipientsUsed += recipients.length
     this.#mostRecipients = Math.max(this.#mostRecipients, recipients.length)
     if (this.#domains === NO_LIMIT) return
-    for (const address of recipients) this.#domainsSeen.add(address.slice(address.lastIndexOf('@') + 1).toLowerCase())
+    for (const address of recipients) this.#domainsSeen.add(domainOf(address))
   }
 
   /** The server is still in the middle of a message. */

@@ -163,7 +163,7 @@ function pause(milliseconds: number, cut?: AbortSignal): Promise<boolean> {
   })
 }
 
-export interface Bench {
+export interface DeliveryHarness {
   readonly path: string
   readonly ledger: Ledger
   readonly campaign: Campaign
@@ -178,8 +178,8 @@ export interface Bench {
 
 export type More = Partial<Omit<DeliverOptions, 'settings'>> & { readonly settings?: Partial<DeliverySettings> }
 
-export interface BenchOptions extends SqliteLedgerOptions {
-  /** Use the ledger of another bench, through a connection of its own. */
+export interface HarnessOptions extends SqliteLedgerOptions {
+  /** Use the ledger of another harness, through a connection of its own. */
   readonly path?: string
   readonly name?: string
   /** Minutes from now until each row may go, from the first on; at once without it. */
@@ -187,7 +187,10 @@ export interface BenchOptions extends SqliteLedgerOptions {
 }
 
 /** A planned run over these addresses (or so many) in a ledger of its own. */
-export async function benchOf(people: number | readonly string[], options: BenchOptions = {}): Promise<Bench> {
+export async function openHarness(
+  people: number | readonly string[],
+  options: HarnessOptions = {},
+): Promise<DeliveryHarness> {
   const dir = options.path === undefined ? mkdtempSync(join(tmpdir(), 'mailmerge-engine-')) : undefined
   const path = options.path ?? join(dir ?? '', 'ledger.db')
   const ledger = await openSqliteLedger(path, {
@@ -237,7 +240,7 @@ export async function benchOf(people: number | readonly string[], options: Bench
     campaign,
     runId,
     start,
-    deliver: (transport, more) => untilEnd(start(transport, more)),
+    deliver: (transport, more) => untilSettled(start(transport, more)),
     async results() {
       const rows: ResultRow[] = []
       for await (const batch of ledger.results(runId)) rows.push(...batch)
@@ -267,18 +270,18 @@ export function letterTo(address: string, number: number, size = 100, copies: re
   }
 }
 
-/** Waits and clocks stand still from now on, and pass only with `untilEnd` and `pass`. Immediates and intervals are real. */
+/** Waits and clocks stand still from now on, and pass only with `untilSettled` and `advance`. Immediates and intervals are real. */
 export function holdTime(): void {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'], now: 1_790_000_000_000 })
 }
 
 /** Lets everything happen that needs no time. */
-export async function settle(): Promise<void> {
+export async function settleTurns(): Promise<void> {
   for (let at = 0; at < 8; at++) await turn()
 }
 
 /** Lets time pass from wait to wait until the promise is settled. Throws when nobody waits and nothing ends: a stall. */
-export async function untilEnd<T>(promise: Promise<T>): Promise<T> {
+export async function untilSettled<T>(promise: Promise<T>): Promise<T> {
   let ended = false
   const end = (): void => {
     ended = true
@@ -286,7 +289,7 @@ export async function untilEnd<T>(promise: Promise<T>): Promise<T> {
   promise.then(end, end)
   for (let idle = 0, steps = 0; !ended; steps++) {
     if (steps > 100_000) throw new Error('busy: time passes and passes, and the delivery does not end')
-    await settle()
+    await settleTurns()
     if (ended) break
     if (vi.getTimerCount() > 0) {
       idle = 0
@@ -297,10 +300,10 @@ export async function untilEnd<T>(promise: Promise<T>): Promise<T> {
 }
 
 /** Lets so much time pass. */
-export async function pass(milliseconds: number): Promise<void> {
+export async function advance(milliseconds: number): Promise<void> {
   const end = performance.now() + milliseconds
   for (;;) {
-    await settle()
+    await settleTurns()
     const before = performance.now()
     if (before >= end) return
     const step = Math.min(end - before, 50)

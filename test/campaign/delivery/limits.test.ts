@@ -4,51 +4,51 @@ import { TurnedAwayError, UnreachableError } from '../../../src/errors.ts'
 import { pauseWords, stopWords } from '../../../src/report/reasons.ts'
 import {
   type Answer,
-  type Bench,
-  benchOf,
+  advance,
+  type DeliveryHarness,
   deferred,
   holdTime,
   moments,
   mostWithin,
   OK,
-  pass,
+  openHarness,
   replyOf,
   scriptedTransport,
-  settle,
-  untilEnd,
+  settleTurns,
+  untilSettled,
 } from './delivery-harness.ts'
 
 const MINUTE = 60_000
-let bench: Bench
+let harness: DeliveryHarness
 
 beforeEach(holdTime)
 afterEach(async () => {
   vi.useRealTimers()
-  await bench.close()
+  await harness.close()
 })
 
 describe('rates and quotas', () => {
   test('every limit given holds in every window', async () => {
-    bench = await benchOf(300)
+    harness = await openHarness(300)
     const transport = scriptedTransport({ takes: 30 })
     const rates = [
       { count: 10, seconds: 1 },
       { count: 60, seconds: 10 },
     ]
-    const end = await bench.deliver(transport, { settings: { rates } })
+    const end = await harness.deliver(transport, { settings: { rates } })
     expect(end.counts.sent).toBe(300)
     expect(mostWithin(moments(transport), 1000)).toBeLessThanOrEqual(10)
     expect(mostWithin(moments(transport), 10_000)).toBeLessThanOrEqual(60)
   })
 
   test('a quota of minutes holds over two runs one after the other, and over two at once', async () => {
-    bench = await benchOf(60)
+    harness = await openHarness(60)
     const settings = { rates: [{ count: 20, seconds: 60 }] }
     const [first, second, third] = [scriptedTransport(), scriptedTransport(), scriptedTransport()]
-    await bench.deliver(first, { settings })
-    const two = await benchOf(50, { path: bench.path, name: 'two' })
-    const three = await benchOf(50, { path: bench.path, name: 'three' })
-    await untilEnd(Promise.all([two.start(second, { settings }), three.start(third, { settings })]))
+    await harness.deliver(first, { settings })
+    const two = await openHarness(50, { path: harness.path, name: 'two' })
+    const three = await openHarness(50, { path: harness.path, name: 'three' })
+    await untilSettled(Promise.all([two.start(second, { settings }), three.start(third, { settings })]))
     const all = [first, second, third].flatMap(moments).sort((one, other) => one - other)
     expect(all).toHaveLength(160)
     expect(mostWithin(all, MINUTE)).toBeLessThanOrEqual(20)
@@ -57,28 +57,28 @@ describe('rates and quotas', () => {
   })
 
   test('a quota that opens in more than an hour ends the run resumably, with the whole of it used', async () => {
-    bench = await benchOf(80)
+    harness = await openHarness(80)
     const transport = scriptedTransport()
     const settings = { rates: [{ count: 50, seconds: 86_400 }] }
-    const delivery = bench.start(transport, { settings })
+    const delivery = harness.start(transport, { settings })
     // The end is noticed by the watch, which goes by the real clock.
     for (let at = 0; at < 40; at++) {
-      await pass(10)
+      await advance(10)
       await new Promise((resolve) => setImmediate(resolve))
     }
     const until = process.hrtime.bigint() + 400_000_000n
-    while (process.hrtime.bigint() < until) await settle()
-    const end = await untilEnd(delivery)
+    while (process.hrtime.bigint() < until) await settleTurns()
+    const end = await untilSettled(delivery)
     expect(end).toMatchObject({ counts: { sent: 50, deferred: 30 } })
     expect(end.stopped && stopWords(end.stopped)).toMatch(/^the quota of 50\/day is used up until /)
     expect(end.error).toBeUndefined()
   })
 
   test('while it waits for a quota it says so, keeps no lane open and tells what is left', async () => {
-    bench = await benchOf(40)
+    harness = await openHarness(40)
     const paused: string[] = []
     const transport = scriptedTransport()
-    await bench.deliver(transport, {
+    await harness.deliver(transport, {
       settings: { rates: [{ count: 20, seconds: 60 }] },
       onPaused: (reason) => paused.push(pauseWords(reason)),
     })
@@ -92,14 +92,14 @@ describe('rates and quotas', () => {
     ['an hour back', -3_600_000],
     ['a day back', -86_400_000],
   ])('a clock set %s, again and again, frees no quota and makes no pause longer', async (_, jump) => {
-    bench = await benchOf(60)
+    harness = await openHarness(60)
     const transport = scriptedTransport()
-    const delivery = bench.start(transport, { settings: { rates: [{ count: 10, seconds: 60 }] } })
+    const delivery = harness.start(transport, { settings: { rates: [{ count: 10, seconds: 60 }] } })
     for (let at = 0; at < 12; at++) {
-      await pass(25_000)
+      await advance(25_000)
       vi.setSystemTime(Date.now() + jump)
     }
-    const end = await untilEnd(delivery)
+    const end = await untilSettled(delivery)
     expect(end.counts.sent).toBe(60)
     expect(mostWithin(moments(transport), MINUTE)).toBeLessThanOrEqual(10)
     // Five further windows, each a little longer than a minute for what is on its way.
@@ -108,7 +108,7 @@ describe('rates and quotas', () => {
 })
 
 test('an allowance that was taken and lies unused for long is not used later, on top of a whole window', async () => {
-  bench = await benchOf(21)
+  harness = await openHarness(21)
   let asked = 0
   const reply = replyOf('421 4.7.28 unusual rate of mail')
   const transport = scriptedTransport({
@@ -117,15 +117,15 @@ test('an allowance that was taken and lies unused for long is not used later, on
     takes: 10,
     ahead: true,
   })
-  const end = await bench.deliver(transport, { settings: { rates: [{ count: 10, seconds: 60 }] } })
+  const end = await harness.deliver(transport, { settings: { rates: [{ count: 10, seconds: 60 }] } })
   expect(end.counts.sent).toBe(21)
   expect(mostWithin(moments(transport), MINUTE)).toBeLessThanOrEqual(10)
 })
 
 test('a slow rate does not connect in vain between two messages', async () => {
-  bench = await benchOf(5)
+  harness = await openHarness(5)
   const transport = scriptedTransport()
-  await bench.deliver(transport, { settings: { rates: [{ count: 1, seconds: 30 }] } })
+  await harness.deliver(transport, { settings: { rates: [{ count: 1, seconds: 30 }] } })
   expect(transport.accepted.size).toBe(5)
   expect(transport.opens).toHaveLength(5)
 })
@@ -134,7 +134,7 @@ describe('a server that allows fewer connections', () => {
   test.each(['at its greeting', 'at the first message'])(
     'is left with as many, and no row suffers (421 %s)',
     async (where) => {
-      bench = await benchOf(2000)
+      harness = await openHarness(2000)
       const reply = replyOf('421 4.7.0 too many connections from you')
       const refusals: number[] = []
       let live = 0
@@ -153,9 +153,9 @@ describe('a server that allows fewer connections', () => {
           return { lane: { kind: 'throttled', reply } }
         },
       })
-      const end = await bench.deliver(transport, { settings: { concurrency: 10 } })
+      const end = await harness.deliver(transport, { settings: { concurrency: 10 } })
       expect(end.counts).toMatchObject({ sent: 2000, deferred: 0 })
-      expect((await bench.results()).every(({ attempts }) => attempts === 1)).toBe(true)
+      expect((await harness.results()).every(({ attempts }) => attempts === 1)).toBe(true)
       // Three lanes at work most of the time: 2,000 messages at 5 a second a lane.
       expect(performance.now()).toBeLessThan(1.4 * ((2000 * 200) / 3))
       const later = refusals.filter((at) => at > MINUTE)
@@ -164,16 +164,16 @@ describe('a server that allows fewer connections', () => {
   )
 
   test('lanes are opened as the server proves itself: one, then two, then one more a round of successes', async () => {
-    bench = await benchOf(200)
+    harness = await openHarness(200)
     const transport = scriptedTransport({ takes: 100, connects: 10 })
-    await bench.deliver(transport, { settings: { concurrency: 8 } })
+    await harness.deliver(transport, { settings: { concurrency: 8 } })
     expect(transport.most.lanes).toBe(8)
     const first = transport.opens.filter((at) => at < (transport.opens[0] ?? 0) + 100)
     expect(first.length).toBeLessThanOrEqual(2)
   })
 
   test('too many open files mean fewer lanes, said once', async () => {
-    bench = await benchOf(300)
+    harness = await openHarness(300)
     const notes: string[] = []
     const transport = scriptedTransport({
       takes: 50,
@@ -181,7 +181,7 @@ describe('a server that allows fewer connections', () => {
         if (live >= 2) throw new UnreachableError('too many open files to connect to mail.example.com:25')
       },
     })
-    const end = await bench.deliver(transport, { onNote: (text) => notes.push(text) })
+    const end = await harness.deliver(transport, { onNote: (text) => notes.push(text) })
     expect(end.counts.sent).toBe(300)
     expect(notes).toEqual(['going on with fewer lanes: too many open files to connect to mail.example.com:25'])
   })
@@ -209,7 +209,7 @@ describe('a server that takes so many messages in a time', () => {
     ['421 4.7.28 unusual rate of mail', 'lane'],
     ['452 4.5.3 Too many messages', 'message'],
   ])('and says %s (of the %s): the lanes pause, no row fails, and the pace is learnt', async (line, of) => {
-    bench = await benchOf(300)
+    harness = await openHarness(300)
     const takes = bucket(30, 2000)
     const refusals: number[] = []
     const reply = replyOf(line)
@@ -221,7 +221,7 @@ describe('a server that takes so many messages in a time', () => {
         return of === 'message' ? deferred(line) : { lane: { kind: 'throttled', reply } }
       },
     })
-    const end = await bench.deliver(transport)
+    const end = await harness.deliver(transport)
     expect(end.counts).toMatchObject({ sent: 300, failed: 0, deferred: 0 })
     const learnt = refusals.filter((at) => at > 2 * MINUTE)
     expect(mostWithin(learnt, MINUTE)).toBeLessThanOrEqual(2)
@@ -231,7 +231,7 @@ describe('a server that takes so many messages in a time', () => {
   })
 
   test('once, in passing, does not slow the rest of a run for long', async () => {
-    bench = await benchOf(1200)
+    harness = await openHarness(1200)
     let complaints = 0
     const transport = scriptedTransport({
       takes: 20,
@@ -241,7 +241,7 @@ describe('a server that takes so many messages in a time', () => {
         return deferred('454 Throttling failure: Maximum sending rate exceeded.')
       },
     })
-    expect((await bench.deliver(transport)).counts.sent).toBe(1200)
+    expect((await harness.deliver(transport)).counts.sent).toBe(1200)
     expect(complaints).toBe(1)
     expect(performance.now()).toBeLessThan(20_000)
   })
@@ -251,7 +251,7 @@ describe('limits for each domain', () => {
   const people = Array.from({ length: 120 }, (_, at) => `p${at}@${at % 2 === 0 ? 'big.example' : `d${at}.example`}`)
 
   test('so many at once to one domain, and the others go on meanwhile', async () => {
-    bench = await benchOf(people)
+    harness = await openHarness(people)
     const busy = new Map<string, number>()
     let most = 0
     const transport = scriptedTransport({
@@ -265,7 +265,7 @@ describe('limits for each domain', () => {
         return OK
       },
     })
-    const end = await bench.deliver(transport, { settings: { perDomain: { concurrency: 2 } } })
+    const end = await harness.deliver(transport, { settings: { perDomain: { concurrency: 2 } } })
     expect(end.counts.sent).toBe(120)
     expect(most).toBe(2)
     expect(transport.most.inFlight).toBeGreaterThan(2)
@@ -274,19 +274,19 @@ describe('limits for each domain', () => {
   test.each([false, true])(
     'a list of one domain ends too, though lanes wait for each other (pipelined: %s)',
     async (ahead) => {
-      bench = await benchOf(50)
+      harness = await openHarness(50)
       const transport = scriptedTransport({ takes: 50, ahead })
-      const end = await bench.deliver(transport, { settings: { perDomain: { concurrency: 1 } } })
+      const end = await harness.deliver(transport, { settings: { perDomain: { concurrency: 1 } } })
       expect(end.counts.sent).toBe(50)
       expect(transport.most.inFlight).toBe(1)
     },
   )
 
   test('so many in a time to one domain, without connecting in vain meanwhile', async () => {
-    bench = await benchOf(people)
+    harness = await openHarness(people)
     const transport = scriptedTransport({ takes: 10 })
     const rates = [{ count: 10, seconds: 30 }]
-    const end = await bench.deliver(transport, { settings: { perDomain: { rates } } })
+    const end = await harness.deliver(transport, { settings: { perDomain: { rates } } })
     expect(end.counts.sent).toBe(120)
     const big = transport.tries.filter(({ to }) => to.endsWith('@big.example')).map(({ at }) => at)
     expect(mostWithin(big, 30_000)).toBeLessThanOrEqual(10)
@@ -296,22 +296,22 @@ describe('limits for each domain', () => {
 })
 
 test('progress tells rate, lanes, rows to try again, what is left of the quota, and a time that minds the limits', async () => {
-  bench = await benchOf(40)
-  type Told = Parameters<NonNullable<Parameters<Bench['start']>[1] & object>['onProgress'] & object>[0]
-  let told: Told | undefined
+  harness = await openHarness(40)
+  type Progress = Parameters<NonNullable<Parameters<DeliveryHarness['start']>[1] & object>['onProgress'] & object>[0]
+  let told: Progress | undefined
   const transport = scriptedTransport({
     takes: 10,
     answer: ({ to, attempt }) => (to === 'p2@example.com' && attempt === 1 ? deferred('451 later') : OK),
   })
-  const delivery = bench.start(transport, {
+  const delivery = harness.start(transport, {
     settings: { rates: [{ count: 10, seconds: 60 }] },
     onProgress: (state) => {
       told = state
     },
   })
-  await pass(2000)
+  await advance(2000)
   const until = process.hrtime.bigint() + 400_000_000n
-  while (process.hrtime.bigint() < until) await settle()
+  while (process.hrtime.bigint() < until) await settleTurns()
   expect(told).toMatchObject({
     counts: { sent: 9, deferred: 31 },
     lanes: 0,
@@ -319,5 +319,5 @@ test('progress tells rate, lanes, rows to try again, what is left of the quota, 
     quota: { count: 10, seconds: 60, left: 0 },
   })
   expect(told?.secondsLeft).toBeGreaterThan(170)
-  await untilEnd(delivery)
+  await untilSettled(delivery)
 })

@@ -3,26 +3,26 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Message } from '../../../src/message/message.ts'
 import { pauseWords } from '../../../src/report/reasons.ts'
 import {
-  type Bench,
-  benchOf,
+  advance,
+  type DeliveryHarness,
   holdTime,
   letterTo,
   moments,
   mostWithin,
-  pass,
+  openHarness,
   scriptedTransport,
-  settle,
+  settleTurns,
   type Try,
-  untilEnd,
+  untilSettled,
 } from './delivery-harness.ts'
 
 const MINUTE = 60_000
-let bench: Bench
+let harness: DeliveryHarness
 
 beforeEach(holdTime)
 afterEach(async () => {
   vi.useRealTimers()
-  await bench.close()
+  await harness.close()
 })
 
 describe('rates and quotas of recipients', () => {
@@ -37,14 +37,14 @@ describe('rates and quotas of recipients', () => {
   const tenAMinute = { count: 10, seconds: 60, of: 'recipients' } as const
 
   test('every limit holds in every window, those of messages and those of recipients', async () => {
-    bench = await benchOf(200)
+    harness = await openHarness(200)
     const transport = scriptedTransport({ takes: 30 })
     const rates = [
       { count: 10, seconds: 1 },
       { count: 12, seconds: 1, of: 'recipients' as const },
       { count: 100, seconds: 10, of: 'recipients' as const },
     ]
-    const end = await bench.deliver(transport, { settings: { rates }, prepare: sized(1, 3, 1, 12, 2) })
+    const end = await harness.deliver(transport, { settings: { rates }, prepare: sized(1, 3, 1, 12, 2) })
     expect(end.counts.sent).toBe(200)
     expect(mostWithin(moments(transport), 1000)).toBeLessThanOrEqual(10)
     expect(mostWithin(recipientMoments(transport), 1000)).toBeLessThanOrEqual(12)
@@ -55,13 +55,13 @@ describe('rates and quotas of recipients', () => {
     ['made at once', (message: Message) => message],
     ['that take a while to make', (message: Message) => Promise.resolve(message)],
   ])('a quota holds over two runs at once, for messages %s', async (_what, made) => {
-    bench = await benchOf(30)
+    harness = await openHarness(30)
     const settings = { rates: [tenAMinute] }
     const [one, other] = [scriptedTransport(), scriptedTransport()]
-    const two = await benchOf(30, { path: bench.path, name: 'two' })
-    const [first, second] = await untilEnd(
+    const two = await openHarness(30, { path: harness.path, name: 'two' })
+    const [first, second] = await untilSettled(
       Promise.all([
-        bench.start(one, { settings, prepare: (due) => made(sized(1, 3, 2)(due)) }),
+        harness.start(one, { settings, prepare: (due) => made(sized(1, 3, 2)(due)) }),
         two.start(other, { settings, prepare: (due) => made(sized(4, 1)(due)) }),
       ]),
     )
@@ -75,10 +75,10 @@ describe('rates and quotas of recipients', () => {
   })
 
   test('a message that needs more than is left waits until all of it may go, in its turn, and says why', async () => {
-    bench = await benchOf(4)
+    harness = await openHarness(4)
     const paused: string[] = []
     const transport = scriptedTransport()
-    await bench.deliver(transport, {
+    await harness.deliver(transport, {
       settings: { rates: [tenAMinute], concurrency: 1 },
       prepare: sized(8, 10, 1, 1),
       onPaused: (reason) => paused.push(pauseWords(reason)),
@@ -97,9 +97,9 @@ describe('rates and quotas of recipients', () => {
   })
 
   test('a slow rate does not connect in vain between two messages', async () => {
-    bench = await benchOf(5)
+    harness = await openHarness(5)
     const transport = scriptedTransport()
-    await bench.deliver(transport, {
+    await harness.deliver(transport, {
       settings: { rates: [{ count: 3, seconds: 30, of: 'recipients' }] },
       prepare: sized(2),
     })
@@ -112,10 +112,10 @@ describe('rates and quotas of recipients', () => {
     ['made at once', (message: Message) => message],
     ['that take a while to make', (message: Message) => Promise.resolve(message)],
   ])('messages %s that waited for the quota are dated when they go', async (_what, made) => {
-    bench = await benchOf(3)
+    harness = await openHarness(3)
     const dated: number[] = []
     const transport = scriptedTransport()
-    await bench.deliver(transport, {
+    await harness.deliver(transport, {
       settings: { rates: [{ ...tenAMinute, seconds: 600 }], concurrency: 1 },
       prepare: (due, date) => {
         dated[due.row] = date.getTime()
@@ -131,9 +131,9 @@ describe('rates and quotas of recipients', () => {
   })
 
   test('a message to more than a limit ever lets through ends the run, and is not waited for', async () => {
-    bench = await benchOf(5)
+    harness = await openHarness(5)
     const transport = scriptedTransport()
-    const end = await bench.deliver(transport, {
+    const end = await harness.deliver(transport, {
       settings: { rates: [tenAMinute], concurrency: 1 },
       prepare: sized(1, 1, 11),
     })
@@ -145,30 +145,30 @@ describe('rates and quotas of recipients', () => {
   })
 
   test('what is left, and the time to the end, are told in recipients', async () => {
-    bench = await benchOf(20)
-    type Told = Parameters<NonNullable<Parameters<Bench['start']>[1] & object>['onProgress'] & object>[0]
-    let told: Told | undefined
-    const delivery = bench.start(scriptedTransport({ takes: 10 }), {
+    harness = await openHarness(20)
+    type Progress = Parameters<NonNullable<Parameters<DeliveryHarness['start']>[1] & object>['onProgress'] & object>[0]
+    let told: Progress | undefined
+    const delivery = harness.start(scriptedTransport({ takes: 10 }), {
       settings: { rates: [tenAMinute] },
       prepare: sized(3),
       onProgress: (state) => {
         told = state
       },
     })
-    await pass(2000)
+    await advance(2000)
     const until = process.hrtime.bigint() + 400_000_000n
-    while (process.hrtime.bigint() < until) await settle()
+    while (process.hrtime.bigint() < until) await settleTurns()
     expect(told?.counts.sent).toBe(3)
     expect(told?.quota).toMatchObject({ count: 10, seconds: 60, of: 'recipients', left: 1 })
     // 17 messages to 51 people, of whom one may be written to now.
     expect(told?.secondsLeft).toBeCloseTo(300, 0)
-    await untilEnd(delivery)
+    await untilSettled(delivery)
   })
 
   test('a limit of messages lets as many through as ever, however many recipients they have', async () => {
-    bench = await benchOf(10)
+    harness = await openHarness(10)
     const transport = scriptedTransport()
-    await bench.deliver(transport, { settings: { rates: [{ count: 10, seconds: 60 }] }, prepare: sized(7) })
+    await harness.deliver(transport, { settings: { rates: [{ count: 10, seconds: 60 }] }, prepare: sized(7) })
     expect(transport.tries.every(({ at }) => at < MINUTE)).toBe(true)
   })
 })

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { reconnectGap, retryGap } from '../../../src/campaign/delivery/backoff.ts'
-import { settlementOf } from '../../../src/campaign/delivery/retry.ts'
+import { reconnectGap, retryGap, rowStateAfter } from '../../../src/campaign/delivery/retry.ts'
 import type { DueRow } from '../../../src/ledger/ledger.ts'
 import { blamesSender, isThrottling } from '../../../src/replies/cause.ts'
 
@@ -21,7 +20,7 @@ describe('what becomes of a row', () => {
   test('an accepted message is sent, with the refused copies said', () => {
     const reply = { code: 250, enhanced: '2.0.0', text: 'queued as 4F' }
     const refused = [{ address: 'boss@example.com', reply: { code: 550, text: 'no such user' } }]
-    expect(settlementOf(row, { kind: 'accepted', reply, refused }, { retryFor: 1 }, now, half)).toEqual({
+    expect(rowStateAfter(row, { kind: 'accepted', reply, refused }, { retryFor: 1 }, now, half)).toEqual({
       status: 'sent',
       reason: 'copy to boss@example.com refused: 550 no such user',
       reply,
@@ -30,7 +29,7 @@ describe('what becomes of a row', () => {
 
   test('a lost connection after the end of data is in doubt, whatever the retry policy', () => {
     const outcome = { kind: 'in_doubt', reason: 'connection lost' } as const
-    expect(settlementOf(row, outcome, { retryFor: 1e9 }, now, half)).toEqual({
+    expect(rowStateAfter(row, outcome, { retryFor: 1e9 }, now, half)).toEqual({
       status: 'in_doubt',
       reason: 'connection lost',
     })
@@ -46,19 +45,19 @@ describe('what becomes of a row', () => {
     [9, 120],
   ])('a deferral after %i attempts is tried again in %i minutes', (attempts, gap) => {
     const outcome = { kind: 'deferred', stage: 'rcpt', reply: { code: 451, text: 'greylisted' } } as const
-    const settled = settlementOf({ ...row, attempts }, outcome, { retryFor: 1e12 }, now, half)
+    const settled = rowStateAfter({ ...row, attempts }, outcome, { retryFor: 1e12 }, now, half)
     expect(settled).toMatchObject({ status: 'deferred', dueAt: minutes(gap), reason: 'greylisted' })
   })
 
   test('the last try is at the last time, and after it the row has failed', () => {
     const outcome = { kind: 'deferred', stage: 'rcpt', reply: { code: 451, text: 'later' } } as const
     const old = { ...row, attempts: 5, firstAttemptAt: minutes(-230) }
-    expect(settlementOf(old, outcome, { retryFor: 240 * 60_000 }, now, half)).toMatchObject({
+    expect(rowStateAfter(old, outcome, { retryFor: 240 * 60_000 }, now, half)).toMatchObject({
       status: 'deferred',
       dueAt: minutes(10),
     })
     const older = { ...old, firstAttemptAt: minutes(-240) }
-    expect(settlementOf(older, outcome, { retryFor: 240 * 60_000 }, now, half)).toMatchObject({
+    expect(rowStateAfter(older, outcome, { retryFor: 240 * 60_000 }, now, half)).toMatchObject({
       status: 'failed',
       reason: 'given up after 6 attempts: recipient refused',
     })
@@ -66,7 +65,7 @@ describe('what becomes of a row', () => {
 
   test('without a retry time a deferred row stays deferred', () => {
     const outcome = { kind: 'deferred', stage: 'data', reply: { code: 451, text: 'later' } } as const
-    expect(settlementOf(row, outcome, { retryFor: 0 }, now, half).status).toBe('deferred')
+    expect(rowStateAfter(row, outcome, { retryFor: 0 }, now, half).status).toBe('deferred')
   })
 })
 

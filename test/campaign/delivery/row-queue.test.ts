@@ -62,7 +62,7 @@ function queueOf(ledger: Ledger, more: Partial<RowQueueOptions> = {}): RowQueue 
 
 function takeAll(queue: RowQueue): readonly number[] {
   const taken: number[] = []
-  for (let next = queue.take(); typeof next === 'object'; next = queue.take()) taken.push(next.row)
+  for (let next = queue.next(); typeof next === 'object'; next = queue.next()) taken.push(next.row)
   return taken
 }
 
@@ -72,7 +72,7 @@ test('a row that is on its way is not handed out again, though the ledger does n
   const queue = queueOf(ledger)
   void queue.fill()
   await answerAll()
-  const first = queue.take()
+  const first = queue.next()
   expect(first).toMatchObject({ row: 1 })
   queue.rewind()
   void queue.fill()
@@ -87,7 +87,7 @@ test('what a fetch saw before the record of a row is not believed of it', async 
   const queue = queueOf(ledger)
   void queue.fill()
   await answerAll()
-  const first = queue.take()
+  const first = queue.next()
   queue.rewind()
   // The fetch looks at the ledger now, and its answer comes later.
   const filling = queue.fill()
@@ -104,7 +104,7 @@ test('a row given back goes again, and first', async () => {
   const queue = queueOf(ledger)
   void queue.fill()
   await answerAll()
-  const first = queue.take()
+  const first = queue.next()
   if (typeof first === 'object') queue.giveBack(first)
   expect(takeAll(queue)).toEqual([1, 2])
 })
@@ -119,7 +119,7 @@ test('while suppressions are looked at again, the queue is not empty for anybody
   const recheck = queue.recheck(() => {})
   await new Promise((go) => setImmediate(go))
   expect(queue.drained).toBe(false)
-  expect(queue.take()).toBeUndefined()
+  expect(queue.next()).toBeUndefined()
   queue.rewind()
   expect(queue.fill()).toBeUndefined()
   answerOne()

@@ -1,27 +1,27 @@
 /** That no message goes which was not taken from every quota, with all its recipients, a short while before. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { Throttle } from '../../../src/campaign/delivery/throttle/throttle.ts'
-import { type Bench, benchOf, holdTime, pass, settle, testClock } from './delivery-harness.ts'
+import { Throttle } from '../../../src/campaign/delivery/throttle.ts'
+import { advance, type DeliveryHarness, holdTime, openHarness, settleTurns, testClock } from './delivery-harness.ts'
 
-let bench: Bench
+let harness: DeliveryHarness
 
 beforeEach(async () => {
   holdTime()
-  bench = await benchOf(1)
+  harness = await openHarness(1)
 })
 afterEach(async () => {
   vi.useRealTimers()
-  await bench.close()
+  await harness.close()
 })
 
 /** A throttle over one quota of recipients a minute, and what of it the ledger has given away. */
 function throttleOf(count: number): { throttle: Throttle; used: () => Promise<number> } {
   const limit = { count, seconds: 60, of: 'recipients' } as const
   const quotas = [{ name: 'ada@mail', ...limit }]
-  const throttle = new Throttle({ ledger: bench.ledger, limits: [limit], quotas, clock: testClock() })
+  const throttle = new Throttle({ ledger: harness.ledger, limits: [limit], account: 'ada@mail', clock: testClock() })
   const used = async (): Promise<number> => {
     // Asking for more than there is takes nothing.
-    const { left } = await bench.ledger.reserve(quotas, 1, new Date(), count + 1)
+    const { left } = await harness.ledger.reserve(quotas, 1, new Date(), count + 1)
     return count - (left?.left ?? 0)
   }
   return { throttle, used }
@@ -29,18 +29,18 @@ function throttleOf(count: number): { throttle: Throttle; used: () => Promise<nu
 
 /** Waits until a message to so many may go. */
 async function allowed(throttle: Throttle, recipients: number): Promise<void> {
-  for (let turn = 0; throttle.wait(performance.now(), recipients) > 0; turn++) {
+  for (let turn = 0; throttle.msUntilAllowed(performance.now(), recipients) > 0; turn++) {
     if (turn > 50) throw new Error('it never may')
-    await settle()
+    await settleTurns()
   }
 }
 
 test('what goes was taken before it goes, whole, and what is left is told with what is in hand', async () => {
   const { throttle, used } = throttleOf(10)
-  expect(throttle.wait(performance.now(), 4)).toBeGreaterThan(0)
+  expect(throttle.msUntilAllowed(performance.now(), 4)).toBeGreaterThan(0)
   await allowed(throttle, 4)
   expect([await used(), throttle.quotaLeft?.left]).toEqual([4, 10])
-  throttle.take(performance.now(), 4)
+  throttle.grant(performance.now(), 4)
   expect([await used(), throttle.quotaLeft?.left]).toEqual([4, 6])
   expect(throttle.recipientsEach).toBe(4)
 })
@@ -48,9 +48,9 @@ test('what goes was taken before it goes, whole, and what is left is told with w
 test('a message that does not fit takes nothing, and closes the quota until it does', async () => {
   const { throttle, used } = throttleOf(10)
   await allowed(throttle, 7)
-  throttle.take(performance.now(), 7)
-  throttle.wait(performance.now(), 4)
-  await settle()
+  throttle.grant(performance.now(), 7)
+  throttle.msUntilAllowed(performance.now(), 4)
+  await settleTurns()
   expect([await used(), throttle.quotaLeft?.left]).toEqual([7, 3])
   expect(throttle.closedFor(performance.now())).toBeGreaterThan(60_000)
   expect(throttle.closedFor(performance.now())).toBeLessThan(63_000)
@@ -59,12 +59,12 @@ test('a message that does not fit takes nothing, and closes the quota until it d
 test('what is taken and not used in a second is void, and is taken anew', async () => {
   const { throttle, used } = throttleOf(10)
   await allowed(throttle, 3)
-  await pass(900)
-  expect(throttle.wait(performance.now(), 3)).toBe(0)
-  await pass(200)
-  expect(throttle.wait(performance.now(), 3)).toBeGreaterThan(0)
+  await advance(900)
+  expect(throttle.msUntilAllowed(performance.now(), 3)).toBe(0)
+  await advance(200)
+  expect(throttle.msUntilAllowed(performance.now(), 3)).toBeGreaterThan(0)
   await allowed(throttle, 3)
-  throttle.take(performance.now(), 3)
+  throttle.grant(performance.now(), 3)
   expect([await used(), throttle.quotaLeft?.left]).toEqual([6, 4])
 })
 
@@ -72,22 +72,22 @@ test('what was taken for a larger message than the one that went is not kept for
   // So fast that a hundred messages are taken at once.
   const { throttle } = throttleOf(60_000)
   await allowed(throttle, 3)
-  throttle.take(performance.now(), 1)
+  throttle.grant(performance.now(), 1)
   for (let gone = 0; gone < 98; gone++) {
     await allowed(throttle, 1)
-    throttle.take(performance.now(), 1)
+    throttle.grant(performance.now(), 1)
   }
   // Two messages to one each are in hand.
-  expect(throttle.wait(performance.now(), 3)).toBeGreaterThan(0)
+  expect(throttle.msUntilAllowed(performance.now(), 3)).toBeGreaterThan(0)
 })
 
 test('a message to one that comes after a larger one takes of what is in hand', async () => {
   const { throttle, used } = throttleOf(60_000)
   await allowed(throttle, 1)
-  throttle.take(performance.now(), 1)
+  throttle.grant(performance.now(), 1)
   expect(await used()).toBe(100)
   await allowed(throttle, 150)
-  throttle.take(performance.now(), 150)
-  expect(throttle.wait(performance.now(), 1)).toBe(0)
+  throttle.grant(performance.now(), 150)
+  expect(throttle.msUntilAllowed(performance.now(), 1)).toBe(0)
   expect(await used()).toBe(250)
 })

@@ -1,41 +1,48 @@
 /**
- * Whether a message to so many recipients may go now: rates, quotas of the ledger, pauses that the server asked for, and the
- * pace that its refusals taught. Owns the allowance reserved ahead; hands out nothing that was not reserved.
+ * Whether a message to a number of recipients may go now: rates, quotas of the ledger, pauses that the server asked for, and
+ * the pace learnt from its refusals. Owns the allowance reserved ahead; grants nothing that was not reserved.
  */
-import type { RateLimit } from '../../../config/settings.ts'
-import type { Ledger, Quota } from '../../../ledger/ledger.ts'
-import type { QuotaLeft } from '../../../report/reasons.ts'
-import type { Clock } from '../../clock.ts'
-import { neverGoes, RateGate, shortLimits } from './rate.ts'
+
+import type { RateLimit } from '../../config/settings.ts'
+import { whyNeverAllowed } from '../../config/units.ts'
+import type { Ledger, Quota } from '../../ledger/ledger.ts'
+import type { QuotaLeft } from '../../report/reasons.ts'
+import type { Clock } from '../clock.ts'
+import { RateGate } from './sliding-window.ts'
 
 export interface ThrottleOptions {
   readonly ledger: Ledger
   readonly limits: readonly RateLimit[]
-  readonly quotas: readonly Quota[]
+  /** Quotas are shared by all that send through the same account. */
+  readonly account: string
   readonly clock: Clock
 }
 
-/** While a reservation is on its way, lanes look again this soon. */
+/** Windows this long or longer hold across runs and processes, so the ledger keeps them. */
+const LEDGER_SECONDS = 60
+
+/** While a reservation is being made, lanes ask again this soon. */
 const POLL_MS = 2
-/** A reservation that failed for a lock is asked for again this soon; one that failed for good ends the run elsewhere. */
+/** A reservation that failed because of a lock is tried again this soon; one that failed for good ends the run elsewhere. */
 const FAILED_MS = 250
-/** The ledger counts what it granted for so many parts of a window, and one to spare. */
+/** The ledger counts what it granted by this many parts of a window, and one to spare. */
 const QUOTA_PARTS = 60
 /** A quota of nothing never opens. */
 const NEVER = new Date(8_640_000_000_000_000)
 const FIRST_PAUSE_MS = 5_000
 const LONGEST_PAUSE_MS = 600_000
-/** A pace learnt from a refusal keeps this far below what the server took, never below one message in so long. */
+/** A pace learnt from a refusal stays this far below what the server took, but never slower than one message in this time. */
 const BELOW = 1.25
 const LONGEST_INTERVAL_MS = 5_000
-/** The pace gets faster by a third in so long, while the server does not complain. */
+/** The pace gets faster by a third in this time, while the server does not complain. */
 const FASTER_MS = 3 * 60_000
 
 export class Throttle {
   readonly #options: ThrottleOptions
   readonly #gate: RateGate
+  readonly #quotas: readonly Quota[]
   readonly #chunk: number
-  /** Milliseconds that an allowance holds: then what it was taken from no longer counts it for as long as it should. */
+  /** Milliseconds that an allowance is valid: later, the quota would no longer count it for as long as it should. */
   readonly #holds: number
   #messages = 0
   #recipients = 0
@@ -43,7 +50,7 @@ export class Throttle {
   #left: QuotaLeft | undefined
   #reserving = false
   #reserveAt = Number.NEGATIVE_INFINITY
-  /** The quotas are used up until then: by the wall clock and by the one that cannot be set, whichever is first. */
+  /** The quotas are used up until then: by the wall clock or by the monotonic one, whichever is first. */
   #closed: { readonly until: Date; readonly at: number } | undefined
   #pausedUntil = Number.NEGATIVE_INFINITY
   #pause = FIRST_PAUSE_MS
@@ -59,11 +66,13 @@ export class Throttle {
   constructor(options: ThrottleOptions) {
     this.#options = options
     this.#gate = new RateGate(shortLimits(options.limits))
+    const quotas = quotasOf(options.limits, options.account)
+    this.#quotas = quotas
     this.#complainedAt = this.#acceptedAt = options.clock.monotonic()
     // Slow quotas are taken one by one, so that a killed process wastes none; fast ones a tenth of a second ahead.
-    const slowest = Math.min(...options.quotas.map(({ count, seconds }) => count / seconds))
+    const slowest = Math.min(...quotas.map(({ count, seconds }) => count / seconds))
     this.#chunk = Math.max(1, Math.floor(slowest / 10))
-    this.#holds = Math.min(...options.quotas.map(({ seconds }) => (seconds * 1000) / QUOTA_PARTS))
+    this.#holds = Math.min(...quotas.map(({ seconds }) => (seconds * 1000) / QUOTA_PARTS))
   }
 
   /** When the quota opens again, if it is used up. */
@@ -82,33 +91,33 @@ export class Throttle {
     return this.#messagesGone === 0 ? 1 : this.#recipientsGone / this.#messagesGone
   }
 
-  /** Why a message to so many could never go, however long it waits. */
-  neverGoes(recipients: number): string | undefined {
-    return recipients === 1 ? undefined : neverGoes(this.#options.limits, recipients)
+  /** Why a message to this many recipients could never go, however long it waits. */
+  whyNeverAllowed(recipients: number): string | undefined {
+    return recipients === 1 ? undefined : whyNeverAllowed(this.#options.limits, recipients)
   }
 
-  /** Milliseconds until the quota opens again; asking early is safe, for the ledger counts by a clock nobody can set. */
+  /** Milliseconds until the quota opens again; asking early is safe, because the ledger counts by a clock that nobody can set. */
   closedFor(now: number): number {
     if (this.#closed === undefined) return 0
     const { until, at } = this.#closed
     return Math.max(0, Math.min(at - now, until.getTime() - this.#options.clock.now().getTime()))
   }
 
-  /** Milliseconds that no lane needs to be open for, when the next message is to so many. */
+  /** Milliseconds for which no lane needs to be open, when the next message has this many recipients. */
   pausedFor(now: number, recipients = 1): number {
-    const gate = this.#gate.wait(now, recipients)
+    const gate = this.#gate.msUntilAllowed(now, recipients)
     return Math.max(0, this.#pausedUntil - now, this.#nextAt - now, this.closedFor(now), gate)
   }
 
-  /** Milliseconds until a message to so many may go; 0 when it may now, with all its recipients reserved. */
-  wait(now: number, recipients = 1): number {
-    const wait = this.pausedFor(now, recipients)
-    return wait > 0 ? wait : this.reserved(now, recipients)
+  /** Milliseconds until a message to this many may go; 0 when it may now, with all its recipients reserved. */
+  msUntilAllowed(now: number, recipients = 1): number {
+    const paused = this.pausedFor(now, recipients)
+    return paused > 0 ? paused : this.msUntilReserved(now, recipients)
   }
 
-  /** The same for a moment at which nothing is known to pause such a message. */
-  reserved(now: number, recipients = 1): number {
-    if (this.#options.quotas.length === 0) return 0
+  /** The same, for a moment at which such a message is known not to be paused. */
+  msUntilReserved(now: number, recipients = 1): number {
+    if (this.#quotas.length === 0) return 0
     if (now >= this.#heldUntil) this.#messages = this.#recipients = 0
     if (this.#messages > 0 && this.#recipients >= recipients) return 0
     if (this.#reserveAt > now) return this.#reserveAt - now
@@ -121,22 +130,22 @@ export class Throttle {
     return this.#gate.room(until, most, this.recipientsEach)
   }
 
-  /** A message to so many goes, which `wait` allowed at this very moment. */
-  take(now: number, recipients = 1): void {
-    this.#gate.take(now, recipients)
+  /** Counts a message that `msUntilAllowed` allowed at this very moment. */
+  grant(now: number, recipients = 1): void {
+    this.#gate.grant(now, recipients)
     this.#messagesGone++
     this.#recipientsGone += recipients
     if (this.#interval > 0) this.#nextAt = Math.max(now, this.#nextAt) + this.#interval
-    if (this.#options.quotas.length === 0) return
+    if (this.#quotas.length === 0) return
     this.#messages--
     this.#recipients = this.#messages === 0 ? 0 : this.#recipients - recipients
   }
 
   /**
-   * The server spoke of our speed: all lanes pause, longer each time that it takes nothing in between, and go on at the pace
-   * that it took messages at since it last spoke. Gives the pause in milliseconds, or undefined within one.
+   * The server complained about the rate: all lanes pause, longer each time it accepts nothing in between, and then go on at the
+   * pace at which it accepted messages since its last complaint. Returns the pause in milliseconds, or undefined within one.
    */
-  pushedBack(now: number): number | undefined {
+  recordThrottling(now: number): number | undefined {
     if (now < this.#pausedUntil) return undefined
     if (this.#acceptedSince > 0) {
       const taken = (now - this.#complainedAt) / this.#acceptedSince
@@ -151,7 +160,7 @@ export class Throttle {
     return pause
   }
 
-  succeeded(): void {
+  recordSuccess(): void {
     this.#acceptedSince++
     if (this.#interval === 0) return
     const now = this.#options.clock.monotonic()
@@ -162,11 +171,11 @@ export class Throttle {
   #reserve(now: number, recipients: number): void {
     if (this.#reserving) return
     this.#reserving = true
-    const { ledger, quotas, clock } = this.#options
+    const { ledger, clock } = this.#options
     const asked = clock.now()
     // How many recipients the message after this one has is not known: what is taken ahead is for one each.
     ledger
-      .reserve(quotas, recipients === 1 ? this.#chunk : 1, asked, recipients)
+      .reserve(this.#quotas, recipients === 1 ? this.#chunk : 1, asked, recipients)
       .then(({ granted, retryAt, left }) => {
         // What is held already is the older part of it.
         if (this.#messages === 0) this.#heldUntil = now + this.#holds
@@ -185,4 +194,14 @@ export class Throttle {
         this.#reserving = false
       })
   }
+}
+
+/** The limits that this process can keep by itself. */
+export function shortLimits(limits: readonly RateLimit[]): readonly RateLimit[] {
+  return limits.filter(({ seconds }) => seconds < LEDGER_SECONDS)
+}
+
+/** The limits that outlast a run, named after the account they belong to, so that all runs through it share them. */
+export function quotasOf(limits: readonly RateLimit[], account: string): readonly Quota[] {
+  return limits.filter(({ seconds }) => seconds >= LEDGER_SECONDS).map((limit) => ({ name: account, ...limit }))
 }

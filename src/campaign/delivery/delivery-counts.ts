@@ -1,11 +1,11 @@
-/** Counts while a delivery goes on: how many rows are in each state, and how fast they get there. */
+/** The counts of a delivery in progress: how many rows are in each state, and how many are done per second. */
 import type { RowStatus, StatusCounts } from '../../ledger/ledger.ts'
 import type { Clock } from '../clock.ts'
 
 /** Seconds that the shown rate looks back over. */
 const WINDOW_SECONDS = 5
 
-export class Tally {
+export class DeliveryCounts {
   readonly #counts: Record<RowStatus, number>
   readonly #clock: Clock
   readonly #marks: { at: number; done: number }[] = []
@@ -34,7 +34,7 @@ export class Tally {
   }
 
   /** A row that was still to come is now in `status`; `again` says that it was tried before. */
-  settled(status: RowStatus, again: boolean): void {
+  recordState(status: RowStatus, again: boolean): void {
     if (status === 'deferred') {
       if (!again) this.#retrying++
       return
@@ -47,7 +47,7 @@ export class Tally {
     if (status === 'sent') this.sent++
   }
 
-  /** Rows a second over the last seconds. Called now and then, for it remembers the moment. */
+  /** Rows per second over the last seconds. Remembers the moment of each call, so call it at intervals. */
   rate(): number {
     const at = this.#clock.monotonic()
     this.#marks.push({ at, done: this.#done })

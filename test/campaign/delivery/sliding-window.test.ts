@@ -1,13 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  neverGoes,
-  quotasOf,
-  RateGate,
-  SlidingWindow,
-  shortLimits,
-} from '../../../src/campaign/delivery/throttle/rate.ts'
-import { limitWords, readRate } from '../../../src/config/units.ts'
+import { RateGate, SlidingWindow } from '../../../src/campaign/delivery/sliding-window.ts'
+import { quotasOf, shortLimits } from '../../../src/campaign/delivery/throttle.ts'
+import { limitWords, readRate, whyNeverAllowed } from '../../../src/config/units.ts'
 
 /** Takes as fast as the gate allows and gives the moments. */
 function grants(limits: readonly { count: number; seconds: number }[], count: number): number[] {
@@ -15,12 +10,12 @@ function grants(limits: readonly { count: number; seconds: number }[], count: nu
   const moments: number[] = []
   let now = 0
   while (moments.length < count) {
-    const wait = gate.wait(now)
+    const wait = gate.msUntilAllowed(now)
     if (wait > 0) {
       now += wait
       continue
     }
-    gate.take(now)
+    gate.grant(now)
     moments.push(now)
   }
   return moments
@@ -45,10 +40,10 @@ test('no window ever holds more grants than its limit, however the limits are co
 test('an unused window lets its whole count through at once', () => {
   const window = new SlidingWindow({ count: 3, seconds: 10 })
   for (let i = 0; i < 3; i++) {
-    expect(window.wait(5)).toBe(0)
-    window.take(5)
+    expect(window.msUntilAllowed(5)).toBe(0)
+    window.grant(5)
   }
-  expect(window.wait(5)).toBeGreaterThanOrEqual(10_000)
+  expect(window.msUntilAllowed(5)).toBeGreaterThanOrEqual(10_000)
 })
 
 test('no window ever holds more recipients than its limit, and a message has all of its own at once', () => {
@@ -64,9 +59,9 @@ test('no window ever holds more recipients than its limit, and a message has all
       const gone: { readonly at: number; readonly recipients: number }[] = []
       let now = 0
       for (const recipients of messages) {
-        now += gate.wait(now, recipients)
-        expect(gate.wait(now, recipients)).toBe(0)
-        gate.take(now, recipients)
+        now += gate.msUntilAllowed(now, recipients)
+        expect(gate.msUntilAllowed(now, recipients)).toBe(0)
+        gate.grant(now, recipients)
         gone.push({ at: now, recipients })
       }
       for (const { count, seconds, of } of limits) {
@@ -86,10 +81,10 @@ test('a message to more than a limit of recipients ever lets through is told fro
     { count: 2, seconds: 1 },
     { count: 5, seconds: 10, of: 'recipients' as const },
   ]
-  expect(new RateGate(limits).wait(0, 5)).toBe(0)
-  expect(new RateGate(limits).wait(0, 6)).toBe(Number.POSITIVE_INFINITY)
-  expect(neverGoes(limits, 5)).toBeUndefined()
-  expect(neverGoes(limits, 6)).toBe(
+  expect(new RateGate(limits).msUntilAllowed(0, 5)).toBe(0)
+  expect(new RateGate(limits).msUntilAllowed(0, 6)).toBe(Number.POSITIVE_INFINITY)
+  expect(whyNeverAllowed(limits, 5)).toBeUndefined()
+  expect(whyNeverAllowed(limits, 6)).toBe(
     'the message has 6 recipients, and the rate of 5 recipients/10s never lets so many through at once',
   )
 })
@@ -105,8 +100,8 @@ test.each(['10/s', '30/min', '500 recipients/day', '20 recipients/hour', '7 reci
 test('the room that a window has until some moment is what it grants until then', () => {
   const window = new SlidingWindow({ count: 3, seconds: 10 })
   expect([window.room(0, 2), window.room(0, 100)]).toEqual([2, 3])
-  window.take(0)
-  window.take(4000)
+  window.grant(0)
+  window.grant(4000)
   expect([window.room(5000, 100), window.room(11_000, 100), window.room(15_000, 100)]).toEqual([1, 2, 3])
   const gate = new RateGate([
     { count: 5, seconds: 1 },
@@ -116,7 +111,7 @@ test('the room that a window has until some moment is what it grants until then'
   expect(new RateGate([]).room(0, 7)).toBe(7)
   const people = new SlidingWindow({ count: 10, seconds: 10, of: 'recipients' })
   expect([people.room(0, 100), people.room(0, 100, 3), people.room(0, 2, 3)]).toEqual([10, 3, 2])
-  people.take(0, 8)
+  people.grant(0, 8)
   expect([people.room(5000, 100, 3), people.room(5000, 100, 1)]).toEqual([0, 2])
 })
 

@@ -1,23 +1,23 @@
 /**
  * Where lanes get their next message: limits first, then a row whose turn it is, then the message made of it. Owns the
- * messages made ahead, bounded in number and in octets; never sends and never records.
+ * messages made ahead, bounded in number and bytes; never sends and never records.
  */
+import { NEVER_ALLOWED_HINT } from '../../config/units.ts'
 import { DataError, MailmergeError, OutputError } from '../../errors.ts'
 import type { DueRow } from '../../ledger/ledger.ts'
 import type { Message } from '../../message/message.ts'
 import type { Job } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { DeliveryControl } from './delivery-control.ts'
+import { LaneWaiters } from './lane-waiters.ts'
 import type { RowQueue } from './row-queue.ts'
-import { NEVER_GOES_HINT } from './throttle/rate.ts'
-import type { Throttle } from './throttle/throttle.ts'
-import { Parking } from './waiters.ts'
+import type { Throttle } from './throttle.ts'
 
 /** A longer wait than this closes the lanes: servers hang up on idle ones, and rows can wait without them. */
 export const IDLE_MS = 5_000
-/** Octets of messages made ahead, beyond which only one is made at a time. */
-const AHEAD_OCTETS = 16_000_000
-/** A message that waited longer than this is made anew, so that its date is near the hour that it is sent at. */
+/** Bytes of messages made ahead, beyond which only one is made at a time. */
+const AHEAD_BYTES = 16_000_000
+/** A message that waited longer than this is made again, so that its date is close to the time it is sent. */
 const FRESH_MS = 60_000
 
 export interface MergeJob extends Job {
@@ -36,33 +36,33 @@ interface Ready {
   readonly madeAt: number
 }
 
-export interface JobSourceOptions {
+export interface JobQueueOptions {
   readonly queue: RowQueue
   readonly throttle: Throttle
   readonly prepare: (due: DueRow, date: Date) => Message | Promise<Message>
   readonly clock: Clock
   readonly control: DeliveryControl
-  /** Lanes that may be open now: so many messages are worth making ahead. */
+  /** Lanes that may be open now: that many messages are worth making ahead. */
   readonly lanes: () => number
 }
 
-export class JobSource {
-  readonly #options: JobSourceOptions
-  readonly #parking = new Parking()
+export class JobQueue {
+  readonly #options: JobQueueOptions
+  readonly #waiters = new LaneWaiters()
   readonly #ready: Ready[] = []
-  #readyOctets = 0
-  /** Octets of the message made last: the next one will not be very different. */
-  #lastOctets = 0
+  #readyBytes = 0
+  /** Bytes of the message made last: the next one will not be very different. */
+  #lastBytes = 0
   #making = 0
   #makesAhead = false
   #refilling = false
 
-  constructor(options: JobSourceOptions) {
+  constructor(options: JobQueueOptions) {
     this.#options = options
   }
 
-  /** Rows and messages at hand. */
-  get atHand(): number {
+  /** Rows and messages that are not handed out yet. */
+  get waiting(): number {
     return this.#options.queue.buffered + this.#ready.length + this.#making
   }
 
@@ -71,7 +71,7 @@ export class JobSource {
     return this.#making
   }
 
-  /** True when there is nothing at hand and the ledger has no more rows that are due. */
+  /** True when nothing is buffered and the ledger has no more rows that are due. */
   get drained(): boolean {
     return this.#ready.length === 0 && this.#making === 0 && this.#options.queue.drained
   }
@@ -81,12 +81,12 @@ export class JobSource {
     return this.#ready.length
   }
 
-  /** Milliseconds until something at hand may go: a limit of all, or of every domain that has rows waiting. */
-  wait(now: number): number {
+  /** Milliseconds until the next message may go: a limit of all, or of every domain that has rows waiting. */
+  msUntilAllowed(now: number): number {
     const { throttle, queue } = this.#options
     const [ready] = this.#ready
     if (ready !== undefined) return throttle.pausedFor(now, ready.message.envelope.to.length)
-    return Math.max(throttle.pausedFor(now), queue.wait())
+    return Math.max(throttle.pausedFor(now), queue.msUntilAllowed())
   }
 
   /** The next job for a lane; `undefined` when there is none, or none for so long that the lane should close. */
@@ -97,17 +97,17 @@ export class JobSource {
     const ready = this.#ready[0]
     if (ready === undefined) {
       const wait = throttle.pausedFor(now)
-      return wait > 0 ? this.#later(lane, wait) : this.#take(lane, now)
+      return wait > 0 ? this.#later(lane, wait) : this.#nextRow(lane, now)
     }
     const { due, message, madeAt } = ready
     if (now - madeAt > FRESH_MS) {
       const wait = throttle.pausedFor(now, message.envelope.to.length)
       if (wait > 0) return this.#later(lane, wait)
-      if (this.#making > 0) return this.#park(lane)
+      if (this.#making > 0) return this.#wait(lane)
       this.#release(ready)
       return this.#make(due, lane, now)
     }
-    const wait = throttle.wait(now, message.envelope.to.length)
+    const wait = throttle.msUntilAllowed(now, message.envelope.to.length)
     if (wait > 0) return this.#later(lane, wait)
     this.#release(ready)
     this.#makeAhead()
@@ -133,27 +133,27 @@ export class JobSource {
     control.changed()
   }
 
-  /** Lanes that found nothing look again. */
+  /** Lanes that found nothing try again. */
   wake(): void {
-    this.#parking.wake()
+    this.#waiters.wakeAll()
   }
 
   /** Messages made ahead become rows again. */
   putBack(): void {
-    this.#readyOctets = 0
+    this.#readyBytes = 0
     for (const { due } of this.#ready.splice(0)) this.#options.queue.giveBack(due)
   }
 
   /** The next row for a lane, as its message. */
-  #take(lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
+  #nextRow(lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
     const { queue } = this.#options
-    if (this.#making > 0 && this.#full) return this.#park(lane)
-    const due = queue.take()
+    if (this.#making > 0 && this.#full) return this.#wait(lane)
+    const due = queue.next()
     if (typeof due === 'number') return this.#later(lane, due)
     if (due === undefined) {
       if (this.drained) return undefined
       void this.refill()
-      return this.#park(lane)
+      return this.#wait(lane)
     }
     void this.refill()
     return this.#make(due, lane, now)
@@ -165,10 +165,10 @@ export class JobSource {
       const message = this.#prepare(due)
       if (!(message instanceof Promise)) {
         const recipients = message.envelope.to.length
-        // That nothing pauses a message to one is known here.
-        const wait = recipients === 1 ? throttle.reserved(now) : throttle.wait(now, recipients)
+        // A message to one recipient is known not to be paused here.
+        const wait = recipients === 1 ? throttle.msUntilReserved(now) : throttle.msUntilAllowed(now, recipients)
         if (wait === 0) return this.#handOut(due, message, lane, now)
-        // The limits do not let so many go yet: it is the next one.
+        // The limits do not allow this many recipients yet: this message is the next one.
         this.#hold(due, message, 'first')
         return this.#later(lane, wait)
       }
@@ -176,9 +176,9 @@ export class JobSource {
       this.#makesAhead = true
       this.#await(due, message, 'first')
       this.#makeAhead()
-      return this.#park(lane)
+      return this.#wait(lane)
     } catch (error) {
-      this.#unpreparable(due, error)
+      this.#cannotPrepare(due, error)
       return undefined
     }
   }
@@ -190,10 +190,10 @@ export class JobSource {
     return message instanceof Promise ? message.then((made) => this.#sendable(due, made)) : this.#sendable(due, message)
   }
 
-  /** @throws DataError for a message that no waiting would let go: limits changed since the run was planned. */
+  /** @throws DataError for a message that no wait would allow: limits changed since the run was planned. */
   #sendable({ row }: DueRow, message: Message): Message {
-    const never = this.#options.throttle.neverGoes(message.envelope.to.length)
-    if (never !== undefined) throw new DataError(`row ${row}: ${never}`, { hint: NEVER_GOES_HINT })
+    const never = this.#options.throttle.whyNeverAllowed(message.envelope.to.length)
+    if (never !== undefined) throw new DataError(`row ${row}: ${never}`, { hint: NEVER_ALLOWED_HINT })
     return message
   }
 
@@ -202,34 +202,34 @@ export class JobSource {
     const ready = { due, message, madeAt: this.#options.clock.monotonic() }
     if (place === 'first') this.#ready.unshift(ready)
     else this.#ready.push(ready)
-    this.#readyOctets += message.size
+    this.#readyBytes += message.size
   }
 
   #release({ message }: Ready): void {
     this.#ready.shift()
-    this.#readyOctets -= message.size
+    this.#readyBytes -= message.size
   }
 
   #handOut(due: DueRow, message: Message, lane: number, now: number): MergeJob {
-    this.#options.throttle.take(now, message.envelope.to.length)
+    this.#options.throttle.grant(now, message.envelope.to.length)
     return { message, due, row: due.row, lane, began: false }
   }
 
   #later(lane: number, milliseconds: number): undefined | Promise<MergeJob | undefined> {
-    return milliseconds > IDLE_MS ? undefined : this.#park(lane, milliseconds)
+    return milliseconds > IDLE_MS ? undefined : this.#wait(lane, milliseconds)
   }
 
   /** A promise for the next job, for a lane that finds nothing at the moment. */
-  #park(lane: number, milliseconds?: number): Promise<MergeJob | undefined> {
-    return this.#parking.park(() => this.next(lane), milliseconds)
+  #wait(lane: number, milliseconds?: number): Promise<MergeJob | undefined> {
+    return this.#waiters.wait(() => this.next(lane), milliseconds)
   }
 
-  /** So much is made, or being made, that one more would be too much to hold. */
+  /** One more message would be more than may be held in memory. */
   get #full(): boolean {
     // How large they are is known when the first one is made.
-    if (this.#lastOctets === 0) return this.#making > 0
-    const octets = this.#readyOctets + this.#making * this.#lastOctets
-    return octets > 0 && octets + this.#lastOctets > AHEAD_OCTETS
+    if (this.#lastBytes === 0) return this.#making > 0
+    const bytes = this.#readyBytes + this.#making * this.#lastBytes
+    return bytes > 0 && bytes + this.#lastBytes > AHEAD_BYTES
   }
 
   #makeAhead(): void {
@@ -237,12 +237,12 @@ export class JobSource {
     if (!this.#makesAhead) return
     while (!control.stopping && this.#ready.length + this.#making < 2 * lanes() + 2) {
       if (this.#full) return
-      const due = queue.take()
+      const due = queue.next()
       if (due === undefined || typeof due === 'number') return
       try {
         this.#await(due, Promise.resolve(this.#prepare(due)), 'last')
       } catch (error) {
-        this.#unpreparable(due, error)
+        this.#cannotPrepare(due, error)
         return
       }
     }
@@ -257,20 +257,20 @@ export class JobSource {
         if (control.stopping) queue.giveBack(due)
         else {
           this.#hold(due, message, place)
-          this.#lastOctets = message.size
+          this.#lastBytes = message.size
         }
         this.wake()
         control.changed()
       },
       (error: unknown) => {
         this.#making--
-        this.#unpreparable(due, error)
+        this.#cannotPrepare(due, error)
       },
     )
   }
 
-  /** A planned row cannot be made any more: something changed since planning, and nobody may guess what to send. */
-  #unpreparable(due: DueRow, error: unknown): void {
+  /** A planned row cannot be composed any more: something changed since planning, and what to send must not be guessed. */
+  #cannotPrepare(due: DueRow, error: unknown): void {
     const { queue, control } = this.#options
     queue.giveBack(due)
     const known =
