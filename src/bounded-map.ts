@@ -37,6 +37,10 @@ export class BoundedMap<Key, Value> {
     return value
   }
 
+  delete(key: Key): void {
+    this.#entries.delete(key)
+  }
+
   clear(): void {
     this.#entries.clear()
   }

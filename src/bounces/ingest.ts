@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto'
 import type { Feedback, FeedbackKind, SentMessage } from '../ledger/feedback.ts'
 import type { Ledger, Suppression, SuppressionReason } from '../ledger/ledger.ts'
-import { normalizeAddress } from '../message/address/mailbox.ts'
+import { normalizeAddress } from '../message/address/key.ts'
 import { returnedToken } from '../return-path.ts'
 import { suppressionOf } from '../unsubscribe/suppression-list.ts'
 import type { UnsubscribeTarget } from '../unsubscribe/token.ts'

@@ -14,8 +14,11 @@ import type { Problem } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
 import { domainOf } from '../message/address/domain.ts'
-import { adviseAddress, gmailKey, judgeAddress, normalizeAddress } from '../message/address/mailbox.ts'
+import { gmailKey, normalizeAddress } from '../message/address/key.ts'
+import { judgeAddress } from '../message/address/parse.ts'
+import { adviseAddress } from '../message/address/typos.ts'
 import type { Row, Source } from '../source/source.ts'
+import { ownText } from '../template/marked-text.ts'
 import type { Rendered, Template } from '../template/template.ts'
 import { openUnsubscribeLinks } from '../unsubscribe/links.ts'
 import type { CheckOptions, CheckReport, SizeEstimate } from './check.ts'
@@ -105,59 +108,55 @@ export class ListCheck {
         ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
         ...(this.#emailColumn === undefined ? {} : { emailColumn: this.#emailColumn }),
       })
+      if (this.#template === undefined && this.#emailColumn === undefined) this.#noAddressColumn()
+      const runId = newRunId(now, Math.random)
+      await scratch.createRun({
+        id: runId,
+        campaign,
+        startedAt: now,
+        source: this.#source.name,
+        template: name,
+        templateHash: '',
+        columns: this.#source.columns,
+        options: {},
+      })
+      // Nothing is told twice: an error that sums up brings the problems that were told.
+      const told = new WeakSet<Problem>()
       try {
-        if (this.#template === undefined && this.#emailColumn === undefined) this.#noAddressColumn()
-        const runId = newRunId(now, Math.random)
-        await scratch.createRun({
-          id: runId,
-          campaign,
-          startedAt: now,
-          source: this.#source.name,
-          template: name,
-          templateHash: '',
-          columns: this.#source.columns,
-          options: {},
-        })
-        // Nothing is told twice: an error that sums up brings the problems that were told.
-        const told = new WeakSet<Problem>()
-        try {
-          await planRows({
-            ledger: scratch,
-            runId,
-            source: this.#watchedSource(known),
-            preparer: this.#watchedPreparer(preparer),
-            selector,
-            // Duplicates are looked for in any case; how heavy they are is said below.
-            settings: { ...this.#settings, duplicates: 'error' },
-            skipBad: false,
-            now,
-            onProblem: (problem) => {
-              told.add(problem)
-              this.#findings.add(this.#weighed(problem))
-            },
-            ...(this.#options.onRows === undefined ? {} : { onRows: this.#options.onRows }),
-            ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
-          })
-        } catch (error) {
-          for (const problem of problemsOf(error, 'bad-list')) if (!told.has(problem)) this.#findings.add(problem)
-        }
-        const size = await this.#sizes(preparer, now)
-        this.#afterAll(size)
-        return {
-          rows: this.#rows,
-          good: this.#good,
-          columns: this.#survey.facts(),
-          mail: {
-            domains: this.#domains,
-            unsubscribe: this.#good > 0 && this.#withoutUnsubscribe === 0,
-            ...(this.#template === undefined || this.#samples[0] === undefined
-              ? {}
-              : { first: this.#samples[0].rendered }),
+        await planRows({
+          ledger: scratch,
+          runId,
+          source: this.#watchedSource(known),
+          preparer: this.#watchedPreparer(preparer),
+          selector,
+          // Duplicates are looked for in any case; how heavy they are is said below.
+          settings: { ...this.#settings, duplicates: 'error' },
+          skipBad: false,
+          now,
+          onProblem: (problem) => {
+            told.add(problem)
+            this.#findings.add(this.#weighed(problem))
           },
-          ...(size === undefined ? {} : { size }),
-        }
-      } finally {
-        await preparer.close()
+          ...(this.#options.onRows === undefined ? {} : { onRows: this.#options.onRows }),
+          ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
+        })
+      } catch (error) {
+        for (const problem of problemsOf(error, 'bad-list')) if (!told.has(problem)) this.#findings.add(problem)
+      }
+      const size = await this.#sizes(preparer, now)
+      this.#afterAll(size)
+      return {
+        rows: this.#rows,
+        good: this.#good,
+        columns: this.#survey.facts(),
+        mail: {
+          domains: this.#domains,
+          unsubscribe: this.#good > 0 && this.#withoutUnsubscribe === 0,
+          ...(this.#template === undefined || this.#samples[0] === undefined
+            ? {}
+            : { first: this.#samples[0].rendered }),
+        },
+        ...(size === undefined ? {} : { size }),
       }
     } finally {
       await scratch.close()
@@ -360,7 +359,7 @@ function bound(template: Template, columns: readonly string[], findings: Finding
 }
 
 const NO_MESSAGE: Rendered = {
-  from: 'check@check.invalid',
+  from: ownText('check@check.invalid'),
   subject: 'check',
   headers: [],
   text: '',

@@ -4,8 +4,11 @@
  */
 import { BoundedMap } from '../bounded-map.ts'
 import type { DkimKey } from '../config/settings.ts'
-import { HOLE_OPEN, type Rendered } from '../template/template.ts'
-import { type Mailbox, parseAddressList, unmarked } from './address/mailbox.ts'
+import { andThen, type MaybePromise } from '../maybe-promise.ts'
+import { holdsValue, isBlank, type MarkedText, unmark } from '../template/marked-text.ts'
+import type { Rendered } from '../template/template.ts'
+import { parseAddressList } from './address/list.ts'
+import type { Mailbox } from './address/mailbox.ts'
 import { judgeAddress } from './address/parse.ts'
 import type { AttachmentStore } from './attachment/attachment.ts'
 import { BOUNDARY_MARK } from './body.ts'
@@ -14,8 +17,15 @@ import { createSigner, type DkimSigner } from './dkim/dkim.ts'
 import { furtherFields } from './fields.ts'
 import { addressField, headerFault, headerText, messageDate, structured, unstructured } from './header.ts'
 import type { Composer, Identity, Message } from './message.ts'
-import { calendarEntity, calendarFile, type Entity, fileEntity, multipart, textEntity } from './mime.ts'
-import type { LoadedPart } from './part.ts'
+import {
+  calendarEntity,
+  calendarFile,
+  type Entity,
+  fileEntity,
+  type LoadedPart,
+  multipart,
+  textEntity,
+} from './mime.ts'
 
 export interface ComposerOptions {
   readonly attachments: AttachmentStore
@@ -86,7 +96,7 @@ export function createComposer(options: ComposerOptions): Composer {
     return { fields, envelope, calendar }
   }
 
-  function assemble(rendered: Rendered, identity: Identity, parts: readonly LoadedPart[]): Message | Promise<Message> {
+  function assemble(rendered: Rendered, identity: Identity, parts: readonly LoadedPart[]): MaybePromise<Message> {
     const { fields, envelope, calendar } = headOf(rendered, identity)
     const content = bodyOf(rendered, calendar, parts)
     const composed = compile(fields, content, { id: identity.messageId, envelope })
@@ -127,18 +137,14 @@ export function createComposer(options: ComposerOptions): Composer {
   }
 
   return {
-    compose(rendered, identity) {
+    compose(rendered, identity, planned) {
       if (rendered.attachments.length === 0 && rendered.inline.length === 0) return assemble(rendered, identity, [])
-      const parts = attachments.load(rendered.attachments, rendered.inline)
-      return parts instanceof Promise
-        ? parts.then((loaded) => assemble(rendered, identity, loaded))
-        : assemble(rendered, identity, parts)
+      return andThen(attachments.load(rendered.attachments, rendered.inline, planned), (parts) =>
+        assemble(rendered, identity, parts),
+      )
     },
     check(rendered, identity) {
       return headOf(rendered, identity).envelope
-    },
-    close() {
-      return Promise.resolve()
     },
   }
 }
@@ -186,9 +192,9 @@ function addressesOf(rendered: Rendered, identity: Identity, lists: AddressField
 
 const NOBODY: readonly Mailbox[] = []
 
-function senderOf(marked: string | undefined, author: Mailbox, lists: AddressFields): Mailbox | undefined {
-  if (marked === undefined || marked.trim() === '') return author
-  if (unmarked(marked).trim() === '<>') return undefined
+function senderOf(marked: MarkedText | undefined, author: Mailbox, lists: AddressFields): Mailbox | undefined {
+  if (marked === undefined || isBlank(marked)) return author
+  if (unmark(marked).trim() === '<>') return undefined
   return lists.read('envelopeFrom', marked, false)[0] ?? author
 }
 
@@ -204,18 +210,19 @@ class AddressFields {
   readonly #written = new Map<string, BoundedMap<string, string>>()
 
   /** @throws DataError that names the field and what is wrong in it. */
-  read(field: string, marked: string, several: boolean): readonly Mailbox[] {
+  read(field: string, marked: MarkedText, several: boolean): readonly Mailbox[] {
     const { faults, mailboxes } = parseAddressList(marked, { several })
     const [wrong] = faults
     if (wrong === undefined) return mailboxes
     throw headerFault(field, 'bad-address', `${field}: ${wrong}`, {
-      value: unmarked(marked),
+      value: unmark(marked),
       hint: 'Mend the cell, or the field in the template.',
     })
   }
 
-  field(name: string, text: string, mailboxes: readonly Mailbox[]): string {
-    if (text.includes(HOLE_OPEN)) return addressField(name, mailboxes)
+  field(name: string, marked: MarkedText, mailboxes: readonly Mailbox[]): string {
+    if (holdsValue(marked)) return addressField(name, mailboxes)
+    const text = unmark(marked)
     let fields = this.#written.get(name)
     if (fields === undefined) {
       fields = new BoundedMap(500)

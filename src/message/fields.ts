@@ -2,8 +2,9 @@
  * The header fields that a template or a campaign adds: lists (RFC 2369, 2919, 8058), threads, what people call custom
  * headers. Owns which names are allowed and what their values may be; the composer's own fields are not its business.
  */
-import { HOLE_CLOSE, HOLE_OPEN, type Rendered } from '../template/template.ts'
-import { parseAddressList, unmarked } from './address/mailbox.ts'
+import { type MarkedText, onlyValue, replaceValues, trimMarked, unmark } from '../template/marked-text.ts'
+import type { Rendered } from '../template/template.ts'
+import { parseAddressList } from './address/list.ts'
 import { addressField, headerFault, headerText, phraseField, structured, unstructured } from './header.ts'
 import type { Identity } from './message.ts'
 
@@ -12,8 +13,6 @@ const OWNED =
   /^(?:date|message-id|mime-version|from|sender|to|cc|bcc|reply-to|subject|return-path|received|dkim-signature|content-(?:type|transfer-encoding|disposition|id)|resent-.*)$/
 /** Fields of addresses in angle brackets (RFC 2369). */
 const LINKS = /^list-(?:help|unsubscribe|subscribe|post|owner|archive)$/
-const VALUE = new RegExp(`${HOLE_OPEN}([^${HOLE_CLOSE}]*)${HOLE_CLOSE}`, 'gu')
-const ALONE = new RegExp(`^${HOLE_OPEN}[^${HOLE_CLOSE}]*${HOLE_CLOSE}$`, 'u')
 const ADDRESSES = /^(?:disposition-notification-to|return-receipt-to)$/
 /** Fields whose value has a grammar that knows no encoded words; where they are ASCII they go as they are. */
 const WORDS = /^(?:list-.*|auto-submitted|precedence|feedback-id|importance|x-priority)$/
@@ -29,13 +28,12 @@ export function furtherFields({ headers }: Rendered, identity: Identity): string
   for (const [name, value] of headers) {
     const lower = name.toLowerCase()
     checkName(name, lower)
-    const marked = headerText(name, value)
-    const text = unmarked(marked).trim()
+    const text = headerText(name, unmark(value)).trim()
     if (text === '') continue
     if (seen.has(lower))
       throw headerFault(name, 'bad-header', `the header ${name} is set twice`, { hint: 'Leave one of the two out.' })
     seen.add(lower)
-    out += fieldOf(name, lower, text, marked.trim())
+    out += fieldOf(name, lower, text, value)
   }
   // A template that says itself how to unsubscribe has the say.
   if (seen.has('list-unsubscribe') || seen.has('list-unsubscribe-post')) return out
@@ -54,7 +52,7 @@ function checkName(name: string, lower: string): void {
 }
 
 /** `marked` is the same text with the row's values marked, where the template marks them. */
-function fieldOf(name: string, lower: string, text: string, marked: string): string {
+function fieldOf(name: string, lower: string, text: string, marked: MarkedText): string {
   if (LINKS.test(lower)) return structured(name, links(name, marked))
   if (lower === 'list-id') return listId(name, text)
   if (lower === 'references' || lower === 'in-reply-to') return structured(name, messageIds(name, text))
@@ -68,14 +66,15 @@ function fieldOf(name: string, lower: string, text: string, marked: string): str
 }
 
 /** `<https://example.org/leave>, <mailto:leave@example.org>`; a bare address gets its brackets, other letters their `%`. */
-function links(name: string, marked: string): string {
+function links(name: string, marked: MarkedText): string {
   // A value that is all there is may be a whole list; one within the template's own text is part of one link.
-  const text = ALONE.test(marked) ? unmarked(marked) : marked.replace(VALUE, (_, value: string) => inLink(value))
+  const alone = trimMarked(marked)
+  const text = onlyValue(alone) ?? replaceValues(alone, inLink)
   const bracketed = /^(?:https?|mailto|ftp|tel):[^\s<>,]+$/i.test(text) ? `<${text}>` : text
   const ascii = bracketed.toWellFormed().replace(/[^ -~]/gu, encodeURIComponent)
   if (!/^(?:\([^()]*\)|NO|\s|,|<[a-z][a-z0-9+.-]*:[^\s<>]+>)+$/i.test(ascii))
     throw headerFault(name, 'bad-header', `${name} is no list of addresses in angle brackets`, {
-      value: unmarked(marked),
+      value: unmark(marked),
       hint: 'Write <https://example.org/leave>, <mailto:leave@example.org>.',
     })
   return plain(ascii)

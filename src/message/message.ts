@@ -1,4 +1,5 @@
 /** What a message is once composed: bytes and an envelope. Owns these shapes; never sends. */
+import type { MaybePromise } from '../maybe-promise.ts'
 import type { Rendered } from '../template/template.ts'
 
 /** SMTP sender and recipients (RFC 5321 section 2.3.1); never taken from, nor shown in, the headers. */
@@ -44,14 +45,13 @@ export interface Identity {
 export interface Composer {
   /**
    * @throws DataError when content cannot become a right message: a bad address, a line break in a header, a missing
-   *   attachment. It names the field.
+   *   attachment, or a file that is not what it was when the run was planned. It names the field.
+   * @param planned Fingerprints of the row's files from its plan (`AttachmentStore.inspect`).
    */
-  compose(rendered: Rendered, identity: Identity): Message | Promise<Message>
+  compose(rendered: Rendered, identity: Identity, planned?: readonly string[]): MaybePromise<Message>
   /**
    * The envelope that the message would have. Throws what `compose` would throw for what a row says. Reads no file and
    * encodes no text, which cannot fail and is most of the work.
    */
   check(rendered: Rendered, identity: Identity): Envelope
-  /** Ends signing threads and forgets cached files. */
-  close(): Promise<void>
 }

@@ -6,7 +6,19 @@ import { DataError } from '../errors.ts'
 import { encodeOctets, encodeText, hasShortLines } from './body.ts'
 import type { CalendarPart } from './calendar/calendar.ts'
 import { fileNameParameter } from './header.ts'
-import type { LoadedPart } from './part.ts'
+
+/** A part that goes into a message beside its bodies. */
+export interface LoadedPart {
+  readonly disposition: 'attachment' | 'inline'
+  /** File name as a person sees it, already made safe. */
+  readonly name: string
+  readonly type: string
+  /** Without brackets; for inline parts. */
+  readonly contentId?: string
+  readonly content: Uint8Array
+  /** The same object is given to other rows too, so that what is made of it may be kept by its identity. */
+  readonly shared: boolean
+}
 
 /** A part: its own header fields and the empty line, then what follows. Each piece ends with a whole line. */
 export interface Entity {

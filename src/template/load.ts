@@ -15,6 +15,7 @@ import { expand, type Partials, readPartials } from './files/partials.ts'
 import { failure, MUSTACHE, type Snippet, snippetOf, unreadable } from './files/place.ts'
 import { HELPERS, STRICT } from './helpers/helpers.ts'
 import { projectHelpers } from './helpers/project-helpers.ts'
+import { markValue } from './marked-text.ts'
 import {
   embedImages,
   htmlToText,
@@ -26,7 +27,7 @@ import {
   mjmlToHtml,
   plainOf,
 } from './markup.ts'
-import { createRenderer, type Engines, HOLE, markHole, type RendererOptions } from './render.ts'
+import { createRenderer, type Engines, type RendererOptions } from './render.ts'
 import type { RenderedInline, Template } from './template.ts'
 
 export interface LoadOptions {
@@ -40,8 +41,9 @@ export interface LoadOptions {
   readonly timeZone?: string
 }
 
-/** Name of the helper that takes markup off values in a text part. */
-const UNMARKED = '__unmarked'
+/** Names of the helpers that mark values in address fields, and that take markup off values in a text part. */
+const MARKED = '__marked'
+const PLAIN = '__plain'
 
 /**
  * Finds and compiles a template by name (`invite`) or path (`templates/invite.md`).
@@ -161,7 +163,12 @@ function fieldsOf(found: Found, options: LoadOptions): Pick<RendererOptions, 'fi
 
 /** One engine for each way in which values are written; `textOfHtml` for a text part that nobody wrote. */
 function enginesWith(own: Engines['helpers']): Engines {
-  const helpers = { ...HELPERS, ...own, [HOLE]: markHole, [UNMARKED]: (value: unknown) => plainOf(value) }
+  const helpers = {
+    ...HELPERS,
+    ...own,
+    [MARKED]: (value: unknown) => markValue(value),
+    [PLAIN]: (value: unknown) => plainOf(value),
+  }
   const ours = (names: Iterable<string>): ReadonlySet<string> =>
     new Set([...names].filter((name) => !Object.hasOwn(own, name)))
   const common = { helpers, needValue: ours(Object.keys(HELPERS)), strict: ours(STRICT) }
@@ -169,8 +176,8 @@ function enginesWith(own: Engines['helpers']): Engines {
     helpers: own,
     html: new Engine({ ...common, escape: true }),
     text: new Engine({ ...common, escape: false }),
-    textOfHtml: new Engine({ ...common, escape: false, throughRaw: UNMARKED }),
-    marked: new Engine({ ...common, escape: false, through: HOLE }),
+    textOfHtml: new Engine({ ...common, escape: false, throughRaw: PLAIN }),
+    marked: new Engine({ ...common, escape: false, through: MARKED }),
   }
 }
 

@@ -8,27 +8,16 @@ import type { MessageFields } from './files/message-file.ts'
 import { failure, type Snippet } from './files/place.ts'
 import type { HelperData } from './helpers/helper.ts'
 import { readYes } from './helpers/values.ts'
+import { isBlank, type MarkedText, markedOutput, ownText, trimMarked } from './marked-text.ts'
 import { withPreheader } from './markup.ts'
-import {
-  HOLE_CLOSE,
-  HOLE_OPEN,
-  type RenderContext,
-  type Rendered,
-  type RenderedAttachment,
-  type RenderedCalendar,
-  type RenderedInline,
-  type Template,
+import type {
+  RenderContext,
+  Rendered,
+  RenderedAttachment,
+  RenderedCalendar,
+  RenderedInline,
+  Template,
 } from './template.ts'
-
-/** Name of the helper that marks values in address fields. */
-export const HOLE = '__hole'
-const MARKS = new RegExp(`[${HOLE_OPEN}${HOLE_CLOSE}]`, 'gu')
-
-/** Puts the marks around a value, so that it cannot be taken for the template's own commas and brackets. */
-export const markHole: Helper = (value) => {
-  const text = value === undefined || value === null ? '' : String(value)
-  return `${HOLE_OPEN}${text.replace(MARKS, '')}${HOLE_CLOSE}`
-}
 
 /** Engines by the way in which values are written. */
 export interface Engines {
@@ -37,7 +26,7 @@ export interface Engines {
   readonly html: Engine
   readonly text: Engine
   readonly textOfHtml: Engine
-  /** For address fields, paths and PDF sources: values are marked, see `HOLE_OPEN`. */
+  /** For address fields, paths and PDF sources: values are marked, see `marked-text.ts`. */
   readonly marked: Engine
 }
 
@@ -58,8 +47,16 @@ export interface RendererOptions {
   readonly timeZone: string
 }
 
-type AttachmentRenderer = (row: RowData, data: Readonly<Record<string, unknown>>) => RenderedAttachment | undefined
-type Field = (path: readonly (string | number)[], text: string | undefined, marked?: 'marked') => Compiled | undefined
+type Data = Readonly<Record<string, unknown>>
+type AttachmentRenderer = (row: RowData, data: Data) => RenderedAttachment | undefined
+type FieldPath = readonly (string | number)[]
+type Marked = (row: RowData, data: Data) => MarkedText
+
+/** Compiles the texts of fields: with the row's values in them as they are, or marked. */
+interface FieldCompiler {
+  text(path: FieldPath, text: string | undefined): Compiled | undefined
+  marked(path: FieldPath, text: string | undefined): Marked | undefined
+}
 
 /** Fields that become headers by themselves. */
 const HEADER_FIELDS = [
@@ -76,10 +73,21 @@ const LISTS =
 
 export function createRenderer(options: RendererOptions): Pick<Template, 'render' | 'check'> {
   const { fields, engines, look, inline } = options
-  const field: Field = (path, text, marked) =>
-    text === undefined ? undefined : engines[marked ?? 'text'].compile(look(options.written(path, text)))
-  const address = (name: 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'envelopeFrom'): Compiled | undefined =>
-    field([name], fields[name], 'marked')
+  const compiler: FieldCompiler = {
+    text: (path, text) => (text === undefined ? undefined : engines.text.compile(look(options.written(path, text)))),
+    marked(path, text) {
+      const compiled = text === undefined ? undefined : engines.marked.compile(look(options.written(path, text)))
+      return compiled === undefined ? undefined : (row, data) => markedOutput(compiled(row, data))
+    },
+  }
+  const address = (name: 'from' | 'to' | 'cc' | 'bcc' | 'replyTo' | 'envelopeFrom'): Marked | undefined =>
+    compiler.marked([name], fields[name])
+
+  const header = (name: string, path: FieldPath, value: string | undefined): Marked | undefined => {
+    if (LISTS.test(name)) return compiler.marked(path, value)
+    const compiled = compiler.text(path, value)
+    return compiled === undefined ? undefined : (row, data) => ownText(compiled(row, data))
+  }
 
   const from = address('from')
   const to = address('to')
@@ -87,18 +95,18 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
   const bcc = address('bcc')
   const replyTo = address('replyTo')
   const envelopeFrom = address('envelopeFrom')
-  const subject = field(['subject'], fields.subject)
-  const locale = field(['locale'], fields.locale)
+  const subject = compiler.text(['subject'], fields.subject)
+  const locale = compiler.text(['locale'], fields.locale)
   const text = options.text === undefined ? undefined : engines[options.text.engine].compile(options.text.snippet)
   const html = options.html === undefined ? undefined : engines.html.compile(preheaded(options.html, options))
   const headers = [
-    ...HEADER_FIELDS.map(([key, name]) => [name, field([key], fields[key])] as const),
+    ...HEADER_FIELDS.map(([key, name]) => [name, header(name, [key], fields[key])] as const),
     ...Object.entries(fields.headers ?? {}).map(
-      ([name, value]) => [name, field(['headers', name], value, LISTS.test(name) ? 'marked' : undefined)] as const,
+      ([name, value]) => [name, header(name, ['headers', name], value)] as const,
     ),
   ].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
-  const attachments = (fields.attachments ?? []).map((one, index) => attachmentRenderer(one, index, options, field))
-  const calendar = calendarRenderer(fields.calendar, field)
+  const attachments = (fields.attachments ?? []).map((one, index) => attachmentRenderer(one, index, options, compiler))
+  const calendar = calendarRenderer(fields.calendar, compiler)
   const tables = fields.tables ?? {}
   const localeWritten = options.written(['locale'], fields.locale ?? '')
 
@@ -119,7 +127,7 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
       data = { merge, helpers }
     }
     const rendered: Mutable<Rendered> = {
-      from: from?.(row, data) ?? '',
+      from: from?.(row, data) ?? NOBODY,
       subject: subject?.(row, data) ?? '',
       headers: headers.length === 0 ? NONE : headers.map(([name, value]) => [name, value(row, data)] as const),
       attachments:
@@ -164,6 +172,7 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 const NONE: readonly never[] = []
+const NOBODY = ownText('')
 
 const locales = new Set<string>()
 
@@ -193,34 +202,35 @@ function attachmentRenderer(
   one: NonNullable<MessageFields['attachments']>[number],
   index: number,
   options: RendererOptions,
-  field: Field,
+  compiler: FieldCompiler,
 ): AttachmentRenderer {
   const { engines, look } = options
-  const at = (key: string): readonly (string | number)[] => ['attachments', index, key]
-  const when = 'when' in one ? field(at('when'), one.when) : undefined
-  const wanted = (row: RowData, data: Readonly<Record<string, unknown>>): boolean =>
-    when === undefined || readYes(when(row, data))
+  const at = (key: string): FieldPath => ['attachments', index, key]
+  const when = 'when' in one ? compiler.text(at('when'), one.when) : undefined
+  const wanted = (row: RowData, data: Data): boolean => when === undefined || readYes(when(row, data))
   if ('path' in one) {
     // Marked as addresses are: a star in a row's value is a star, not a pattern that fits other people's files.
-    const path = field(at('path'), one.path, 'marked')
-    const name = 'name' in one ? field(at('name'), one.name) : undefined
+    const path = compiler.marked(at('path'), one.path)
+    const name = 'name' in one ? compiler.text(at('name'), one.name) : undefined
     const more = {
       ...('type' in one && one.type !== undefined ? { type: one.type } : {}),
       ...('optional' in one && one.optional ? { optional: true } : {}),
     }
     return (row, data) => {
       if (!wanted(row, data)) return undefined
-      const where = path?.(row, data).trim() ?? ''
-      if (where.replace(MARKS, '').trim() === '' && 'optional' in one && one.optional) return undefined
+      const where = path === undefined ? NOBODY : trimMarked(path(row, data))
+      if ('optional' in one && one.optional && isBlank(where)) return undefined
       return { kind: 'file', path: where, ...(name === undefined ? {} : { name: name(row, data) }), ...more }
     }
   }
-  const name = field(at('name'), one.name)
+  const name = compiler.text(at('name'), one.name)
   if ('pdf' in one) {
     // Marked too: a value is text in the document, whatever it would mean in Markdown.
     const source = engines.marked.compile(look(options.attachmentTemplate(one.pdf)))
     return (row, data) =>
-      wanted(row, data) ? { kind: 'pdf', name: name?.(row, data) ?? '', source: source(row, data) } : undefined
+      wanted(row, data)
+        ? { kind: 'pdf', name: name?.(row, data) ?? '', source: markedOutput(source(row, data)) }
+        : undefined
   }
   const snippet = look(options.attachmentTemplate(one.template))
   const isHtml = /html/.test(one.type ?? '') || /\.html?$/i.test(one.name)
@@ -239,12 +249,12 @@ function attachmentRenderer(
 
 function calendarRenderer(
   calendar: MessageFields['calendar'],
-  field: Field,
-): ((row: RowData, data: Readonly<Record<string, unknown>>) => RenderedCalendar) | undefined {
+  compiler: FieldCompiler,
+): ((row: RowData, data: Data) => RenderedCalendar) | undefined {
   if (calendar === undefined) return undefined
   const entries = Object.entries(calendar).flatMap(([key, value]) => {
     const isAddress = key === 'organizer' || key === 'attendee'
-    const compiled = field(['calendar', key], value, isAddress ? 'marked' : undefined)
+    const compiled = compiler[isAddress ? 'marked' : 'text'](['calendar', key], value)
     return compiled === undefined ? [] : [[key, compiled] as const]
   })
   return (row, data) =>

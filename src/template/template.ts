@@ -1,5 +1,6 @@
 /** What a template gives for a row: texts only. Owns the shape of rendered content; never makes bytes of it. */
 import type { RowData } from '../source/source.ts'
+import type { MarkedText } from './marked-text.ts'
 
 /** What a template may use beside the row's own columns, under the name `@merge` (`{{@merge.row}}`). */
 export interface RenderContext {
@@ -20,19 +21,25 @@ export interface RenderContext {
 export type RenderedAttachment =
   | {
       readonly kind: 'file'
-      /** With marked holes, so that only the template's own `*` is a pattern. Read by `message/project-path.ts`. */
-      readonly path: string
+      /** Only the template's own `*` is a pattern. Read by `message/files/project-path.ts`. */
+      readonly path: MarkedText
       readonly name?: string
       readonly type?: string
       readonly optional?: boolean
     }
   | { readonly kind: 'content'; readonly name: string; readonly type?: string; readonly content: string | Uint8Array }
-  /** A PDF drawn from Markdown with marked holes (see `message/pdf.ts`). */
-  | { readonly kind: 'pdf'; readonly name: string; readonly source: string }
+  /** A PDF drawn from Markdown, in which a value of the row is text (see `message/pdf/pdf.ts`). */
+  | { readonly kind: 'pdf'; readonly name: string; readonly source: MarkedText }
 
 /** An image that the HTML shows by `cid:`. */
 export type RenderedInline =
-  | { readonly kind: 'file'; readonly cid: string; readonly path: string }
+  | {
+      readonly kind: 'file'
+      readonly cid: string
+      readonly path: string
+      /** A value of the row names it; what the template itself names is part of the template's hash. */
+      readonly ofRow?: boolean
+    }
   | {
       readonly kind: 'content'
       readonly cid: string
@@ -54,33 +61,24 @@ export interface RenderedCalendar {
   readonly location?: string
   readonly description?: string
   readonly url?: string
-  readonly organizer?: string
-  readonly attendee?: string
+  readonly organizer?: MarkedText
+  readonly attendee?: MarkedText
   readonly alarm?: string
 }
 
-/**
- * Marks around every value that a row put into an address field (`from`, `to`, `cc`, `bcc`, `replyTo`, `envelopeFrom`,
- * calendar organizer and attendee, headers that list addresses or links), the path of an attachment or the source of a PDF, so that the template's own `<`,
- * `,`, `@` and `*` can be told from the row's: a name that holds `<eve@example.net>,` stays a name. The marks never occur
- * in the value itself.
- */
-export const HOLE_OPEN = '\u{F0000}'
-export const HOLE_CLOSE = '\u{F0001}'
-
 /** A row rendered: header values and bodies as plain Unicode text, nothing encoded yet. */
 export interface Rendered {
-  /** Header address lists with marked holes: `Ada <ada@example.com>, bob@example.com`. Read by `message/address.ts`. */
-  readonly from: string
-  readonly to?: string
-  readonly cc?: string
-  readonly bcc?: string
-  readonly replyTo?: string
+  /** Header address lists: `Ada <ada@example.com>, bob@example.com`. Read by `message/address/list.ts`. */
+  readonly from: MarkedText
+  readonly to?: MarkedText
+  readonly cc?: MarkedText
+  readonly bcc?: MarkedText
+  readonly replyTo?: MarkedText
   /** Envelope sender, where it differs from `from`. `<>` is the null sender. */
-  readonly envelopeFrom?: string
+  readonly envelopeFrom?: MarkedText
   readonly subject: string
   /** Further headers in the order of the template. Never those that the composer owns. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
+  readonly headers: readonly (readonly [name: string, value: MarkedText])[]
   readonly text?: string
   readonly html?: string
   readonly attachments: readonly RenderedAttachment[]

@@ -5,7 +5,8 @@
 import { hash } from 'node:crypto'
 import { DataError, type Problem } from '../errors.ts'
 import type { Ledger, Suppression, SuppressionReason } from '../ledger/ledger.ts'
-import { normalizeAddress, parseRecipient } from '../message/address/mailbox.ts'
+import { normalizeAddress } from '../message/address/key.ts'
+import { parseRecipient } from '../message/address/recipient.ts'
 import { findEmailColumn } from '../source/address-column.ts'
 import type { Row, Source } from '../source/source.ts'
 

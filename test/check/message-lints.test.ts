@@ -2,10 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import { createMessageLints, GMAIL_CLIP } from '../../src/check/lints/message-lints.ts'
 import type { Rendered } from '../../src/template/template.ts'
+import { type WrittenMessage, written } from '../support/marked.ts'
 
-const lint = createMessageLints(['name', 'first name', 'seat'])
+const lintOf = createMessageLints(['name', 'first name', 'seat'])
+const lint = (rendered: WrittenMessage) => lintOf(written<Rendered>(rendered))
 
-function message(parts: Partial<Rendered>): Rendered {
+function message(parts: Partial<WrittenMessage>): WrittenMessage {
   return {
     from: 'a@example.org',
     subject: 'Your seat',
@@ -17,11 +19,11 @@ function message(parts: Partial<Rendered>): Rendered {
   }
 }
 
-function codes(parts: Partial<Rendered>): readonly string[] {
+function codes(parts: Partial<WrittenMessage>): readonly string[] {
   return lint(message(parts)).advice.map(({ code }) => code)
 }
 
-const page = (body: string): Partial<Rendered> => ({ html: `<html><body><p>Dear Ada,</p>${body}</body></html>` })
+const page = (body: string): Partial<WrittenMessage> => ({ html: `<html><body><p>Dear Ada,</p>${body}</body></html>` })
 
 test('a good message gets no advice', () => {
   const html =

@@ -1,6 +1,6 @@
 /** Texts of all kinds that a row or a template may hold. */
 import fc from 'fast-check'
-import type { RenderedAttachment } from '../../src/template/template.ts'
+import type { WrittenMessage } from '../support/marked.ts'
 
 const DIFFICULT = [
   'שלום עולם',
@@ -75,7 +75,7 @@ export const address: fc.Arbitrary<string> = fc
   )
   .map(([local, domain]) => `${local}@${domain}`)
 
-export const attachment: fc.Arbitrary<RenderedAttachment> = fc
+export const attachment: fc.Arbitrary<WrittenMessage['attachments'][number]> = fc
   .tuple(
     fc.oneof(
       fc.uint8Array({ maxLength: 500 }),
@@ -84,4 +84,4 @@ export const attachment: fc.Arbitrary<RenderedAttachment> = fc
     letters,
     fc.constantFrom('application/octet-stream', 'text/plain', 'text/csv; charset=utf-8', 'image/png', 'no type at all'),
   )
-  .map(([content, name, type]) => ({ kind: 'content', content, name, type }))
+  .map(([content, name, type]) => ({ kind: 'content' as const, content, name, type }))

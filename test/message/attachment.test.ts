@@ -16,7 +16,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
 import { type AttachmentStoreOptions, createAttachmentStore } from '../../src/message/attachment/attachment.ts'
 import { safeFileName, safeName } from '../../src/message/files/file-name.ts'
-import { HOLE_CLOSE, HOLE_OPEN, type RenderedAttachment, type RenderedInline } from '../../src/template/template.ts'
+import type { RenderedAttachment, RenderedInline } from '../../src/template/template.ts'
+import { marked, value as rowValue } from '../support/marked.ts'
 
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -27,7 +28,7 @@ let base = ''
 let root = ''
 const file = (path: string, more: Partial<Extract<RenderedAttachment, { kind: 'file' }>> = {}): RenderedAttachment => ({
   kind: 'file',
-  path,
+  path: marked(path),
   ...more,
 })
 const store = (options: Partial<AttachmentStoreOptions> = {}) => createAttachmentStore({ root, ...options })
@@ -138,7 +139,7 @@ describe('nothing is attached from outside the fence', () => {
   })
 
   test('a file over the limit is refused by its size alone', async () => {
-    expect(await codeOf(() => store({ maxOctets: 5 }).inspect([file('docs/terms.pdf')], []))).toBe(
+    expect(await codeOf(() => store({ maxBytes: 5 }).inspect([file('docs/terms.pdf')], []))).toBe(
       'attachment-too-large',
     )
   })
@@ -190,7 +191,7 @@ describe('what was checked is what is read', () => {
     const path = join(root, 'docs/plan.txt')
     writeFileSync(path, 'as planned')
     const wanted = [file('docs/a.txt'), file('docs/plan.txt', { optional: true })]
-    const images: RenderedInline[] = [{ kind: 'file', cid: 'i', path: 'docs/seal' }]
+    const images: RenderedInline[] = [{ kind: 'file', cid: 'i', path: 'docs/seal', ofRow: true }]
     const planned = (await store().inspect(wanted, images)).map(({ fingerprint }) => fingerprint)
     expect(planned).toHaveLength(3)
     const attachments = store()
@@ -240,14 +241,14 @@ describe('paths', () => {
   test.each(['*', '?', '[0-9]', '{1,2}', '**', '!(2)', '\\*', '1.pdf,invoices/2'])(
     'a value %j of a row widens no pattern and is none',
     async (value) => {
-      const hole = `${HOLE_OPEN}${value}${HOLE_CLOSE}`
+      const hole = rowValue(value)
       expect(await codeOf(() => load(`invoices/${hole}.pdf`))).toBe('missing-attachment')
       expect(await codeOf(() => load(`invoices/${hole}*.pdf`))).toBe('missing-attachment')
     },
   )
 
   test('a value between marks is found by its letters, alone and in a pattern', async () => {
-    const hole = (value: string): string => `${HOLE_OPEN}${value}${HOLE_CLOSE}`
+    const hole = rowValue
     expect(await load(`invoices/${hole('2')}.pdf`)).toMatchObject([{ name: '2.pdf' }])
     expect(await load(`invoices/${hole('2')}*`)).toMatchObject([{ name: '2.pdf' }])
     expect(await load(`docs/${hole('[x]')}.*`)).toMatchObject([{ name: '[x].txt' }])
@@ -336,7 +337,7 @@ describe('what rows share is read once', () => {
   })
 
   test('a file shared by all stays while files of single rows pass', async () => {
-    const attachments = store({ cacheOctets: 400 })
+    const attachments = store({ keptBytes: 400 })
     const rows = Array.from({ length: 30 }, (_, index) => `invoices/own-${index}.pdf`)
     for (const path of rows) writeFileSync(join(root, path), 'x'.repeat(100))
     let shared: unknown
@@ -353,7 +354,7 @@ describe('what rows share is read once', () => {
   })
 
   test('a file larger than the room for all is still one part for its rows', async () => {
-    const attachments = store({ cacheOctets: 5 })
+    const attachments = store({ keptBytes: 5 })
     const [first] = await attachments.load([file('docs/terms.pdf')], [])
     expect((await attachments.load([file('docs/terms.pdf')], []))[0]).toBe(first)
   })

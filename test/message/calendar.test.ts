@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
 import type { Mailbox } from '../../src/message/address/mailbox.ts'
 import { buildCalendar, type CalendarContext } from '../../src/message/calendar/calendar.ts'
-import { HOLE_CLOSE, HOLE_OPEN, type RenderedCalendar } from '../../src/template/template.ts'
+import type { RenderedCalendar } from '../../src/template/template.ts'
+import { value as hole, type Written, written } from '../support/marked.ts'
 
 const mailbox = (wire: string, name?: string): Mailbox => ({
   address: wire,
@@ -20,15 +21,15 @@ const CONTEXT: CalendarContext = {
   attendee: mailbox('ada@example.com', 'Ada Lovelace'),
   uidSeed: 'token@example.com',
 }
-const PARTY: RenderedCalendar = {
+const PARTY: Written<RenderedCalendar> = {
   method: 'request',
   start: '2026-12-11 19:00',
   end: '2026-12-11 22:00',
   timeZone: 'Europe/Paris',
   summary: 'Party',
 }
-const build = (over: Partial<RenderedCalendar> = {}, context: Partial<CalendarContext> = {}): string =>
-  buildCalendar({ ...PARTY, ...over }, { ...CONTEXT, ...context }).text
+const build = (over: Partial<Written<RenderedCalendar>> = {}, context: Partial<CalendarContext> = {}): string =>
+  buildCalendar(written<RenderedCalendar>({ ...PARTY, ...over }), { ...CONTEXT, ...context }).text
 /** Lines unfolded, as RFC 5545 section 3.1 says. */
 const lines = (text: string): readonly string[] => text.replaceAll('\r\n ', '').split('\r\n')
 
@@ -57,7 +58,7 @@ function moments(text: string): readonly string[] {
 }
 
 test('an invitation has what RFC 5546 asks of a REQUEST', () => {
-  const part = buildCalendar(PARTY, CONTEXT)
+  const part = buildCalendar(written<RenderedCalendar>(PARTY), CONTEXT)
   expect(part).toMatchObject({ method: 'REQUEST', fileName: 'invite.ics' })
   const [first, ...rest] = lines(part.text)
   expect(first).toBe('BEGIN:VCALENDAR')
@@ -84,7 +85,7 @@ test('an invitation has what RFC 5546 asks of a REQUEST', () => {
 })
 
 describe('times are what the clocks of the zone show', () => {
-  test.each<[string, Partial<RenderedCalendar>, string, string]>([
+  test.each<[string, Partial<Written<RenderedCalendar>>, string, string]>([
     ['winter', {}, '2026-12-11T18:00:00.000Z', '2026-12-11T21:00:00.000Z'],
     [
       'summer',
@@ -165,7 +166,10 @@ describe('times are what the clocks of the zone show', () => {
   test('a zone stands with its rules beside the event, and without one times are UTC', () => {
     expect(build()).toMatch(/BEGIN:VTIMEZONE\r\nTZID:Europe\/Paris\r\n/)
     const { timeZone: _, ...without } = PARTY
-    const text = buildCalendar({ ...without, start: '2026-12-11T19:00Z', end: '2026-12-11T22:00Z' }, CONTEXT).text
+    const text = buildCalendar(
+      written<RenderedCalendar>({ ...without, start: '2026-12-11T19:00Z', end: '2026-12-11T22:00Z' }),
+      CONTEXT,
+    ).text
     expect(lines(text)).toContain('DTSTART:20261211T190000Z')
     expect(text).not.toContain('VTIMEZONE')
   })
@@ -189,7 +193,7 @@ describe('times are what the clocks of the zone show', () => {
     expect(inZone).toBeGreaterThan(zones.length * 5 * 0.95)
   })
 
-  test.each<[string, Partial<RenderedCalendar>, string, string]>([
+  test.each<[string, Partial<Written<RenderedCalendar>>, string, string]>([
     ['one day', { start: '2026-12-11', end: '' }, '20261211', '20261212'],
     ['days of which the last is part', { start: '2026-12-11', end: '2026-12-13' }, '20261211', '20261214'],
     ['days by their number', { start: '2026-12-31', end: '', duration: '2d' }, '20261231', '20270102'],
@@ -205,7 +209,10 @@ describe('an update and a cancellation find their event', () => {
   test('by the uid of the template and a sequence that grows', () => {
     const update = lines(build({ uid: 'party-7@example.com', sequence: '1' }))
     expect(update).toEqual(expect.arrayContaining(['UID:party-7@example.com', 'SEQUENCE:1', 'METHOD:REQUEST']))
-    const part = buildCalendar({ ...PARTY, method: 'Cancel', uid: 'party-7@example.com', sequence: '2' }, CONTEXT)
+    const part = buildCalendar(
+      written<RenderedCalendar>({ ...PARTY, method: 'Cancel', uid: 'party-7@example.com', sequence: '2' }),
+      CONTEXT,
+    )
     expect(part).toMatchObject({ method: 'CANCEL', fileName: 'cancel.ics' })
     expect(lines(part.text)).toEqual(
       expect.arrayContaining(['UID:party-7@example.com', 'SEQUENCE:2', 'METHOD:CANCEL', 'STATUS:CANCELLED']),
@@ -225,7 +232,7 @@ describe('an update and a cancellation find their event', () => {
 })
 
 describe('what is wrong is told by its field', () => {
-  test.each<[Partial<RenderedCalendar>, string]>([
+  test.each<[Partial<Written<RenderedCalendar>>, string]>([
     [{ method: 'maybe' }, "calendar.method: 'maybe' is none of request, cancel, publish"],
     [{ summary: ' ' }, 'calendar.summary: it is empty'],
     [{ start: '' }, 'calendar.start: it is empty'],
@@ -250,7 +257,7 @@ describe('what is wrong is told by its field', () => {
     [{ uid: 'x'.repeat(256) }, 'calendar.uid: it is longer than 255 octets'],
     [{ url: 'javascript:alert(1)' }, "calendar.url: 'javascript:alert(1)' is no web address"],
     [{ organizer: 'nobody' }, "calendar.organizer: 'nobody' is no address"],
-    [{ attendee: `${HOLE_OPEN}a@example.com, b@example.com${HOLE_CLOSE}` }, 'calendar.attendee:'],
+    [{ attendee: hole('a@example.com, b@example.com') }, 'calendar.attendee:'],
     [{ attendee: 'a@example.com, b@example.com' }, 'calendar.attendee: there is more than one address'],
     [{ location: 'a\u0000b' }, 'calendar.location: it holds a control character'],
     [{ alarm: 'early' }, "calendar.alarm: 'early' is no duration"],
@@ -280,7 +287,7 @@ test('an alarm comes before the event', () => {
 test('organizer and attendee of the template come before those of the message', () => {
   const text = build({
     organizer: 'Desk <desk@example.com>',
-    attendee: `${HOLE_OPEN}Bob "B;o:b", Jr.${HOLE_CLOSE} <bob@example.com>`,
+    attendee: `${hole('Bob "B;o:b", Jr.')} <bob@example.com>`,
   })
   expect(lines(text)).toContain('ORGANIZER;CN=Desk:mailto:desk@example.com')
   expect(lines(text).find((one) => one.startsWith('ATTENDEE'))).toMatch(

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { endingOf } from '../../src/message/attachment/media-type.ts'
 import { safeName } from '../../src/message/files/file-name.ts'
-import type { Rendered, RenderedInline } from '../../src/template/template.ts'
+import type { RenderedInline } from '../../src/template/template.ts'
+import type { WrittenMessage } from '../support/marked.ts'
 import { address, anyText, attachment, headerValue } from './arbitraries.ts'
 import { BARE, compose, composerWith, faultsOf, fieldOf, hole, IDENTITY, judge, octetsOf, SEED } from './judges.ts'
 import { judgeByPython, whyNoPython } from './python-judge.ts'
@@ -24,7 +25,7 @@ interface Letter {
   readonly html: string | undefined
   readonly copies: readonly string[]
   readonly headers: readonly string[]
-  readonly attachments: Rendered['attachments']
+  readonly attachments: WrittenMessage['attachments']
   readonly inline: boolean
 }
 
@@ -39,7 +40,7 @@ const letter: fc.Arbitrary<Letter> = fc.record({
   inline: fc.boolean(),
 })
 
-function renderedOf(one: Letter): Rendered {
+function renderedOf(one: Letter): WrittenMessage {
   return {
     from: 'Gesellschaft für Größe <society@example.org>',
     to: `"${hole(one.name)}" <${hole('ada@example.com')}>`,
@@ -120,7 +121,7 @@ describe('the structure has what is needed and no more', () => {
   const file = { kind: 'content', name: 'a.bin', type: 'application/x-a', content: 'a' } as const
   const calendar = { method: 'request', start: '2026-12-11 19:00', timeZone: 'Europe/Paris', summary: 'Party' }
 
-  test.each<[string, Partial<Rendered>, string]>([
+  test.each<[string, Partial<WrittenMessage>, string]>([
     ['a text', { text: 'a' }, 'text/plain'],
     ['nothing', {}, 'text/plain'],
     ['HTML', { html: 'a' }, 'text/html'],
@@ -271,7 +272,7 @@ test('two authors need a sender, which is the first of them', async () => {
 })
 
 test('the same row makes the same octets, however often and by which composer', async () => {
-  const rendered: Rendered = {
+  const rendered: WrittenMessage = {
     ...BARE,
     text: 'grün',
     html: '<b>grün</b>',
@@ -329,7 +330,7 @@ test('a message with 200 files and 500 addresses is like any other', async () =>
   }
 }, 60_000)
 
-function nameOf(file: Rendered['attachments'][number]): string {
+function nameOf(file: WrittenMessage['attachments'][number]): string {
   const type = 'type' in file ? (file.type ?? '') : ''
   return safeName('name' in file ? (file.name ?? '') : '', `attachment${endingOf(type)}`)
 }

@@ -6,8 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
 import { createSigner } from '../../src/message/dkim/dkim.ts'
-import type { Composer } from '../../src/message/message.ts'
-import type { Rendered } from '../../src/template/template.ts'
+import type { WrittenMessage } from '../support/marked.ts'
 import { anyText, attachment, headerValue } from './arbitraries.ts'
 import { DEBIAN_JUDGES, recordOf, verdictsOfMailauth } from './dkim-judges.ts'
 import { BARE, composerWith, faultsOf, fieldsOf, hole, IDENTITY, octetsOf } from './judges.ts'
@@ -31,7 +30,7 @@ const BOTH = [
 const WITH_LEAVE = { ...IDENTITY, unsubscribeUrl: 'https://example.org/u/abc', unsubscribeMailto: 'leave@example.org' }
 
 let root = ''
-let composer: Composer
+let composer: ReturnType<typeof composerWith>
 
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'mailmerge-dkim-'))
@@ -49,7 +48,7 @@ const body = fc.oneof(
     .array(fc.constantFrom(' ', '\t', '\n', 'a', '  \n', '\n\n\n', 'b  c', '\u00e9'), { maxLength: 30 })
     .map((all) => all.join('')),
 )
-const letter: fc.Arbitrary<Rendered> = fc
+const letter: fc.Arbitrary<WrittenMessage> = fc
   .record({
     name: headerValue,
     subject: headerValue,
@@ -117,7 +116,7 @@ test('a shared file of a megabyte is part of what is signed, time and again', as
 })
 
 describe('the list of signed fields', () => {
-  const namesIn = async (rendered: Partial<Rendered> = {}): Promise<readonly (readonly string[])[]> => {
+  const namesIn = async (rendered: Partial<WrittenMessage> = {}): Promise<readonly (readonly string[])[]> => {
     const message = await composer.compose({ ...BARE, ...rendered, text: 'a' }, WITH_LEAVE)
     return fieldsOf(octetsOf(message))
       .filter(([name]) => name === 'DKIM-Signature')

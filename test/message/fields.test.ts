@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
-import type { Rendered } from '../../src/template/template.ts'
+import type { WrittenMessage } from '../support/marked.ts'
 import { compose, faultsOf, fieldOf, fieldsOf, hole, octetsOf } from './judges.ts'
 
 async function fieldWith(name: string, value: string): Promise<string | undefined> {
@@ -9,7 +9,7 @@ async function fieldWith(name: string, value: string): Promise<string | undefine
   return fieldOf(octetsOf(message), name)
 }
 
-async function refusal(headers: Rendered['headers']): Promise<string> {
+async function refusal(headers: WrittenMessage['headers']): Promise<string> {
   try {
     await compose({ headers })
   } catch (error) {
@@ -23,7 +23,7 @@ async function refusal(headers: Rendered['headers']): Promise<string> {
 describe('a way out of a list', () => {
   const ways = async (
     identity: object,
-    headers: Rendered['headers'] = [],
+    headers: WrittenMessage['headers'] = [],
   ): Promise<readonly (string | undefined)[]> => {
     const octets = octetsOf(await compose({ headers }, identity))
     return ['List-Unsubscribe', 'List-Unsubscribe-Post'].map((name) => fieldOf(octets, name))

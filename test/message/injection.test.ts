@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
 import type { Identity } from '../../src/message/message.ts'
-import type { Rendered } from '../../src/template/template.ts'
+import type { WrittenMessage } from '../support/marked.ts'
 import { compose, faultsOf, hole, namesOf, octetsOf } from './judges.ts'
 
 const ATTACKS: Readonly<Record<string, string>> = {
@@ -26,12 +26,12 @@ const ATTACKS: Readonly<Record<string, string>> = {
 }
 
 /** Where a value can go: what the message is made of when it goes there. */
-type Place = (value: string) => { readonly rendered?: Partial<Rendered>; readonly identity?: Partial<Identity> }
+type Place = (value: string) => { readonly rendered?: Partial<WrittenMessage>; readonly identity?: Partial<Identity> }
 const CALENDAR = { method: 'request', start: '2026-12-11 19:00', timeZone: 'Europe/Paris', summary: 'Party' }
 const header = (name: string, before = '', after = ''): Place => {
   return (value) => ({ rendered: { headers: [[name, before + value + after]] } })
 }
-const file = (more: object): Partial<Rendered> => ({
+const file = (more: object): Partial<WrittenMessage> => ({
   attachments: [{ kind: 'content', name: 'a.txt', type: 'text/plain', content: 'a', ...more } as never],
 })
 const calendar = (key: string, marked = false): Place => {

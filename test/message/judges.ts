@@ -4,7 +4,8 @@ import PostalMime from 'postal-mime'
 import { createAttachmentStore } from '../../src/message/attachment/attachment.ts'
 import { type ComposerOptions, createComposer } from '../../src/message/compose.ts'
 import type { Identity, Message } from '../../src/message/message.ts'
-import { HOLE_CLOSE, HOLE_OPEN, type Rendered } from '../../src/template/template.ts'
+import type { Rendered } from '../../src/template/template.ts'
+import { value, type WrittenMessage, written } from '../support/marked.ts'
 
 export const SEED = '0123456789abcdef0123456789abcdef'
 export const IDENTITY: Identity = {
@@ -13,7 +14,7 @@ export const IDENTITY: Identity = {
   recipient: 'ada@example.com',
 }
 /** The least that a message has. */
-export const BARE: Rendered = {
+export const BARE: WrittenMessage = {
   from: 'society@example.org',
   to: 'ada@example.com',
   subject: 'Hello',
@@ -23,20 +24,24 @@ export const BARE: Rendered = {
 }
 
 /** A value of a row, as templates mark it. */
-export const hole = (value: string): string => HOLE_OPEN + value + HOLE_CLOSE
+export const hole = value
 
 export function composerWith(options: Partial<ComposerOptions> = {}) {
-  return createComposer({
+  const composer = createComposer({
     attachments: createAttachmentStore({ root: '/' }),
     boundarySeed: SEED,
     root: '/',
     ...options,
   })
+  return {
+    compose: (rendered: WrittenMessage, identity: Identity) => composer.compose(written<Rendered>(rendered), identity),
+    check: (rendered: WrittenMessage, identity: Identity) => composer.check(written<Rendered>(rendered), identity),
+  }
 }
 
 const plain = composerWith()
 
-export async function compose(over: Partial<Rendered> = {}, identity: Partial<Identity> = {}): Promise<Message> {
+export async function compose(over: Partial<WrittenMessage> = {}, identity: Partial<Identity> = {}): Promise<Message> {
   return plain.compose({ ...BARE, ...over }, { ...IDENTITY, ...identity })
 }
 

@@ -8,13 +8,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
 import { createAttachmentStore } from '../../src/message/attachment/attachment.ts'
 import { checkPdf, renderPdf } from '../../src/message/pdf/pdf.ts'
-import { HOLE_CLOSE, HOLE_OPEN } from '../../src/template/template.ts'
+import { value as hole, marked } from '../support/marked.ts'
 
 const fontOf = (name: string): string => createRequire(import.meta.url).resolve(`dejavu-fonts-ttf/ttf/${name}`)
-const hole = (value: string): string => `${HOLE_OPEN}${value}${HOLE_CLOSE}`
 
 let root = ''
-const draw = (source: string): Promise<Uint8Array> => renderPdf(source, { root })
+const draw = (source: string): Promise<Uint8Array> => renderPdf(marked(source), { root })
 
 /** Pages as another program reads them, a line break for every line of the page. */
 async function read(pdf: Uint8Array): Promise<readonly string[]> {
@@ -227,7 +226,7 @@ describe('what cannot be drawn is told, before and when it is drawn', () => {
     ['| a |\n|--|\n| 漢字 |', "no font has the letter '漢' (U+6F22)"],
     ['a 🫠', 'U+1FAE0'],
   ])('%j: %s', async (source, message) => {
-    const checked = checkPdf(source, { root })
+    const checked = checkPdf(marked(source), { root })
     const drawn = draw(source)
     await Promise.allSettled([checked, drawn])
     expect(await errorOf(checked)).toContain(message)
@@ -244,9 +243,9 @@ describe('what cannot be drawn is told, before and when it is drawn', () => {
 
   test('by the store of attachments in planning, and drawn by it in sending', async () => {
     const store = createAttachmentStore({ root })
-    const pdf = (source: string) => ({ kind: 'pdf', name: 'Ticket.pdf', source }) as const
+    const pdf = (source: string) => ({ kind: 'pdf', name: 'Ticket.pdf', source: marked(source) }) as const
     expect(
-      await errorOf(Promise.resolve(store.inspect([pdf('![](none.png)'), { kind: 'file', path: 'none' }], []))),
+      await errorOf(Promise.resolve(store.inspect([pdf('![](none.png)'), { kind: 'file', path: marked('none') }], []))),
     ).toContain('2 attachments')
     expect(await store.inspect([pdf('# x')], [])).toEqual([])
     const [part] = await store.load([pdf('# Hello')], [])

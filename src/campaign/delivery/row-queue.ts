@@ -3,7 +3,7 @@
  * that no row is handed out twice; never sends and never records.
  */
 import type { DueRow, Ledger } from '../../ledger/ledger.ts'
-import { normalizeAddress } from '../../message/address/mailbox.ts'
+import { normalizeAddress } from '../../message/address/key.ts'
 import type { Clock } from '../clock.ts'
 import { DomainGate, type DomainLimits } from './domain-limits.ts'
 

@@ -6,6 +6,7 @@ import type { Settings } from '../../config/settings.ts'
 import { DataError, MailmergeError, type Problem } from '../../errors.ts'
 import type { Ledger, PlanCounts, PlannedRow } from '../../ledger/ledger.ts'
 import type { Row, Source } from '../../source/source.ts'
+import { unmark } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
 import type { Followed, FollowUp } from '../run/follow-up.ts'
 import type { Prepared, Preparer } from './render-row.ts'
@@ -163,7 +164,9 @@ async function readAndSettle(options: PlanOptions): Promise<Planned> {
   return {
     counts,
     problems: bad.kept,
-    ...(first === undefined ? {} : { first: { address: firstAddress, from: first.from, subject: first.subject } }),
+    ...(first === undefined
+      ? {}
+      : { first: { address: firstAddress, from: unmark(first.from), subject: first.subject } }),
   }
 }
 

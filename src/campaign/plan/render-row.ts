@@ -5,17 +5,21 @@
 
 import { hash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { BoundedMap } from '../../bounded-map.ts'
 import type { RateLimit, Settings } from '../../config/settings.ts'
 import { NEVER_ALLOWED_HINT, whyNeverAllowed } from '../../config/units.ts'
 import { DataError, type Problem, UsageError } from '../../errors.ts'
 import type { DueRow } from '../../ledger/ledger.ts'
-import { gmailKey, normalizeAddress, parseAddressList, parseRecipient } from '../../message/address/mailbox.ts'
-import { createAttachmentStore, type FileFacts } from '../../message/attachment/attachment.ts'
+import { andThen, type MaybePromise } from '../../maybe-promise.ts'
+import { gmailKey, normalizeAddress } from '../../message/address/key.ts'
+import { parseAddressList } from '../../message/address/list.ts'
+import { parseRecipient } from '../../message/address/recipient.ts'
+import { createAttachmentStore } from '../../message/attachment/attachment.ts'
 import { createComposer } from '../../message/compose.ts'
+import type { FileFacts } from '../../message/files/library.ts'
 import type { Identity, Message } from '../../message/message.ts'
 import { returnPathOf } from '../../return-path.ts'
 import type { Row, RowData } from '../../source/source.ts'
+import { type MarkedText, ownText, unmark } from '../../template/marked-text.ts'
 import type { RenderContext, Rendered, Template } from '../../template/template.ts'
 import type { UnsubscribeLinks } from '../../unsubscribe/links.ts'
 import { type Thread, threaded } from '../run/follow-up.ts'
@@ -54,12 +58,11 @@ export interface Preparer {
    * Renders, composes and checks a row without reading what is attached.
    * @throws DataError whose problems name row and column.
    */
-  check(row: Row, now: Date, thread?: Thread): Prepared | Promise<Prepared>
+  check(row: Row, now: Date, thread?: Thread): MaybePromise<Prepared>
   /** Key and address of a row as far as they can be told, for one that is not sent. Never throws. */
   identify(row: Row): { readonly key: string; readonly address: string }
   /** The message of a planned row. `date` is its Date header. */
-  message(due: DueRow, date: Date): Message | Promise<Message>
-  close(): Promise<void>
+  message(due: DueRow, date: Date): MaybePromise<Message>
 }
 
 const NO_SUBJECT = problem('no-subject', 'there is no subject', undefined, {
@@ -130,7 +133,9 @@ export function createPreparer(options: PreparerOptions): Preparer {
     const { mailboxes, faults } = parseAddressList(rendered.to)
     const first = mailboxes[0]
     if (first !== undefined && faults.length === 0) return first.wire
-    throw problem('bad-address', faults[0] ?? 'there is no address', emailColumn ?? 'to', { value: rendered.to })
+    throw problem('bad-address', faults[0] ?? 'there is no address', emailColumn ?? 'to', {
+      value: unmark(rendered.to),
+    })
   }
 
   function keyOf(cells: RowData, address: string): string {
@@ -144,13 +149,6 @@ export function createPreparer(options: PreparerOptions): Preparer {
     return key
   }
 
-  /** What was checked is what is sent: a file that changed since planning stops the run. */
-  function unchanged(rendered: Rendered, planned: readonly string[]): void | Promise<void> {
-    if (!rendered.attachments.some(({ kind }) => kind === 'file')) return
-    const files = attachments.inspect(rendered.attachments, [])
-    return files instanceof Promise ? files.then((found) => compareFiles(found, planned)) : compareFiles(files, planned)
-  }
-
   function identify({ data }: Row): { readonly key: string; readonly address: string } {
     const judged = emailColumn === undefined ? undefined : parseRecipient(cellText(data[emailColumn]))
     const address = judged !== undefined && 'mailbox' in judged ? judged.mailbox.wire : ''
@@ -162,7 +160,7 @@ export function createPreparer(options: PreparerOptions): Preparer {
   function returned(rendered: Rendered, { messageId }: Identity): Rendered {
     const { returnPath } = settings.bounces
     if (returnPath === undefined || rendered.envelopeFrom !== undefined) return rendered
-    return { ...rendered, envelopeFrom: returnPathOf(returnPath, messageId) }
+    return { ...rendered, envelopeFrom: ownText(returnPathOf(returnPath, messageId)) }
   }
 
   /** What was planned is sent: the variant that a row fell to is kept with it. */
@@ -196,9 +194,8 @@ export function createPreparer(options: PreparerOptions): Preparer {
         rendered,
         ...(variant === undefined ? {} : { variant: variant.name }),
       })
-      if (rendered.attachments.length === 0) return finish([])
-      const files = attachments.inspect(rendered.attachments, [])
-      return files instanceof Promise ? files.then(finish) : finish(files)
+      if (rendered.attachments.length === 0 && rendered.inline.length === 0) return finish([])
+      return andThen(attachments.inspect(rendered.attachments, rendered.inline), finish)
     },
     identify,
     message(due, date) {
@@ -206,26 +203,10 @@ export function createPreparer(options: PreparerOptions): Preparer {
       const own = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
       const rendered = thread === undefined ? own : threaded(own, thread)
       const identity = identityOf(rendered, localOf(due.key, due.occurrence), due.address, date)
-      const compose = (): Message | Promise<Message> => composer.compose(returned(rendered, identity), identity)
-      const same = unchanged(rendered, files ?? [])
-      const composed = same === undefined ? compose() : same.then(compose)
-      if (test === undefined) return composed
-      return composed instanceof Promise ? composed.then((message) => sentTo(test, message)) : sentTo(test, composed)
-    },
-    async close() {
-      await composer.close()
+      const composed = composer.compose(returned(rendered, identity), identity, files ?? [])
+      return test === undefined ? composed : andThen(composed, (message) => sentTo(test, message))
     },
   }
-}
-
-/** @throws DataError when the files are not those that were planned: one changed, went, or came. */
-function compareFiles(found: readonly FileFacts[], planned: readonly string[]): void {
-  const at = found.findIndex(({ fingerprint }, index) => fingerprint !== planned[index])
-  if (at < 0 && found.length === planned.length) return
-  const what = at < 0 ? 'an attachment is gone that was there when' : `the attachment ${found[at]?.path} changed after`
-  throw new DataError(`${what} the run was planned`, {
-    hint: 'Give the run command again: it plans anew with the files as they are now, and sends what is not yet sent.',
-  })
 }
 
 /** What no row may give away, although it lies in the project: configuration, keys, the list, the ledger. */
@@ -271,12 +252,8 @@ function problem(
   })
 }
 
-const domains = new BoundedMap<string, string>(1_000)
-
 /** Domain of the first author, for the right side of the Message-ID (RFC 5322 section 3.6.4). */
-function messageIdDomain(from: string): string {
-  return domains.getOrMake(from, (text) => {
-    const wire = parseAddressList(text).mailboxes[0]?.wire ?? ''
-    return wire.slice(wire.lastIndexOf('@') + 1) || 'localhost'
-  })
+function messageIdDomain(from: MarkedText): string {
+  const wire = parseAddressList(from).mailboxes[0]?.wire ?? ''
+  return wire.slice(wire.lastIndexOf('@') + 1) || 'localhost'
 }

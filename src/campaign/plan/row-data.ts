@@ -1,12 +1,12 @@
 /** Cells to text and back, for the ledger. Owns that format: JSON, with dates marked so that they come back as dates. */
-import type { FileFacts } from '../../message/attachment/attachment.ts'
+import type { FileFacts } from '../../message/files/library.ts'
 import type { RowData } from '../../source/source.ts'
 import type { Thread } from '../run/follow-up.ts'
 
 /** What is kept of a row: its cells, and what its attachments were like when it was planned. */
 export interface StoredRow {
   readonly cells: RowData
-  /** Fingerprints of attached files, in the order of the template. */
+  /** Fingerprints of attached files, in the order of the template, then of the images that the row named. */
   readonly files?: readonly string[]
   /** Of a follow-up: the thread that it goes on with. */
   readonly thread?: Thread

@@ -7,6 +7,7 @@ import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 import type { MessageFate } from '../../ledger/feedback.ts'
 import type { Campaign, DueRow, Ledger } from '../../ledger/ledger.ts'
+import { type MarkedText, ownText } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
 import { restoreRow } from '../plan/row-data.ts'
 
@@ -105,9 +106,9 @@ function threadOf(fate: MessageFate, messageId: string, subjectOf: FollowUpOptio
 /** The message in its thread; what the template says of thread and subject itself has the say. */
 export function threaded(rendered: Rendered, { references, subject }: Thread): Rendered {
   const named = new Set(rendered.headers.map(([name]) => name.toLowerCase()))
-  const headers: (readonly [string, string])[] = [...rendered.headers]
-  if (!named.has('in-reply-to')) headers.push(['In-Reply-To', references.at(-1) ?? ''])
-  if (!named.has('references')) headers.push(['References', references.join(' ')])
+  const headers: (readonly [string, MarkedText])[] = [...rendered.headers]
+  if (!named.has('in-reply-to')) headers.push(['In-Reply-To', ownText(references.at(-1) ?? '')])
+  if (!named.has('references')) headers.push(['References', ownText(references.join(' '))])
   if (rendered.subject.trim() !== '' || subject === '') return { ...rendered, headers }
   return { ...rendered, headers, subject: /^re:/i.test(subject) ? subject : `Re: ${subject}` }
 }

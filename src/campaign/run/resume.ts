@@ -103,17 +103,14 @@ async function goOn(
     }
     await prepareLedger(ledger, run)
     const unsubscribeLinks = await openUnsubscribeLinks(settings, groupOf(settings, run))
-    const preparer = closing.adopt(
-      createPreparer({
-        settings,
-        template,
-        ...(split === undefined ? {} : { split }),
-        ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
-        campaign: run.campaign,
-        ...(emailColumn === undefined ? {} : { emailColumn }),
-      }),
-      (it) => it.close(),
-    )
+    const preparer = createPreparer({
+      settings,
+      template,
+      ...(split === undefined ? {} : { split }),
+      ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
+      campaign: run.campaign,
+      ...(emailColumn === undefined ? {} : { emailColumn }),
+    })
     const transport = closing.adopt(await openTransport(settings, transportOptions(shop)), (it) => it.close())
     const counts = await ledger.counts(run.id)
     const rows = Object.values(counts).reduce((sum, count) => sum + count, 0)

@@ -86,18 +86,15 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     const now = clock.now()
     const runId = newRunId(now, clock.random)
     const unsubscribeLinks = await openUnsubscribeLinks(settings, group)
-    const preparer = closing.adopt(
-      createPreparer({
-        settings,
-        template,
-        ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
-        ...(split === undefined ? {} : { split }),
-        campaign: real ? campaign : await tokenOf(settings, campaign),
-        ...(emailColumn === undefined ? {} : { emailColumn }),
-        ...(request.testTo === undefined ? {} : { testTo: request.testTo }),
-      }),
-      (it) => it.close(),
-    )
+    const preparer = createPreparer({
+      settings,
+      template,
+      ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
+      ...(split === undefined ? {} : { split }),
+      campaign: real ? campaign : await tokenOf(settings, campaign),
+      ...(emailColumn === undefined ? {} : { emailColumn }),
+      ...(request.testTo === undefined ? {} : { testTo: request.testTo }),
+    })
     // What cannot be opened is told before the list is read. The sandbox waits: its folder is for what will be in it.
     const opened =
       request.mode === 'sandbox'

@@ -4,6 +4,7 @@
  */
 import { BoundedMap } from '../../bounded-map.ts'
 import type { Problem } from '../../errors.ts'
+import { unmark } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
 import { lookAtHtml } from './html-scan.ts'
 
@@ -33,7 +34,7 @@ export function createMessageLints(columns: readonly string[]): (rendered: Rende
       ...tagAdvice(subject, 'the subject', tags),
       ...tagAdvice(html ?? '', 'the HTML', tags),
       ...tagAdvice(text ?? '', 'the text', tags),
-      ...headers.flatMap(([name, value]) => tagAdvice(value, `the header ${name}`, tags)),
+      ...headers.flatMap(([name, value]) => tagAdvice(unmark(value), `the header ${name}`, tags)),
       ...greetingAdvice(words, 'text'),
       ...(text === undefined ? [] : linksOf(text)).flatMap((link) => linkAdvice(link, 'link')),
       ...(look?.links ?? []).flatMap((link) => linkAdvice(link, 'link')),

@@ -6,7 +6,8 @@ import type { Settings } from '../../config/settings.ts'
 import type { Problem } from '../../errors.ts'
 import { createMailDomains } from '../../message/address/dns.ts'
 import { domainOf } from '../../message/address/domain.ts'
-import { parseAddressList } from '../../message/address/mailbox.ts'
+import { parseAddressList } from '../../message/address/list.ts'
+import { type MarkedText, ownText } from '../../template/marked-text.ts'
 import type { CheckedMail } from '../check.ts'
 import { judgeRules, type RuleVerdict } from './bulk.ts'
 import { lookUpSender, type SenderResolver, systemResolver } from './sender-records.ts'
@@ -43,12 +44,12 @@ async function senderRules(
   resolver: SenderResolver,
   timeout: number,
 ): Promise<readonly RuleVerdict[]> {
-  const fromDomain = domainOfFirst(mail.first?.from ?? String(settings.message['from'] ?? ''))
+  const fromDomain = domainOfFirst(mail.first?.from ?? ownText(String(settings.message['from'] ?? '')))
   if (fromDomain === undefined) return []
   const records = await lookUpSender(
     {
       fromDomain,
-      envelopeDomain: domainOfFirst(mail.first?.envelopeFrom ?? '') ?? fromDomain,
+      envelopeDomain: domainOfFirst(mail.first?.envelopeFrom ?? ownText('')) ?? fromDomain,
       dkim: settings.dkim,
       root: settings.root,
     },
@@ -63,7 +64,7 @@ async function senderRules(
 }
 
 /** Domain in A-labels of the first mailbox in a header. */
-function domainOfFirst(header: string): string | undefined {
+function domainOfFirst(header: MarkedText): string | undefined {
   const wire = parseAddressList(header).mailboxes[0]?.wire
   return wire === undefined ? undefined : domainOf(wire)
 }

@@ -1,6 +1,5 @@
 /** What a person sees before saying yes: who gets what, from whom, through which server. Owns those lines. */
 import type { PlanPreview } from '../../campaign/merge.ts'
-import { HOLE_CLOSE, HOLE_OPEN } from '../../template/template.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { count, hourWords, plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
@@ -20,7 +19,7 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
     ['template', plan.template],
     ['list', `${plan.source}, ${plural(plan.rows, 'row')}`],
     ['to send', `${plural(plan.toSend, 'message')}${others.length === 0 ? '' : `; ${others.join(', ')}`}`],
-    ['from', first?.from.replaceAll(HOLE_OPEN, '').replaceAll(HOLE_CLOSE, '')],
+    ['from', first?.from],
     ['first', first?.address],
     ['subject', first?.subject],
     ['through', plan.server],

@@ -1,10 +1,10 @@
 /**
- * Header lists in which the row's values are marked (HOLE_OPEN, HOLE_CLOSE). Owns the promise that a value never adds a
+ * Header lists in which the row's values are marked. Owns the promise that a value never adds a
  * recipient: what it may be depends on where the template put it, not on what it holds.
  */
 
 import { BoundedMap } from '../../bounded-map.ts'
-import { HOLE_CLOSE, HOLE_OPEN } from '../../template/template.ts'
+import { holdsValue, isBlank, type MarkedText, piecesOf, unmark } from '../../template/marked-text.ts'
 import { excerpt } from '../../text/visible.ts'
 import type { Mailbox } from './mailbox.ts'
 import { judgeAddress } from './parse.ts'
@@ -28,28 +28,24 @@ const LONGEST_VALUE = 100_000
  * `several` a list of them between commas or semicolons, as a `cc` column may be. An element whose values are all empty
  * is no recipient and no fault.
  *
- * @example parseAddressList(`${HOLE_OPEN}<eve@x.example>,${HOLE_CLOSE} <ada@example.com>`).mailboxes.length // 1
+ * @example parseAddressList(ownText('Ada <ada@example.com>, bob@example.com')).mailboxes.length // 2
  */
-export function parseAddressList(marked: string, options: { readonly several?: boolean } = {}): AddressList {
-  if (marked.includes(HOLE_OPEN)) return parse(marked, options.several ?? false)
-  let list = constant.get(marked)
+export function parseAddressList(marked: MarkedText, options: { readonly several?: boolean } = {}): AddressList {
+  if (holdsValue(marked)) return parse(marked, options.several ?? false)
+  const text = unmark(marked)
+  let list = constant.get(text)
   if (list === undefined) {
     list = parse(marked, false)
-    constant.set(marked, list)
+    constant.set(text, list)
   }
   return list
 }
 
-/** The text without the marks. */
-export function unmarked(text: string): string {
-  return text.includes(HOLE_OPEN) ? text.replaceAll(HOLE_OPEN, '').replaceAll(HOLE_CLOSE, '') : text
-}
-
-function parse(marked: string, several: boolean): AddressList {
-  if (marked.trim() === '') return EMPTY
+function parse(marked: MarkedText, several: boolean): AddressList {
+  if (isBlank(marked)) return EMPTY
   const mailboxes: Mailbox[] = []
   const faults: string[] = []
-  const take = (read: ReturnType<typeof parseRecipient>, text: string): void => {
+  const add = (read: ReturnType<typeof parseRecipient>, text: string): void => {
     if ('mailbox' in read) mailboxes.push(read.mailbox)
     else faults.push(`'${shown(text)}' is no address: ${read.fault}`)
   }
@@ -58,9 +54,9 @@ function parse(marked: string, several: boolean): AddressList {
       faults.push(`'${shown(element.raw)}' is no address: it is far too long`)
     } else if (element.value !== undefined) {
       for (const cell of several ? splitValue(element.value) : [element.value]) {
-        if (cell.trim() !== '') take(parseRecipient(cell), cell)
+        if (cell.trim() !== '') add(parseRecipient(cell), cell)
       }
-    } else if (!isBlank(element)) take(mailboxOf(element), element.raw)
+    } else if (!isNobody(element)) add(mailboxOf(element), element.raw)
   }
   return { mailboxes, faults }
 }
@@ -79,7 +75,7 @@ interface Element {
 }
 
 /** Splits at the template's own commas and semicolons: not in its quotes or brackets, and never within a value. */
-function elementsOf(marked: string): readonly Element[] {
+function elementsOf(marked: MarkedText): readonly Element[] {
   const elements: Element[] = []
   let raw = ''
   let name = ''
@@ -114,47 +110,50 @@ function elementsOf(marked: string): readonly Element[] {
     values = 0
   }
 
-  for (let at = 0; at < marked.length; at++) {
-    if (marked.startsWith(HOLE_OPEN, at)) {
-      const close = marked.indexOf(HOLE_CLOSE, at)
-      const end = close < 0 ? marked.length : close
-      lastValue = marked.slice(at + HOLE_OPEN.length, end)
-      values++
-      add(lastValue)
-      at = end + HOLE_CLOSE.length - 1
+  const addOwn = (text: string): void => {
+    for (let at = 0; at < text.length; at++) {
+      const character = text[at] ?? ''
+      if ((character === ',' || character === ';') && !inQuotes && place !== 'spec') {
+        finish()
+        continue
+      }
+      if (character.trim() !== '') own = true
+      if (inQuotes && character === '\\') {
+        const escaped = text[++at] ?? ''
+        raw += character + escaped
+        if (place === 'name') name += escaped
+        else if (place === 'spec') spec += character + escaped
+      } else if (character === '"') {
+        inQuotes = !inQuotes
+        raw += character
+        if (place === 'spec') spec += character
+        else if (place === 'after') fault = "something stands after the '>'"
+      } else if (character === '<' && !inQuotes && place === 'name') {
+        raw += character
+        spec = ''
+        place = 'spec'
+      } else if (character === '>' && !inQuotes && place === 'spec') {
+        raw += character
+        place = 'after'
+      } else add(character)
+    }
+  }
+
+  for (const { isValue, text } of piecesOf(marked)) {
+    if (!isValue) {
+      addOwn(text)
       continue
     }
-    const character = marked[at] ?? ''
-    if ((character === ',' || character === ';') && !inQuotes && place !== 'spec') {
-      finish()
-      continue
-    }
-    if (character.trim() !== '') own = true
-    if (inQuotes && character === '\\') {
-      const escaped = marked[++at] ?? ''
-      raw += character + escaped
-      if (place === 'name') name += escaped
-      else if (place === 'spec') spec += character + escaped
-    } else if (character === '"') {
-      inQuotes = !inQuotes
-      raw += character
-      if (place === 'spec') spec += character
-      else if (place === 'after') fault = "something stands after the '>'"
-    } else if (character === '<' && !inQuotes && place === 'name') {
-      raw += character
-      spec = ''
-      place = 'spec'
-    } else if (character === '>' && !inQuotes && place === 'spec') {
-      raw += character
-      place = 'after'
-    } else add(character)
+    lastValue = text
+    values++
+    add(text)
   }
   finish()
   return elements
 }
 
 /** `{{name}} <{{email}}>` where both are empty, or nothing between two commas. */
-function isBlank({ raw, name, spec, fault }: Element): boolean {
+function isNobody({ raw, name, spec, fault }: Element): boolean {
   return raw === '' || (fault === undefined && name === '' && spec === '')
 }
 

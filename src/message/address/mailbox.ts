@@ -1,13 +1,4 @@
-/**
- * Addresses, as the rest of the program sees them: what a mailbox is, and what may be thought of an address. Each part
- * of the work has its file: `address-judge`, `address-list`, `address-recipient`, `address-key`, `address-advice`.
- */
-
-export { gmailKey, normalizeAddress } from './key.ts'
-export { parseAddressList, unmarked } from './list.ts'
-export { judgeAddress } from './parse.ts'
-export { parseRecipient } from './recipient.ts'
-export { adviseAddress } from './typos.ts'
+/** What an address is once it was read. Owns these shapes; reads nothing. */
 
 /** One mailbox of a header or an envelope. */
 export interface Mailbox {

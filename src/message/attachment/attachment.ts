@@ -1,39 +1,39 @@
 /**
- * The files and images of a message. Owns what rows share: a file is found, checked and read once for all of them, and
- * gives them the very same part. The fence around the project is `project-file`'s.
+ * The files and images of a message. Owns the parts that rows share: a file gives all of them the very same part. What is
+ * remembered of files is the library's.
  */
 import { basename } from 'node:path'
 import { DataError, type Problem } from '../../errors.ts'
+import { all, andThen, type MaybePromise } from '../../maybe-promise.ts'
+import { type MarkedText, ownText } from '../../template/marked-text.ts'
 import type { RenderedAttachment, RenderedInline } from '../../template/template.ts'
 import { safeName } from '../files/file-name.ts'
-import { createProjectFiles, type FileFacts, type ProjectFile } from '../files/project-file.ts'
-import type { LoadedPart } from '../part.ts'
-import { type CachedFile, createAttachmentCache } from './cache.ts'
+import { type FileFacts, FileLibrary, type LibraryFile } from '../files/library.ts'
+import type { ProjectFile } from '../files/project-file.ts'
+import type { LoadedPart } from '../mime.ts'
 import { endingOf, typeOfContent, typeOfFile } from './media-type.ts'
-
-export type { FileFacts } from '../files/project-file.ts'
 
 export interface AttachmentStore {
   /**
-   * The parts of one message: images first, then attachments in the template's order. At once when everything is at hand.
+   * The parts of one message: images first, then attachments in the template's order. At once when no file has to be read.
    *
-   * @param expected Fingerprints that `inspect` gave for the same attachments and images when the run was planned.
-   * @throws DataError whose problems say what is wrong with each path: missing, outside the project, no regular file,
+   * @param planned Fingerprints that `inspect` gave for the same attachments and images when the run was planned.
+   * @throws DataError whose problems say what is wrong with each path: missing, outside the project, not a regular file,
    *   hidden, too large, changed since it was planned.
    */
   load(
     attachments: readonly RenderedAttachment[],
     inline: readonly RenderedInline[],
-    expected?: readonly string[],
-  ): readonly LoadedPart[] | Promise<readonly LoadedPart[]>
+    planned?: readonly string[],
+  ): MaybePromise<readonly LoadedPart[]>
   /**
-   * The same checks without reading content, for planning: facts of the files of attachments, then of images. What is
-   * made from the row has no facts, but a PDF is known to be drawable.
+   * The same checks for planning: facts of the files of attachments, then of images that the row named (those of the
+   * template are part of its hash). What is made from the row has no facts, but a PDF is known to be drawable.
    */
   inspect(
     attachments: readonly RenderedAttachment[],
     inline: readonly RenderedInline[],
-  ): readonly FileFacts[] | Promise<readonly FileFacts[]>
+  ): MaybePromise<readonly FileFacts[]>
 }
 
 export interface AttachmentStoreOptions {
@@ -43,15 +43,15 @@ export interface AttachmentStoreOptions {
   readonly roots?: readonly string[]
   /** Files of the project that no row may have: configuration, keys, the list. */
   readonly never?: readonly string[]
-  /** Octets of content kept for rows to share. Default 64 MB. */
-  readonly cacheOctets?: number
+  /** Bytes of content kept for rows to share. */
+  readonly keptBytes?: number
   /** Largest file. Default 50 MB, more than any server takes. */
-  readonly maxOctets?: number
+  readonly maxBytes?: number
 }
 
 /** A file that a message wants, as an attachment or as an image. */
 interface Wanted {
-  readonly path: string
+  readonly path: MarkedText
   readonly optional?: boolean
   readonly name?: string
   readonly type?: string
@@ -59,205 +59,127 @@ interface Wanted {
 }
 
 const MEGABYTE = 1024 * 1024
-/** Facts of so many paths are kept; a list whose every row has its own file keeps none for long. */
-const KEPT_FACTS = 2_000
-/** A file whose every row names it differently makes a part for each; so many are kept. */
+/** A file whose every row names it differently makes a part for each; that many are kept. */
 const KEPT_PARTS = 50
+const NO_FILES: readonly ProjectFile[] = []
 
 export function createAttachmentStore(options: AttachmentStoreOptions): AttachmentStore {
-  const files = createProjectFiles({ maxOctets: 50 * MEGABYTE, ...options, purpose: 'attachment' })
-  const cache = createAttachmentCache(options.cacheOctets ?? 64 * MEGABYTE)
-  const asked = new Map<string, Promise<readonly ProjectFile[]>>()
-  const known = new Map<string, readonly ProjectFile[]>()
-  const reading = new Map<string, Promise<CachedFile>>()
-
-  function find(path: string): Promise<readonly ProjectFile[]> {
-    let found = asked.get(path)
-    if (found === undefined) {
-      if (asked.size >= KEPT_FACTS) {
-        asked.clear()
-        known.clear()
-      }
-      found = files.find(path)
-      asked.set(path, found)
-      found.then(
-        (some) => asked.get(path) === found && known.set(path, some),
-        () => asked.get(path) === found && asked.delete(path),
-      )
-    }
-    return found
-  }
+  const { keptBytes, ...fence } = options
+  const library = new FileLibrary<LoadedPart>({ maxBytes: 50 * MEGABYTE, ...fence, purpose: 'attachment' }, keptBytes)
 
   /** The files that are wanted; none for an optional one that is not there. */
-  async function findWanted({ path, optional }: Wanted): Promise<readonly ProjectFile[]> {
-    try {
-      return await find(path)
-    } catch (error) {
-      if (optional && isMissing(error)) return []
-      throw error
-    }
-  }
-
-  /** The content of a file, if it is at hand and the same that was found. */
-  function readyFile(file: ProjectFile): CachedFile | undefined {
-    const kept = cache.get(file.path)
-    return kept?.fingerprint === file.fingerprint ? kept : undefined
-  }
-
-  /** Parts that are at hand; undefined when a file has to be found or read. */
-  function readyParts(wanted: Wanted): readonly LoadedPart[] | undefined {
-    const found = known.get(wanted.path)
-    if (found === undefined) return undefined
-    const key = partKey(wanted, found)
-    const parts: LoadedPart[] = []
-    for (const file of found) {
-      const part = readyFile(file)?.parts.get(key)
-      if (part === undefined) return undefined
-      parts.push(part)
-    }
-    return parts
-  }
-
-  async function loadParts(wanted: Wanted): Promise<readonly LoadedPart[]> {
-    const found = await findWanted(wanted)
-    const key = partKey(wanted, found)
-    return Promise.all(
-      found.map(async (file) => {
-        const kept = readyFile(file) ?? (await readOnce(file))
-        const name = safeName((found.length === 1 && wanted.name?.trim()) || basename(file.path))
-        const type = wanted.type ?? (await typeOfFile(name, kept.content))
-        // Another row may have made it in the meantime: all of them get the same.
-        let part = kept.parts.get(key)
-        if (part === undefined) {
-          if (kept.parts.size >= KEPT_PARTS) kept.parts.clear()
-          part = filePart(wanted, name, type, kept.content)
-          kept.parts.set(key, part)
-        }
-        return part
-      }),
+  function findWanted({ path, optional }: Wanted): MaybePromise<readonly ProjectFile[]> {
+    return andThen(
+      library.find(path),
+      (found) => found,
+      (error) => {
+        if (optional && isMissing(error)) return NO_FILES
+        throw error
+      },
     )
   }
 
-  /** Lanes that want a file at the same moment read it once. */
-  function readOnce(file: ProjectFile): Promise<CachedFile> {
-    const key = `${file.fingerprint} ${file.path}`
-    let content = reading.get(key)
-    if (content === undefined) {
-      content = files
-        .read(file)
-        .then((octets) => {
-          const kept = { content: octets, fingerprint: file.fingerprint, parts: new Map() }
-          cache.put(file.path, kept)
-          return kept
-        })
-        .finally(() => reading.delete(key))
-      reading.set(key, content)
-    }
-    return content
+  function fileParts(wanted: Wanted): MaybePromise<readonly LoadedPart[]> {
+    return andThen(findWanted(wanted), (found) => {
+      const isOnly = found.length === 1
+      return all(
+        found.map((file) => {
+          const name = safeName((isOnly && wanted.name?.trim()) || basename(file.path))
+          return andThen(library.read(file), (read) => partOf(read, wanted, name, isOnly))
+        }),
+      )
+    })
   }
 
-  async function drawPdf(source: string, name: string): Promise<LoadedPart> {
+  /** What is wanted of files, in the order of their facts. */
+  function findAll(wanted: readonly Wanted[]): MaybePromise<readonly ProjectFile[]> {
+    return andThen(together(wanted.map((one) => findWanted(one))), (lists) => lists.flat())
+  }
+
+  /** @throws DataError when the files are not those that were planned: one changed, went, or came. */
+  function compare(found: readonly ProjectFile[], planned: readonly string[]): MaybePromise<void> {
+    const same = found.map((file, at) => {
+      const fingerprint = planned[at]
+      return fingerprint !== undefined && library.isSame(file, fingerprint)
+    })
+    return andThen(all(same), (results) => {
+      const at = results.indexOf(false)
+      if (at >= 0 || found.length !== planned.length) throw changedSince(found[at])
+    })
+  }
+
+  function partsOf(one: RenderedAttachment | RenderedInline): MaybePromise<readonly LoadedPart[]> {
+    if (one.kind === 'content') return [contentPart(one)]
+    return one.kind === 'pdf' ? drawPdf(one.source, one.name) : fileParts(wantedOf(one))
+  }
+
+  async function drawPdf(source: MarkedText, name: string): Promise<readonly LoadedPart[]> {
     // Drawing needs a large library: only those who use it load it.
     const { renderPdf } = await import('../pdf/pdf.ts')
     const content = await renderPdf(source, options)
-    return {
-      disposition: 'attachment',
-      name: safeName(name, 'document.pdf'),
-      type: 'application/pdf',
-      content,
-      shared: false,
-    }
+    const part = { name: safeName(name, 'document.pdf'), type: 'application/pdf', content }
+    return [{ disposition: 'attachment', ...part, shared: false }]
   }
 
   /** What cannot be drawn is known before anything is sent. */
-  async function checkDrawing(source: string): Promise<void> {
+  async function checkDrawing(source: MarkedText): Promise<void> {
     const { checkPdf } = await import('../pdf/pdf.ts')
     await checkPdf(source, options)
   }
 
-  /** The facts at hand of all files that are wanted; undefined when one has to be looked at. */
-  function readyFacts(wanted: readonly Wanted[]): readonly ProjectFile[] | undefined {
-    const lists = wanted.map(({ path }) => known.get(path))
-    return lists.every((list) => list !== undefined) ? lists.flat() : undefined
-  }
-
-  async function findFacts(wanted: readonly Wanted[]): Promise<readonly ProjectFile[]> {
-    const lists = await Promise.allSettled(wanted.map(findWanted))
-    const failures = lists.flatMap((list) => (list.status === 'rejected' ? [list.reason as unknown] : []))
-    if (failures.length === 0) return lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []))
-    throw together(failures)
-  }
-
-  function loadReady(
-    attachments: readonly RenderedAttachment[],
-    inline: readonly RenderedInline[],
-  ): LoadedPart[] | undefined {
-    const parts: LoadedPart[] = []
-    for (const one of [...inline, ...attachments]) {
-      if (one.kind === 'pdf') return undefined
-      const some = one.kind === 'content' ? [contentPart(one)] : readyParts(wantedOf(one))
-      if (some === undefined) return undefined
-      parts.push(...some)
-    }
-    return parts
-  }
-
-  async function loadAll(
-    attachments: readonly RenderedAttachment[],
-    inline: readonly RenderedInline[],
-  ): Promise<readonly LoadedPart[]> {
-    const lists = await Promise.all(
-      [...inline, ...attachments].map(async (one) => {
-        if (one.kind === 'content') return [contentPart(one)]
-        return one.kind === 'pdf' ? [await drawPdf(one.source, one.name)] : loadParts(wantedOf(one))
-      }),
-    )
-    return lists.flat()
-  }
-
   return {
-    load(attachments, inline, expected) {
-      if (expected !== undefined) {
-        const wanted = wantedFiles(attachments, inline)
-        const facts = readyFacts(wanted)
-        if (facts === undefined)
-          return findFacts(wanted).then((found) => {
-            compare(found, expected)
-            return loadAll(attachments, inline)
-          })
-        compare(facts, expected)
-      }
-      return loadReady(attachments, inline) ?? loadAll(attachments, inline)
+    load(attachments, inline, planned) {
+      const parts = (): MaybePromise<readonly LoadedPart[]> =>
+        andThen(all([...inline, ...attachments].map(partsOf)), (lists) => lists.flat())
+      if (planned === undefined) return parts()
+      return andThen(findAll(wantedFiles(attachments, inline)), (found) => andThen(compare(found, planned), parts))
     },
     inspect(attachments, inline) {
-      const wanted = wantedFiles(attachments, inline)
-      const documents = attachments.filter((one) => one.kind === 'pdf')
-      if (documents.length === 0) return readyFacts(wanted) ?? findFacts(wanted)
-      return Promise.allSettled([findFacts(wanted), ...documents.map(({ source }) => checkDrawing(source))]).then(
-        ([facts, ...drawings]) => {
-          const failures = [facts, ...drawings].flatMap((one) =>
-            one.status === 'rejected' ? [one.reason as unknown] : [],
-          )
-          if (facts.status === 'rejected' || failures.length > 0) throw together(failures)
-          return facts.value
-        },
+      const facts = andThen(findAll(wantedFiles(attachments, inline)), (found) =>
+        all(found.map((file) => library.facts(file))),
       )
+      const drawings = attachments.flatMap((one) => (one.kind === 'pdf' ? [checkDrawing(one.source)] : []))
+      if (drawings.length === 0) return facts
+      return andThen(together<unknown>([facts, ...drawings]), () => facts)
     },
   }
+}
+
+/** The part of a file: the same one for all rows that ask for it in the same way. */
+function partOf(
+  { content, made }: LibraryFile<LoadedPart>,
+  wanted: Wanted,
+  name: string,
+  isOnly: boolean,
+): MaybePromise<LoadedPart> {
+  const key = partKey(wanted, isOnly)
+  const known = made.get(key)
+  if (known !== undefined) return known
+  return andThen(wanted.type ?? typeOfFile(name, content), (type) => {
+    // Another row may have made it in the meantime: all of them get the same.
+    const other = made.get(key)
+    if (other !== undefined) return other
+    if (made.size >= KEPT_PARTS) made.clear()
+    const part = filePart(wanted, name, type, content)
+    made.set(key, part)
+    return part
+  })
 }
 
 function wantedOf(one: Extract<RenderedAttachment | RenderedInline, { kind: 'file' }>): Wanted {
-  return 'cid' in one ? { path: one.path, contentId: one.cid } : one
+  return 'cid' in one ? { path: ownText(one.path), contentId: one.cid } : one
 }
 
+/** The files whose content a row decides. */
 function wantedFiles(attachments: readonly RenderedAttachment[], inline: readonly RenderedInline[]): readonly Wanted[] {
-  return [...attachments, ...inline].flatMap((one) => (one.kind === 'file' ? [wantedOf(one)] : []))
+  const images = inline.filter((one) => one.kind === 'file' && one.ofRow)
+  return [...attachments, ...images].flatMap((one) => (one.kind === 'file' ? [wantedOf(one)] : []))
 }
 
 /** What a part of a file depends on beside the file. A name is for one file, not for all that a pattern fits. */
-function partKey({ name, type, contentId }: Wanted, found: readonly ProjectFile[]): string {
+function partKey({ name, type, contentId }: Wanted, isOnly: boolean): string {
   if (name === undefined && type === undefined && contentId === undefined) return ''
-  return `${found.length === 1 ? (name ?? '') : ''}\n${type ?? ''}\n${contentId ?? ''}`
+  return `${isOnly ? (name ?? '') : ''}\n${type ?? ''}\n${contentId ?? ''}`
 }
 
 function filePart({ contentId }: Wanted, name: string, type: string, content: Uint8Array): LoadedPart {
@@ -290,26 +212,32 @@ function contentPart(one: Extract<RenderedAttachment | RenderedInline, { kind: '
   return part
 }
 
-/** @throws DataError when a file is not what it was when the run was planned. */
-function compare(found: readonly ProjectFile[], expected: readonly string[]): void {
-  const index = found.findIndex(({ fingerprint }, at) => fingerprint !== expected[at])
-  const file = found[index]
-  if (file === undefined && found.length === expected.length) return
+/** The error for files that are not those of the plan; `file` is the first that differs, where one is there. */
+function changedSince(file: ProjectFile | undefined): DataError {
   const message =
     file === undefined
-      ? 'an attachment is not there any more that was there when the run was planned'
+      ? 'an attachment is gone that was there when the run was planned'
       : `the attachment ${file.path} changed after the run was planned`
   const hint =
-    'Give the run command again: it plans anew with the files as they are now, and sends what is not yet sent.'
-  throw new DataError(message, { hint, problems: [{ severity: 'error', code: 'attachment-changed', message, hint }] })
+    'Give the run command again: it plans again with the files as they are now, and sends what is not yet sent.'
+  return new DataError(message, { hint, problems: [{ severity: 'error', code: 'attachment-changed', message, hint }] })
 }
 
 function isMissing(error: unknown): boolean {
   return error instanceof DataError && error.problems.some(({ code }) => code === 'missing-attachment')
 }
 
-/** One error that lists the problems of all. */
-function together(failures: readonly unknown[]): unknown {
+/** All values in their order. @throws one error that lists the problems of all that failed. */
+function together<T>(values: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
+  if (!values.some((value) => value instanceof Promise)) return all(values)
+  return Promise.allSettled(values).then((results) => {
+    const failures = results.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    if (failures.length > 0) throw oneError(failures)
+    return results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  })
+}
+
+function oneError(failures: readonly unknown[]): unknown {
   const [first] = failures
   if (failures.length === 1 || !failures.every((failure) => failure instanceof DataError)) return first
   const problems: readonly Problem[] = failures.flatMap((failure) => failure.problems)

@@ -5,9 +5,11 @@
 
 import ICAL from 'ical.js'
 import { BoundedMap } from '../../bounded-map.ts'
+import { isBlank, type MarkedText } from '../../template/marked-text.ts'
 import type { RenderedCalendar } from '../../template/template.ts'
 import { wallTimeOf } from '../../time-zone.ts'
-import { type Mailbox, parseAddressList } from '../address/mailbox.ts'
+import { parseAddressList } from '../address/list.ts'
+import type { Mailbox } from '../address/mailbox.ts'
 import { type EventTime, readDuration, readEventTime, shown, wrong } from './time.ts'
 import { calendarZone } from './zone.ts'
 
@@ -180,8 +182,8 @@ function addAlarm(event: ICAL.Component, text: string | undefined, summary: stri
   event.addSubcomponent(alarm)
 }
 
-function mailboxOf(field: string, marked: string | undefined, otherwise: Mailbox): Mailbox {
-  if (!marked?.trim()) return otherwise
+function mailboxOf(field: string, marked: MarkedText | undefined, otherwise: Mailbox): Mailbox {
+  if (marked === undefined || isBlank(marked)) return otherwise
   const { mailboxes, faults } = parseAddressList(marked)
   const [mailbox] = mailboxes
   if (faults[0] !== undefined) throw wrong(field, faults[0])

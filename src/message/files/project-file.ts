@@ -2,34 +2,30 @@
  * Files of the project, and none outside of it. Owns the fence: what a row asks for is found, checked and read here; no
  * device, no pipe, nothing hidden, nothing that was put in a file's place on the way.
  */
+import { createHash } from 'node:crypto'
 import { type BigIntStats, constants } from 'node:fs'
 import { access, type FileHandle, glob, open, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { DataError } from '../../errors.ts'
+import { type MarkedText, unmark } from '../../template/marked-text.ts'
 import {
   type FilePurpose,
   fileError,
   forbiddenPath,
   isHidden,
   isWithin,
-  literalPath,
   patternOf,
   severalPaths,
 } from './project-path.ts'
 
-/** What a file was like when it was looked at. */
-export interface FileFacts {
+/** A file that passed the fence. */
+export interface ProjectFile {
   /** Real path. */
   readonly path: string
-  /** Octets. */
+  /** Bytes. */
   readonly size: number
-  readonly mtimeMs: number
-  /** Changes when the content does, as far as size and modification time can tell. Outlives a restart. */
-  readonly fingerprint: string
-}
-
-/** A file that passed the fence. */
-export interface ProjectFile extends FileFacts {
+  /** Size and modification time: changes when the content does, as far as these can tell. */
+  readonly stamp: string
   /** Device and inode: what is opened later must be the very same. */
   readonly identity: string
 }
@@ -42,8 +38,8 @@ export interface ProjectFilesOptions {
   readonly roots?: readonly string[]
   /** Files that are never given away although they lie in the project: configuration, keys, the list itself. */
   readonly never?: readonly string[]
-  /** Largest file in octets. */
-  readonly maxOctets: number
+  /** Largest file in bytes. */
+  readonly maxBytes: number
 }
 
 export interface ProjectFiles {
@@ -51,16 +47,18 @@ export interface ProjectFiles {
    * The file of that path; a pattern or a list of paths may give several, in the order of their names.
    * @throws DataError whose problem says why there is none: `missing-attachment`, `attachment-outside` ...
    */
-  find(path: string): Promise<readonly ProjectFile[]>
+  find(path: MarkedText): Promise<readonly ProjectFile[]>
   /** @throws DataError with the code `attachment-changed` when it is not the file any more that was found. */
   read(file: ProjectFile): Promise<Uint8Array>
+  /** A digest of the content. @throws DataError as `read` does. */
+  digest(file: ProjectFile): Promise<string>
 }
 
 /** A pattern that fits more is a mistake. */
 const MOST_FILES = 100
 
 export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
-  const { purpose, root, maxOctets } = options
+  const { purpose, root, maxBytes } = options
   const fail = (kind: string, path: string, what: string, cause?: unknown): DataError =>
     fileError(purpose, kind, path, what, cause)
   let fence: Promise<{ readonly roots: readonly string[]; readonly never: ReadonlySet<string> }> | undefined
@@ -74,8 +72,8 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     return { roots, never: new Set(never) }
   }
 
-  async function find(marked: string): Promise<readonly ProjectFile[]> {
-    const path = literalPath(marked).trim()
+  async function find(marked: MarkedText): Promise<readonly ProjectFile[]> {
+    const path = unmark(marked).trim()
     const why = forbiddenPath(path)
     if (why !== undefined) throw fail('outside', path, why)
     // A name that exists is that file, whatever its letters mean to a pattern.
@@ -120,15 +118,14 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     if (info === undefined) return undefined
     if (info.isDirectory()) throw fail('no-file', asked, 'is a folder')
     if (!info.isFile()) throw fail('no-file', asked, 'is no regular file')
-    if (info.size > maxOctets) throw fail('too-large', asked, `has ${info.size} octets, more than ${maxOctets}`)
+    if (info.size > maxBytes) throw fail('too-large', asked, `has ${info.size} bytes, more than ${maxBytes}`)
     await access(real, constants.R_OK).catch((cause: unknown) => {
       throw fail('unreadable', asked, 'cannot be read by this user', cause)
     })
     return {
       path: real,
       size: Number(info.size),
-      mtimeMs: Number(info.mtimeMs),
-      fingerprint: fingerprintOf(info),
+      stamp: stampOf(info),
       identity: identityOf(info),
     }
   }
@@ -140,7 +137,8 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     throw fail('unreadable', asked, 'cannot be read by this user', error)
   }
 
-  async function read(file: ProjectFile): Promise<Uint8Array> {
+  /** What `work` makes of the file, which must be the one that was found, before and after. */
+  async function opened<T>(file: ProjectFile, work: (handle: FileHandle) => Promise<T | undefined>): Promise<T> {
     // O_NONBLOCK: a pipe that took the file's place must not hold us up; O_NOFOLLOW: nor may a link lead away.
     const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0)
     const handle = await open(file.path, flags).catch((cause: unknown) => {
@@ -148,11 +146,11 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     })
     try {
       const before = await handle.stat({ bigint: true })
-      if (identityOf(before) !== file.identity || fingerprintOf(before) !== file.fingerprint) throw changed(file)
-      const content = await readWhole(handle, file.size)
+      if (identityOf(before) !== file.identity || stampOf(before) !== file.stamp) throw changed(file)
+      const result = await work(handle)
       const after = await handle.stat({ bigint: true })
-      if (content === undefined || fingerprintOf(after) !== file.fingerprint) throw changed(file)
-      return content
+      if (result === undefined || stampOf(after) !== file.stamp) throw changed(file)
+      return result
     } finally {
       await handle.close()
     }
@@ -162,10 +160,28 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     return fileError(purpose, 'changed', file.path, 'changed after it was checked; give the command again', cause)
   }
 
-  return { find, read }
+  return {
+    find,
+    read: (file) => opened(file, (handle) => readWhole(handle, file.size)),
+    digest: (file) => opened(file, digestOfFile),
+  }
 }
 
-/** As many octets as were there when it was checked; undefined when there are fewer now. */
+const DIGEST_BYTES = 16
+
+/** Enough of a SHA-256 to tell two files apart. */
+export function digestOf(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest().subarray(0, DIGEST_BYTES).toString('hex')
+}
+
+/** The same without holding the file in memory. */
+async function digestOfFile(handle: FileHandle): Promise<string> {
+  const sum = createHash('sha256')
+  for await (const chunk of handle.createReadStream({ autoClose: false, start: 0 })) sum.update(chunk)
+  return sum.digest().subarray(0, DIGEST_BYTES).toString('hex')
+}
+
+/** As many bytes as were there when it was checked; undefined when there are fewer now. */
 async function readWhole(handle: FileHandle, size: number): Promise<Uint8Array | undefined> {
   const content = Buffer.allocUnsafeSlow(size)
   let at = 0
@@ -177,7 +193,7 @@ async function readWhole(handle: FileHandle, size: number): Promise<Uint8Array |
   return content
 }
 
-function fingerprintOf(info: BigIntStats): string {
+function stampOf(info: BigIntStats): string {
   return `${info.size.toString(36)}-${info.mtimeNs.toString(36)}`
 }
 

@@ -5,7 +5,16 @@
 
 import { isAbsolute, relative, sep } from 'node:path'
 import { DataError } from '../../errors.ts'
-import { HOLE_CLOSE, HOLE_OPEN } from '../../template/template.ts'
+import {
+  joinPieces,
+  type MarkedText,
+  markValue,
+  onlyValue,
+  type Piece,
+  piecesOf,
+  trimMarked,
+  unmark,
+} from '../../template/marked-text.ts'
 import { excerpt } from '../../text/visible.ts'
 
 /** What a file is wanted for; begins the codes of its problems and stands in their texts. */
@@ -37,66 +46,56 @@ export function isHidden(folder: string, path: string): boolean {
     .some((step) => step.startsWith('.'))
 }
 
-/** The path as it would be read without any pattern. */
-export function literalPath(marked: string): string {
-  return marked.replaceAll(HOLE_OPEN, '').replaceAll(HOLE_CLOSE, '')
-}
-
 /**
- * The pattern in a path, undefined where there is none. A row's value between the marks of `template.ts` counts by its
- * letters alone: `invoices/{{number}}-*.pdf` with the number `*` fits only files that begin with a star.
+ * The pattern in a path, undefined where there is none. A row's value counts by its letters alone:
+ * `invoices/{{number}}-*.pdf` with the number `*` fits only files that begin with a star.
  */
-export function patternOf(marked: string): string | undefined {
-  let pattern = ''
-  let own = ''
-  let at = 0
-  while (at < marked.length) {
-    const open = marked.indexOf(HOLE_OPEN, at)
-    const end = open < 0 ? marked.length : open
-    own += marked.slice(at, end)
-    pattern += marked.slice(at, end)
-    if (open < 0) break
-    const close = marked.indexOf(HOLE_CLOSE, open)
-    const value = marked.slice(open + HOLE_OPEN.length, close < 0 ? marked.length : close)
-    // There is no way to quote these for the matcher, so a value that holds one fits nothing.
-    if (/[{}\\!]/.test(value)) return undefined
-    pattern += value.replace(/[*?[\]()+@|]/g, '[$&]')
-    at = close < 0 ? marked.length : close + HOLE_CLOSE.length
-  }
-  return /[*?[{]/.test(own) ? pattern : undefined
+export function patternOf(marked: MarkedText): string | undefined {
+  const pieces = piecesOf(marked)
+  if (!pieces.some(({ isValue, text }) => !isValue && /[*?[{]/.test(text))) return undefined
+  // There is no way to quote these for the matcher, so a value that holds one fits nothing.
+  if (pieces.some(({ isValue, text }) => isValue && /[{}\\!]/.test(text))) return undefined
+  return pieces.map(({ isValue, text }) => (isValue ? text.replace(/[*?[\]()+@|]/g, '[$&]') : text)).join('')
 }
 
 /**
  * The parts of a list of files between semicolons, commas or line breaks; undefined for a single one. The template may
  * list them, and so may a value that is all there is; a value within a path is part of that path.
  */
-export function severalPaths(marked: string): readonly string[] | undefined {
-  if (!/[;,\n]/.test(marked)) return undefined
-  const parts = splitOutside(marked).flatMap((part) => {
-    const value = part.startsWith(HOLE_OPEN) && part.indexOf(HOLE_CLOSE) === part.length - HOLE_CLOSE.length
-    if (!value) return [part]
-    return literalPath(part)
-      .split(/[;,\n]/)
-      .map((one) => `${HOLE_OPEN}${one.trim()}${HOLE_CLOSE}`)
+export function severalPaths(marked: MarkedText): readonly MarkedText[] | undefined {
+  if (!/[;,\n]/.test(unmark(marked))) return undefined
+  const parts = elementsOf(marked).flatMap((part) => {
+    const value = onlyValue(part)
+    return value === undefined ? [part] : value.split(/[;,\n]/).map((one) => markValue(one.trim()))
   })
-  const filled = parts.filter((part) => literalPath(part) !== '')
+  const filled = parts.filter((part) => unmark(part) !== '')
   return filled.length > 1 || filled.length < parts.length ? filled : undefined
 }
 
 /** Splits where neither a value nor the braces of a pattern are open. */
-function splitOutside(marked: string): readonly string[] {
-  const pieces = marked.match(/\u{F0000}[^\u{F0001}]*\u{F0001}|\{[^{}]*\}|[;,\n]|[^;,\n]/gu) ?? []
-  const parts = ['']
-  for (const piece of pieces) {
-    if (/^[;,\n]$/.test(piece)) parts.push('')
-    else parts[parts.length - 1] += piece
+function elementsOf(marked: MarkedText): readonly MarkedText[] {
+  const elements: Piece[][] = [[]]
+  const pieces = piecesOf(marked)
+  let inBraces = false
+  for (const [index, piece] of pieces.entries()) {
+    const stretches = piece.isValue ? [piece.text] : (piece.text.match(/[{};,\n]|[^{};,\n]+/g) ?? [])
+    for (const text of stretches) {
+      if (!piece.isValue && !inBraces && /^[;,\n]$/.test(text)) {
+        elements.push([])
+        continue
+      }
+      if (!piece.isValue && text === '{')
+        inBraces = pieces.slice(index).some((later) => !later.isValue && later.text.includes('}'))
+      if (!piece.isValue && text === '}') inBraces = false
+      elements.at(-1)?.push({ isValue: piece.isValue, text })
+    }
   }
-  return parts.map((part) => part.trim())
+  return elements.map((element) => trimMarked(joinPieces(element)))
 }
 
 /** A path that can be shown: cut, and with characters spelt out that cannot be seen. */
 export function shownPath(path: string): string {
-  return excerpt(literalPath(path), 120)
+  return excerpt(path, 120)
 }
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -6,7 +6,7 @@ import { marked, type Token } from 'marked'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { DataError } from '../../errors.ts'
-import { HOLE_CLOSE, HOLE_OPEN } from '../../template/template.ts'
+import { type MarkedText, piecesOf } from '../../template/marked-text.ts'
 
 export interface PdfSettings {
   readonly page: 'A3' | 'A4' | 'A5' | 'A6' | 'LETTER' | 'LEGAL'
@@ -49,23 +49,28 @@ const settingsShape = z
   })
   .partial()
 
+/** While the Markdown is read a value is its number between these two, which are dropped from the document itself. */
+const PLACE_OPEN = '\u{F0004}'
+const PLACE_CLOSE = '\u{F0005}'
+const PLACE_MARKS = new RegExp(`[${PLACE_OPEN}${PLACE_CLOSE}]`, 'gu')
+const PLACE = new RegExp(`${PLACE_OPEN}(\\d+)${PLACE_CLOSE}`, 'gu')
+
 /**
- * Reads a document. Marks of `template.ts` around values are optional: without them all of it is Markdown.
+ * Reads a document; a text without values is Markdown as it stands.
  * @throws DataError for settings that are not understood.
  */
-export function readPdfSource(source: string): PdfSource {
+export function readPdfSource(source: MarkedText): PdfSource {
   const values: string[] = []
-  const text = source
-    .toWellFormed()
-    .replaceAll('\r\n', '\n')
-    .replace(/\u{F0000}([^\u{F0001}]*)\u{F0001}/gu, (_, value: string) => {
-      values.push(value)
-      return `${HOLE_OPEN}${values.length - 1}${HOLE_CLOSE}`
+  const lines = (part: string): string => part.toWellFormed().replaceAll('\r\n', '\n')
+  const text = piecesOf(source)
+    .map((piece) => {
+      if (!piece.isValue) return lines(piece.text).replace(PLACE_MARKS, '')
+      values.push(lines(piece.text))
+      return `${PLACE_OPEN}${values.length - 1}${PLACE_CLOSE}`
     })
+    .join('')
   const fill = (part: string): string =>
-    part.includes(HOLE_OPEN)
-      ? part.replace(/\u{F0000}(\d+)\u{F0001}/gu, (_, index: string) => values[Number(index)] ?? '')
-      : part
+    part.includes(PLACE_OPEN) ? part.replace(PLACE, (_, index: string) => values[Number(index)] ?? '') : part
   const front = /^---\n(?<yaml>.*?)\n---(?:\n|$)/s.exec(text)
   const body = front === null ? text : text.slice(front[0].length)
   return { settings: readSettings(front?.groups?.yaml, fill), blocks: marked.lexer(body, { gfm: true }), fill }

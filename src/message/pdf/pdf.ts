@@ -5,6 +5,7 @@
 
 import type { Token } from 'marked'
 import { BoundedMap } from '../../bounded-map.ts'
+import { type MarkedText, ownText } from '../../template/marked-text.ts'
 import { createProjectFiles, type ProjectFilesOptions } from '../files/project-file.ts'
 import type { FilePurpose } from '../files/project-path.ts'
 import { type PdfSource, pdfError, readPdfSource } from './document.ts'
@@ -22,11 +23,11 @@ const checked = new BoundedMap<string, true>(1_000)
 /**
  * A PDF of Markdown: headings, paragraphs, `**strong**`, `*emphasis*`, lists, tables, rules, code, links, images of the
  * project as `![](images/seal.png "80 center")`, QR codes as `![](qr:TEXT)`, `<!-- page -->` for a new page. Settings stand
- * before it between lines of `---`. Values that are marked as `template.ts` says are text, whatever they hold.
+ * before it between lines of `---`. Marked values are text, whatever they hold.
  *
  * @throws DataError for settings that are not understood, an image or font that cannot be had, a letter that no font has.
  */
-export async function renderPdf(markdown: string, options: PdfOptions): Promise<Uint8Array> {
+export async function renderPdf(markdown: MarkedText, options: PdfOptions): Promise<Uint8Array> {
   const source = readPdfSource(markdown)
   const images = await readImages(source, options)
   return drawPages({ source, images, fonts: await readFonts(source, options) })
@@ -36,7 +37,7 @@ export async function renderPdf(markdown: string, options: PdfOptions): Promise<
  * Says early what `renderPdf` would throw: reads and draws nothing of it but images and fonts that were not yet looked at.
  * @throws DataError as `renderPdf` does.
  */
-export async function checkPdf(markdown: string, options: PdfOptions): Promise<void> {
+export async function checkPdf(markdown: MarkedText, options: PdfOptions): Promise<void> {
   const source = readPdfSource(markdown)
   await readImages(source, options)
   const fonts = await readFonts(source, options)
@@ -78,10 +79,10 @@ async function readOne(
   path: string,
   options: PdfOptions,
 ): Promise<{ readonly content: Uint8Array; readonly fingerprint: string }> {
-  const files = createProjectFiles({ ...options, purpose, maxOctets: LARGEST_FILE })
-  const [file, second] = await files.find(path)
+  const files = createProjectFiles({ ...options, purpose, maxBytes: LARGEST_FILE })
+  const [file, second] = await files.find(ownText(path))
   if (file === undefined || second !== undefined) throw pdfError(`'${path}' is not one ${purpose}`)
-  return { content: await files.read(file), fingerprint: file.fingerprint }
+  return { content: await files.read(file), fingerprint: file.stamp }
 }
 
 /** Every text and picture of the document. */

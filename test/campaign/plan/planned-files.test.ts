@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createPreparer, type Preparer } from '../../../src/campaign/plan/render-row.ts'
@@ -53,6 +53,22 @@ test.each<[string, () => void, RegExp]>([
   const due = await plan()
   work()
   await expect((async () => (await preparer()).message(due, NOW))()).rejects.toThrow(why)
+})
+
+test('a file that was replaced by the same content is what was planned', async () => {
+  const due = await plan()
+  rmSync(join(project.dir, 'files/one.txt'))
+  project.write('files/one.txt', 'one')
+  utimesSync(join(project.dir, 'files/one.txt'), new Date(1), new Date(1))
+  expect((await (await preparer()).message(due, NOW)).size).toBeGreaterThan(0)
+})
+
+test('other content of the same length is a change, and programs know it by its code', async () => {
+  const due = await plan()
+  project.write('files/one.txt', 'ONE')
+  await expect((async () => (await preparer()).message(due, NOW))()).rejects.toMatchObject({
+    problems: [{ code: 'attachment-changed', hint: expect.stringContaining('Give the run command again') }],
+  })
 })
 
 test('a file that came where none was planned stops its row too', async () => {

@@ -5,7 +5,6 @@ import type { MergeHooks, MergeMode, PlanPreview } from '../../../src/campaign/m
 import { driveMerge } from '../../../src/cli/merge/screen.ts'
 import { Output } from '../../../src/cli/terminal/output.ts'
 import { UnreachableError } from '../../../src/errors.ts'
-import { HOLE_CLOSE, HOLE_OPEN } from '../../../src/template/template.ts'
 import { type FakeIo, fakeIo, screen } from '../fake-io.ts'
 
 const COUNTS = { sent: 2, failed: 1, skipped: 3, deferred: 4, in_doubt: 0 }
@@ -19,7 +18,7 @@ const PLAN: PlanPreview = {
   counts: COUNTS,
   first: {
     address: 'ada@example.com',
-    from: `${HOLE_OPEN}Society${HOLE_CLOSE} <s@example.org>`,
+    from: 'Society <s@example.org>',
     subject: 'Hello \u001B[2JAda',
   },
   server: 'smtp://mail.example.com:587',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { adviseAddress, gmailKey, judgeAddress, normalizeAddress } from '../../../src/message/address/mailbox.ts'
-import { isRoleAddress, reservedDomain, suggestDomain } from '../../../src/message/address/typos.ts'
+import { gmailKey, normalizeAddress } from '../../../src/message/address/key.ts'
+import { judgeAddress } from '../../../src/message/address/parse.ts'
+import { adviseAddress, isRoleAddress, reservedDomain, suggestDomain } from '../../../src/message/address/typos.ts'
 
 test.each([
   ['Ada@Example.COM', 'ada@example.com'],

@@ -1,10 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseAddressList, parseRecipient } from '../../../src/message/address/mailbox.ts'
-import { HOLE_CLOSE, HOLE_OPEN } from '../../../src/template/template.ts'
+import { type AddressList, parseAddressList as parseMarked } from '../../../src/message/address/list.ts'
+import { parseRecipient } from '../../../src/message/address/recipient.ts'
+import { unmark } from '../../../src/template/marked-text.ts'
+import { value as hole, marked } from '../../support/marked.ts'
+
+const parseAddressList = (text: string, options?: { readonly several?: boolean }): AddressList =>
+  parseMarked(marked(text), options)
 
 /** What the template engine makes of `{{value}}` in an address field. */
-const hole = (value: string): string => `${HOLE_OPEN}${value}${HOLE_CLOSE}`
 const found = (marked: string, several = false): readonly string[] => {
   const { mailboxes, faults } = parseAddressList(marked, { several })
   return [...mailboxes.map(({ name, wire }) => (name === undefined ? wire : `${name} | ${wire}`)), ...faults]
@@ -133,9 +137,7 @@ test('no value adds a recipient, wherever the template puts it', () => {
   )
   const value = fc.oneof(
     fc.array(pieces, { maxLength: 10 }).map((some) => some.join('')),
-    fc
-      .string({ unit: 'binary', maxLength: 20 })
-      .map((text) => text.replaceAll(HOLE_OPEN, '').replaceAll(HOLE_CLOSE, '')),
+    fc.string({ unit: 'binary', maxLength: 20 }).map((text) => unmark(marked(text))),
   )
   const places: readonly ((value: string) => string)[] = [
     (v) => `${hole(v)} <ada@example.com>`,

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { judgeAddress } from '../../../src/message/address/mailbox.ts'
+import { judgeAddress } from '../../../src/message/address/parse.ts'
 
 const LABEL63 = 'a'.repeat(63)
 

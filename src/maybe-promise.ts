@@ -1,0 +1,52 @@
+/**
+ * Work that is done at once where nothing has to be waited for, so that the way of most rows costs no promise. Owns the fork
+ * between a value and the promise of one.
+ */
+import { BoundedMap } from './bounded-map.ts'
+
+export type MaybePromise<T> = T | Promise<T>
+
+/**
+ * What `next` makes of the value: at once when it is there. `failed` handles what a promise rejects with. A module that
+ * exported a `then` would itself be taken for a promise.
+ */
+export function andThen<T, U>(
+  value: MaybePromise<T>,
+  next: (value: T) => MaybePromise<U>,
+  failed?: (error: unknown) => MaybePromise<U>,
+): MaybePromise<U> {
+  return value instanceof Promise ? value.then(next, failed) : next(value)
+}
+
+/** All values in their order: at once when none has to be waited for. Rejects with the first failure. */
+export function all<T>(values: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
+  return values.some((value) => value instanceof Promise) ? Promise.all(values) : (values as readonly T[])
+}
+
+/** Remembers what was made for a key: the promise until it settles, the value from then on. A failure is forgotten. */
+export class Memo<K, T> {
+  readonly #kept: BoundedMap<K, MaybePromise<T>>
+
+  /** @param limit entries kept at most. */
+  constructor(limit: number) {
+    this.#kept = new BoundedMap(limit)
+  }
+
+  get(key: K, make: () => MaybePromise<T>): MaybePromise<T> {
+    const known = this.#kept.get(key)
+    if (known !== undefined) return known
+    const making = make()
+    this.#kept.set(key, making)
+    if (!(making instanceof Promise)) return making
+    const replace = (value?: { readonly made: T }): void => {
+      if (this.#kept.get(key) !== making) return
+      if (value === undefined) this.#kept.delete(key)
+      else this.#kept.set(key, value.made)
+    }
+    making.then(
+      (made) => replace({ made }),
+      () => replace(),
+    )
+    return making
+  }
+}
