@@ -15,8 +15,8 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
 import { domainOf } from '../message/address/domain.ts'
 import { gmailKey, normalizeAddress } from '../message/address/key.ts'
-import { judgeAddress } from '../message/address/parse.ts'
-import { adviseAddress } from '../message/address/typos.ts'
+import { parseAddress } from '../message/address/parse.ts'
+import { addressDoubts } from '../message/address/typos.ts'
 import type { Row, Source } from '../source/source.ts'
 import { ownText } from '../template/marked-text.ts'
 import type { Rendered, Template } from '../template/template.ts'
@@ -226,13 +226,13 @@ export class ListCheck {
       value: address,
       ...(this.#emailColumn === undefined ? {} : { column: this.#emailColumn }),
     }
-    const judged = judgeAddress(address)
-    if (judged.verdict === 'unlikely') {
+    const judged = parseAddress(address)
+    if (judged.kind === 'unlikely') {
       const hint = 'It is allowed, but hardly any server takes it. Ask the person for another.'
       this.#findings.add({ ...place, code: 'unlikely-address', message: `a strange address: ${judged.why}`, hint })
     }
-    if (judged.verdict !== 'invalid') {
-      for (const { code, text, hint } of adviseAddress(judged.mailbox))
+    if (judged.kind !== 'invalid') {
+      for (const { code, text, hint } of addressDoubts(judged.mailbox))
         this.#findings.add({ ...place, code, message: text, hint })
     }
     if (!this.#settings.foldGmail) this.#seeGmail(row, address, place)

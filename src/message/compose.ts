@@ -9,7 +9,7 @@ import { holdsValue, isBlank, type MarkedText, unmark } from '../template/marked
 import type { Rendered } from '../template/template.ts'
 import { parseAddressList } from './address/list.ts'
 import type { Mailbox } from './address/mailbox.ts'
-import { judgeAddress } from './address/parse.ts'
+import { parseAddress } from './address/parse.ts'
 import type { AttachmentStore } from './attachment/attachment.ts'
 import { BOUNDARY_MARK } from './body.ts'
 import { buildCalendar, type CalendarPart } from './calendar/calendar.ts'
@@ -173,9 +173,9 @@ function addressesOf(rendered: Rendered, identity: Identity, lists: AddressField
   const to = rendered.to === undefined ? undefined : lists.read('to', rendered.to, false)
   if (to?.length === 0)
     throw headerFault('to', 'bad-header', 'there is nobody in to', { hint: 'Mend the cell, or to: in the template.' })
-  const judged = judgeAddress(identity.recipient)
-  if (judged.verdict === 'invalid')
-    throw headerFault('to', 'bad-address', `the recipient is no address: ${judged.why}`, {
+  const parsed = parseAddress(identity.recipient)
+  if (parsed.kind === 'invalid')
+    throw headerFault('to', 'bad-address', `the recipient is no address: ${parsed.why}`, {
       value: identity.recipient,
       hint: 'Mend the cell.',
     })
@@ -186,7 +186,7 @@ function addressesOf(rendered: Rendered, identity: Identity, lists: AddressField
     bcc: rendered.bcc === undefined ? NOBODY : lists.read('bcc', rendered.bcc, true),
     replyTo: rendered.replyTo === undefined ? NOBODY : lists.read('replyTo', rendered.replyTo, false),
     sender: senderOf(rendered.envelopeFrom, author, lists),
-    recipient: judged.mailbox,
+    recipient: parsed.mailbox,
   }
 }
 

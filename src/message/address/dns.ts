@@ -4,6 +4,7 @@
  */
 import { Resolver } from 'node:dns/promises'
 import pLimit from 'p-limit'
+import { BoundedMap } from '../../bounded-map.ts'
 import { systemWords } from '../../fs/system-errors.ts'
 
 /** What a domain's name servers say. */
@@ -31,9 +32,10 @@ export interface MailDomainOptions {
   readonly timeout?: number
   /** Domains asked for at once. Default 16. */
   readonly concurrency?: number
-  /** Domains remembered. Default 10,000. */
-  readonly cacheSize?: number
 }
+
+/** Domains whose answer is remembered. */
+const KEPT_DOMAINS = 10_000
 
 /**
  * A function from a domain (A-labels) to what is known of it; each is asked for once, and it never rejects.
@@ -44,16 +46,13 @@ export function createMailDomains(options: MailDomainOptions = {}): (domain: str
   const timeout = options.timeout ?? 5_000
   const resolver = options.resolver ?? new Resolver({ timeout: Math.max(1, Math.floor(timeout / 2)), tries: 2 })
   const limit = pLimit(options.concurrency ?? 16)
-  const cacheSize = options.cacheSize ?? 10_000
-  const answers = new Map<string, Promise<MailDomain>>()
+  const answers = new BoundedMap<string, Promise<MailDomain>>(KEPT_DOMAINS)
 
   return (domain) => {
     const name = domain.toLowerCase().replace(/\.$/, '')
     let answer = answers.get(name)
     if (answer === undefined) {
       answer = limit(() => inTime(ask(resolver, name), timeout))
-      const [oldest] = answers.keys()
-      if (answers.size >= cacheSize && oldest !== undefined) answers.delete(oldest)
       answers.set(name, answer)
       // What was not found out may be asked for again.
       answer.then(({ kind }) => kind === 'unknown' && answers.get(name) === answer && answers.delete(name))

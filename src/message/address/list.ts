@@ -7,7 +7,7 @@ import { BoundedMap } from '../../bounded-map.ts'
 import { holdsValue, isBlank, type MarkedText, piecesOf, unmark } from '../../template/marked-text.ts'
 import { excerpt } from '../../text/visible.ts'
 import type { Mailbox } from './mailbox.ts'
-import { judgeAddress } from './parse.ts'
+import { parseAddress } from './parse.ts'
 import { parseRecipient } from './recipient.ts'
 
 export interface AddressList {
@@ -159,9 +159,9 @@ function isNobody({ raw, name, spec, fault }: Element): boolean {
 
 function mailboxOf({ raw, name, spec, fault }: Element): ReturnType<typeof parseRecipient> {
   if (fault !== undefined) return { fault }
-  const judged = judgeAddress(spec ?? raw)
-  if (judged.verdict === 'invalid') return { fault: judged.why }
-  return { mailbox: { ...judged.mailbox, ...(spec === undefined || name === '' ? {} : { name }) } }
+  const parsed = parseAddress(spec ?? raw)
+  if (parsed.kind === 'invalid') return { fault: parsed.why }
+  return { mailbox: { ...parsed.mailbox, ...(spec === undefined || name === '' ? {} : { name }) } }
 }
 
 /** The cells of a value that may be a list: a comma in quotes or brackets is part of its cell. */

@@ -11,9 +11,9 @@ export interface Mailbox {
   readonly needsSmtputf8: boolean
 }
 
-/** What is to be thought of an addr-spec. */
-export type AddressVerdict =
-  | { readonly verdict: 'valid'; readonly mailbox: Mailbox }
+/** What a text is as an addr-spec. */
+export type ParsedAddress =
+  | { readonly kind: 'valid'; readonly mailbox: Mailbox }
   /** Allowed by the standard, but hardly anybody's address: no dot in the domain, a quoted local part, an IP literal. */
-  | { readonly verdict: 'unlikely'; readonly mailbox: Mailbox; readonly why: string }
-  | { readonly verdict: 'invalid'; readonly why: string }
+  | { readonly kind: 'unlikely'; readonly mailbox: Mailbox; readonly why: string }
+  | { readonly kind: 'invalid'; readonly why: string }

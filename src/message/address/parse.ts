@@ -1,10 +1,10 @@
 /**
- * The verdict on one addr-spec, by RFC 5321 section 4.1.2 and RFC 6531 section 3.3. Owns the promise that what it lets
+ * Reads one addr-spec, by RFC 5321 section 4.1.2 and RFC 6531 section 3.3. Owns the promise that what it lets
  * through is one address; looks nothing up.
  */
 import { isIPv6 } from 'node:net'
 import { asciiDomain, labelsFit } from './domain.ts'
-import type { AddressVerdict, Mailbox } from './mailbox.ts'
+import type { Mailbox, ParsedAddress } from './mailbox.ts'
 
 /** What nearly every address looks like; lengths are checked apart from it. */
 const COMMON =
@@ -17,29 +17,29 @@ const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Cn}\u{FFFD}]/u
 const ABSURD = 2_000
 
 /**
- * Judges one addr-spec and nothing else: no display name, no list, no comment. Spaces around it are not its own.
+ * Parses one addr-spec and nothing else: no display name, no list, no comment. Spaces around it are not its own.
  *
- * @example judgeAddress('ada@bücher.example') // valid, its wire form is ada@xn--bcher-kva.example
+ * @example parseAddress('ada@bücher.example') // valid, its wire form is ada@xn--bcher-kva.example
  */
-export function judgeAddress(text: string): AddressVerdict {
-  if (last?.text !== text) last = { text, verdict: judge(text) }
-  return last.verdict
+export function parseAddress(text: string): ParsedAddress {
+  if (last?.text !== text) last = { text, parsed: parse(text) }
+  return last.parsed
 }
 
-/** A row's address is judged as a cell and then again as a recipient. */
-let last: { readonly text: string; readonly verdict: AddressVerdict } | undefined
+/** A row's address is parsed as a cell and then again as a recipient. */
+let last: { readonly text: string; readonly parsed: ParsedAddress } | undefined
 
-function judge(text: string): AddressVerdict {
+function parse(text: string): ParsedAddress {
   if (text.length <= 254 && COMMON.test(text)) {
     const at = text.indexOf('@')
     if (at <= 64 && labelsFit(text, at + 1)) {
-      return { verdict: 'valid', mailbox: { address: text, wire: text, needsSmtputf8: false } }
+      return { kind: 'valid', mailbox: { address: text, wire: text, needsSmtputf8: false } }
     }
   }
-  return judgeSlowly(text)
+  return parseSlowly(text)
 }
 
-function judgeSlowly(typed: string): AddressVerdict {
+function parseSlowly(typed: string): ParsedAddress {
   const why = wholeFault(typed)
   if (why !== undefined) return invalid(why)
   const text = typed.normalize('NFC')
@@ -53,18 +53,18 @@ function judgeSlowly(typed: string): AddressVerdict {
   if (domain === '') return invalid("there is nothing after the '@'")
   if (domain.includes('@')) return invalid(severalFault(text) ?? "it has more than one '@'")
   const needsSmtputf8 = /[^\u0000-\u007F]/.test(local)
-  if (domain.startsWith('[')) return judgeLiteral(text, domain, needsSmtputf8)
+  if (domain.startsWith('[')) return parseLiteral(text, domain, needsSmtputf8)
   const ascii = asciiDomain(domain)
   if (typeof ascii !== 'string') return invalid(severalFault(text) ?? ascii.why)
   const wire = `${local}@${ascii}`
   if (Buffer.byteLength(wire) > 254) return invalid('it is longer than 254 octets')
   const mailbox: Mailbox = { address: text, wire, needsSmtputf8 }
   const doubt = doubtOf(local, domain, ascii)
-  return doubt === undefined ? { verdict: 'valid', mailbox } : { verdict: 'unlikely', mailbox, why: doubt }
+  return doubt === undefined ? { kind: 'valid', mailbox } : { kind: 'unlikely', mailbox, why: doubt }
 }
 
-function invalid(why: string): AddressVerdict {
-  return { verdict: 'invalid', why }
+function invalid(why: string): ParsedAddress {
+  return { kind: 'invalid', why }
 }
 
 /** What is wrong with the text as a whole, before it is taken apart. */
@@ -136,12 +136,12 @@ function mixesScripts(domain: string): boolean {
   return domain.split('.').some((label) => SCRIPTS.filter((script) => script.test(label)).length > 1)
 }
 
-function judgeLiteral(text: string, domain: string, needsSmtputf8: boolean): AddressVerdict {
+function parseLiteral(text: string, domain: string, needsSmtputf8: boolean): ParsedAddress {
   const v4 = /^\[(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\]$/.exec(domain)
   const v6 = /^\[IPv6:([0-9a-f:.]{2,45})\]$/i.exec(domain)?.[1]
   const right = v4 !== null ? v4.slice(1).every((octet) => Number(octet) < 256) : v6 !== undefined && isIPv6(v6)
   if (!right) return invalid('the address in brackets is no IP address')
   if (Buffer.byteLength(text) > 254) return invalid('it is longer than 254 octets')
   const mailbox = { address: text, wire: text, needsSmtputf8 }
-  return { verdict: 'unlikely', mailbox, why: 'it names a machine by its IP address' }
+  return { kind: 'unlikely', mailbox, why: 'it names a machine by its IP address' }
 }

@@ -1,6 +1,6 @@
 /** The recipient in a cell of the list. Owns the promise that a cell is one mailbox or a fault, never two. */
 import type { Mailbox } from './mailbox.ts'
-import { judgeAddress, severalFault, unseenFault } from './parse.ts'
+import { parseAddress, severalFault, unseenFault } from './parse.ts'
 
 /**
  * Reads `ada@example.com`, `Ada Lovelace <ada@example.com>` or `"Lovelace, Ada" <ada@example.com>`. The cell's text is
@@ -8,14 +8,14 @@ import { judgeAddress, severalFault, unseenFault } from './parse.ts'
  */
 export function parseRecipient(cell: string): { readonly mailbox: Mailbox } | { readonly fault: string } {
   const text = cell.trim()
-  const judged = judgeAddress(text)
-  if (judged.verdict !== 'invalid') return { mailbox: judged.mailbox }
+  const parsed = parseAddress(text)
+  if (parsed.kind !== 'invalid') return { mailbox: parsed.mailbox }
   const split = text.length > 2_000 ? undefined : splitName(text)
-  if (split === undefined) return { fault: judged.why }
+  if (split === undefined) return { fault: parsed.why }
   const fault = unseenFault(text)
   if (fault !== undefined) return { fault }
-  const inner = judgeAddress(split.spec.trim())
-  if (inner.verdict === 'invalid') return { fault: severalFault(text) ?? inner.why }
+  const inner = parseAddress(split.spec.trim())
+  if (inner.kind === 'invalid') return { fault: severalFault(text) ?? inner.why }
   const name = nameOf(split.name.trim(), inner.mailbox)
   if (name === undefined) return { fault: severalFault(text) ?? `the name before '<' must stand in quotes` }
   return { mailbox: { ...inner.mailbox, ...(name === '' ? {} : { name }) } }

@@ -1,41 +1,41 @@
 /**
  * What a right address may still have against it: a slip in a well-known domain, a role in place of a person, a domain
- * that is nobody's. Owns advice only; an address is never changed here.
+ * that is nobody's. Owns doubts only; an address is never changed here.
  */
 import { BoundedMap } from '../../bounded-map.ts'
 import type { Mailbox } from './mailbox.ts'
 import { ORDINARY_WORDS, PROVIDERS, REAL_NEIGHBOURS, SLIPPED_ENDINGS } from './providers.ts'
 
 /** A thought about an address that is right. `text` follows the address in a sentence of its own. */
-export interface Advice {
+export interface AddressDoubt {
   readonly code: 'domain-typo' | 'role-address' | 'reserved-domain'
   readonly text: string
   readonly hint: string
 }
 
 /** All that is to be said of an address, mostly nothing. */
-export function adviseAddress({ wire }: Mailbox): readonly Advice[] {
+export function addressDoubts({ wire }: Mailbox): readonly AddressDoubt[] {
   const at = wire.lastIndexOf('@')
   const domain = wire.slice(at + 1)
-  const advice: Advice[] = []
+  const doubts: AddressDoubt[] = []
   const meant = suggestDomain(domain)
   if (meant !== undefined) {
     const hint = `Write ${wire.slice(0, at)}@${meant} if that is the address; it is not changed by itself.`
-    advice.push({ code: 'domain-typo', text: `'${domain}' looks like a slip for '${meant}'`, hint })
+    doubts.push({ code: 'domain-typo', text: `'${domain}' looks like a slip for '${meant}'`, hint })
   }
   const reserved = reservedDomain(domain)
   if (reserved !== undefined) {
-    advice.push({ code: 'reserved-domain', text: reserved, hint: 'Nothing sent there reaches anybody.' })
+    doubts.push({ code: 'reserved-domain', text: reserved, hint: 'Nothing sent there reaches anybody.' })
   }
   if (isRoleAddress(wire)) {
     const text = `'${wire.slice(0, at)}' is a role, not a person`
-    advice.push({
+    doubts.push({
       code: 'role-address',
       text,
       hint: 'Mail to roles is more often reported as spam. Keep it if you know it.',
     })
   }
-  return advice
+  return doubts
 }
 
 const known = new Set(PROVIDERS)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { gmailKey, normalizeAddress } from '../../../src/message/address/key.ts'
-import { judgeAddress } from '../../../src/message/address/parse.ts'
-import { adviseAddress, isRoleAddress, reservedDomain, suggestDomain } from '../../../src/message/address/typos.ts'
+import { parseAddress } from '../../../src/message/address/parse.ts'
+import { addressDoubts, isRoleAddress, reservedDomain, suggestDomain } from '../../../src/message/address/typos.ts'
 
 test.each([
   ['Ada@Example.COM', 'ada@example.com'],
@@ -78,9 +78,9 @@ test('roles and reserved domains are told from people', () => {
 })
 
 test('advice says what is odd and what to write, and changes nothing', () => {
-  const judged = judgeAddress('info@gmial.com')
-  if (judged.verdict === 'invalid') throw new Error(judged.why)
-  expect(adviseAddress(judged.mailbox)).toEqual([
+  const parsed = parseAddress('info@gmial.com')
+  if (parsed.kind === 'invalid') throw new Error(parsed.why)
+  expect(addressDoubts(parsed.mailbox)).toEqual([
     {
       code: 'domain-typo',
       text: expect.stringContaining('gmail.com'),
@@ -88,5 +88,5 @@ test('advice says what is odd and what to write, and changes nothing', () => {
     },
     { code: 'role-address', text: expect.stringContaining("'info'"), hint: expect.any(String) },
   ])
-  expect(judged.mailbox.wire).toBe('info@gmial.com')
+  expect(parsed.mailbox.wire).toBe('info@gmial.com')
 })

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { judgeAddress } from '../../../src/message/address/parse.ts'
+import { parseAddress } from '../../../src/message/address/parse.ts'
 
 const LABEL63 = 'a'.repeat(63)
 
@@ -21,21 +21,21 @@ describe('an address that people have is valid', () => {
     [`ada@${LABEL63}.example`, `ada@${LABEL63}.example`],
     ['ada@a.b.c.d.e.f.g.h.io', 'ada@a.b.c.d.e.f.g.h.io'],
   ])('%s', (text, wire) => {
-    expect(judgeAddress(text)).toEqual({ verdict: 'valid', mailbox: { address: text, wire, needsSmtputf8: false } })
+    expect(parseAddress(text)).toEqual({ kind: 'valid', mailbox: { address: text, wire, needsSmtputf8: false } })
   })
 
   test.each(['我買@屋企.香港', 'jürgen@example.com', 'δοκιμή@παράδειγμα.gr', 'संपर्क@डाटामेल.भारत'])(
     '%s, where the server speaks SMTPUTF8',
     (text) => {
-      const judged = judgeAddress(text)
-      expect(judged).toMatchObject({ verdict: 'valid', mailbox: { needsSmtputf8: true } })
-      const wire = judged.verdict === 'invalid' ? '' : judged.mailbox.wire
+      const parsed = parseAddress(text)
+      expect(parsed).toMatchObject({ kind: 'valid', mailbox: { needsSmtputf8: true } })
+      const wire = parsed.kind === 'invalid' ? '' : parsed.mailbox.wire
       expect(wire.slice(wire.indexOf('@'))).toMatch(/^@[a-z0-9.-]+$/)
     },
   )
 
   test('a decomposed letter is composed, as RFC 6532 asks', () => {
-    expect(judgeAddress('ju\u0308rgen@example.com')).toMatchObject({ mailbox: { wire: 'jürgen@example.com' } })
+    expect(parseAddress('ju\u0308rgen@example.com')).toMatchObject({ mailbox: { wire: 'jürgen@example.com' } })
   })
 })
 
@@ -50,7 +50,7 @@ describe('an address that the standard allows and hardly anybody has is said to 
     ['host!user@example.com', 'relay'],
     ['ada@pаypal.example', 'several scripts'],
   ])('%s: %s', (text, why) => {
-    expect(judgeAddress(text)).toMatchObject({ verdict: 'unlikely', why: expect.stringContaining(why) })
+    expect(parseAddress(text)).toMatchObject({ kind: 'unlikely', why: expect.stringContaining(why) })
   })
 })
 
@@ -117,12 +117,12 @@ describe('what is no address is refused with the rule that it breaks', () => {
     ['ada@ü%41.example', "'%' is not allowed in a domain"],
     ['ada@١.example٠', 'international'],
   ])('%j: %s', (text, why) => {
-    expect(judgeAddress(text)).toEqual({ verdict: 'invalid', why: expect.stringContaining(why) })
+    expect(parseAddress(text)).toEqual({ kind: 'invalid', why: expect.stringContaining(why) })
   })
 })
 
 test('a cell of megabytes is refused without being searched', () => {
-  expect(judgeAddress(`${'a@'.repeat(5_000_000)}b`)).toMatchObject({ verdict: 'invalid' })
+  expect(parseAddress(`${'a@'.repeat(5_000_000)}b`)).toMatchObject({ kind: 'invalid' })
 })
 
 test('whatever is accepted is one address without a letter that a protocol could stumble over', () => {
@@ -138,10 +138,10 @@ test('whatever is accepted is one address without a letter that a protocol could
   let accepted = 0
   fc.assert(
     fc.property(text, (address) => {
-      const judged = judgeAddress(address)
-      if (judged.verdict === 'invalid') return
+      const parsed = parseAddress(address)
+      if (parsed.kind === 'invalid') return
       accepted++
-      const { wire } = judged.mailbox
+      const { wire } = parsed.mailbox
       const at = wire.lastIndexOf('@')
       const [local, domain] = [wire.slice(0, at), wire.slice(at + 1)]
       expect(domain).toMatch(/^(?:[a-z0-9-]+\.)*[a-z0-9-]+$|^\[(?:IPv6:)?[0-9a-f.:]+\]$/i)
@@ -176,15 +176,15 @@ describe.skipIf(!existsSync(CORPUS))(
     test('nothing that it calls an error is accepted', () => {
       const errors = cases.filter(({ category }) => category === 'ISEMAIL_ERR')
       expect(errors.length).toBeGreaterThan(60)
-      expect(errors.filter(({ address }) => judgeAddress(address).verdict !== 'invalid')).toEqual([])
+      expect(errors.filter(({ address }) => parseAddress(address).kind !== 'invalid')).toEqual([])
     })
 
     test('all that it calls valid is accepted, in so many words but for the two that are named', () => {
       const valid = cases.filter(({ category }) => /VALID_CATEGORY|DNSWARN/.test(category))
       expect(valid.length).toBeGreaterThan(20)
-      const judged = valid.map(({ address }) => ({ address, verdict: judgeAddress(address).verdict }))
-      expect(judged.filter(({ verdict }) => verdict === 'invalid')).toEqual([])
-      expect(judged.filter(({ verdict }) => verdict !== 'valid').map(({ address }) => address)).toEqual(
+      const parsed = valid.map(({ address }) => ({ address, kind: parseAddress(address).kind }))
+      expect(parsed.filter(({ kind }) => kind === 'invalid')).toEqual([])
+      expect(parsed.filter(({ kind }) => kind !== 'valid').map(({ address }) => address)).toEqual(
         Object.keys(LESS_THAN_VALID),
       )
     })
@@ -193,11 +193,11 @@ describe.skipIf(!existsSync(CORPUS))(
       const between = cases.filter(({ category }) => !/VALID_CATEGORY|DNSWARN|_ERR$/.test(category))
       expect(between.length).toBeGreaterThan(60)
       for (const { address, category, diagnosis } of between) {
-        const judged = judgeAddress(address)
+        const parsed = parseAddress(address)
         const reason = REASONS[diagnosis] ?? REASONS[category]
         // An IPv6 literal in an old spelling is still a literal.
         const allowed = reason === undefined || diagnosis === 'ISEMAIL_RFC5321_IPV6DEPRECATED'
-        expect({ address, verdict: judged.verdict }).toEqual({ address, verdict: allowed ? 'unlikely' : 'invalid' })
+        expect({ address, kind: parsed.kind }).toEqual({ address, kind: allowed ? 'unlikely' : 'invalid' })
       }
     })
   },
