@@ -4,6 +4,7 @@ import type { Command } from './command.ts'
 import { bounces } from './commands/bounces.ts'
 import { cancel } from './commands/cancel.ts'
 import { check } from './commands/check.ts'
+import { completion } from './commands/completion.ts'
 import { forget } from './commands/forget.ts'
 import { init } from './commands/init.ts'
 import { login } from './commands/login.ts'
@@ -15,7 +16,7 @@ import { run } from './commands/run.ts'
 import { schedule } from './commands/schedule/schedule.ts'
 import { serve } from './commands/serve.ts'
 import { status } from './commands/status.ts'
-import { suppress } from './commands/suppress.ts'
+import { suppress } from './commands/suppress/suppress.ts'
 import { verify } from './commands/verify.ts'
 
 export const COMMANDS: readonly Command[] = [
@@ -35,4 +36,5 @@ export const COMMANDS: readonly Command[] = [
   prune,
   login,
   verify,
+  completion,
 ]

@@ -1,9 +1,9 @@
 /** Options that say which list, which rows and which template: the same words for run, check and schedule. */
 import type { Selection } from '../campaign/plan/select.ts'
 import type { Flags } from '../config/load.ts'
-import { type Arguments, given, type Option } from './command.ts'
-
-const DUPLICATES = ['error', 'skip', 'all'] as const
+import { DUPLICATES } from '../config/words.ts'
+import { given } from '../given.ts'
+import type { Arguments, Option } from './command.ts'
 
 export const LIST_OPTIONS = {
   csv: { type: 'string', value: 'FILE', describe: 'The list; --data is the same' },
@@ -15,7 +15,13 @@ export const LIST_OPTIONS = {
   encoding: { type: 'string', value: 'NAME', describe: 'Encoding of the list; else found by itself' },
   delimiter: { type: 'string', value: 'CHARACTER', describe: 'Delimiter of the list; else found by itself' },
   sheet: { type: 'string', value: 'NAME', describe: 'Sheet of a workbook; default the first' },
-  template: { alias: 't', type: 'string', value: 'NAME|PATH', describe: 'Name under templates/, or a path' },
+  template: {
+    alias: 't',
+    type: 'string',
+    value: 'NAME|PATH',
+    names: 'template',
+    describe: 'Name under templates/, or a path',
+  },
   rows: { type: 'string', value: 'ROWS', describe: 'Only these rows: 1-20,33' },
   limit: { type: 'number', value: 'N', describe: 'Only the first N of them' },
   where: {
@@ -46,24 +52,24 @@ export function grouped(
 
 /** Which rows. What is wrong with it is told where it is used. */
 export function selectionOf(args: Arguments): Selection {
-  return {
-    ...given('rows', args.text('rows')),
-    ...given('limit', args.number('limit')),
-    ...given('where', args.texts('where')),
-    ...given('segment', args.text('segment')),
-    ...given('sample', args.number('sample')),
-    ...given('seed', args.text('seed')),
-  }
+  return given({
+    rows: args.text('rows'),
+    limit: args.number('limit'),
+    where: args.texts('where'),
+    segment: args.text('segment'),
+    sample: args.number('sample'),
+    seed: args.text('seed'),
+  })
 }
 
 /** How the list is read, and who is the same in it. */
 export function listFlags(args: Arguments): Flags {
-  return {
-    ...given('key', args.text('key')),
-    ...(args.flag('foldGmail') ? { foldGmail: true } : {}),
-    ...given('duplicates', args.choice('duplicates', DUPLICATES)),
-    ...given('encoding', args.text('encoding')),
-    ...given('delimiter', args.text('delimiter')),
-    ...given('sheet', args.text('sheet')),
-  }
+  return given({
+    key: args.text('key'),
+    foldGmail: args.flag('foldGmail') || undefined,
+    duplicates: args.choice('duplicates', DUPLICATES),
+    encoding: args.text('encoding'),
+    delimiter: args.text('delimiter'),
+    sheet: args.text('sheet'),
+  })
 }

@@ -3,11 +3,13 @@ import { Console } from 'node:console'
 import { readFile } from 'node:fs/promises'
 import { setFlagsFromString } from 'node:v8'
 import type { Arguments, Context } from './command.ts'
-import { parseCommandLine } from './command-line.ts'
+import { GLOBAL_OPTIONS, parseCommandLine } from './command-line.ts'
 import { COMMANDS } from './commands.ts'
-import { complain } from './terminal/errors.ts'
+import { COMPLETE_FLAG, completions, projectNames } from './completion.ts'
+import { showError } from './terminal/errors.ts'
 import { type Io, processIo } from './terminal/io.ts'
 import { Output } from './terminal/output.ts'
+import { noCommand } from './wrong-usage.ts'
 
 /**
  * Runs one command.
@@ -21,7 +23,7 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   const own = processIo()
   const fatal = (error: unknown): void => {
     const out = new Output(own, { verbose: argv.includes('--verbose') })
-    process.exit(complain(error, out))
+    process.exit(showError(error, out))
   }
   process.on('uncaughtException', fatal)
   process.on('unhandledRejection', fatal)
@@ -33,7 +35,13 @@ async function runCommand(argv: readonly string[], io: Io): Promise<number> {
   // Until the command line is understood, only its plain words can say how to speak.
   let out = new Output(io, { color: !argv.includes('--no-color'), verbose: argv.includes('--verbose') })
   try {
+    if (argv[0] === COMPLETE_FLAG) {
+      for (const word of await completions(argv.slice(2), COMMANDS, GLOBAL_OPTIONS, projectNames({ io })))
+        out.result(word)
+      return 0
+    }
     const version = await ownVersion()
+    if (argv.length === 0) return await showHelp(io, out, version)
     const parsed = await parseCommandLine(argv, COMMANDS, version, io.stdout.columns ?? 80)
     if (parsed.kind === 'text') {
       out.result(parsed.text)
@@ -48,8 +56,20 @@ async function runCommand(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     out.flush()
     out.endLive()
-    return complain(error, out)
+    return showError(error, out)
   }
+}
+
+/** The program alone: a person sees what it can do, a script that it forgot a word. */
+async function showHelp(io: Io, out: Output, version: string): Promise<number> {
+  const help = await parseCommandLine(['--help'], COMMANDS, version, io.stdout.columns ?? 80)
+  const text = help.kind === 'text' ? help.text : ''
+  if (io.stdout.isTTY === true) {
+    out.result(text)
+    return 0
+  }
+  out.error(`${text}\n`)
+  return showError(noCommand([]), out)
 }
 
 function outputOptions(args: Arguments): ConstructorParameters<typeof Output>[1] {

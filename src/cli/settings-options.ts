@@ -1,9 +1,10 @@
 /** Options that settings can hold too, and how they become settings. Shared by every command that needs settings. */
 import type { Flags } from '../config/load.ts'
 import type { Settings } from '../config/settings.ts'
+import { given } from '../given.ts'
 import { escapeInvisible } from '../text/visible.ts'
 import { checkZone } from '../time-zone.ts'
-import { type Arguments, type Context, given, type Option } from './command.ts'
+import type { Arguments, Context, Option } from './command.ts'
 import { listFlags } from './list-options.ts'
 import type { Io } from './terminal/io.ts'
 import { askSecret, canAsk } from './terminal/prompt.ts'
@@ -58,38 +59,44 @@ function zoneFlag(args: Arguments): string | undefined {
   return zone === undefined ? undefined : checkZone(zone)
 }
 
+/** How messages go out, as flags for the settings of this process or of one that it starts. */
+export function deliveryFlags(args: Arguments): Flags {
+  return given({
+    smtp: args.text('smtp'),
+    concurrency: args.number('concurrency'),
+    rate: args.texts('rate'),
+    retryFor: args.text('retryFor'),
+    grace: args.text('grace'),
+    late: args.text('late'),
+  })
+}
+
 /** Settings of the project that the command was given in. @throws ConfigError, InputError, UsageError */
 export async function settingsFor(args: Arguments, { io, out }: Context): Promise<Settings> {
   const { loadSettings } = await import('../config/load.ts')
   const flags: Flags = {
-    ...given('config', args.text('config')),
-    ...given('csv', args.text('csv')),
-    ...given('data', args.text('data')),
-    ...given('template', args.text('template')),
-    ...given('smtp', args.text('smtp')),
-    ...given('concurrency', args.number('concurrency')),
-    ...given('rate', args.texts('rate')),
-    ...given('campaign', args.text('campaign')),
     ...listFlags(args),
-    ...given('ledger', args.text('ledger')),
-    ...given('metrics', args.text('metrics')),
-    ...given('retryFor', args.text('retryFor')),
-    ...given('grace', args.text('grace')),
-    ...given('late', args.text('late')),
-    ...given('tz', zoneFlag(args)),
+    ...deliveryFlags(args),
+    ...given({
+      config: args.text('config'),
+      csv: args.text('csv'),
+      data: args.text('data'),
+      template: args.text('template'),
+      campaign: args.text('campaign'),
+      ledger: args.text('ledger'),
+      metrics: args.text('metrics'),
+      tz: zoneFlag(args),
+    }),
   }
+  const askPassword = (account: string): Promise<string> =>
+    out.holdLive(() =>
+      askSecret(io, `Password for ${escapeInvisible(account)}: `, { onInterrupt: () => interrupt(io) }),
+    )
   return loadSettings({
     cwd: io.cwd,
     env: io.env,
     flags,
-    note: (text) => out.say(escapeInvisible(text)),
-    ...(canAsk(io)
-      ? {
-          askPassword: (account: string) =>
-            out.holdLive(() =>
-              askSecret(io, `Password for ${escapeInvisible(account)}: `, { onInterrupt: () => interrupt(io) }),
-            ),
-        }
-      : {}),
+    note: (text) => out.info(escapeInvisible(text)),
+    ...(canAsk(io) ? { askPassword } : {}),
   })
 }

@@ -29,7 +29,7 @@ export interface Flags {
   readonly campaign?: string
   readonly key?: string
   readonly foldGmail?: boolean
-  readonly duplicates?: 'error' | 'skip' | 'all'
+  readonly duplicates?: Settings['duplicates']
   readonly ledger?: string
   readonly metrics?: string
   readonly retryFor?: string

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { isReturnPath } from '../return-path.ts'
 import { checkZone } from '../time-zone.ts'
 import { DURATION_HINT, MESSAGES_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
+import { DUPLICATES } from './words.ts'
 
 const text = z.string().min(1)
 const path = text
@@ -239,10 +240,7 @@ export const configSchema = z
       .boolean()
       .describe('Gmail addresses that differ in dots, or from a plus on, are one person; default false')
       .optional(),
-    duplicates: z
-      .enum(['error', 'skip', 'all'])
-      .describe('What to do with two rows of one key; default error')
-      .optional(),
+    duplicates: z.enum(DUPLICATES).describe('What to do with two rows of one key; default error').optional(),
     segments: z
       .record(z.string(), z.union([text.transform((one) => [one]), z.array(text)]))
       .describe('Conditions by name, for --segment: paris: "city=Paris"; several must all hold')

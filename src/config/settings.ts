@@ -1,5 +1,6 @@
 /** What a project is set to, after flags, environment, `.env` and mailmerge.yaml are put together. Holds no behaviour. */
 import type { Secret } from '../secret.ts'
+import type { DUPLICATES } from './words.ts'
 
 /** How a list is to be read. */
 export interface SourceSettings {
@@ -187,7 +188,7 @@ export interface Settings {
   readonly emailColumn?: string
   /** Addresses of Gmail that differ only in dots or from a plus on are one recipient key. */
   readonly foldGmail: boolean
-  readonly duplicates: 'error' | 'skip' | 'all'
+  readonly duplicates: (typeof DUPLICATES)[number]
   /** Conditions by name, for `--segment`. */
   readonly segments?: Readonly<Record<string, readonly string[]>>
   /** Variants by name, each for a stable share of the recipients. */

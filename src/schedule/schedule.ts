@@ -6,14 +6,11 @@ import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
 import type { Flags } from '../config/load.ts'
 import { readDuration } from '../config/units.ts'
+import { CATCH_UP, DUPLICATES } from '../config/words.ts'
 import { OutputError, UsageError } from '../errors.ts'
 import type { Occurrence, Schedule } from '../ledger/schedules.ts'
 import { momentOf } from '../time-zone.ts'
 import { type OccurrenceTime, parseRecurrence, type Recurrence } from './recurrence.ts'
-
-/** What becomes of occurrences that nobody was there for: none, the last one, or all of them are sent late. */
-export const CATCH_UP = ['skip', 'last', 'all'] as const
-export type CatchUp = (typeof CATCH_UP)[number]
 
 const issueSchema = z.strictObject({
   /** Settings that stand over those of the project. Holds no server and no password. */
@@ -23,7 +20,7 @@ const issueSchema = z.strictObject({
     template: z.string().optional(),
     key: z.string().optional(),
     foldGmail: z.boolean().optional(),
-    duplicates: z.enum(['error', 'skip', 'all']).optional(),
+    duplicates: z.enum(DUPLICATES).optional(),
     encoding: z.string().optional(),
     delimiter: z.string().optional(),
     sheet: z.string().optional(),

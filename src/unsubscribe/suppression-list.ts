@@ -3,21 +3,13 @@
  * how they are kept and found is the ledger's, and who is sent to is the run's.
  */
 import { hash } from 'node:crypto'
+import { SUPPRESSION_REASONS } from '../config/words.ts'
 import { DataError, type Problem } from '../errors.ts'
 import type { Ledger, Suppression, SuppressionReason } from '../ledger/ledger.ts'
 import { normalizeAddress } from '../message/address/key.ts'
 import { parseRecipient } from '../message/address/recipient.ts'
 import { findEmailColumn } from '../source/address-column.ts'
 import type { Row, Source } from '../source/source.ts'
-
-export const SUPPRESSION_REASONS: readonly SuppressionReason[] = [
-  'unsubscribed',
-  'hard_bounce',
-  'soft_bounces',
-  'complaint',
-  'manual',
-  'imported',
-]
 
 /** What is said of entries that say nothing of themselves. */
 export interface EntryDefaults {

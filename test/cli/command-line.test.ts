@@ -1,7 +1,9 @@
 /** The command line: what is understood, and what is said of what is not. */
 import { describe, expect, test } from 'vitest'
-import { type Parsed, parseCommandLine } from '../../src/cli/command-line.ts'
+import { type Action, wordOf } from '../../src/cli/command.ts'
+import { GLOBAL_OPTIONS, type Parsed, parseCommandLine } from '../../src/cli/command-line.ts'
 import { COMMANDS } from '../../src/cli/commands.ts'
+import { completions } from '../../src/cli/completion.ts'
 import { UsageError } from '../../src/errors.ts'
 
 const parse = (line: string, columns = 80): Promise<Parsed> =>
@@ -28,6 +30,13 @@ async function text(line: string, columns?: number): Promise<string> {
   const parsed = await parse(line, columns)
   return parsed.kind === 'text' ? parsed.text : ''
 }
+
+/** Each command that does something, by the words that call it. */
+const ACTIONS: readonly (readonly [string, Action])[] = COMMANDS.flatMap((command) =>
+  'commands' in command
+    ? command.commands.map((action) => [`${wordOf(command)} ${wordOf(action)}`, action] as const)
+    : [[wordOf(command), command] as const],
+)
 
 describe('options', () => {
   test('are read as what they are', async () => {
@@ -63,7 +72,7 @@ describe('wrong usage', () => {
     ['run --skipBad --templat x', '--templat', '--template'],
     ['run -tinvite', '-tinvite', '-t invite'],
     ['run -x', '-x', '--help'],
-    ['run --__proto__ 1', 'knows no option', '--help'],
+    ['run --__proto__ 1', 'has no option', '--help'],
     ['run --sandbox extra', "'extra'", 'mailmerge run'],
     ['status a b', "'b'", 'status [run]'],
     ['run --csv', '--csv needs a value', 'Write --csv FILE.'],
@@ -78,7 +87,14 @@ describe('wrong usage', () => {
     ['run --csv a --csv b', '--csv is given 2 times', 'once'],
     ['run --csv ""', '--csv is empty', ''],
     ['forget', '<address> is missing', 'mailmerge forget <address>'],
-    ['schedule', '<action> is missing', 'add, list, remove, next, run-due'],
+    ['schedule', '<command> is missing', 'add, list, remove, next or run-due'],
+    ['schedule add', '<name> is missing', 'mailmerge schedule add <name>'],
+    ['suppress add', '<entries..> is missing', 'mailmerge suppress add <entries..>'],
+    ['suppress lst', "'suppress lst'", 'mailmerge suppress list'],
+    ['suppress list --note x', '--note is an option of mailmerge suppress add', 'suppress list --help'],
+    ['run list.csv', "'list.csv'", '--csv list.csv'],
+    ['run --test a@b.example', '--test', '--test-to'],
+    ['run --dry', '--dry', '--dry-run'],
     ['rum', "'rum'", 'mailmerge run'],
     ['sendall', "'sendall'", '--help'],
     ['rum --help', "'rum'", 'mailmerge run'],
@@ -107,7 +123,7 @@ describe('what is printed', () => {
     for (const option of options.split(' ')) expect(help).toContain(`--${option} `)
     for (const same of ['help run', 'run -h', '--help run', 'run --csv --help']) expect(await text(same)).toBe(help)
   })
-  test.each(COMMANDS.map((command) => [command.usage.split(' ')[0] ?? '', command] as const))(
+  test.each(ACTIONS)(
     'the help of %s has a word for each value, no kinds of values, whole examples, and fits the terminal',
     async (name, { options, epilogue = '' }) => {
       const help = await text(`${name} --help`)
@@ -125,12 +141,44 @@ describe('what is printed', () => {
       }
     },
   )
-  test('a completion script, and the words that it asks for', async () => {
-    expect(await text('completion')).toContain('--get-yargs-completions')
-    expect((await text('--get-yargs-completions mailmerge re')).split('\n')).toContain('resume')
-    const options = (await text('--get-yargs-completions mailmerge run --d')).split('\n')
-    expect(options).toContain('--dry-run')
-    expect(options).not.toContain('--t')
-    expect((await parse('--get-yargs-completions mailmerge run')).kind).toBe('text')
+  test.each(['-v', '-V', 'version'])('the version, by %s too', async (word) => expect(await text(word)).toBe('1.2.3'))
+
+  test('the help of a group lists its commands, and the help of one of them its options', async () => {
+    const help = await text('schedule --help')
+    for (const name of ['add', 'list', 'remove', 'next', 'run-due'])
+      expect(help).toMatch(new RegExp(`^  schedule ${name} `, 'm'))
+    const add = await text('schedule add --help')
+    expect(add).toContain('Usage: mailmerge schedule add <name> [options]')
+    expect(add).toContain('--cron PATTERN')
+    expect(await text('help schedule add')).toBe(add)
+    expect(await text('completion --help')).toContain('Usage: mailmerge completion')
+  })
+})
+
+describe('completion', () => {
+  const names = async (kind: string) => (kind === 'template' ? ['invite', 'news'] : ['20261127T1-a', '20261128T1-b'])
+  const offered = (line: string) => completions(line.split(' '), COMMANDS, GLOBAL_OPTIONS, names)
+
+  test.each([
+    ['re', ['report', 'resume', 'retry']],
+    ['schedule ', ['--help', 'add', 'list', 'next', 'remove', 'run-due']],
+    ['schedule re', ['remove']],
+    ['--json suppress ex', ['export']],
+    ['run --dr', ['--dry-run']],
+    ['run --dry-run --dr', []],
+    ['run --duplicates ', ['all', 'error', 'skip']],
+    ['run -t ', ['invite', 'news']],
+    ['run --template n', ['news']],
+    ['run --csv ', []],
+    ['run --sandbox ', []],
+    ['status 20261128', ['20261128T1-b']],
+    ['resume --in-doubt keep ', ['20261127T1-a', '20261128T1-b']],
+    ['completion ', ['bash', 'fish', 'powershell', 'zsh']],
+    ['nonsense ', []],
+  ])('%j offers %j', async (line, words) => expect(await offered(line)).toEqual(words))
+
+  test('never offers an option that only its letter or a hidden one has', async () => {
+    expect(await offered('retry --')).not.toContain('--failed')
+    expect(await offered('run -')).not.toContain('--t')
   })
 })

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { CatchUp } from '../../src/config/words.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Schedule } from '../../src/ledger/schedules.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { claimDue, claimMissed } from '../../src/schedule/due.ts'
-import type { CatchUp } from '../../src/schedule/schedule.ts'
 
 const HOUR = 3_600_000
 const MINUTE = 60_000

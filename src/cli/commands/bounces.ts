@@ -5,11 +5,11 @@ import type { IngestedReport } from '../../bounces/ingest.ts'
 import type { InboundMessage } from '../../bounces/mailbox.ts'
 import type { Report } from '../../bounces/report.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import type { Command, Context } from '../command.ts'
+import type { Action, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { plural } from '../terminal/format.ts'
 
-export const bounces: Command = {
+export const bounces: Action = {
   usage: 'bounces [paths..]',
   describe: 'Read bounces, complaints and unsubscribe mails, and suppress those who must not be written to',
   positionals: {
@@ -97,11 +97,11 @@ class Teller {
     const parts = [...this.#kinds].map(([kind, count]) => `${count} ${KINDS[kind] ?? kind}`)
     const known = this.#known + this.#foreign
     const none = messages === 0 || known > 0 ? '' : ', with no bounce, complaint, wish to leave or answer among them'
-    out.say(`${plural(messages, 'message')} read${parts.length === 0 ? none : `: ${parts.join(', ')}`}`)
-    if (this.#suppressed > 0) out.say(`${plural(this.#suppressed, 'address', 'addresses')} suppressed`)
-    if (this.#known > 0) out.say(`${plural(this.#known, 'report was', 'reports were')} taken in before`)
+    out.info(`${plural(messages, 'message')} read${parts.length === 0 ? none : `: ${parts.join(', ')}`}`)
+    if (this.#suppressed > 0) out.info(`${plural(this.#suppressed, 'address', 'addresses')} suppressed`)
+    if (this.#known > 0) out.info(`${plural(this.#known, 'report was', 'reports were')} taken in before`)
     if (this.#foreign > 0) {
-      out.say(
+      out.info(
         `${plural(this.#foreign, 'report is', 'reports are')} about no message of this ledger and changed nothing; --verbose lists all`,
       )
     }

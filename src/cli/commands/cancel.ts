@@ -1,11 +1,11 @@
 /** `mailmerge cancel`: ends a run for good; what was not sent stays unsent. */
-import type { Command } from '../command.ts'
+import type { Action } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 
-export const cancel: Command = {
+export const cancel: Action = {
   usage: 'cancel [run]',
   describe: 'End a run for good',
-  positionals: { run: { describe: 'Id of the run; default the one that is unfinished' } },
+  positionals: { run: { names: 'run', describe: 'Id of the run; default the one that is unfinished' } },
   options: LEDGER_OPTION,
   async run(args, context) {
     const settings = await settingsFor(args, context)

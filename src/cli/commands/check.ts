@@ -6,15 +6,15 @@ import type { Mended } from '../../check/repair.ts'
 import type { RuleVerdict } from '../../check/rules/bulk.ts'
 import type { Settings } from '../../config/settings.ts'
 import type { Problem, Severity } from '../../errors.ts'
+import { given } from '../../given.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import { type Command, type Context, given } from '../command.ts'
+import type { Action, Context } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { Progress } from '../merge/progress.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { problemLine } from '../terminal/errors.ts'
-import { count, plural } from '../terminal/format.ts'
-import { cut, shortPath } from '../terminal/printable.ts'
-import { tableLines } from '../terminal/table.ts'
+import { count, plural, shortPath } from '../terminal/format.ts'
+import { cut, tableLines } from '../terminal/table.ts'
 
 /** Problems of one weight that are listed without --verbose. */
 const LISTED = 30
@@ -22,7 +22,7 @@ const LISTED = 30
 /** What only a run heeds. */
 const { variant: _variant, 'skip-bad': _skipBad, ...SAME_AS_RUN } = LIST_OPTIONS
 
-export const check: Command = {
+export const check: Action = {
   usage: 'check',
   describe: 'Find everything that can be wrong with a list and a template, and send nothing',
   options: {
@@ -44,13 +44,13 @@ export const check: Command = {
     const report = await checkMerge(settings, {
       ...selectionOf(args),
       ...(args.flag('dns') ? { dns: {} } : {}),
-      note: (text) => out.say(escapeInvisible(text)),
+      note: (text) => out.info(escapeInvisible(text)),
       onRows: (rows) => progress.reading(rows),
     }).finally(() => progress.end())
     const fix = args.text('fix')
     const mended = fix === undefined ? undefined : await mend(settings, fix, context.io.cwd)
     print(report, context)
-    if (mended !== undefined) for (const line of mendedLines(mended, context.io.cwd)) out.say(line)
+    if (mended !== undefined) for (const line of mendedLines(mended, context.io.cwd)) out.info(line)
     return report.counts.error > 0 ? 65 : 0
   },
 }
@@ -171,6 +171,6 @@ function columnProblem(facts: ColumnFacts): Problem {
 
 /** The fields that programs read; `null` where there is nothing to say. */
 function fields({ severity, code, row, column, message, hint, file, line, value }: Problem): object {
-  const place = { ...given('file', file), ...given('line', line), ...given('value', value) }
+  const place = given({ file, line, value })
   return { severity, code, row: row ?? null, column: column ?? null, message, hint: hint ?? null, ...place }
 }

@@ -1,12 +1,11 @@
 /** `mailmerge forget`: removes a person's data. Parses and prints; what is removed is decided in campaign/privacy.ts. */
 
 import { escapeInvisible } from '../../text/visible.ts'
-import type { Command } from '../command.ts'
+import type { Action } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { plural } from '../terminal/format.ts'
-import { shortPath } from '../terminal/printable.ts'
+import { plural, shortPath } from '../terminal/format.ts'
 
-export const forget: Command = {
+export const forget: Action = {
   usage: 'forget <address>',
   describe: "Remove a person's data from the ledger and its results; a suppression stays, as a hash",
   positionals: { address: { describe: 'Address of the person' } },
@@ -21,14 +20,14 @@ export const forget: Command = {
       out.result(JSON.stringify({ rows, runs, suppressions, reports }))
       return 0
     }
-    if (rows === 0 && suppressions === 0) out.say(`nothing is known of ${escapeInvisible(address)}`)
+    if (rows === 0 && suppressions === 0) out.info(`nothing is known of ${escapeInvisible(address)}`)
     else if (!out.quiet) {
       out.result(`${plural(rows, 'row')} of ${plural(runs.length, 'run')} forgotten`)
       if (suppressions > 0) out.result(`still suppressed, as a hash: ${plural(suppressions, 'entry', 'entries')}`)
     }
-    for (const report of reports) out.say(`written anew: ${shortPath(report, io.cwd)}`)
-    if (rows > 0) out.say('not touched: lists, reports written elsewhere, and mails of --dry-run and --sandbox')
-    if (suppressions === 0) out.say('not suppressed: a list with this address would write to it again')
+    for (const report of reports) out.info(`written anew: ${shortPath(report, io.cwd)}`)
+    if (rows > 0) out.info('not touched: lists, reports written elsewhere, and mails of --dry-run and --sandbox')
+    if (suppressions === 0) out.info('not suppressed: a list with this address would write to it again')
     return 0
   },
 }

@@ -6,12 +6,12 @@ import { OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { folderWords, isSystemError, outputWords } from '../../fs/system-errors.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import type { Command } from '../command.ts'
+import type { Action } from '../command.ts'
 
 /** Files whose being there already keeps nobody from a new project. */
 const YIELDING: readonly string[] = ['.gitignore', '.mailmerge/mailmerge.schema.json']
 
-export const init: Command = {
+export const init: Action = {
   usage: 'init [dir]',
   describe: 'Make a project that runs: config, template, list',
   positionals: { dir: { describe: 'Folder to make it in; default this one' } },
@@ -37,11 +37,11 @@ export const init: Command = {
       out.result(JSON.stringify({ folder, files: made.map(([name]) => name) }))
       return 0
     }
-    out.say(`made a project in ${escapeInvisible(shown)}:`)
-    for (const [name] of made) out.say(`  ${name}`)
-    if (there.includes('.gitignore')) out.say('your .gitignore stays as it is: .mailmerge/ and .env belong into it')
-    out.say('')
-    out.say('next:')
+    out.info(`made a project in ${escapeInvisible(shown)}:`)
+    for (const [name] of made) out.info(`  ${name}`)
+    if (there.includes('.gitignore')) out.info('your .gitignore stays as it is: .mailmerge/ and .env belong into it')
+    out.info('')
+    out.info('next:')
     // Who has it from npx has no command of that name.
     const own = io.env['npm_command'] === 'exec' ? 'npx mailmerge' : 'mailmerge'
     const steps: readonly (readonly [string, string])[] = [
@@ -52,7 +52,7 @@ export const init: Command = {
       [`${own} run`, 'asks, then sends'],
     ]
     const width = Math.max(...steps.map(([command]) => command.length))
-    for (const [command, what] of steps) out.say(`  ${what === '' ? command : `${command.padEnd(width)}  # ${what}`}`)
+    for (const [command, what] of steps) out.info(`  ${what === '' ? command : `${command.padEnd(width)}  # ${what}`}`)
     return 0
   },
 }

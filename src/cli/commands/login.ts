@@ -2,18 +2,18 @@
 
 import type { OAuthProvider, Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { OAuthClient } from '../../oauth/client.ts'
 import type { DeviceCode } from '../../oauth/device.ts'
 import type { Tokens } from '../../oauth/token-file.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import { type Arguments, type Command, type Context, given } from '../command.ts'
+import type { Action, Arguments, Context } from '../command.ts'
 import { settingsFor } from '../settings-options.ts'
 import { hasBrowser, openBrowser } from '../terminal/browser.ts'
-import { moment } from '../terminal/format.ts'
-import { shortPath } from '../terminal/printable.ts'
+import { moment, shortPath } from '../terminal/format.ts'
 import { askLine, canAsk } from '../terminal/prompt.ts'
 
-export const login: Command = {
+export const login: Action = {
   usage: 'login [name]',
   describe: 'Sign in to a mailbox by OAuth2: google, microsoft, or a provider of your own',
   epilogue: [
@@ -57,7 +57,7 @@ async function providerFor(args: Arguments, { oauth2 }: Settings): Promise<OAuth
     })
   }
   const { oauthProvider } = await import('../../config/oauth-provider.ts')
-  return { ...oauthProvider(name, oauth2.providers), ...given('clientId', args.text('clientId')) }
+  return { ...oauthProvider(name, oauth2.providers), ...given({ clientId: args.text('clientId') }) }
 }
 
 async function signIn(
@@ -83,9 +83,9 @@ async function signIn(
   if (out.json) out.result(JSON.stringify({ event: 'signed_in', ...facts(tokens, path) }))
   else if (!out.quiet) {
     out.result(`signed in at ${escapeInvisible(provider.name)} for ${escapeInvisible(user)}`)
-    out.say(`the tokens are in ${shortPath(path, io.cwd)}, which only you can read`)
+    out.info(`the tokens are in ${shortPath(path, io.cwd)}, which only you can read`)
     if (tokens.refresh === undefined) {
-      out.say(
+      out.info(
         out.style(
           'yellow',
           `there is no refresh token: this sign-in ends ${moment(tokens.expiresAt)} and must be renewed`,
@@ -93,10 +93,10 @@ async function signIn(
       )
     }
     if (settings.oauth2.used !== provider.name || (settings.smtp.user ?? settings.imap?.user) !== user)
-      out.say(
+      out.info(
         `to send with it, set smtp.user: ${escapeInvisible(user)} and smtp.oauth2: ${escapeInvisible(provider.name)}`,
       )
-    else out.say('next: mailmerge verify')
+    else out.info('next: mailmerge verify')
   }
   return 0
 }
@@ -115,10 +115,10 @@ async function byDevice(client: OAuthClient, user: string, { out }: Context): Pr
       out.result(JSON.stringify({ ...event, expires_at: expiresAt.toISOString() }))
       return
     }
-    out.complain(`Open ${out.style('bold', escapeInvisible(url))} on any device`)
-    out.complain(`and enter the code ${out.style('bold', escapeInvisible(code))}, good until ${moment(expiresAt)}.`)
-    if (urlWithCode !== undefined) out.complain(`Or open ${escapeInvisible(urlWithCode)}`)
-    out.say('waiting ...')
+    out.error(`Open ${out.style('bold', escapeInvisible(url))} on any device`)
+    out.error(`and enter the code ${out.style('bold', escapeInvisible(code))}, good until ${moment(expiresAt)}.`)
+    if (urlWithCode !== undefined) out.error(`Or open ${escapeInvisible(urlWithCode)}`)
+    out.info('waiting ...')
   }
   return signInByDevice(client, { user, show })
 }
@@ -131,13 +131,11 @@ async function byBrowser(client: OAuthClient, user: string, open: boolean, conte
     show(url) {
       if (out.json) out.result(JSON.stringify({ event: 'open', url }))
       else {
-        out.complain(
-          open ? 'Your browser opens. If it does not, open this address:' : 'Open this address in a browser:',
-        )
-        out.complain(escapeInvisible(url))
+        out.error(open ? 'Your browser opens. If it does not, open this address:' : 'Open this address in a browser:')
+        out.error(escapeInvisible(url))
         if (canAsk(io))
-          out.say('If the browser runs on another machine, its last page cannot be shown: paste its address here.')
-        out.say('waiting ...')
+          out.info('If the browser runs on another machine, its last page cannot be shown: paste its address here.')
+        out.info('waiting ...')
       }
       out.flush()
       if (open) void openBrowser(url)
@@ -150,7 +148,7 @@ async function byBrowser(client: OAuthClient, user: string, open: boolean, conte
 function pasteFrom({ io, out }: Context): (signal: AbortSignal) => Promise<string | undefined> {
   let asked = false
   return (signal) => {
-    if (asked) out.complain('that is not it: it begins with http:// and has code= and state= in it')
+    if (asked) out.error('that is not it: it begins with http:// and has code= and state= in it')
     asked = true
     return askLine(io, '', { signal, onInterrupt: () => io.signals?.exit(130) })
   }
@@ -195,7 +193,7 @@ async function remove(provider: OAuthProvider, user: string, { io, out }: Contex
         : `signed out at ${escapeInvisible(provider.name)} for ${escapeInvisible(user)}; ${shortPath(path, io.cwd)} is removed`,
     )
     if (tokens !== undefined && !revoked)
-      out.say('the provider was not told: what it allowed can be taken back in the settings of the account there')
+      out.info('the provider was not told: what it allowed can be taken back in the settings of the account there')
   }
   return 0
 }

@@ -1,10 +1,10 @@
 /** `mailmerge prune`: removes campaigns that ended long ago. Parses and prints; the work is in campaign/privacy.ts. */
 import { UsageError } from '../../errors.ts'
-import type { Command } from '../command.ts'
+import type { Action } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { moment, plural } from '../terminal/format.ts'
 
-export const prune: Command = {
+export const prune: Action = {
   usage: 'prune',
   describe: 'Remove campaigns that ended long ago, with their rows and results',
   epilogue:

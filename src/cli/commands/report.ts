@@ -1,16 +1,16 @@
 /** `mailmerge report`: the results of a run again, from the ledger. */
 import { resolve } from 'node:path'
 import { findRun } from '../../campaign/run/find-run.ts'
-import type { Command } from '../command.ts'
+import type { Action } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { withLedger } from '../with-ledger.ts'
 
 const FORMATS = ['csv', 'json', 'html'] as const
 
-export const report: Command = {
+export const report: Action = {
   usage: 'report [run]',
   describe: 'Write the results of a run as csv, json or html',
-  positionals: { run: { describe: 'Id of the run; default the newest' } },
+  positionals: { run: { names: 'run', describe: 'Id of the run; default the newest' } },
   options: {
     format: { choices: FORMATS, describe: 'Default by the ending of --output, else csv' },
     output: { alias: 'o', type: 'string', value: 'FILE', describe: 'File to write; default standard output' },
@@ -40,7 +40,7 @@ export const report: Command = {
         await out.drained()
       }
     })
-    if (path !== undefined) out.say(`results: ${output}`)
+    if (path !== undefined) out.info(`results: ${output}`)
     return 0
   },
 }

@@ -1,12 +1,13 @@
 /** `mailmerge retry`: tries again what failed for good in a run. */
-import { type Command, given } from '../command.ts'
+import { given } from '../../given.ts'
+import type { Action } from '../command.ts'
 import { driveMerge } from '../merge/screen.ts'
 import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 
-export const retry: Command = {
+export const retry: Action = {
   usage: 'retry [run]',
   describe: 'Try again what failed for good',
-  positionals: { run: { describe: 'Id of the run; default the newest' } },
+  positionals: { run: { names: 'run', describe: 'Id of the run; default the newest' } },
   options: {
     failed: { type: 'boolean', default: true, hidden: true, describe: 'What failed for good; always so' },
     ...DELIVERY_OPTIONS,
@@ -16,7 +17,7 @@ export const retry: Command = {
   async run(args, context) {
     const settings = await settingsFor(args, context)
     const { retryMerge } = await import('../../campaign/run/resume.ts')
-    const request = { ...given('run', args.text('run')), ...given('reports', args.texts('report')) }
+    const request = given({ run: args.text('run'), reports: args.texts('report') })
     return driveMerge(context, { mode: 'send', yes: true, planned: true, timeZone: settings.timeZone }, (hooks) =>
       retryMerge(settings, request, hooks),
     )

@@ -3,8 +3,9 @@ import type { MergeMode, MergeRequest } from '../../campaign/merge.ts'
 import type { Settings } from '../../config/settings.ts'
 import { DURATION_HINT, readDuration } from '../../config/units.ts'
 import { UsageError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import { localZone } from '../../time-zone.ts'
-import { type Arguments, type Command, given } from '../command.ts'
+import type { Action, Arguments } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { driveMerge } from '../merge/screen.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
@@ -16,7 +17,7 @@ const WHEN = 'When it goes:'
 const HOW = 'How it goes:'
 const REPORT = 'What is kept:'
 
-export const run: Command = {
+export const run: Action = {
   usage: 'run',
   describe: 'Check every row, then send; given again, go on with what is not yet sent',
   epilogue: [
@@ -87,8 +88,8 @@ export const run: Command = {
     const plain = requestOf(args)
     const settings = await settingsFor(args, context)
     const { runMerge } = await import('../../campaign/run/start.ts')
-    const request = { ...plain, ...(await hourOf(args, plain.mode, settings, (text) => context.out.say(text))) }
-    if (request.at !== undefined) context.out.say(`begins ${hourWords(request.at, settings.timeZone)}`)
+    const request = { ...plain, ...(await hourOf(args, plain.mode, settings, (text) => context.out.info(text))) }
+    if (request.at !== undefined) context.out.info(`begins ${hourWords(request.at, settings.timeZone)}`)
     return driveMerge(context, { mode: request.mode, yes: args.flag('yes'), timeZone: settings.timeZone }, (hooks) =>
       runMerge(settings, request, hooks),
     )
@@ -116,13 +117,15 @@ function requestOf(args: Arguments): MergeRequest {
   }
   return {
     mode,
-    ...given('out', args.text('out')),
-    ...given('testTo', args.text('testTo')),
     ...selectionOf(args),
-    ...given('campaign', args.text('campaign')),
-    ...given('variant', args.text('variant')),
-    ...given('reports', args.texts('report')),
-    ...given('after', afterOf(args)),
+    ...given({
+      out: args.text('out'),
+      testTo: args.text('testTo'),
+      campaign: args.text('campaign'),
+      variant: args.text('variant'),
+      reports: args.texts('report'),
+      after: afterOf(args),
+    }),
     skipBad: args.flag('skipBad'),
     again: args.flag('again'),
   }
@@ -158,7 +161,7 @@ async function hourOf(
     throw new UsageError('--detach leaves a planned run behind, which a rehearsal does not', { hint: 'Leave it out.' })
   }
   const detach = args.flag('detach') ? { detach: true } : {}
-  if (atLocal !== undefined) return { ...detach, atLocal: { text: atLocal, ...given('zoneColumn', zoneColumn) } }
+  if (atLocal !== undefined) return { ...detach, atLocal: { text: atLocal, ...given({ zoneColumn }) } }
   if (at === undefined) return detach
   const { parseWhen } = await import('../../schedule/parse-time.ts')
   const moment = parseWhen(at, timeZone ?? localZone(), new Date())

@@ -2,17 +2,18 @@
 import { randomBytes } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { HttpThread } from '../../serve/http-thread.ts'
 import type { Log } from '../../serve/serve.ts'
-import { type Arguments, type Command, type Context, given } from '../command.ts'
+import type { Action, Arguments, Context } from '../command.ts'
 import { watchSignals } from '../merge/signals.ts'
-import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
+import { DELIVERY_OPTIONS, deliveryFlags, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 
 const DEFAULT_PORT = 8025
 /** The numbers of one run are no numbers of several. */
 const { metrics: _, ...RUN_OPTIONS } = DELIVERY_OPTIONS
 
-export const serve: Command = {
+export const serve: Action = {
   usage: 'serve',
   describe: 'Run the schedules, send what waits for its hour, answer unsubscribe links, show runs as JSON',
   epilogue: [
@@ -92,16 +93,7 @@ function portOf(args: Arguments): number | undefined {
 
 /** What the command line of serve said holds for each run. */
 function workFlags(args: Arguments, { ledger, configFile }: Settings) {
-  return {
-    ledger,
-    ...given('config', configFile),
-    ...given('smtp', args.text('smtp')),
-    ...given('concurrency', args.number('concurrency')),
-    ...given('rate', args.texts('rate')),
-    ...given('retryFor', args.text('retryFor')),
-    ...given('grace', args.text('grace')),
-    ...given('late', args.text('late')),
-  }
+  return { ledger, ...deliveryFlags(args), ...given({ config: configFile }) }
 }
 
 function logTo(stderr: Context['io']['stderr']): Log {

@@ -3,11 +3,10 @@ import { findRun } from '../../campaign/run/find-run.ts'
 import type { Ledger, RunRecord, StatusCounts } from '../../ledger/ledger.ts'
 import { runFields } from '../../report/run-fields.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import type { Command, Context } from '../command.ts'
+import type { Action, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { count, hourWords, moment } from '../terminal/format.ts'
-import { cut, shortPath } from '../terminal/printable.ts'
-import { tableLines } from '../terminal/table.ts'
+import { count, hourWords, moment, shortPath } from '../terminal/format.ts'
+import { cut, tableLines } from '../terminal/table.ts'
 import { withLedger } from '../with-ledger.ts'
 
 /** Runs listed without --verbose. */
@@ -28,10 +27,10 @@ interface Standing {
   readonly counts: StatusCounts
 }
 
-export const status: Command = {
+export const status: Action = {
   usage: 'status [run]',
   describe: 'Show where runs stand',
-  positionals: { run: { describe: 'Id of a run, to see it alone' } },
+  positionals: { run: { names: 'run', describe: 'Id of a run, to see it alone' } },
   options: LEDGER_OPTION,
   async run(args, context) {
     const settings = await settingsFor(args, context)
@@ -41,7 +40,7 @@ export const status: Command = {
         const run = await findRun(ledger, id)
         await showOne(await standingOf(ledger, run, newestOf((await ledger?.runs()) ?? [])), context, settings.timeZone)
       } else if (ledger === undefined)
-        context.out.say(
+        context.out.info(
           `nothing was sent in this project yet: there is no ledger ${shortPath(settings.ledger, context.io.cwd)}`,
         )
       else await showAll(ledger, context)
@@ -53,7 +52,7 @@ export const status: Command = {
 async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
   const runs = await ledger.runs()
   const listed = out.json || out.verbose ? runs : runs.slice(0, LISTED)
-  if (runs.length === 0) out.say('nothing was sent in this project yet')
+  if (runs.length === 0) out.info('nothing was sent in this project yet')
   const standings: Standing[] = []
   const newest = newestOf(runs)
   for (const run of listed) standings.push(await standingOf(ledger, run, newest))
@@ -77,7 +76,7 @@ async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
     ]
   })
   for (const line of tableLines(head, rows, new Set(head.keys().drop(4)))) out.result(line)
-  if (listed.length < runs.length) out.say(`and ${count(runs.length - listed.length)} older; --verbose lists all`)
+  if (listed.length < runs.length) out.info(`and ${count(runs.length - listed.length)} older; --verbose lists all`)
 }
 
 async function showOne(standing: Standing, { out }: Context, timeZone: string | undefined): Promise<void> {
@@ -104,9 +103,9 @@ async function showOne(standing: Standing, { out }: Context, timeZone: string | 
   ]
   for (const [name, value] of facts) out.result(`${name.padEnd(9)} ${value}`)
   const open = run.state === 'ready'
-  if (open && counts.deferred > 0) out.say(`go on with: mailmerge resume ${run.id}`)
-  if (counts.in_doubt > 0) out.say(`decide what is in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
-  if (counts.failed > 0) out.say(`try again what failed: mailmerge retry ${run.id}`)
+  if (open && counts.deferred > 0) out.info(`go on with: mailmerge resume ${run.id}`)
+  if (counts.in_doubt > 0) out.info(`decide what is in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
+  if (counts.failed > 0) out.info(`try again what failed: mailmerge retry ${run.id}`)
 }
 
 /** The newest run of each campaign, of runs with the newest first. */

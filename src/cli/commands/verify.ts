@@ -2,11 +2,11 @@
 
 import { escapeInvisible } from '../../text/visible.ts'
 import type { ServerReport } from '../../transport/transport.ts'
-import type { Command, Context } from '../command.ts'
+import type { Action, Context } from '../command.ts'
 import { SMTP_OPTION, settingsFor } from '../settings-options.ts'
 import { count } from '../terminal/format.ts'
 
-export const verify: Command = {
+export const verify: Action = {
   usage: 'verify',
   describe: 'Connect and log in, say what the server offers, send nothing',
   options: SMTP_OPTION,
@@ -15,7 +15,7 @@ export const verify: Command = {
     const settings = await settingsFor(args, context)
     const { openTransport } = await import('../../transport/open.ts')
     const transport = await openTransport(settings, {
-      ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', escapeInvisible(line))) } : {}),
+      ...(out.verbose ? { dialogue: (line: string) => out.info(out.style('dim', escapeInvisible(line))) } : {}),
     })
     try {
       const report = await transport.verify()

@@ -3,7 +3,7 @@ import type { PlanPreview } from '../../campaign/merge.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { count, hourWords, plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
-import { cut } from '../terminal/printable.ts'
+import { cut } from '../terminal/table.ts'
 
 /** The lines above the question. */
 export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string): readonly string[] {

@@ -10,7 +10,7 @@ import { type PauseReason, pauseWords } from '../../report/reasons.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { count, duration, plural, rate, untilWords } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
-import { cut, widthOf } from '../terminal/printable.ts'
+import { cut, widthOf } from '../terminal/table.ts'
 
 /** Redraws no oftener than this on a terminal, and says a plain line no oftener than that in a pipe. */
 const REDRAW_MS = 100
@@ -62,7 +62,7 @@ export class Progress {
       counts.in_doubt > 0 ? `${count(counts.in_doubt)} in doubt` : undefined,
       counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
     ].filter((part) => part !== undefined)
-    this.#out.say(
+    this.#out.info(
       `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${already.length === 0 ? '' : ` (${already.join(', ')})`}`,
     )
   }
@@ -86,7 +86,7 @@ export class Progress {
     this.#pause = text
     this.#lastShown = this.#now()
     if (this.#out.live) this.#show(text)
-    else this.#out.say(text)
+    else this.#out.info(text)
   }
 
   end(): void {
@@ -137,7 +137,7 @@ export class Progress {
 
   #show(...parts: readonly string[]): void {
     if (!this.#out.live) {
-      this.#out.say(parts.join(', '))
+      this.#out.info(parts.join(', '))
       return
     }
     const columns = this.#out.columns - 1

@@ -8,10 +8,10 @@ import { UnfinishedError } from '../../errors.ts'
 import { stopWords } from '../../report/reasons.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Context } from '../command.ts'
-import { complain } from '../terminal/errors.ts'
+import { showError } from '../terminal/errors.ts'
 import { count } from '../terminal/format.ts'
-import { cut } from '../terminal/printable.ts'
 import { askYesNo, canAsk } from '../terminal/prompt.ts'
+import { cut } from '../terminal/table.ts'
 import { confirmLines } from './confirm.ts'
 import { eventFields } from './json-events.ts'
 import { Progress } from './progress.ts'
@@ -42,9 +42,9 @@ export async function driveMerge(
   let asking = false
   const signals = watchSignals(io.signals, {
     onFirst: () => {
-      if (!asking) out.say('stopping: finishing what is in flight. Once more to stop at once.')
+      if (!asking) out.info('stopping: finishing what is in flight. Once more to stop at once.')
     },
-    onSecond: () => out.say('stopping at once'),
+    onSecond: () => out.info('stopping at once'),
   })
   const exitCode = (summary: SummaryEvent): number => exitCodeOf(summary, signals.exitCode)
   let before: PlannedEvent | undefined
@@ -53,12 +53,12 @@ export async function driveMerge(
     progress.end()
     teller.end()
     if (!out.json && summary.stopped?.kind !== 'not-confirmed' && !(out.quiet && summary.outcome === 'done')) {
-      const print = out.quiet ? (line: string) => out.complain(line) : (line: string) => out.result(line)
+      const print = out.quiet ? (line: string) => out.error(line) : (line: string) => out.result(line)
       for (const line of summaryLines(summary, options.mode, out, io.cwd, before)) print(line)
     }
   }
   const advise = (summary: SummaryEvent): void => {
-    for (const line of nextSteps(summary, options.mode, options.timeZone)) out.say(line)
+    for (const line of nextSteps(summary, options.mode, options.timeZone)) out.info(line)
   }
   const onEvent = (event: MergeEvent): void => {
     if (out.json)
@@ -85,7 +85,7 @@ export async function driveMerge(
   }
   const asks = !options.yes && options.mode === 'send' && canAsk(io)
   const confirm = async (plan: PlanPreview): Promise<boolean> => {
-    for (const line of confirmLines(plan, out, options.timeZone)) out.complain(line)
+    for (const line of confirmLines(plan, out, options.timeZone)) out.error(line)
     asking = true
     const agreed = await askYesNo(
       io,
@@ -102,16 +102,16 @@ export async function driveMerge(
     const summary = await merge({
       onEvent,
       onRows: (rows) => progress.reading(rows),
-      note: (text) => out.say(escapeInvisible(text)),
+      note: (text) => out.info(escapeInvisible(text)),
       signal: signals.signal,
       abort: signals.abort,
       ...(asks ? { confirm } : {}),
-      ...(out.verbose ? { dialogue: (line: string) => out.say(out.style('dim', escapeInvisible(line))) } : {}),
+      ...(out.verbose ? { dialogue: (line: string) => out.info(out.style('dim', escapeInvisible(line))) } : {}),
     })
     const { stopped } = summary
     conclude(summary)
     if (stopped !== undefined && stopped.kind !== 'not-confirmed' && stopped.kind !== 'not-begun')
-      out.say(`stopped: ${escapeInvisible(stopWords(stopped))}`)
+      out.info(`stopped: ${escapeInvisible(stopWords(stopped))}`)
     advise(summary)
     return exitCode(summary)
   } catch (error) {
@@ -119,7 +119,7 @@ export async function driveMerge(
     // What broke may have broken after much was sent: what came of it, what broke, how to go on.
     if (last !== undefined && signals.exitCode === undefined) {
       conclude(last)
-      const code = complain(error, out)
+      const code = showError(error, out)
       advise(last)
       return code
     }
@@ -129,7 +129,7 @@ export async function driveMerge(
     }
     // Stopped while the rows were still being checked: the plan is dropped, nothing was sent.
     if (signals.exitCode !== undefined && error instanceof Error && error.name === 'AbortError') {
-      out.say('stopped before anything was sent')
+      out.info('stopped before anything was sent')
       return signals.exitCode
     }
     // What could not be done because of the signal is told by the signal.
@@ -164,10 +164,10 @@ class RowTeller {
     const answer = [event.smtpCode, event.enhancedCode, event.response].filter((part) => part !== undefined).join(' ')
     const why = [event.reason, answer].filter((part) => part !== '').join(': ')
     const line = `row ${event.row} ${escapeInvisible(who)} ${words}${why === '' ? '' : `: ${cut(escapeInvisible(why), 300)}`}`
-    this.#out.say(wrong ? this.#out.style(event.event === 'failed' ? 'red' : 'yellow', line) : line)
+    this.#out.info(wrong ? this.#out.style(event.event === 'failed' ? 'red' : 'yellow', line) : line)
   }
 
   end(): void {
-    if (this.#untold > 0) this.#out.say(`and ${count(this.#untold)} more; the results list each`)
+    if (this.#untold > 0) this.#out.info(`and ${count(this.#untold)} more; the results list each`)
   }
 }

@@ -3,9 +3,8 @@
 import type { PlannedEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeMode } from '../../campaign/merge.ts'
 import type { StatusCounts } from '../../ledger/ledger.ts'
-import { count, duration, hourWords, plural, rate } from '../terminal/format.ts'
+import { count, duration, hourWords, plural, rate, shortPath } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
-import { shortPath } from '../terminal/printable.ts'
 
 /** What stood in the ledger before this command sent anything. */
 export type Before = Pick<PlannedEvent, 'toSend' | 'counts'>

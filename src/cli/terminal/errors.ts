@@ -2,9 +2,9 @@
 import { MailmergeError, type Problem } from '../../errors.ts'
 import { foreignWords, isSystemError } from '../../fs/system-errors.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import { plural } from './format.ts'
+import { escapedLines, plural } from './format.ts'
 import type { Output } from './output.ts'
-import { cut, printableLines } from './printable.ts'
+import { cut } from './table.ts'
 
 /** Problems listed without --verbose. */
 const LISTED = 20
@@ -12,23 +12,23 @@ const LISTED = 20
 const RANGES = 6
 
 /** Prints an error and gives the exit code that it ends the program with. */
-export function complain(error: unknown, out: Output): number {
+export function showError(error: unknown, out: Output): number {
   if (error instanceof MailmergeError) {
-    out.complain(`${out.style('red', 'mailmerge:')} ${printableLines(error.message)}`)
+    out.error(`${out.style('red', 'mailmerge:')} ${escapedLines(error.message)}`)
     const [only] = error.problems
     // A lone problem that the headline tells already is not told twice.
     if (error.problems.length !== 1 || only === undefined || !error.message.includes(only.message))
       listProblems(error.problems, out)
-    if (error.hint !== undefined) out.complain(out.style('dim', `hint: ${printableLines(error.hint)}`))
+    if (error.hint !== undefined) out.error(out.style('dim', `hint: ${escapedLines(error.hint)}`))
     if (out.verbose) showStack(error, out)
     return error.exitCode
   }
   const plain = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   const what = isSystemError(error) ? foreignWords(error) : plain
-  out.complain(
+  out.error(
     `${out.style('red', 'mailmerge:')} this should not have happened: ${escapeInvisible(what.split('\n')[0] ?? '')}`,
   )
-  out.complain(
+  out.error(
     out.style(
       'dim',
       'hint: It is a defect of mailmerge. What was sent is recorded. --verbose shows where it happened.',
@@ -44,14 +44,14 @@ function listProblems(problems: readonly Problem[], out: Output): void {
   const listed = out.verbose ? groups : groups.slice(0, LISTED)
   let hintBefore: string | undefined
   for (const { problem, rows } of listed) {
-    out.complain(`  ${problemLine(problem, rows)}`)
+    out.error(`  ${problemLine(problem, rows)}`)
     // The same advice under each of a hundred rows is noise.
     if (problem.hint !== undefined && problem.hint !== hintBefore)
-      out.complain(out.style('dim', `      ${printableLines(problem.hint)}`))
+      out.error(out.style('dim', `      ${escapedLines(problem.hint)}`))
     hintBefore = problem.hint
   }
   const rest = groups.slice(listed.length).reduce((sum, { rows }) => sum + Math.max(1, rows.length), 0)
-  if (rest > 0) out.complain(`  and ${plural(rest, 'more problem')}; --verbose lists all`)
+  if (rest > 0) out.error(`  and ${plural(rest, 'more problem')}; --verbose lists all`)
 }
 
 interface Alike {
@@ -86,7 +86,7 @@ export function problemLine(
   const weight = severity === 'error' ? '' : `${severity}: `
   const shown =
     value === undefined || value === '' || message.includes(value) ? '' : ` (${cut(escapeInvisible(value), 80)})`
-  return `${place.length === 0 ? '' : `${place.join(', ')}: `}${weight}${printableLines(message)}${shown}`
+  return `${place.length === 0 ? '' : `${place.join(', ')}: `}${weight}${escapedLines(message)}${shown}`
 }
 
 /** `rows 1-3, 7` */
@@ -104,7 +104,7 @@ function rowWords(rows: readonly number[]): string {
 
 function showStack(error: unknown, out: Output): void {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    out.complain(out.style('dim', (cause.stack ?? '').split('\n').map(escapeInvisible).join('\n')))
-    if (cause.cause !== undefined) out.complain(out.style('dim', 'caused by'))
+    out.error(out.style('dim', (cause.stack ?? '').split('\n').map(escapeInvisible).join('\n')))
+    if (cause.cause !== undefined) out.error(out.style('dim', 'caused by'))
   }
 }

@@ -1,4 +1,6 @@
-/** Numbers and times as people read them. Owns the wording, nothing else. */
+/** Numbers, times and paths as people read them. Owns the wording, nothing else. */
+import { isAbsolute, relative, resolve } from 'node:path'
+import { escapeInvisible } from '../../text/visible.ts'
 
 /** `1,234,567` */
 export function count(value: number): string {
@@ -52,4 +54,15 @@ export function untilWords(until: Date, now = new Date()): string {
   const time = until.toLocaleTimeString('en-GB')
   if (until.toDateString() === now.toDateString()) return time
   return `${until.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })}, ${time}`
+}
+
+/** A path as it reads best from `cwd`: relative where that leads downwards. */
+export function shortPath(path: string, cwd: string): string {
+  const short = relative(cwd, resolve(cwd, path))
+  return escapeInvisible(short === '' ? '.' : short.startsWith('..') || isAbsolute(short) ? path : short)
+}
+
+/** A text of several lines, each with its invisible characters spelled out. */
+export function escapedLines(text: string): string {
+  return text.split(/\r?\n/).map(escapeInvisible).join('\n')
 }

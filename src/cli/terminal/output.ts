@@ -2,6 +2,7 @@
  * What a command says: results on stdout, everything for people on stderr. Owns colours, quietness, and that a reader who
  * went away (EPIPE) ends neither a run nor with a stack trace. Escapes nothing: callers hand over printable text.
  */
+import { stripVTControlCharacters, styleText } from 'node:util'
 import { OutputError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
 import type { Io, TextSink } from './io.ts'
@@ -14,14 +15,6 @@ export interface OutputOptions {
 }
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
-
-const CODES: Readonly<Record<Style, readonly [number, number]>> = {
-  bold: [1, 22],
-  dim: [2, 22],
-  red: [31, 39],
-  green: [32, 39],
-  yellow: [33, 39],
-}
 
 /** Waiting lines of --json are written when they are this long together. */
 const PENDING_CHARS = 65_536
@@ -93,7 +86,8 @@ export class Output {
   /** A line of results, on stdout. Under --json the lines of one turn of the event loop go out together. */
   result(text: string): void {
     if (!this.json) {
-      this.raw(`${text}\n`)
+      // Colors are for the terminal, which may be that of stderr alone.
+      this.raw(`${this.#colored && this.#io.stdout.isTTY !== true ? stripVTControlCharacters(text) : text}\n`)
       return
     }
     this.#pending += `${text}\n`
@@ -117,12 +111,12 @@ export class Output {
   }
 
   /** A line for people, on stderr; silent under --quiet. */
-  say(text: string): void {
-    if (!this.quiet) this.complain(text)
+  info(text: string): void {
+    if (!this.quiet) this.error(text)
   }
 
   /** A line for people that --quiet does not silence. */
-  complain(text: string): void {
+  error(text: string): void {
     const line = this.#liveLine
     this.#wipe()
     this.#write(this.#io.stderr, `${text}\n`)
@@ -154,8 +148,7 @@ export class Output {
 
   style(style: Style, text: string): string {
     if (!this.#colored) return text
-    const [on, off] = CODES[style]
-    return `\u001B[${on}m${text}\u001B[${off}m`
+    return styleText(style, text, { validateStream: false })
   }
 
   #wipe(): void {

@@ -38,7 +38,7 @@ export function findTemplate(nameOrPath: string, root: string): Found {
     if (found !== undefined) return found.isDirectory() ? folderTemplate(path, root) : fileTemplate(path, root)
     for (const ending of ENDINGS) if (existsSync(path + ending)) return fileTemplate(path + ending, root)
   }
-  const names = templateNames(join(root, 'templates'))
+  const names = templateNames(root)
   const guess = nearest(nameOrPath, names)
   const list =
     names.length === 0
@@ -49,7 +49,9 @@ export function findTemplate(nameOrPath: string, root: string): Found {
   })
 }
 
-function templateNames(folder: string): readonly string[] {
+/** Names of the templates of a project, sorted. */
+export function templateNames(root: string): readonly string[] {
+  const folder = join(root, 'templates')
   if (!existsSync(folder)) return []
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => !entry.name.startsWith('_') && !entry.name.startsWith('.'))

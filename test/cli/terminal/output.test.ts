@@ -2,11 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { eventFields } from '../../../src/cli/merge/json-events.ts'
 import { Progress } from '../../../src/cli/merge/progress.ts'
-import { complain } from '../../../src/cli/terminal/errors.ts'
-import { duration, rate } from '../../../src/cli/terminal/format.ts'
+import { showError } from '../../../src/cli/terminal/errors.ts'
+import { duration, rate, shortPath } from '../../../src/cli/terminal/format.ts'
 import { Output } from '../../../src/cli/terminal/output.ts'
-import { cut, shortPath, widthOf } from '../../../src/cli/terminal/printable.ts'
-import { tableLines } from '../../../src/cli/terminal/table.ts'
+import { cut, tableLines, widthOf } from '../../../src/cli/terminal/table.ts'
 import { DataError, type Problem } from '../../../src/errors.ts'
 import { escapeInvisible } from '../../../src/text/visible.ts'
 import { fakeIo, screen } from '../fake-io.ts'
@@ -54,7 +53,7 @@ describe('an error', () => {
   test('is a sentence, its places, and what to do; long lists are cut and say so', () => {
     const io = fakeIo()
     expect(
-      complain(new DataError('25 problems in list.csv', { problems, hint: 'Mend the list.' }), new Output(io)),
+      showError(new DataError('25 problems in list.csv', { problems, hint: 'Mend the list.' }), new Output(io)),
     ).toBe(65)
     const lines = io.stderr.text.trimEnd().split('\n')
     expect(lines[0]).toBe('mailmerge: 25 problems in list.csv')
@@ -67,8 +66,8 @@ describe('an error', () => {
   test('is listed whole, with its stack, under --verbose only', () => {
     const [quiet, loud] = [fakeIo(), fakeIo()]
     const error = new DataError('25 problems', { problems })
-    complain(error, new Output(quiet))
-    complain(error, new Output(loud, { verbose: true }))
+    showError(error, new Output(quiet))
+    showError(error, new Output(loud, { verbose: true }))
     expect(quiet.stderr.text).not.toContain('    at ')
     expect(loud.stderr.text).toContain('row 25')
     expect(loud.stderr.text).toContain('    at ')
@@ -76,7 +75,7 @@ describe('an error', () => {
 
   test('that nobody foresaw is a sentence and ends with 70', () => {
     const io = fakeIo()
-    expect(complain(new TypeError('x is not a function\u001B[2J'), new Output(io))).toBe(70)
+    expect(showError(new TypeError('x is not a function\u001B[2J'), new Output(io))).toBe(70)
     expect(io.stderr.text).toContain('defect')
     expect(io.stderr.text).not.toMatch(/\u001B| at /)
   })
@@ -107,7 +106,7 @@ describe('progress', () => {
       const counts = { ...COUNTS, deferred: 1000 - done, sent: done, failed: done > 500 ? 3 : 0 }
       const secondsLeft = (1000 - done) / 40
       progress.update({ event: 'progress', run: 'r', counts, rate: 40, lanes: 5, retrying: 0, secondsLeft })
-      if (done === 500) out.say('row 7 failed')
+      if (done === 500) out.info('row 7 failed')
     }
     progress.end()
     return io.stderr.text

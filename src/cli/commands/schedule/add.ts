@@ -2,19 +2,81 @@
 import { resolve } from 'node:path'
 import type { Selection } from '../../../campaign/plan/select.ts'
 import type { Settings } from '../../../config/settings.ts'
+import { CATCH_UP } from '../../../config/words.ts'
 import { UsageError } from '../../../errors.ts'
+import { given } from '../../../given.ts'
 import type { Schedule } from '../../../ledger/schedules.ts'
 import { escapeInvisible } from '../../../text/visible.ts'
 import type { WallTime } from '../../../time-zone.ts'
-import { type Arguments, type Context, given } from '../../command.ts'
-import { listFlags, selectionOf } from '../../list-options.ts'
-import { settingsFor } from '../../settings-options.ts'
+import type { Action, Arguments, Context } from '../../command.ts'
+import { grouped, LIST_OPTIONS, listFlags, selectionOf } from '../../list-options.ts'
+import { LATE_OPTION, LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
 import { wallWords } from './find-schedule.ts'
 
-export const CATCH_UP = ['skip', 'last', 'all'] as const
+const SENT = [
+  ...['csv', 'data', 'encoding', 'delimiter', 'sheet', 'template', 'campaign', 'rows', 'limit', 'where'],
+  ...['segment', 'sample', 'seed', 'variant', 'skip-bad', 'key', 'fold-gmail', 'duplicates'],
+]
+/** Options that mean something else here than for a run. */
+const READ_EACH_TIME = {
+  ...LIST_OPTIONS,
+  csv: { type: 'string', value: 'FILE', describe: 'The list, read again each time; --data is the same' },
+  data: { type: 'string', value: 'FILE', describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON' },
+  template: { ...LIST_OPTIONS.template, describe: 'Name under templates/, or a path; read again each time too' },
+  campaign: {
+    type: 'string',
+    value: 'NAME',
+    describe: "Name of each occurrence: 'news-{{date}}'; also {{time}}, {{week}}, {{month}}, {{year}}, {{name}}",
+  },
+} as const
+const WHEN = 'When it is sent:'
+const WHAT = 'What is sent:'
+
+export const add: Action = {
+  usage: 'add <name>',
+  describe: 'Add a future or recurring run',
+  positionals: { name: { describe: 'Name of the schedule: letters, digits, hyphens, dots and underscores' } },
+  epilogue: [
+    'Examples:',
+    "  mailmerge schedule add news --cron '0 9 * * MON' --tz Europe/Paris -t news",
+    "  mailmerge schedule add launch --at '2026-12-01 09:00' --template launch",
+  ].join('\n'),
+  options: {
+    cron: {
+      type: 'string',
+      value: 'PATTERN',
+      group: WHEN,
+      describe: "Minute, hour, day, month, weekday: '0 9 * * MON'",
+    },
+    at: { type: 'string', value: 'WHEN', group: WHEN, describe: "Once: '2026-12-01 09:00', 'tomorrow 9:00'" },
+    tz: {
+      type: 'string',
+      value: 'ZONE',
+      group: WHEN,
+      describe: 'Time zone of these times: Europe/Paris; default timeZone, else that of this machine',
+    },
+    'catch-up': {
+      choices: CATCH_UP,
+      group: WHEN,
+      describe: 'Occurrences missed while mailmerge was not running: skip them (default), send the last one, or all',
+    },
+    ...grouped(WHEN, LATE_OPTION),
+    ...grouped(WHAT, READ_EACH_TIME, SENT),
+    ...LEDGER_OPTION,
+  },
+  run: (args, context) => addSchedule(nameOf(args), args, context),
+}
+
+function nameOf(args: Arguments): string {
+  const name = args.text('name') ?? ''
+  if (/^[\p{L}\p{N}][\p{L}\p{N}_.-]{0,79}$/u.test(name)) return name
+  throw new UsageError(`'${escapeInvisible(name)}' is not a valid name for a schedule`, {
+    hint: 'Use letters, digits, hyphens, dots and underscores.',
+  })
+}
 
 /** Adds a schedule, after a look at what it will send. Gives the exit code. */
-export async function addSchedule(name: string, args: Arguments, context: Context): Promise<number> {
+async function addSchedule(name: string, args: Arguments, context: Context): Promise<number> {
   const { out } = context
   const [cron, at] = [args.text('cron'), args.text('at')]
   if ((cron === undefined) === (at === undefined)) {
@@ -45,7 +107,7 @@ export async function addSchedule(name: string, args: Arguments, context: Contex
     throw new UsageError('--late ok is said of one run', { hint: 'A schedule has --catch-up last, or --late 12h.' })
   }
   const campaign = campaignPattern({ name, timing, zone }, args.text('campaign'), now)
-  await look(settings, args, (text) => out.say(text))
+  await look(settings, args, (text) => out.info(text))
   const made: Schedule = {
     name,
     timing,
@@ -56,7 +118,7 @@ export async function addSchedule(name: string, args: Arguments, context: Contex
       selection: issueOf(args),
       campaign,
       catchUp: args.choice('catchUp', CATCH_UP) ?? 'skip',
-      ...given('late', late),
+      ...given({ late }),
     },
   }
   const ledger = await openLedger(settings)
@@ -72,9 +134,9 @@ export async function addSchedule(name: string, args: Arguments, context: Contex
     await ledger.close()
   }
   if (cron !== undefined && isOneCampaign(campaign)) {
-    out.say(`every occurrence is the campaign '${campaign}': each time it reaches those who have not had it yet`)
+    out.info(`every occurrence is the campaign '${campaign}': each time it reaches those who have not had it yet`)
   }
-  out.say('mailmerge serve sends it then, or mailmerge schedule run-due in a crontab')
+  out.info('mailmerge serve sends it then, or mailmerge schedule run-due in a crontab')
   return 0
 }
 
@@ -121,8 +183,10 @@ function flagsOf(args: Arguments, settings: Settings): Readonly<Record<string, u
   const list = args.text('csv') ?? args.text('data')
   const { path } = settings.source
   return {
-    ...given('csv', list === undefined || path === undefined ? undefined : resolve(path)),
-    ...given('template', args.text('template') === undefined ? undefined : settings.template),
+    ...given({
+      csv: list === undefined || path === undefined ? undefined : resolve(path),
+      template: args.text('template') === undefined ? undefined : settings.template,
+    }),
     ...listFlags(args),
   }
 }
@@ -131,7 +195,6 @@ function flagsOf(args: Arguments, settings: Settings): Readonly<Record<string, u
 function issueOf(args: Arguments): Selection & { readonly variant?: string; readonly skipBad?: boolean } {
   return {
     ...selectionOf(args),
-    ...given('variant', args.text('variant')),
-    ...(args.flag('skipBad') ? { skipBad: true } : {}),
+    ...given({ variant: args.text('variant'), skipBad: args.flag('skipBad') || undefined }),
   }
 }

@@ -2,28 +2,40 @@
 import { resolve } from 'node:path'
 import type { Settings } from '../../../config/settings.ts'
 import { UsageError } from '../../../errors.ts'
+import { given } from '../../../given.ts'
 import { escapeInvisible } from '../../../text/visible.ts'
-import { type Arguments, type Context, given } from '../../command.ts'
+import type { Action, Arguments, Context } from '../../command.ts'
 import { eventFields } from '../../merge/json-events.ts'
 import { watchSignals } from '../../merge/signals.ts'
 import { exitCodeOf, summaryLines } from '../../merge/summary.ts'
-import { settingsFor } from '../../settings-options.ts'
+import { LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
 import { withLedger } from '../../with-ledger.ts'
 import { scheduleNamed, wallWords } from './find-schedule.ts'
 
+export const runDue: Action = {
+  usage: 'run-due [name]',
+  describe: 'Send what is due now, and return; made for a crontab',
+  positionals: { name: { describe: 'Only this schedule; default all', names: 'schedule' } },
+  options: {
+    late: { type: 'string', value: 'ok', describe: 'Make up for the last occurrence that was missed or failed' },
+    ...LEDGER_OPTION,
+  },
+  run: sendDue,
+}
+
 /** Gives the exit code: the gravest of what was due. */
-export async function runDue(args: Arguments, context: Context): Promise<number> {
+async function sendDue(args: Arguments, context: Context): Promise<number> {
   const { io, out } = context
   const settings = await settingsFor(args, context)
   const late = args.text('late')
   if (late !== undefined && late !== 'ok') {
     throw new UsageError(`--late ${escapeInvisible(late)} is set when a schedule is added`, {
-      hint: 'run-due --late ok makes up for what was missed or failed last.',
+      hint: 'run-due --late ok sends what was missed or failed last.',
     })
   }
   if (late === 'ok' && args.text('name') === undefined) {
     throw new UsageError('--late ok needs the name of a schedule', {
-      hint: 'What was missed may be old: say of which one you mean it. mailmerge schedule list shows them.',
+      hint: 'What was missed may be old: name the schedule. mailmerge schedule list shows them.',
     })
   }
   const { occurrenceFields } = await import('../../../schedule/fields.ts')
@@ -31,7 +43,7 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
   const { loadSettings } = await import('../../../config/load.ts')
   const name = args.text('name')
   const signals = watchSignals(io.signals, {
-    onFirst: () => out.say('stopping: finishing what is in flight. Once more to stop at once.'),
+    onFirst: () => out.info('stopping: finishing what is in flight. Once more to stop at once.'),
   })
   try {
     const results = await withLedger(settings, async (ledger) => {
@@ -43,26 +55,26 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
           settings,
           settingsWith: (flags) =>
             loadSettings({ cwd: settings.root, env: io.env, flags: { ...flags, ...ownFlags(args, settings) } }),
-          ...given('name', name),
+          ...given({ name }),
           anyLate: late === 'ok',
           signal: signals.signal,
         },
         {
           onMissed: ({ occurrence, reason }) => {
             if (out.json) out.result(JSON.stringify({ event: 'missed', ...occurrenceFields(occurrence), reason }))
-            out.complain(
+            out.error(
               `${occurrence.schedule}: the occurrence of ${wallWords(occurrence.wall)} was missed: ${reason}. ` +
                 `mailmerge schedule run-due ${occurrence.schedule} --late ok makes up for the last one`,
             )
           },
-          onNotice: ({ what, hint }) => out.complain(`${escapeInvisible(what)}. ${hint}`),
+          onNotice: ({ what, hint }) => out.error(`${escapeInvisible(what)}. ${hint}`),
           onWork: (work) => {
-            if (work.kind === 'occurrence') out.say(`${work.occurrence.schedule}: ${wallWords(work.occurrence.wall)}`)
-            else out.say(`run ${work.run}: ${work.campaign}`)
+            if (work.kind === 'occurrence') out.info(`${work.occurrence.schedule}: ${wallWords(work.occurrence.wall)}`)
+            else out.info(`run ${work.run}: ${work.campaign}`)
             return {
               signal: signals.signal,
               abort: signals.abort,
-              note: (text) => out.say(escapeInvisible(text)),
+              note: (text) => out.info(escapeInvisible(text)),
               ...(out.json ? { onEvent: (event) => out.result(JSON.stringify(eventFields(event))) } : {}),
             }
           },
@@ -70,16 +82,16 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
             if (summary !== undefined && !out.json && !(out.quiet && summary.outcome === 'done')) {
               for (const line of summaryLines(summary, 'send', out, io.cwd)) out.result(line)
             }
-            if (error !== undefined) out.complain(`mailmerge: ${escapeInvisible(error.message)}`)
-            if (error?.hint !== undefined) out.complain(`hint: ${escapeInvisible(error.hint)}`)
+            if (error !== undefined) out.error(`mailmerge: ${escapeInvisible(error.message)}`)
+            if (error?.hint !== undefined) out.error(`hint: ${escapeInvisible(error.hint)}`)
             for (const problem of error?.problems.slice(0, 10) ?? []) {
-              out.complain(`  row ${problem.row ?? '-'}: ${escapeInvisible(problem.message)}`)
+              out.error(`  row ${problem.row ?? '-'}: ${escapeInvisible(problem.message)}`)
             }
           },
         },
       )
     })
-    if (results.length === 0) out.say('nothing is due')
+    if (results.length === 0) out.info('nothing is due')
     // A run that a signal stopped before its end says by which.
     const codes = results.map(({ summary, error }) => error?.exitCode ?? exitCodeOf(summary, signals.exitCode))
     return results.length === 0 ? (signals.exitCode ?? 0) : Math.max(...codes)
@@ -90,5 +102,5 @@ export async function runDue(args: Arguments, context: Context): Promise<number>
 
 function ownFlags(args: Arguments, { ledger }: Settings): { readonly ledger: string; readonly config?: string } {
   const config = args.text('config')
-  return { ledger, ...given('config', config === undefined ? undefined : resolve(config)) }
+  return { ledger, ...given({ config: config === undefined ? undefined : resolve(config) }) }
 }
