@@ -115,9 +115,9 @@ export class UnsubscribeEndpoint {
     return unsubscribePage({
       state,
       language: chooseLanguage(request.lang, request.acceptLanguage),
-      ...(address === undefined ? {} : { address }),
-      ...(group === '' ? {} : { list: Object.hasOwn(lists, group) ? (lists[group] ?? group) : group }),
-      ...(sender === undefined ? {} : { sender }),
+      address,
+      list: group === '' ? undefined : Object.hasOwn(lists, group) ? (lists[group] ?? group) : group,
+      sender,
     })
   }
 

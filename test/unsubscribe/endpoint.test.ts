@@ -194,7 +194,7 @@ describe('a person on the page', () => {
     const { body, headers } = await ask({ method: 'GET' })
     expect(body).not.toMatch(/Ada@example/i)
     expect(body).toContain('A…@example.com')
-    expect(body).toContain('Weekly &#60;news&#62;')
+    expect(body).toContain('Weekly &lt;news&gt;')
     expect(headers['content-security-policy']).toContain("default-src 'none'")
     expect(headers['referrer-policy']).toBe('no-referrer')
   })
