@@ -1,6 +1,6 @@
 /**
- * One occurrence of a schedule, from its list to its end. Owns that it is planned once and gone on with wherever it was
- * left; the merge is that of `campaign/run.ts`.
+ * One occurrence of a schedule, from its list to its end. Owns that it is planned once and resumed wherever it was left; the
+ * merge is that of `campaign/run/start.ts`.
  */
 import type { MergeEvent, SummaryEvent } from '../campaign/events.ts'
 import type { MergeHooks } from '../campaign/merge.ts'
@@ -33,8 +33,8 @@ export function workResultOf(error: MailmergeError): WorkResult {
 }
 
 /**
- * Plans and delivers an occurrence that was taken, or goes on with it. Whether it is late was judged when it was taken.
- * What it comes to is in the ledger when this resolves.
+ * Plans and delivers an occurrence that was claimed, or resumes it. Whether it is late was decided when it was claimed. The
+ * result is in the ledger when this resolves.
  */
 export async function runOccurrence(
   settings: Settings,
@@ -55,11 +55,11 @@ export async function runOccurrence(
     return { kind: 'done' }
   }
   // The run is known to the schedule as soon as it is planned, not only when it ends.
-  let told: Promise<void> | undefined
+  let recorded: Promise<void> | undefined
   const onEvent = (event: MergeEvent): void => {
     if (event.event === 'planned') {
-      told = planned(event.run)
-      told.catch(() => {})
+      recorded = planned(event.run)
+      recorded.catch(() => {})
     }
     hooks.onEvent?.(event)
   }
@@ -69,7 +69,7 @@ export async function runOccurrence(
       own === undefined
         ? await runMerge(anyHour, requestOf(issue, occurrence, id), { ...hooks, onEvent })
         : await resumeMerge(anyHour, { run: own.id }, { ...hooks, onEvent })
-    await told
+    await recorded
     if (summary.counts.deferred > 0) return { kind: 'open', summary }
     await ledger.schedules.settle(occurrence, { state: 'done', run: summary.run }, clock.now())
     return { kind: 'done', summary }

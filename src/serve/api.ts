@@ -29,8 +29,8 @@ export async function startApi(settings: Settings, ledger: Ledger, options: ApiO
     proxies: settings.serve?.proxies ?? 0,
     links: await linksOf(settings, ledger),
     page: (path, query) => pageOf(ledger, path, query),
-    did: (what) => log('info', what),
-    wentWrong: (error) => log('error', 'request failed', { reason: String(error) }),
+    onChange: (what) => log('info', what),
+    onError: (error) => log('error', 'request failed', { reason: String(error) }),
   })
 }
 

@@ -2,13 +2,12 @@
  * The HTTP side of `mailmerge serve`: unsubscribe links for everybody, runs and schedules as JSON for who has the token.
  * Owns limits, hosts and headers; what a link does is the endpoint's.
  */
-import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { OutputError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import type { LinkAnswer, UnsubscribeEndpoint } from '../unsubscribe/endpoint.ts'
-import { ConnectionCounts } from './connection-counts.ts'
+import { clientOf, hasToken, isOwnHost, limitConnections, readBody } from './guards.ts'
 
 export interface HttpOptions {
   readonly host: string
@@ -23,8 +22,8 @@ export interface HttpOptions {
   readonly page: (path: string, query: URLSearchParams) => Promise<unknown>
   /** False while the process cannot do its work. */
   readonly healthy: () => boolean
-  readonly did: (what: 'unsubscribed' | 'subscribed') => void
-  readonly wentWrong: (error: unknown) => void
+  readonly onChange: (what: 'unsubscribed' | 'subscribed') => void
+  readonly onError: (error: unknown) => void
 }
 
 export interface HttpServer {
@@ -41,8 +40,6 @@ const HEAD_MS = 10_000
 const REQUEST_MS = 15_000
 const IDLE_MS = 5_000
 const MOST_CONNECTIONS = 2_000
-/** Of one client that no proxy of ours stands before. */
-const MOST_OF_ONE = 100
 const CLOSE_MS = 5_000
 
 /** @throws OutputError when the port cannot be had. */
@@ -59,14 +56,14 @@ export async function listen(options: HttpOptions): Promise<HttpServer> {
       handle(request, response, options).catch((error: unknown) => {
         // Who hung up in the middle of a request gets no answer.
         if (request.destroyed && !request.complete) return
-        options.wentWrong(error)
-        if (!response.headersSent) say(response, 500, PLAIN, '')
+        options.onError(error)
+        if (!response.headersSent) respond(response, 500, PLAIN, '')
       })
     },
   )
   server.maxConnections = MOST_CONNECTIONS
   server.maxHeadersCount = 100
-  shareConnections(server, options)
+  if (options.proxies === 0) limitConnections(server)
   await bind(server, options)
   const { address, family, port } = server.address() as AddressInfo
   return {
@@ -86,18 +83,6 @@ function bind(server: Server, { host, port }: HttpOptions): Promise<void> {
       )
     })
     server.listen({ host, port }, () => resolve())
-  })
-}
-
-/** Programs on this machine are left alone: they are the proxy, whether it was told of or not. */
-function shareConnections(server: Server, { proxies }: HttpOptions): void {
-  if (proxies > 0) return
-  const counts = new ConnectionCounts(MOST_OF_ONE)
-  server.prependListener('connection', (socket) => {
-    const client = networkOf(socket.remoteAddress ?? '')
-    if (client.startsWith('127.') || client === '::1') return
-    if (counts.open(client)) socket.once('close', () => counts.close(client))
-    else socket.destroy()
   })
 }
 
@@ -132,22 +117,22 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
     return answerLink(request, response, options.links, { token: link[1] ?? '', query: link[2] }, options)
   }
   const url = URL.parse(request.url ?? '/', 'http://localhost')
-  if (url === null) return say(response, 400, PLAIN, '')
+  if (url === null) return respond(response, 400, PLAIN, '')
   request.resume()
   if (url.pathname === '/health') {
     const healthy = options.healthy()
-    return say(response, healthy ? 200 : 503, JSON_HEADERS, JSON.stringify({ status: healthy ? 'ok' : 'failing' }))
+    return respond(response, healthy ? 200 : 503, JSON_HEADERS, JSON.stringify({ status: healthy ? 'ok' : 'failing' }))
   }
-  if (!isOwnHost(request.headers.host, options)) {
-    return say(response, 421, PLAIN, 'This page is for this machine; ask for it by its own name.\n')
+  if (!isOwnHost(request, options.host)) {
+    return respond(response, 421, PLAIN, 'This page is for this machine; ask for it by its own name.\n')
   }
-  if (!isAllowed(request, url, options.token)) {
-    return say(response, 401, { ...PLAIN, 'www-authenticate': 'Bearer' }, 'The token is missing or wrong.\n')
+  if (!hasToken(request, url.searchParams, options.token)) {
+    return respond(response, 401, { ...PLAIN, 'www-authenticate': 'Bearer' }, 'The token is missing or wrong.\n')
   }
-  if (request.method !== 'GET') return say(response, 405, { ...PLAIN, allow: 'GET' }, '')
+  if (request.method !== 'GET') return respond(response, 405, { ...PLAIN, allow: 'GET' }, '')
   const page = await options.page(url.pathname, url.searchParams)
-  if (page === undefined) return say(response, 404, PLAIN, 'There is no such page.\n')
-  say(response, 200, JSON_HEADERS, `${JSON.stringify(page)}\n`)
+  if (page === undefined) return respond(response, 404, PLAIN, 'There is no such page.\n')
+  respond(response, 200, JSON_HEADERS, `${JSON.stringify(page)}\n`)
 }
 
 async function answerLink(
@@ -169,63 +154,25 @@ async function answerLink(
   const atOnce = links.answer(asked)
   if (typeof atOnce !== 'function') {
     request.resume()
-    return sayAnswer(response, atOnce)
+    return respondWith(response, atOnce)
   }
-  const body = await bodyOf(request)
-  if (body === undefined) return say(response, 413, { ...PLAIN, connection: 'close' }, '')
+  const body = await readBody(request, LARGEST_BODY)
+  if (body === undefined) return respond(response, 413, { ...PLAIN, connection: 'close' }, '')
   const answer = await atOnce(body)
-  if (answer.did !== undefined) options.did(answer.did)
-  sayAnswer(response, answer)
+  if (answer.did !== undefined) options.onChange(answer.did)
+  respondWith(response, answer)
 }
 
-function sayAnswer(response: ServerResponse, { status, headers, body }: LinkAnswer): void {
-  say(response, status, headers, body)
+function respondWith(response: ServerResponse, { status, headers, body }: LinkAnswer): void {
+  respond(response, status, headers, body)
 }
 
-function say(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, body: string): void {
+function respond(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+): void {
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
   response.end(body)
-}
-
-/** Undefined when it is longer than any form of ours. */
-async function bodyOf(request: IncomingMessage): Promise<Uint8Array | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  // What is left unread must not end the connection before the answer.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > LARGEST_BODY) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
-/** A name that a page of somebody else can be given (DNS rebinding) opens nothing. */
-function isOwnHost(host: string | undefined, { host: bound }: HttpOptions): boolean {
-  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase()
-  return ['localhost', '127.0.0.1', '[::1]', bound.toLowerCase(), `[${bound.toLowerCase()}]`].includes(name)
-}
-
-function isAllowed(request: IncomingMessage, url: URL, token: string): boolean {
-  const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
-  const given = Buffer.from(bearer ?? url.searchParams.get('token') ?? '')
-  const wanted = Buffer.from(token)
-  return given.length === wanted.length && timingSafeEqual(given, wanted)
-}
-
-/** The address of who asks, as the last proxy of ours saw it; of IPv6 the network, which is one person's. */
-function clientOf(request: IncomingMessage, proxies: number): string {
-  const seen = [
-    ...String(request.headers['x-forwarded-for'] ?? '')
-      .split(',')
-      .map((part) => part.trim()),
-    request.socket.remoteAddress ?? '',
-  ]
-  const address = seen.at(-1 - proxies) || (request.socket.remoteAddress ?? '')
-  return networkOf(address)
-}
-
-function networkOf(address: string): string {
-  const plain = address.replace(/^::ffff:/i, '')
-  return plain.includes(':') && plain !== '::1' ? plain.split(':').slice(0, 4).join(':') : plain
 }

@@ -1,4 +1,4 @@
-/** Begins processes for pieces of work. Owns the channel to them; what they do is in `work-process.ts`. */
+/** Starts processes for pieces of work. Owns the channel to them; what they do is in `job-worker.ts`. */
 import { fork } from 'node:child_process'
 import type { Flags } from '../config/load.ts'
 import { systemWords } from '../fs/system-errors.ts'
@@ -14,7 +14,7 @@ export interface HostOptions {
   readonly flags: Flags
 }
 
-/** Gives what begins a process. It inherits the environment; nothing is on its command line that is a secret. */
+/** Gives a function that starts a process. It inherits the environment; nothing is on its command line that is a secret. */
 export function createJobStarter({ root, flags }: HostOptions) {
   const program = ownProgram(import.meta.url, 'job-worker')
   return (work: Work, onMessage: (message: FromJob) => void): JobHandle => {
@@ -23,7 +23,7 @@ export function createJobStarter({ root, flags }: HostOptions) {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: LEDGER_EXEC_ARGV,
     })
-    const tell = (message: ToJob): void => {
+    const send = (message: ToJob): void => {
       if (child.connected) child.send(message, () => {})
     }
     const ended = new Promise<JobResult>((resolve) => {
@@ -33,13 +33,13 @@ export function createJobStarter({ root, flags }: HostOptions) {
         else onMessage(message)
       })
       child.on('error', (error) => {
-        resolve(failedEnd(`its process cannot be begun: ${systemWords(error)}`))
+        resolve(failedEnd(`its process cannot be started: ${systemWords(error)}`))
       })
       child.on('exit', (code, signal) => {
         resolve(result ?? failedEnd(`its process ended with ${signal ?? code}`))
       })
     })
-    tell({ kind: 'work', work, root, flags })
-    return { ended, stop: () => tell({ kind: 'stop' }), abort: () => tell({ kind: 'abort' }) }
+    send({ kind: 'work', work, root, flags })
+    return { ended, stop: () => send({ kind: 'stop' }), abort: () => send({ kind: 'abort' }) }
   }
 }

@@ -12,8 +12,8 @@ import { runWork } from '../schedule/run-due.ts'
 import type { Work } from '../schedule/unfinished.ts'
 import { type FromJob, failedEnd, type JobResult, type ToJob } from './job-messages.ts'
 
-/** One who listens no more must not end the work. */
-function tell(message: FromJob): void {
+/** A listener that has gone must not end the work. */
+function send(message: FromJob): void {
   if (process.connected) process.send?.(message, () => {})
 }
 
@@ -27,12 +27,12 @@ async function work({ work, root, flags }: Extract<ToJob, { kind: 'work' }>, sto
       {
         signal: stop,
         abort,
-        note: (text) => tell({ kind: 'note', text }),
+        note: (text) => send({ kind: 'note', text }),
         onEvent: (event) => {
           if (event.event === 'planned') {
-            tell({ kind: 'planned', run: event.run, rows: event.rows, toSend: event.toSend })
+            send({ kind: 'planned', run: event.run, rows: event.rows, toSend: event.toSend })
           } else if (event.event === 'paused') {
-            tell({
+            send({
               kind: 'paused',
               reason: pauseWords(event.reason),
               ...(event.until === undefined ? {} : { until: event.until.toISOString() }),

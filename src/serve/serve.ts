@@ -1,7 +1,7 @@
 /**
- * Runs the schedules of a ledger for as long as it lives: takes what is due, begins a process for each piece of work, goes
- * on with what was left, and does its periodic jobs. Owns when things are tried again; what is due is decided elsewhere,
- * and everything that must outlive a kill is in the ledger.
+ * Runs the schedules of a ledger for as long as it lives: claims what is due, starts a process for each piece of work,
+ * resumes what was left, and does its periodic jobs. Owns when things are tried again; what is due is decided in
+ * `schedule/`, and everything that must outlive a kill is in the ledger.
  */
 import type { Clock } from '../campaign/clock.ts'
 import { LATE_BY_MS } from '../campaign/run/start-time.ts'
@@ -13,7 +13,7 @@ import { recordHeartbeat, startHeartbeat } from '../schedule/heartbeat.ts'
 import { unfinishedWork, type Work, workKey } from '../schedule/unfinished.ts'
 import type { FromJob, JobResult } from './job-messages.ts'
 
-/** Something done again and again: reading bounces, sweeping, asking. */
+/** Something done again and again, such as reading bounces. */
 export interface PeriodicJob {
   readonly name: string
   /** Milliseconds from the end of one time to the beginning of the next. */
@@ -28,7 +28,7 @@ export type Log = (
   facts?: Readonly<Record<string, unknown>>,
 ) => void
 
-/** Work under way in a process of its own. */
+/** Work that a process of its own is doing. */
 export interface JobHandle {
   readonly ended: Promise<JobResult>
   stop(): void
@@ -40,7 +40,7 @@ export interface ServeOptions {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly log: Log
-  begin(work: Work, onMessage: (message: FromJob) => void): JobHandle
+  start(work: Work, onMessage: (message: FromJob) => void): JobHandle
   /** Called after each scan of the schedules: the process is doing its work. */
   readonly scanned?: () => void
   readonly jobs?: readonly PeriodicJob[]
@@ -50,7 +50,7 @@ export interface ServeOptions {
   readonly abort: AbortSignal
 }
 
-/** Between two looks at schedules and hours. */
+/** Between two scans of schedules and start times. */
 const SCAN_MS = 500
 const ALIVE_MS = 30_000
 /** Runs at a time; the others wait in the ledger. */
@@ -58,7 +58,7 @@ const MOST_RUNS = 4
 /** Gaps until a piece of work is tried again: grow from the first to the last. */
 const FIRST_GAP_MS = 15_000
 const LAST_GAP_MS = 15 * 60_000
-/** Work that another process has is asked for again after this. */
+/** Work that another process holds is tried again after this. */
 const HELD_GAP_MS = 5_000
 
 /** Serves until the signal, and resolves when all work has ended. @throws OutputError when the ledger fails. */
@@ -166,7 +166,7 @@ class Supervisor {
     this.#options.scanned?.()
     const keys = new Set(open.work.map(workKey))
     for (const key of this.#resting.keys()) if (!keys.has(key)) this.#resting.delete(key)
-    for (const work of open.work) this.#begin(work)
+    for (const work of open.work) this.#start(work)
   }
 
   /** Resolves when the work under way has ended. */
@@ -176,7 +176,7 @@ class Supervisor {
     await Promise.all([...this.#working.values()].map(({ ended }) => ended))
   }
 
-  #begin(work: Work): void {
+  #start(work: Work): void {
     const { log, clock } = this.#options
     const key = workKey(work)
     if (this.#stopping || this.#working.has(key) || this.#working.size >= MOST_RUNS) return
@@ -185,7 +185,7 @@ class Supervisor {
       work.kind === 'run'
         ? { run: work.run, campaign: work.campaign }
         : { schedule: work.occurrence.schedule, wall: work.occurrence.wall, campaign: work.occurrence.campaign }
-    const working = this.#options.begin(work, (message) => {
+    const working = this.#options.start(work, (message) => {
       if (message.kind === 'planned') {
         log('info', 'planned', { ...facts, run: message.run, rows: message.rows, to_send: message.toSend })
       } else if (message.kind === 'note') log('info', 'note', { ...facts, text: message.text })

@@ -24,8 +24,8 @@ async function start(proxies = 0): Promise<void> {
     },
     page: () => Promise.resolve(undefined),
     healthy: () => true,
-    did: () => {},
-    wentWrong: (error) => wrong.push(error),
+    onChange: () => {},
+    onError: (error) => wrong.push(error),
   })
 }
 

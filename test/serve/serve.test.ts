@@ -53,7 +53,7 @@ function begin(jobs: readonly PeriodicJob[] = []) {
     jobs,
     log: (_level, event, facts = {}) => log.push({ event, facts }),
     scanned: () => looks++,
-    begin(work) {
+    start(work) {
       const { promise, resolve } = Promise.withResolvers<JobResult>()
       const one: Started = {
         key: workKey(work),

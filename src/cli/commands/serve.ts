@@ -65,7 +65,7 @@ export const serve: Action = {
         ledger,
         clock: systemClock,
         log,
-        begin: createJobStarter({ root: settings.root, flags }),
+        start: createJobStarter({ root: settings.root, flags }),
         jobs: periodicJobs(settings, log),
         scanned: () => {
           thread.check()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ConnectionCounts } from '../../src/serve/connection-counts.ts'
+import { ConnectionCounts } from '../../src/serve/guards.ts'
 
 test('a client that has enough connections gets no more until one closes, and keeps nobody else out', () => {
   const counts = new ConnectionCounts(2)
