@@ -6,7 +6,7 @@ import type { ImapFlow } from 'imapflow'
 import type { BounceSettings, ImapSettings } from '../config/settings.ts'
 import { ConfigError } from '../errors.ts'
 import { withMailbox } from '../imap/client.ts'
-import type { FeedbackLedger } from '../ledger/feedback.ts'
+import type { Feedback } from '../ledger/feedback.ts'
 import type { InboundMessage } from './mailbox.ts'
 
 /** Bytes of one message that are fetched: no report says anything behind that. */
@@ -16,7 +16,7 @@ export interface ImapMailboxOptions {
   readonly imap: ImapSettings
   readonly bounces: Pick<BounceSettings, 'mailbox' | 'done'>
   /** Where it is kept how far the mailbox was read. Without it all is read, and nothing marked. */
-  readonly marks?: FeedbackLedger
+  readonly marks?: Feedback
   /** Letters handed out at once. */
   readonly batch: number
 }
@@ -60,7 +60,7 @@ async function readNew(
 ): Promise<number> {
   const name = `${imap.user}@${imap.host}/${bounces.mailbox}`
   const validity = client.mailbox === false ? '0' : String(client.mailbox.uidValidity)
-  const before = await marks?.mailboxMark(name)
+  const before = await marks?.mailboxPosition(name)
   // Other UIDs than before (RFC 9051 section 2.3.1.1): all is read again, and what was taken in is known by its content.
   const [known, last] = before?.split(':') ?? []
   const since = known === validity ? Number(last) : 0
@@ -80,7 +80,7 @@ async function readNew(
     await take(messages)
     if (marks === undefined) continue
     await finish(client, some, bounces.done)
-    await marks.setMailboxMark(name, `${validity}:${some.at(-1) ?? since}`)
+    await marks.setMailboxPosition(name, `${validity}:${some.at(-1) ?? since}`)
   }
   return uids.length
 }

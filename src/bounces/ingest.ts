@@ -4,8 +4,9 @@
  * messages alone carry changes anything.
  */
 import { hash } from 'node:crypto'
-import type { Feedback, FeedbackKind, SentMessage } from '../ledger/feedback.ts'
-import type { Ledger, Suppression, SuppressionReason } from '../ledger/ledger.ts'
+import type { FeedbackKind, MessageFeedback, SentMessage } from '../ledger/feedback.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Suppression, SuppressionReason } from '../ledger/records.ts'
 import { normalizeAddress } from '../message/address/key.ts'
 import { returnedToken } from '../return-path.ts'
 import { suppressionOf } from '../unsubscribe/suppression-list.ts'
@@ -67,8 +68,8 @@ export async function ingest(
     const entry = suppressionFor(one, options)
     if (entry !== undefined) wanted.set(one, entry)
   }
-  if (wanted.size > 0) await ledger.suppress([...wanted.values()])
-  const feedback = new Map<Matched, Feedback>()
+  if (wanted.size > 0) await ledger.suppressions.add([...wanted.values()])
+  const feedback = new Map<Matched, MessageFeedback>()
   for (const one of matched) {
     const { message, kind, reason, inbound } = one
     if (message === undefined || kind === 'unknown') continue
@@ -76,7 +77,7 @@ export async function ingest(
     const { recipient } = message
     feedback.set(one, { fingerprint, recipient, person: personOf(message), kind, at: now, reason })
   }
-  const fresh = feedback.size === 0 ? new Set<string>() : await ledger.feedback.take([...feedback.values()])
+  const fresh = feedback.size === 0 ? new Set<string>() : await ledger.feedback.add([...feedback.values()])
   const exhausted = await suppressAfterSoftBounces(matched, options)
   return matched.map((one) => {
     const { inbound, report, message, target } = one
@@ -107,7 +108,7 @@ async function match(messages: readonly InboundMessage[], options: IngestOptions
     const tokens = repliedTo(inbound.bytes).map(leftSide)
     return tokens.length === 0 ? [] : [{ inbound, tokens }]
   })
-  const found = await options.ledger.feedback.find([...new Set(parsed.flatMap(({ tokens }) => tokens))])
+  const found = await options.ledger.feedback.findMessages([...new Set(parsed.flatMap(({ tokens }) => tokens))])
   return parsed.flatMap((one): readonly Matched[] => {
     const message = one.tokens.map((token) => found.get(token)).find((known) => known !== undefined)
     const known = message === undefined ? {} : { message }
@@ -174,7 +175,7 @@ async function suppressAfterSoftBounces(
     exhausted.add(one)
     const note = `${count} soft bounces in ${softDays} days, the last: ${one.reason}`
     const address = normalizeAddress(one.message.address)
-    await ledger.suppress([suppressionOf(address, { group: '', reason: 'soft_bounces', note, addedAt: now })])
+    await ledger.suppressions.add([suppressionOf(address, { group: '', reason: 'soft_bounces', note, addedAt: now })])
   }
   return exhausted
 }

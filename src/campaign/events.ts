@@ -1,5 +1,5 @@
 /** What a run tells while it works: one object an event, plain data, ready for JSON. */
-import type { ResultRow, StatusCounts } from '../ledger/ledger.ts'
+import type { ResultRow, StatusCounts } from '../ledger/records.ts'
 import type { PauseReason, StopReason } from '../report/reasons.ts'
 import type { DeliveryProgress } from './progress.ts'
 

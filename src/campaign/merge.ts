@@ -1,5 +1,5 @@
 /** What a merge is asked for and what it tells. Owns these words, which the command line, schedules and programs share. */
-import type { StatusCounts } from '../ledger/ledger.ts'
+import type { StatusCounts } from '../ledger/records.ts'
 import type { Clock } from './clock.ts'
 import type { MergeEvent } from './events.ts'
 import type { FirstMessage } from './plan/plan.ts'

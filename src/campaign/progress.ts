@@ -1,6 +1,6 @@
 /** How far a delivery is, as it is told while it goes on. Owns the guess of the time that is left; pure but for the rate. */
 import type { RateLimit } from '../config/settings.ts'
-import type { StatusCounts } from '../ledger/ledger.ts'
+import type { StatusCounts } from '../ledger/records.ts'
 import type { QuotaLeft } from '../report/reasons.ts'
 import type { DeliveryCounts } from './delivery/delivery-counts.ts'
 

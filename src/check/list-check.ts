@@ -97,7 +97,7 @@ export class ListCheck {
     const known = await openLedger(this.#settings, { existing: true })
     const scratch = await openScratchLedger()
     try {
-      const campaign = await scratch.campaign(name)
+      const campaign = await scratch.campaigns.open(name)
       const unsubscribeLinks = await openUnsubscribeLinks(this.#settings, this.#settings.group ?? name)
       const preparer = createPreparer({
         settings: this.#template === undefined ? { ...this.#settings, dkim: [] } : this.#settings,
@@ -110,7 +110,7 @@ export class ListCheck {
       })
       if (this.#template === undefined && this.#emailColumn === undefined) this.#noAddressColumn()
       const runId = newRunId(now, Math.random)
-      await scratch.createRun({
+      await scratch.runs.create({
         id: runId,
         campaign,
         startedAt: now,
@@ -191,7 +191,7 @@ export class ListCheck {
     this.#addresses = []
     if (known === undefined || addresses.length === 0) return
     const group = this.#settings.group ?? this.#settings.campaign ?? `${this.#template?.name}-${this.#source.stem}`
-    this.#suppressed += (await known.suppressed(addresses, group)).size
+    this.#suppressed += (await known.suppressions.find(addresses, group)).size
   }
 
   #watchedPreparer(preparer: Preparer): Preparer {

@@ -111,8 +111,8 @@ export function projectNames({ io }: Pick<Context, 'io'>): Names {
       const { withLedger } = await import('./with-ledger.ts')
       return await withLedger(settings, async (ledger) => {
         if (ledger === undefined) return []
-        if (kind === 'schedule') return (await ledger.schedules.all()).map(({ name }) => name)
-        const runs = await ledger.runs()
+        if (kind === 'schedule') return (await ledger.schedules.list()).map(({ name }) => name)
+        const runs = await ledger.runs.list()
         return kind === 'run' ? runs.map(({ id }) => id) : [...new Set(runs.map(({ campaign }) => campaign.name))]
       })
     } catch {

@@ -1,258 +1,94 @@
 /**
- * The seam to the durable record of campaigns, runs, rows, attempts and suppressions. Owns the words of what is kept;
- * never decides whether a row is to be sent. SQLite stands behind it, and PostgreSQL can.
- *
- * Two things are kept apart. A run's plan (`PlannedRow`) is what the source said when it was planned: written once,
- * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
+ * The seam to the durable record of campaigns, runs, rows, attempts and suppressions, in facets: a caller takes the one
+ * that it needs. Owns their promises; never decides whether a row is to be sent. SQLite implements it, and PostgreSQL can.
  */
-import type { RateLimit } from '../config/settings.ts'
 import type { ServerTraits } from '../transport/transport.ts'
-import type { CopyLedger } from './copies.ts'
-import type { FeedbackLedger } from './feedback.ts'
-import type { RunOptions } from './run-options.ts'
+import type { Feedback } from './feedback.ts'
+import type {
+  Campaign,
+  DueRow,
+  Duplicate,
+  DuplicatePolicy,
+  Forgotten,
+  LedgerEvent,
+  NewRun,
+  Owner,
+  PlanCounts,
+  PlannedRow,
+  PriorMessage,
+  Pruned,
+  Quota,
+  Reservation,
+  ResultRow,
+  RunRecord,
+  StatusCounts,
+  Suppression,
+} from './records.ts'
 import type { Schedules } from './schedules.ts'
 
-/** The one state that a row is in; the words of the results file. */
-export type RowStatus = 'sent' | 'failed' | 'skipped' | 'deferred' | 'in_doubt'
-
-export interface Campaign {
-  readonly id: number
-  readonly name: string
-  /** From 1; `--again` adds one and starts with no memory. */
-  readonly generation: number
-  /** Random, made with the campaign, kept secret: Message-IDs and boundaries are derived from it. */
-  readonly token: string
+export interface Ledger {
+  /** File or address for people, without secrets. */
+  readonly location: string
+  readonly campaigns: Campaigns
+  readonly runs: Runs
+  readonly plans: Plans
+  readonly deliveries: Deliveries
+  readonly results: Results
+  readonly copies: Copies
+  readonly feedback: Feedback
+  readonly suppressions: Suppressions
+  readonly quotas: Quotas
+  readonly schedules: Schedules
+  readonly servers: Servers
+  readonly timestamps: Timestamps
+  readonly privacy: Privacy
+  close(): Promise<void>
 }
 
-/** `planning` was never finished and holds nothing to send; `ready` may be delivered; the others are ended. */
-export type RunState = 'planning' | 'ready' | 'finished' | 'cancelled'
-
-export interface RunRecord {
-  /** Sorts by time: `20261124T102530-k3f9a`. */
-  readonly id: string
-  readonly campaign: Campaign
-  readonly state: RunState
-  readonly startedAt: Date
-  readonly endedAt?: Date
-  /** Not before this moment (`--at`). */
-  readonly notBefore?: Date
-  /** When delivery began, for a run with a `notBefore`. */
-  readonly begunAt?: Date
-  readonly source: string
-  readonly template: string
-  /** The frozen plan: a template whose hash differs is not what was planned. */
-  readonly templateHash: string
-  readonly columns: readonly string[]
-  readonly options: RunOptions
+export interface Campaigns {
+  /** Finds the newest generation of a campaign or makes it; `again` makes the next generation. */
+  open(name: string, options?: { readonly again?: boolean }): Promise<Campaign>
+  find(name: string): Promise<Campaign | undefined>
+  /** @throws UnfinishedError that names the holder, when another living process has it. */
+  claim(campaign: Campaign, owner: Owner): Promise<Claim>
 }
 
-export interface NewRun {
-  readonly id: string
-  readonly campaign: Campaign
-  readonly startedAt: Date
-  readonly notBefore?: Date
-  readonly source: string
-  readonly template: string
-  readonly templateHash: string
-  readonly columns: readonly string[]
-  readonly options: RunOptions
-}
-
-/** One row of the source as planned. */
-export interface PlannedRow {
-  readonly row: number
-  /** Recipient key, already normalised; empty for a row that has none (a bad row). */
-  readonly key: string
-  readonly address: string
-  /** The row's cells as JSON text. */
-  readonly data: string
-  /** Present when the row is not to be sent, and why: `bad row: ...`, `not selected`. */
-  readonly skip?: string
-  /** Not before this moment, for this row alone. */
-  readonly notBefore?: Date
-  /** Variant of an A/B split that the row fell to. */
-  readonly variant?: string
-}
-
-/** Two rows of one plan with the same key. */
-export interface Duplicate {
-  readonly key: string
-  readonly row: number
-  readonly firstRow: number
-}
-
-/** What two rows with one key are: a mistake, one recipient, or two. */
-export type Duplicates = 'error' | 'skip' | 'all'
-
-/** What a settled plan found. The five counts add up to `rows`. */
-export interface PlanCounts extends StatusCounts {
-  readonly rows: number
-}
-
-export type StatusCounts = Readonly<Record<RowStatus, number>>
-
-/** A recipient whose turn has come. */
-export interface DueRow {
-  readonly recipient: number
-  readonly row: number
-  readonly key: string
-  /** 1 for the first row with this key; more only under `--duplicates all`. */
-  readonly occurrence: number
-  readonly address: string
-  readonly data: string
-  readonly variant?: string
-  /** Attempts so far. */
-  readonly attempts: number
-  readonly firstAttemptAt?: Date
-}
-
-/** What one attempt came to, or what a row was found to be. */
-export interface Settled {
-  readonly recipient: number
-  readonly lane: number
-  readonly at: Date
-  readonly status: RowStatus
-  readonly reason?: string
-  readonly smtpCode?: number
-  readonly enhancedCode?: string
-  readonly response?: string
-  readonly messageId?: string
-  /** For `deferred`: when to try again. */
-  readonly dueAt?: Date
-  /** False when the message was never put to the server, so that it is no attempt: it keeps the row's count as it is. */
-  readonly attempted: boolean
-}
-
-/** News for the ledger, recorded in the order given and in one durable transaction. */
-export type News =
-  /** An attempt is about to hand over its end of data. Until a `settled` follows, a crash leaves the row in doubt. */
-  | {
-      readonly kind: 'began'
-      readonly recipient: number
-      readonly lane: number
-      readonly at: Date
-      readonly messageId: string
-      readonly server?: string
-    }
-  | ({ readonly kind: 'settled' } & Settled)
-
-/** One line of the results. `address` and `key` are empty for rows that have none. */
-export interface ResultRow {
-  readonly row: number
-  readonly key: string
-  readonly address: string
-  readonly status: RowStatus
-  readonly reason: string
-  readonly smtpCode?: number
-  readonly enhancedCode?: string
-  readonly response?: string
-  readonly messageId?: string
-  readonly attempts: number
-  readonly firstAttemptAt?: Date
-  readonly finishedAt?: Date
-  /** Variant that the recipient got, or is to get. */
-  readonly variant?: string
-  /** The worst that came back of it: `hard: mailbox unknown`, `complaint: abuse`. */
-  readonly bounce?: string
-}
-
-/** Who holds a campaign. */
-export interface Owner {
-  readonly pid: number
-  readonly host: string
-  /** Tells a pid from the same number after a reboot. */
-  readonly bootId: string
-  /** Tells a pid from the same number used again. */
-  readonly processStart: string
-}
-
-/** The right to plan and deliver one campaign; other processes wait or are told who holds it. */
+/** The right to plan and deliver one campaign; other processes wait, or report who holds it. */
 export interface Claim {
   /** Attempts that an earlier owner left begun and unanswered: now in doubt. */
   readonly orphans: number
   release(): Promise<void>
 }
 
-export type SuppressionReason = 'unsubscribed' | 'hard_bounce' | 'soft_bounces' | 'complaint' | 'manual' | 'imported'
-
-export interface Suppression {
-  /** A whole address, lower-cased, or `@domain` for everyone there. Absent when only its hash is kept (`forget`). */
-  readonly address?: string
-  /** SHA-256 in hex of the normalised address or `@domain`. */
-  readonly hash: string
-  /** Campaign group it holds for; empty for all. */
-  readonly group: string
-  readonly reason: SuppressionReason
-  readonly note?: string
-  readonly addedAt: Date
+export interface Runs {
+  create(run: NewRun): Promise<void>
+  /** Removes a run that was never ready, with its plan. */
+  drop(runId: string): Promise<void>
+  /** The run of that id, or the newest one whose planning was finished; `campaign` narrows it. */
+  find(id?: string, campaign?: string): Promise<RunRecord | undefined>
+  /** Newest first. */
+  list(): Promise<readonly RunRecord[]>
+  /** Records that the delivery of a run with a start time begins; the first time stays. */
+  begin(runId: string, at: Date): Promise<void>
+  end(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
 }
 
-/** A limit whose use is kept in the ledger: at most `count` in any `seconds`, for all runs and processes under `name`. */
-export interface Quota extends RateLimit {
-  readonly name: string
-}
-
-/** What a ledger granted of some quotas. */
-export interface Reservation {
-  /** Messages. */
-  readonly granted: number
-  /** When to ask again, where fewer were granted than asked for. */
-  readonly retryAt?: Date
-  /** What is left, after this, of the quota that has least left; of what it counts. */
-  readonly left?: RateLimit & { readonly left: number }
-}
-
-/** What `forget` removed. */
-export interface Forgotten {
-  readonly rows: number
-  /** Ids of the runs that had the person in their rows. */
-  readonly runs: readonly string[]
-  /** Suppressions of the address that are kept as a hash. */
-  readonly suppressions: number
-}
-
-/** What `prune` removed. */
-export interface Pruned {
-  readonly campaigns: number
-  /** Ids of the runs removed. */
-  readonly runs: readonly string[]
-}
-
-export interface Ledger {
-  /** File or address for people, without secrets. */
-  readonly location: string
-
-  /** Finds the newest generation of a campaign or makes it; `again` makes the next generation. */
-  campaign(name: string, options?: { readonly again?: boolean }): Promise<Campaign>
-  findCampaign(name: string): Promise<Campaign | undefined>
-  /** @throws UnfinishedError that names the holder, when another living process has it. */
-  claim(campaign: Campaign, owner: Owner): Promise<Claim>
-
-  createRun(run: NewRun): Promise<void>
+export interface Plans {
   /** Adds rows to a run in state `planning`, in source order. */
-  plan(runId: string, rows: readonly PlannedRow[]): Promise<void>
+  add(runId: string, rows: readonly PlannedRow[]): Promise<void>
   /** Pairs of rows with one key, in row order, rows that are skipped left out. */
   duplicates(runId: string, limit: number): Promise<readonly Duplicate[]>
   /**
    * Ends planning: joins the plan with the campaign's memory and makes the run `ready`, in one transaction. Recipients
    * that are sent or in doubt stay so; failed ones come back only when their row changed; later rows of one key are
    * skipped (`skip`) or become further occurrences (`all`). An older unfinished run of the campaign ends as `cancelled`.
-   * Under `error` nothing is settled and nothing is given when two rows that are to be sent share a key.
+   * Under `error` nothing is changed and nothing is given when two rows that are to be sent share a key.
    */
-  settlePlan(runId: string, options: { readonly duplicates: 'skip' | 'all' }): Promise<PlanCounts>
-  settlePlan(runId: string, options: { readonly duplicates: Duplicates }): Promise<PlanCounts | undefined>
-  /** Forgets a run that was never ready. */
-  dropPlan(runId: string): Promise<void>
+  complete(runId: string, options: { readonly duplicates: 'skip' | 'all' }): Promise<PlanCounts>
+  complete(runId: string, options: { readonly duplicates: DuplicatePolicy }): Promise<PlanCounts | undefined>
+}
 
-  /** The run of that id, or the newest one whose planning was finished; `campaign` narrows it. */
-  run(id?: string, campaign?: string): Promise<RunRecord | undefined>
-  /** Newest first. */
-  runs(): Promise<readonly RunRecord[]>
-  endRun(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
-
-  /** Notes that the delivery of a run with a time of its own begins; the first time stays. */
-  beginRun(runId: string, at: Date): Promise<void>
-
+export interface Deliveries {
   /** Recipients of the run to be sent now, in row order after row `after`; retries whose time has come among them. */
   due(
     runId: string,
@@ -267,32 +103,65 @@ export interface Ledger {
    * Records in one transaction, durable against power loss when it resolves.
    * @throws OutputError when the disk fails; the ledger then refuses every later call.
    */
-  record(news: readonly News[]): Promise<void>
+  record(events: readonly LedgerEvent[]): Promise<void>
+  /** Makes failed recipients of the run deferred again; gives their number. A run that was finished is `ready` again. */
+  retryFailed(runId: string): Promise<number>
+  /** A person's decision on recipients in doubt: send again, or take them as sent. Gives their number. */
+  resolveInDoubt(runId: string, decision: 'resend' | 'keep'): Promise<number>
+}
+
+export interface Results {
   counts(runId: string): Promise<StatusCounts>
   /** The counts of each variant of a split campaign, by its name, rows without one left out; empty without a split. */
   variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>>
   /** Every row of the run's source, in source order, with its state in the campaign. */
-  results(runId: string): AsyncIterable<readonly ResultRow[]>
-  /** Makes failed recipients of the run deferred again; gives their number. A run that was finished is `ready` again. */
-  retryFailed(runId: string): Promise<number>
-  /** A person's word on recipients in doubt: send again, or take them as sent. */
-  settleInDoubt(runId: string, decision: 'resend' | 'keep'): Promise<number>
+  rows(runId: string): AsyncIterable<readonly ResultRow[]>
+  /** The messages of a campaign to these recipient keys, by key, with what came back of them. */
+  deliveryHistory(campaign: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, PriorMessage>>
+}
 
-  suppress(entries: readonly Suppression[]): Promise<number>
-  unsuppress(addresses: readonly string[], group: string): Promise<number>
-  suppressions(): AsyncIterable<readonly Suppression[]>
+/** Which sent messages still need a copy in the sender's mailbox. */
+export interface Copies {
+  /** Messages of a run that were sent and have no copy yet, in row order, with the moment of their Date. */
+  missing(runId: string, limit: number): Promise<readonly (DueRow & { readonly sentAt: Date })[]>
+  /** The copy is kept. Durable when it resolves. */
+  add(recipient: number): Promise<void>
+}
+
+export interface Suppressions {
+  /** Gives how many were not there before. */
+  add(entries: readonly Suppression[]): Promise<number>
+  remove(addresses: readonly string[], group: string): Promise<number>
+  list(): AsyncIterable<readonly Suppression[]>
   /** Which of these addresses (normalised) must not be written to in `group`. */
-  suppressed(addresses: readonly string[], group: string): Promise<ReadonlyMap<string, Suppression>>
+  find(addresses: readonly string[], group: string): Promise<ReadonlyMap<string, Suppression>>
   /** A number that moves with every change of the suppressions, also those of other processes. Cheap to ask. */
-  suppressionMark(): Promise<number>
+  version(): Promise<number>
+}
 
+export interface Quotas {
   /**
    * Takes `count` messages, or as many of them as there is room for, from every quota; each message is taken whole, with its
    * `recipients` (default 1). `granted` is how many may go now; when that is fewer than asked for, `retryAt` says when to
    * ask again. What was granted and not used is not given back.
    */
   reserve(quotas: readonly Quota[], count: number, now: Date, recipients?: number): Promise<Reservation>
+}
 
+/** What was learnt of servers, by their `host:port`. */
+export interface Servers {
+  get(server: string): Promise<ServerTraits>
+  /** Keeps what is given, and what was known before of the rest. */
+  set(server: string, traits: ServerTraits): Promise<void>
+}
+
+/** Times under a name: signs of life, notices that were given. */
+export interface Timestamps {
+  /** Records the time and gives the one recorded before. */
+  replace(name: string, at: Date): Promise<Date | undefined>
+}
+
+export interface Privacy {
   /**
    * Removes a person's data: rows, keys, addresses, replies. States and counts stay, suppressions stay as hashes.
    * `address` is normalised. Gives the runs whose reports name the person.
@@ -301,18 +170,4 @@ export interface Ledger {
   forget(address: string): Promise<Forgotten>
   /** Removes campaigns whose every run ended before `before`, with all their rows; their names stay refused (`--again`). */
   prune(before: Date): Promise<Pruned>
-
-  /** Bounces, complaints and answers. */
-  readonly feedback: FeedbackLedger
-  /** Copies of sent messages. */
-  readonly copies: CopyLedger
-  /** Future and recurring runs. */
-  readonly schedules: Schedules
-  /** Notes a time under `name`, and gives the one that was noted before: signs of life, things that were told. */
-  stamp(name: string, at: Date): Promise<Date | undefined>
-
-  serverTraits(server: string): Promise<ServerTraits>
-  rememberServer(server: string, traits: ServerTraits): Promise<void>
-
-  close(): Promise<void>
 }

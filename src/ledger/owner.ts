@@ -4,7 +4,7 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
-import type { Owner } from './ledger.ts'
+import type { Owner } from './records.ts'
 
 /** This process as the owner of a campaign. Where there is no /proc, what cannot be known is empty. */
 export function ownerOfThisProcess(): Owner {

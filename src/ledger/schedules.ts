@@ -1,15 +1,15 @@
 /**
- * The seam to what is kept of schedules: which there are, and what became of each occurrence. Owns the words and the
- * promise that an occurrence is taken once; never decides when one is due.
+ * The facet of schedules: which there are, and the state of each occurrence. Owns the words and the promise that an
+ * occurrence is claimed once; never decides when one is due.
  */
 
 export interface Schedule {
   readonly name: string
-  /** Cron expression, or the time on the wall of the only occurrence: `2026-12-01T09:00`. */
+  /** Cron expression, or the local time of the only occurrence: `2026-12-01T09:00`. */
   readonly timing:
     | { readonly kind: 'cron'; readonly expression: string }
     | { readonly kind: 'once'; readonly wall: string }
-  /** Whose clocks the times are read by. */
+  /** Time zone of these local times. */
   readonly zone: string
   readonly createdAt: Date
   /** What an occurrence is run with. Holds no secret. */
@@ -17,14 +17,14 @@ export interface Schedule {
 }
 
 /**
- * `taken` by a process that plans it; `planned` when its run is in the ledger; `done`, also with messages that failed;
+ * `taken`: claimed by a process that plans it; `planned` when its run is in the ledger; `done`, also with messages that failed;
  * `failed` when it could not be planned or delivered and a person must look; `missed` when it was never tried.
  */
 export type OccurrenceState = 'taken' | 'planned' | 'done' | 'failed' | 'missed'
 
 export interface Occurrence {
   readonly schedule: string
-  /** The time on the wall: names the occurrence, whatever the clocks do. */
+  /** Local time: names the occurrence, whatever the clocks do. */
   readonly wall: string
   readonly at: Date
   readonly campaign: string
@@ -37,8 +37,8 @@ export interface OccurrenceRecord extends Occurrence {
   readonly changedAt: Date
 }
 
-/** How an occurrence goes on. */
-export interface OccurrenceNews {
+/** The next state of an occurrence. */
+export interface OccurrenceUpdate {
   readonly state: Exclude<OccurrenceState, 'missed'>
   readonly run?: string
   readonly reason?: string
@@ -49,19 +49,19 @@ export interface Schedules {
   /** False when there is one of that name already. */
   add(schedule: Schedule): Promise<boolean>
   /** By name. */
-  all(): Promise<readonly Schedule[]>
-  /** What became of its occurrences is kept, so that a schedule of the same name does not fire them again. */
+  list(): Promise<readonly Schedule[]>
+  /** Its occurrences are kept, so that a schedule of the same name does not fire them again. */
   remove(name: string): Promise<boolean>
   /**
-   * Takes an occurrence that nobody took before: of all that ask, one gets true. One that was missed can be taken when
-   * that was noted later than `now` (the clock was wrong then), and with `again` also when it failed or was missed.
+   * Claims an occurrence that nobody claimed before: of all that ask, one gets true. One that was missed can be claimed when
+   * that was recorded later than `now` (the clock was wrong then), and with `again` also when it failed or was missed.
    */
-  take(occurrence: Occurrence, now: Date, options?: { readonly again?: boolean }): Promise<boolean>
-  /** Notes that an occurrence is not going to be. False when something is known of it already. */
-  miss(occurrence: Occurrence, now: Date, reason: string): Promise<boolean>
-  settle(occurrence: Pick<Occurrence, 'schedule' | 'wall'>, news: OccurrenceNews, now: Date): Promise<void>
+  claim(occurrence: Occurrence, now: Date, options?: { readonly again?: boolean }): Promise<boolean>
+  /** Records that an occurrence was missed. False when something is known of it already. */
+  recordMissed(occurrence: Occurrence, now: Date, reason: string): Promise<boolean>
+  update(occurrence: Pick<Occurrence, 'schedule' | 'wall'>, update: OccurrenceUpdate, now: Date): Promise<void>
   /** The newest first, by their time; all but the first `limit` left out. */
   occurrences(schedule: string, limit: number): Promise<readonly OccurrenceRecord[]>
   /** Those of all schedules that are taken or planned, the oldest first. */
-  open(): Promise<readonly OccurrenceRecord[]>
+  unfinished(): Promise<readonly OccurrenceRecord[]>
 }

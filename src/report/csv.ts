@@ -1,6 +1,6 @@
 /** Results as CSV, one line a row of the source. Owns the columns. */
 
-import type { ResultRow } from '../ledger/ledger.ts'
+import type { ResultRow } from '../ledger/records.ts'
 import { csvCell as cell } from '../text/csv-cells.ts'
 
 const COLUMNS = [

@@ -1,7 +1,7 @@
 /** Results as one page that needs nothing else. Owns its look; every value in it is text, whatever a server answered. */
 
 import type { FeedbackKind } from '../ledger/feedback.ts'
-import type { ResultRow, RowStatus, StatusCounts } from '../ledger/ledger.ts'
+import type { ResultRow, RowStatus, StatusCounts } from '../ledger/records.ts'
 import { blankInvisible } from '../text/visible.ts'
 import type { ExtraColumn } from './csv.ts'
 import type { ReportHead } from './report.ts'

@@ -1,5 +1,5 @@
 /** Results as JSON lines: one object a row, with the names of the CSV's columns. */
-import type { ResultRow } from '../ledger/ledger.ts'
+import type { ResultRow } from '../ledger/records.ts'
 
 /** The fields of a row as programs read them; what is not known is null. */
 export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {

@@ -3,7 +3,7 @@
  * escaping; measures nothing.
  */
 import type { DeliveryProgress } from '../campaign/progress.ts'
-import type { StatusCounts } from '../ledger/ledger.ts'
+import type { StatusCounts } from '../ledger/records.ts'
 
 /** What is known of a run at this moment. */
 export interface Standing {

@@ -4,7 +4,8 @@ import { OutputError, UsageError } from '../errors.ts'
 import { makeFolder } from '../fs/folder.ts'
 import { checkOutput, writeOutput } from '../fs/output-file.ts'
 import type { FeedbackKind } from '../ledger/feedback.ts'
-import type { Ledger, ResultRow, StatusCounts } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { ResultRow, StatusCounts } from '../ledger/records.ts'
 import { csvHeader, csvLines, type ExtraColumn } from './csv.ts'
 import { htmlFoot, htmlHead, htmlRows } from './html.ts'
 import { jsonLine } from './json.ts'
@@ -26,12 +27,12 @@ export async function reportHead(
   ledger: Ledger,
   run: { readonly id: string; readonly campaign: string },
 ): Promise<ReportHead> {
-  const variants = await ledger.variantCounts(run.id)
+  const variants = await ledger.results.variantCounts(run.id)
   const bounces = await ledger.feedback.counts(run.id)
   return {
     run: run.id,
     campaign: run.campaign,
-    counts: await ledger.counts(run.id),
+    counts: await ledger.results.counts(run.id),
     ...(variants.size === 0 ? {} : { variants }),
     ...(bounces.size === 0 ? {} : { bounces }),
   }

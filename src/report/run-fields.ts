@@ -1,5 +1,5 @@
 /** A run as programs read it, in `status --json` and from `serve`. Owns the names. */
-import type { RunRecord, StatusCounts } from '../ledger/ledger.ts'
+import type { RunRecord, StatusCounts } from '../ledger/records.ts'
 
 export function runFields(run: RunRecord, counts: StatusCounts): Readonly<Record<string, unknown>> {
   return {

@@ -39,13 +39,13 @@ export async function claimDue(ledger: Ledger, schedule: Schedule, now: Date, la
     const late = now.getTime() - occurrence.at.getTime()
     const counts = issue.catchUp === 'all' || occurrence === newest
     if (counts && (issue.catchUp !== 'skip' || late <= own)) {
-      if (await ledger.schedules.take(occurrence, now)) claimed.push(occurrence)
+      if (await ledger.schedules.claim(occurrence, now)) claimed.push(occurrence)
       continue
     }
     const reason = counts
       ? `nobody was there: found ${lateness(late)} late`
       : `nobody was there, and a newer one is due: found ${lateness(late)} late`
-    if (await ledger.schedules.miss(occurrence, now, reason)) missed.push({ occurrence, reason })
+    if (await ledger.schedules.recordMissed(occurrence, now, reason)) missed.push({ occurrence, reason })
   }
   return { claimed, missed }
 }
@@ -87,5 +87,5 @@ function between(schedule: Schedule, from: Date, now: Date, lateBy: number): rea
 export async function claimMissed(ledger: Ledger, schedule: Schedule, now: Date): Promise<Occurrence | undefined> {
   const [last] = await ledger.schedules.occurrences(schedule.name, 1)
   if (last === undefined || (last.state !== 'missed' && last.state !== 'failed')) return undefined
-  return (await ledger.schedules.take(last, now, { again: true })) ? last : undefined
+  return (await ledger.schedules.claim(last, now, { again: true })) ? last : undefined
 }

@@ -11,7 +11,7 @@ const ALIVE = 'schedules alive'
 
 /** Notes that schedules run. Gives when this was noted last; undefined where it never was. */
 export function recordHeartbeat(ledger: Ledger, now: Date): Promise<Date | undefined> {
-  return ledger.stamp(ALIVE, now)
+  return ledger.timestamps.replace(ALIVE, now)
 }
 
 /**
@@ -26,7 +26,7 @@ export async function startHeartbeat(
   const aliveAt = await recordHeartbeat(ledger, now)
   const changed: Notice[] = []
   const isNew = async (what: string): Promise<boolean> =>
-    (await ledger.stamp(what, now)) === undefined && aliveAt !== undefined
+    (await ledger.timestamps.replace(what, now)) === undefined && aliveAt !== undefined
   // A copy has a number of its own, wherever it is; a container that is made anew over the same volume has not.
   if (await isNew(`file ${statSync(ledger.location).ino}`)) {
     changed.push({

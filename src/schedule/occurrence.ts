@@ -46,12 +46,12 @@ export async function runOccurrence(
   const clock = hooks.clock ?? { now: () => new Date() }
   const id = occurrenceId(occurrence)
   const planned = async (run: string): Promise<void> => {
-    await ledger.schedules.settle(occurrence, { state: 'planned', run }, clock.now())
+    await ledger.schedules.update(occurrence, { state: 'planned', run }, clock.now())
   }
   // Where all occurrences are one campaign, the newest run of it may be that of a later one.
-  const own = (await ledger.runs()).find(({ state, options }) => options.occurrence === id && state !== 'planning')
+  const own = (await ledger.runs.list()).find(({ state, options }) => options.occurrence === id && state !== 'planning')
   if (own !== undefined && own.state !== 'ready') {
-    await ledger.schedules.settle(occurrence, { state: 'done', run: own.id }, clock.now())
+    await ledger.schedules.update(occurrence, { state: 'done', run: own.id }, clock.now())
     return { kind: 'done' }
   }
   // The run is known to the schedule as soon as it is planned, not only when it ends.
@@ -71,14 +71,14 @@ export async function runOccurrence(
         : await resumeMerge(anyHour, { run: own.id }, { ...hooks, onEvent })
     await recorded
     if (summary.counts.deferred > 0) return { kind: 'open', summary }
-    await ledger.schedules.settle(occurrence, { state: 'done', run: summary.run }, clock.now())
+    await ledger.schedules.update(occurrence, { state: 'done', run: summary.run }, clock.now())
     return { kind: 'done', summary }
   } catch (error) {
     if (!(error instanceof MailmergeError)) throw error
     const result = workResultOf(error)
     if (result.kind !== 'failed') return result
     if (hooks.signal?.aborted) return { kind: 'open', error }
-    await ledger.schedules.settle(occurrence, { state: 'failed', reason: error.message }, clock.now())
+    await ledger.schedules.update(occurrence, { state: 'failed', reason: error.message }, clock.now())
     return result
   }
 }

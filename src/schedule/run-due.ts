@@ -49,7 +49,7 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
   const now = clock.now()
   const { aliveAt, changed } = await startHeartbeat(ledger, now)
   for (const one of changed) report.onNotice?.(one)
-  const schedules = (await ledger.schedules.all()).filter((one) => name === undefined || one.name === name)
+  const schedules = (await ledger.schedules.list()).filter((one) => name === undefined || one.name === name)
   for (const schedule of schedules) {
     const { missed } = await claimDue(ledger, schedule, now, lateBy)
     for (const one of missed) report.onMissed?.(one)
@@ -105,6 +105,6 @@ export async function runWork(
 const NO_ISSUE = { flags: {}, selection: {}, campaign: '', catchUp: 'skip' } as const
 
 async function issueFor(ledger: Ledger, { schedule }: Occurrence) {
-  const found = (await ledger.schedules.all()).find(({ name }) => name === schedule)
+  const found = (await ledger.schedules.list()).find(({ name }) => name === schedule)
   return found === undefined ? undefined : issueOf(found)
 }

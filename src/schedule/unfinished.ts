@@ -3,7 +3,8 @@
  * nothing goes on by itself that lay still for too long; runs nothing.
  */
 import { hourOf, lateness } from '../campaign/run/start-time.ts'
-import type { Ledger, RunRecord } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { RunRecord } from '../ledger/records.ts'
 import type { OccurrenceRecord } from '../ledger/schedules.ts'
 import { issueOf, lateByOf } from './schedule.ts'
 
@@ -44,16 +45,16 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
   const work: Work[] = []
   const notices: Notice[] = []
   const tell = async (key: string, what: string, hint: string): Promise<void> => {
-    if ((await ledger.stamp(`told ${key}`, options.now)) === undefined) notices.push({ what, hint })
+    if ((await ledger.timestamps.replace(`told ${key}`, options.now)) === undefined) notices.push({ what, hint })
   }
   const lateBy = new Map(
-    (await ledger.schedules.all()).map((one) => {
+    (await ledger.schedules.list()).map((one) => {
       const issue = issueOf(one)
       return [one.name, issue.catchUp === 'skip' ? lateByOf(issue, options.lateBy) : Number.POSITIVE_INFINITY]
     }),
   )
-  const runs = (await ledger.runs()).filter(({ state }) => state === 'ready')
-  for (const occurrence of await ledger.schedules.open()) {
+  const runs = (await ledger.runs.list()).filter(({ state }) => state === 'ready')
+  for (const occurrence of await ledger.schedules.unfinished()) {
     const at = { kind: 'occurrence', occurrence } as const
     const reason = options.isRunning?.(workKey(at))
       ? undefined
@@ -62,7 +63,7 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
       work.push(at)
       continue
     }
-    await ledger.schedules.settle(occurrence, { state: 'failed', reason }, options.now)
+    await ledger.schedules.update(occurrence, { state: 'failed', reason }, options.now)
     const hint =
       occurrence.run === undefined
         ? `Send it all the same: mailmerge schedule run-due ${occurrence.schedule} --late ok`
@@ -80,7 +81,7 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     if (hour === undefined && run.begunAt === undefined) continue
     if ((hour?.getTime() ?? 0) > options.now.getTime()) continue
     // Rows in doubt are for a person to decide.
-    if ((await ledger.counts(run.id)).deferred === 0) continue
+    if ((await ledger.results.counts(run.id)).deferred === 0) continue
     const still = run.begunAt ?? hour ?? run.startedAt
     const alive = Math.max(still.getTime(), run.begunAt === undefined ? 0 : (options.aliveAt?.getTime() ?? 0))
     const late = options.now.getTime() - alive

@@ -47,20 +47,20 @@ async function linksOf(settings: Settings, ledger: Ledger): Promise<UnsubscribeE
 async function pageOf(ledger: Ledger, path: string, query: URLSearchParams): Promise<unknown> {
   const run = /^\/runs\/([\w-]{1,64})$/.exec(path)?.[1]
   if (run !== undefined) {
-    const record = await ledger.run(run)
-    return record === undefined ? undefined : runFields(record, await ledger.counts(record.id))
+    const record = await ledger.runs.find(run)
+    return record === undefined ? undefined : runFields(record, await ledger.results.counts(record.id))
   }
   if (path === '/schedules') {
     const schedules = []
-    for (const schedule of await ledger.schedules.all()) schedules.push(await scheduleFields(ledger, schedule))
+    for (const schedule of await ledger.schedules.list()) schedules.push(await scheduleFields(ledger, schedule))
     return { schedules }
   }
   if (path !== '/runs' && path !== '/') return undefined
   const limit = Number(query.get('limit') ?? DEFAULT_RUNS)
-  const all = await ledger.runs()
+  const all = await ledger.runs.list()
   const runs = []
   for (const record of all.slice(0, Number.isInteger(limit) && limit > 0 ? Math.min(limit, 1000) : DEFAULT_RUNS)) {
-    runs.push(runFields(record, await ledger.counts(record.id)))
+    runs.push(runFields(record, await ledger.results.counts(record.id)))
   }
   return { runs, all: all.length }
 }

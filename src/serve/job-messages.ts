@@ -1,6 +1,6 @@
 /** What goes between `mailmerge serve` and the processes that do its work. Owns these words; sends nothing. */
 import type { Flags } from '../config/load.ts'
-import type { StatusCounts } from '../ledger/ledger.ts'
+import type { StatusCounts } from '../ledger/records.ts'
 import type { WorkResult } from '../schedule/occurrence.ts'
 import type { Work } from '../schedule/unfinished.ts'
 

@@ -147,7 +147,7 @@ class Supervisor {
     const { ledger, clock, settings, log } = this.#options
     const lateBy = settings.lateBy ?? LATE_BY_MS
     const now = clock.now()
-    for (const schedule of await ledger.schedules.all()) {
+    for (const schedule of await ledger.schedules.list()) {
       const { claimed, missed } = await claimDue(ledger, schedule, now, lateBy)
       for (const { wall, campaign } of claimed) log('info', 'due', { schedule: schedule.name, wall, campaign })
       for (const { occurrence, reason } of missed) {

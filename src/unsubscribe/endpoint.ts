@@ -5,7 +5,8 @@
  */
 import { hash } from 'node:crypto'
 import { DataError } from '../errors.ts'
-import type { Ledger, Suppression } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Suppression } from '../ledger/records.ts'
 import { PAGE_HEADERS, type PageState, unsubscribePage } from './page.ts'
 import { TokenBuckets } from './rate-limit.ts'
 import { readEntry, suppressionOf } from './suppression-list.ts'
@@ -134,13 +135,13 @@ export class UnsubscribeEndpoint {
     const entry = entryOf(address)
     for (const _ of ['the list', 'all']) {
       const found = await this.#own(entry, group)
-      if (found !== undefined) await this.#options.ledger.unsuppress([entry], found.group)
+      if (found !== undefined) await this.#options.ledger.suppressions.remove([entry], found.group)
     }
   }
 
   /** The recipient's own wish not to be written to; one for the whole domain is somebody else's. */
   async #own(entry: string, group: string): Promise<Suppression | undefined> {
-    const found = (await this.#options.ledger.suppressed([entry], group)).get(entry)
+    const found = (await this.#options.ledger.suppressions.find([entry], group)).get(entry)
     return found?.reason === 'unsubscribed' && found.hash === hash('sha256', entry) ? found : undefined
   }
 
@@ -157,7 +158,7 @@ export class UnsubscribeEndpoint {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting
       this.#waiting = []
-      const error = await this.#options.ledger.suppress(batch.map(({ entry }) => entry)).then(
+      const error = await this.#options.ledger.suppressions.add(batch.map(({ entry }) => entry)).then(
         () => undefined,
         (cause: unknown) => cause ?? new Error('not written'),
       )

@@ -5,7 +5,8 @@
 import { hash } from 'node:crypto'
 import { SUPPRESSION_REASONS } from '../config/words.ts'
 import { DataError, type Problem } from '../errors.ts'
-import type { Ledger, Suppression, SuppressionReason } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Suppression, SuppressionReason } from '../ledger/records.ts'
 import { normalizeAddress } from '../message/address/key.ts'
 import { parseRecipient } from '../message/address/recipient.ts'
 import { findEmailColumn } from '../source/address-column.ts'
@@ -70,7 +71,7 @@ export async function importSuppressions(ledger: Ledger, source: Source, default
   let added = 0
   let bad = 0
   const flush = async (): Promise<void> => {
-    added += await ledger.suppress(batch)
+    added += await ledger.suppressions.add(batch)
     batch = []
   }
   const take = (cells: Cells, place: Pick<Problem, 'row' | 'line'>): void => {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type IngestOptions, ingest } from '../../src/bounces/ingest.ts'
 import type { InboundMessage } from '../../src/bounces/mailbox.ts'
-import type { Ledger, Suppression } from '../../src/ledger/ledger.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { Suppression } from '../../src/ledger/records.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 
 const NOW = new Date('2026-05-01T10:00:00Z')
@@ -24,17 +25,17 @@ afterEach(async () => {
 
 /** Sends a campaign to some people; the token of each message is `<campaign><row>`. */
 async function sent(name: string, ...addresses: readonly string[]): Promise<void> {
-  const campaign = await ledger.campaign(name)
+  const campaign = await ledger.campaigns.open(name)
   const run = { id: `run-${name}`, campaign, startedAt: NOW, source: 's', template: 't', templateHash: '' }
-  await ledger.createRun({ ...run, columns: [], options: {} })
-  await ledger.plan(
+  await ledger.runs.create({ ...run, columns: [], options: {} })
+  await ledger.plans.add(
     run.id,
     addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
   )
-  await ledger.settlePlan(run.id, { duplicates: 'skip' })
-  const due = await ledger.due(run.id, { now: NOW, after: 0, limit: 100 })
-  const facts = { kind: 'settled', lane: 1, at: NOW, status: 'sent', attempted: true } as const
-  await ledger.record(
+  await ledger.plans.complete(run.id, { duplicates: 'skip' })
+  const due = await ledger.deliveries.due(run.id, { now: NOW, after: 0, limit: 100 })
+  const facts = { kind: 'row-updated', lane: 1, at: NOW, status: 'sent', attempted: true } as const
+  await ledger.deliveries.record(
     due.map(({ recipient, row }) => ({ ...facts, recipient, messageId: `<${name}${row}@example.org>` })),
   )
 }
@@ -88,7 +89,7 @@ function options(more: Partial<IngestOptions> = {}): IngestOptions {
 
 async function suppressions(): Promise<readonly Suppression[]> {
   const all: Suppression[] = []
-  for await (const batch of ledger.suppressions()) all.push(...batch)
+  for await (const batch of ledger.suppressions.list()) all.push(...batch)
   return all
 }
 
@@ -110,7 +111,7 @@ describe('a bounce', () => {
     await sent('news', 'ada@example.com')
     const inbound = report('news1', '5.1.1', '550 user unknown')
     await ingest([inbound], options())
-    await ledger.unsuppress(['ada@example.com'], '')
+    await ledger.suppressions.remove(['ada@example.com'], '')
     expect(await outcomes([inbound, inbound])).toEqual(['known', 'known'])
   })
 

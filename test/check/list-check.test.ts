@@ -98,7 +98,7 @@ describe('problems of a list', () => {
     })
     const settings = await project.settings()
     const ledger = await openLedger(settings)
-    await ledger.suppress([suppressionOf('bob@post.eu', { group: '', reason: 'manual', addedAt: new Date() })])
+    await ledger.suppressions.add([suppressionOf('bob@post.eu', { group: '', reason: 'manual', addedAt: new Date() })])
     await ledger.close()
     const report = await checkMerge(settings)
     expect(report.problems).toContainEqual(

@@ -127,7 +127,7 @@ test('occurrences that are one campaign on purpose reach those who are new on th
 /** As if the schedule had been added earlier. */
 async function backdate(name: string, milliseconds: number): Promise<void> {
   const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
-  const found = (await ledger.schedules.all()).find((one) => one.name === name)
+  const found = (await ledger.schedules.list()).find((one) => one.name === name)
   if (found === undefined) throw new Error('no schedule')
   await ledger.schedules.remove(name)
   await ledger.schedules.add({ ...found, createdAt: new Date(Date.now() - milliseconds) })
@@ -137,7 +137,7 @@ async function backdate(name: string, milliseconds: number): Promise<void> {
 /** As if the hour of a schedule that comes once had just come. */
 async function backdateOnce(name: string): Promise<void> {
   const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
-  const found = (await ledger.schedules.all()).find((one) => one.name === name)
+  const found = (await ledger.schedules.list()).find((one) => one.name === name)
   if (found === undefined) throw new Error('no schedule')
   await ledger.schedules.remove(name)
   const wall = new Date(Date.now() - 1000).toISOString().slice(0, 19)
@@ -149,7 +149,7 @@ async function backdateOnce(name: string): Promise<void> {
 /** As if the next minute had come: the schedule goes by another name. */
 async function forgetOccurrences(): Promise<void> {
   const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
-  const [found] = await ledger.schedules.all()
+  const [found] = await ledger.schedules.list()
   if (found === undefined) throw new Error('no schedule')
   await ledger.schedules.remove(found.name)
   await ledger.schedules.add({ ...found, name: 'welcome-too' })

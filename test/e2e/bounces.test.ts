@@ -178,20 +178,20 @@ describe('a mailbox over IMAP', () => {
     const addresses = Array.from({ length: 450 }, (_, index) => `p${index}@example.com`)
     const path = `${project.dir}/.mailmerge/ledger.db`
     const before = await openSqliteLedger(path)
-    const campaign = await before.campaign('news')
+    const campaign = await before.campaigns.open('news')
     const now = new Date()
-    await before.createRun({
+    await before.runs.create({
       ...{ id: 'r1', campaign, startedAt: now, source: 's', template: 't', templateHash: '', columns: [], options: {} },
     })
-    await before.plan(
+    await before.plans.add(
       'r1',
       addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
     )
-    await before.settlePlan('r1', { duplicates: 'skip' })
-    const due = await before.due('r1', { now, after: 0, limit: 1000 })
-    await before.record(
+    await before.plans.complete('r1', { duplicates: 'skip' })
+    const due = await before.deliveries.due('r1', { now, after: 0, limit: 1000 })
+    await before.deliveries.record(
       due.map(({ recipient, row }) => ({
-        ...{ kind: 'settled', recipient, lane: 1, at: now, status: 'sent', attempted: true },
+        ...{ kind: 'row-updated', recipient, lane: 1, at: now, status: 'sent', attempted: true },
         messageId: `<killed${row}@society.example>`,
       })),
     )
@@ -208,7 +208,7 @@ describe('a mailbox over IMAP', () => {
     const after = await openSqliteLedger(path)
     expect(await after.feedback.counts('r1')).toEqual(new Map([['hard', addresses.length]]))
     let suppressed = 0
-    for await (const batch of after.suppressions()) suppressed += batch.length
+    for await (const batch of after.suppressions.list()) suppressed += batch.length
     expect(suppressed).toBe(addresses.length)
     await after.close()
     expect(await lines(['bounces'])).toEqual([])

@@ -134,8 +134,8 @@ describe('a follow-up', () => {
     await heard()
     // Three days later: the moment of each row has come.
     const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
-    const [newest] = await ledger.runs()
-    const next = await ledger.nextDue(newest?.id ?? '')
+    const [newest] = await ledger.runs.list()
+    const next = await ledger.deliveries.nextDue(newest?.id ?? '')
     await ledger.close()
     const days = ((next?.getTime() ?? 0) - Date.now()) / 86_400_000
     expect(days).toBeGreaterThan(2.9)

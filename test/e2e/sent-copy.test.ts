@@ -65,7 +65,7 @@ describe('a copy of each sent message in the mailbox of the sender', () => {
     }
     // A stop between a copy and its record, and the same command again: no second copy.
     const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
-    const [run] = await ledger.runs()
+    const [run] = await ledger.runs.list()
     expect(await ledger.copies.missing(run?.id ?? '', 10)).toEqual([])
     await ledger.close()
     await project.run(['run', '--yes'], env())

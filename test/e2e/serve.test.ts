@@ -242,7 +242,7 @@ test(`killed ${KILLS} times at random instants, serve fires each occurrence once
   let inDoubt = 0
   try {
     await until(
-      async () => Date.now() > start + occurrences * 900 && (await ledger.schedules.open()).length === 0,
+      async () => Date.now() > start + occurrences * 900 && (await ledger.schedules.unfinished()).length === 0,
       'every occurrence is done',
       60_000 + KILLS * 10_000,
     )
@@ -251,7 +251,7 @@ test(`killed ${KILLS} times at random instants, serve fires each occurrence once
       expect(more).toEqual([])
       expect(record?.state).toBe('done')
       const doubtful = new Set<string>()
-      for await (const rows of ledger.results(record?.run ?? '')) {
+      for await (const rows of ledger.results.rows(record?.run ?? '')) {
         for (const { status, address } of rows) if (status === 'in_doubt') doubtful.add(address)
       }
       inDoubt += doubtful.size
@@ -263,7 +263,7 @@ test(`killed ${KILLS} times at random instants, serve fires each occurrence once
       }
     }
     expect(inDoubt).toBeLessThanOrEqual(LANES * KILLS * 4)
-    const runs = (await ledger.runs()).filter(({ options }) => String(options['occurrence']).startsWith('kill'))
+    const runs = (await ledger.runs.list()).filter(({ options }) => String(options['occurrence']).startsWith('kill'))
     expect(runs).toHaveLength(occurrences)
   } finally {
     await ledger.close()
@@ -312,7 +312,7 @@ test(`a 200 is kept: killed right after it, ${CLICK_KILLS} times, the person is 
     await serve.kill(true)
     expect(answer.status).toBe(200)
     const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
-    expect((await ledger.suppressed([`kept${i}@example.com`], 'kept')).size).toBe(1)
+    expect((await ledger.suppressions.find([`kept${i}@example.com`], 'kept')).size).toBe(1)
     await ledger.close()
   }
 })

@@ -17,7 +17,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerHouse>): 
     beforeEach(async () => {
       open.house = await make()
       open.ledger = await open.house.open(() => NOW)
-      open.campaign = await open.ledger.campaign('invite-list')
+      open.campaign = await open.ledger.campaigns.open('invite-list')
     })
     afterEach(async () => {
       await open.ledger.close()

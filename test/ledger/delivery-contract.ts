@@ -1,7 +1,8 @@
 /** What every ledger promises of a delivery: whose turn it is, what became of it, and what a person says of that. */
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Campaign, Ledger, RowStatus } from '../../src/ledger/ledger.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { Campaign, RowStatus } from '../../src/ledger/records.ts'
 import {
   began,
   dueOf,
@@ -44,17 +45,17 @@ export function deliveryContract(open: OpenHouse): void {
       if (one === undefined || two === undefined) throw new Error('two rows')
       const run = await planRun(ledger, campaign, [one, { ...two, notBefore: later(7200) }], 'skip', later(3600))
       expect(await dueOf(ledger, run, later(3599))).toEqual([])
-      expect(await ledger.nextDue(run)).toEqual(later(3600))
+      expect(await ledger.deliveries.nextDue(run)).toEqual(later(3600))
       expect((await dueOf(ledger, run, later(3600))).map(({ row }) => row)).toEqual([1])
-      expect(await ledger.nextDue(run, later(3600))).toEqual(later(7200))
+      expect(await ledger.deliveries.nextDue(run, later(3600))).toEqual(later(7200))
       expect((await dueOf(ledger, run, later(7200))).map(({ row }) => row)).toEqual([1, 2])
-      expect(await ledger.nextDue(run, later(7200))).toBeUndefined()
+      expect(await ledger.deliveries.nextDue(run, later(7200))).toBeUndefined()
     })
 
     test('a deferred row is due at its time and not before, among the others', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
-      await ledger.record([
+      await ledger.deliveries.record([
         settled(a, 'deferred', { dueAt: later(60) }),
         began(b),
         settled(b, 'deferred', { dueAt: later(30) }),
@@ -66,8 +67,8 @@ export function deliveryContract(open: OpenHouse): void {
         [2, 1],
         [3, 0],
       ])
-      expect(await ledger.nextDue(run)).toEqual(later(30))
-      expect(await ledger.nextDue(run, later(30))).toEqual(later(60))
+      expect(await ledger.deliveries.nextDue(run)).toEqual(later(30))
+      expect(await ledger.deliveries.nextDue(run, later(30))).toEqual(later(60))
     })
   })
 
@@ -75,13 +76,13 @@ export function deliveryContract(open: OpenHouse): void {
     test('each is recorded with what the server said, and the counts add up', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org', 'd@x.org'))
       const [a = 0, b = 0, c = 0] = await recipientsOf(ledger, run)
-      await ledger.record([
+      await ledger.deliveries.record([
         began(a),
         settled(a, 'sent', { at: later(1), smtpCode: 250, enhancedCode: '2.0.0', response: 'queued as 4F' }),
         settled(b, 'failed', { at: later(2), smtpCode: 550, reason: 'mailbox unknown', messageId: '<b@x>' }),
         settled(c, 'skipped', { at: later(3), reason: 'suppressed: unsubscribed', attempted: false }),
       ])
-      expect(await ledger.counts(run)).toEqual({ sent: 1, failed: 1, skipped: 1, deferred: 1, in_doubt: 0 })
+      expect(await ledger.results.counts(run)).toEqual({ sent: 1, failed: 1, skipped: 1, deferred: 1, in_doubt: 0 })
       expect(await resultsOf(ledger, run)).toEqual([
         {
           row: 1,
@@ -125,7 +126,7 @@ export function deliveryContract(open: OpenHouse): void {
     test('of a row that was deferred and then sent, the last answer is told and nothing of the one before', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
-      await ledger.record([
+      await ledger.deliveries.record([
         began(a),
         settled(a, 'deferred', {
           smtpCode: 451,
@@ -148,22 +149,22 @@ export function deliveryContract(open: OpenHouse): void {
     test('a row that is not waiting to be sent can be begun or settled by nobody, and then nothing of it is recorded', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
-      await ledger.record([settled(a, 'sent')])
-      await expect(ledger.record([began(b), began(a)])).rejects.toMatchObject({ exitCode: 70 })
-      await expect(ledger.record([settled(a, 'failed')])).rejects.toThrow('sent already')
-      await expect(ledger.record([began(987_654_321)])).rejects.toMatchObject({ exitCode: 70 })
-      expect(await ledger.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
+      await ledger.deliveries.record([settled(a, 'sent')])
+      await expect(ledger.deliveries.record([began(b), began(a)])).rejects.toMatchObject({ exitCode: 70 })
+      await expect(ledger.deliveries.record([settled(a, 'failed')])).rejects.toThrow('sent already')
+      await expect(ledger.deliveries.record([began(987_654_321)])).rejects.toMatchObject({ exitCode: 70 })
+      expect(await ledger.results.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
       // Nothing of the refused transaction was kept: the row can be begun.
-      await ledger.record([began(b)])
+      await ledger.deliveries.record([began(b)])
     })
 
     test('a row is begun once until its end is told', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
-      await ledger.record([began(a)])
-      await expect(ledger.record([began(a)])).rejects.toThrow()
-      await ledger.record([settled(a, 'deferred', { dueAt: NOW })])
-      await ledger.record([began(a, later(1)), settled(a, 'sent', { at: later(2) })])
+      await ledger.deliveries.record([began(a)])
+      await expect(ledger.deliveries.record([began(a)])).rejects.toThrow()
+      await ledger.deliveries.record([settled(a, 'deferred', { dueAt: NOW })])
+      await ledger.deliveries.record([began(a, later(1)), settled(a, 'sent', { at: later(2) })])
       expect(await resultsOf(ledger, run)).toMatchObject([{ status: 'sent', attempts: 2, firstAttemptAt: NOW }])
     })
 
@@ -172,17 +173,19 @@ export function deliveryContract(open: OpenHouse): void {
       let round = 0
       await fc.assert(
         fc.asyncProperty(fc.array(fc.tuple(fc.nat(11), statuses), { maxLength: 40 }), async (news) => {
-          const mine = await ledger.campaign(`round-${round++}`)
+          const mine = await ledger.campaigns.open(`round-${round++}`)
           const addresses = Array.from({ length: 12 }, (_, at) => `p${at}@x.org`)
           const run = await planRun(ledger, mine, rowsOf(...addresses))
           const recipients = await recipientsOf(ledger, run)
           for (const [at, status] of news) {
             const recipient = recipients[at] ?? 0
-            await ledger.record([began(recipient), settled(recipient, status, { dueAt: later(5) })]).catch(() => {})
+            await ledger.deliveries
+              .record([began(recipient), settled(recipient, status, { dueAt: later(5) })])
+              .catch(() => {})
           }
           const found = { ...NOBODY }
           for (const { status } of await resultsOf(ledger, run)) found[status]++
-          expect(await ledger.counts(run)).toEqual(found)
+          expect(await ledger.results.counts(run)).toEqual(found)
         }),
         { numRuns: 25 },
       )
@@ -192,9 +195,9 @@ export function deliveryContract(open: OpenHouse): void {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const another = await house.open()
       const [a = 0] = await recipientsOf(ledger, run)
-      await ledger.record([settled(a, 'sent')])
-      expect(await another.counts(run)).toEqual({ ...NOBODY, sent: 1 })
-      expect(await another.due(run, { now: NOW, after: 0, limit: 9 })).toEqual([])
+      await ledger.deliveries.record([settled(a, 'sent')])
+      expect(await another.results.counts(run)).toEqual({ ...NOBODY, sent: 1 })
+      expect(await another.deliveries.due(run, { now: NOW, after: 0, limit: 9 })).toEqual([])
       await another.close()
     })
   })
@@ -203,52 +206,52 @@ export function deliveryContract(open: OpenHouse): void {
     test('retry brings back what failed, anew, and makes a finished run ready', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
-      await ledger.record([settled(a, 'sent'), settled(b, 'failed', { reason: 'mailbox unknown' })])
-      await ledger.endRun(run, 'finished', later(9))
-      expect(await ledger.run(run)).toMatchObject({ state: 'finished', endedAt: later(9) })
-      expect(await ledger.retryFailed(run)).toBe(1)
-      expect(await ledger.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
+      await ledger.deliveries.record([settled(a, 'sent'), settled(b, 'failed', { reason: 'mailbox unknown' })])
+      await ledger.runs.end(run, 'finished', later(9))
+      expect(await ledger.runs.find(run)).toMatchObject({ state: 'finished', endedAt: later(9) })
+      expect(await ledger.deliveries.retryFailed(run)).toBe(1)
+      expect(await ledger.results.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
       expect(await dueOf(ledger, run)).toMatchObject([{ key: 'b@x.org', attempts: 0 }])
-      const record = await ledger.run(run)
+      const record = await ledger.runs.find(run)
       expect(record?.state).toBe('ready')
       expect(record).not.toHaveProperty('endedAt')
       // The tries of a new series are counted anew; the attempts of all time are kept.
-      await ledger.record([settled(b, 'sent')])
+      await ledger.deliveries.record([settled(b, 'sent')])
       expect((await resultsOf(ledger, run))[1]).toMatchObject({ status: 'sent', attempts: 2 })
     })
 
     test('retry of a run in which nothing failed changes nothing', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
-      await ledger.record([settled(a, 'sent')])
-      await ledger.endRun(run, 'finished', NOW)
-      expect(await ledger.retryFailed(run)).toBe(0)
-      expect((await ledger.run(run))?.state).toBe('finished')
+      await ledger.deliveries.record([settled(a, 'sent')])
+      await ledger.runs.end(run, 'finished', NOW)
+      expect(await ledger.deliveries.retryFailed(run)).toBe(0)
+      expect((await ledger.runs.find(run))?.state).toBe('finished')
     })
 
     test('rows in doubt are sent again, or taken as sent, only when somebody says so', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
-      await ledger.record([began(a), settled(a, 'in_doubt'), settled(b, 'failed')])
+      await ledger.deliveries.record([began(a), settled(a, 'in_doubt'), settled(b, 'failed')])
       expect(await dueOf(ledger, run)).toEqual([])
-      expect(await ledger.settleInDoubt(run, 'resend')).toBe(1)
+      expect(await ledger.deliveries.resolveInDoubt(run, 'resend')).toBe(1)
       expect((await dueOf(ledger, run)).map(({ key }) => key)).toEqual(['a@x.org'])
-      await ledger.record([began(a), settled(a, 'in_doubt')])
-      expect(await ledger.settleInDoubt(run, 'keep')).toBe(1)
-      expect(await ledger.counts(run)).toEqual({ ...NOBODY, sent: 1, failed: 1 })
+      await ledger.deliveries.record([began(a), settled(a, 'in_doubt')])
+      expect(await ledger.deliveries.resolveInDoubt(run, 'keep')).toBe(1)
+      expect(await ledger.results.counts(run)).toEqual({ ...NOBODY, sent: 1, failed: 1 })
       expect((await resultsOf(ledger, run))[0]).toMatchObject({ status: 'sent', reason: 'in doubt; taken as sent' })
-      expect(await ledger.settleInDoubt(run, 'resend')).toBe(0)
+      expect(await ledger.deliveries.resolveInDoubt(run, 'resend')).toBe(0)
     })
 
     test('a cancelled run sends nothing more', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
-      await ledger.endRun(run, 'cancelled', NOW)
+      await ledger.runs.end(run, 'cancelled', NOW)
       expect(await dueOf(ledger, run)).toEqual([])
-      expect(await ledger.nextDue(run)).toBeUndefined()
+      expect(await ledger.deliveries.nextDue(run)).toBeUndefined()
     })
 
     test('a run that is not there is told with where it was looked for', async () => {
-      await expect(ledger.counts('nobody')).rejects.toThrow('there is no run nobody in the ledger')
+      await expect(ledger.results.counts('nobody')).rejects.toThrow('there is no run nobody in the ledger')
     })
   })
 }

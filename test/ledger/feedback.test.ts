@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Feedback, FeedbackKind } from '../../src/ledger/feedback.ts'
-import type { Ledger, ResultRow } from '../../src/ledger/ledger.ts'
+import type { FeedbackKind, MessageFeedback } from '../../src/ledger/feedback.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { ResultRow } from '../../src/ledger/records.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 
 let dir: string
@@ -22,22 +23,22 @@ const NOW = new Date('2026-05-01T10:00:00Z')
 
 /** A run with the rows sent, each with the Message-ID `<row.name@x>`. */
 async function sent(name: string, rows: number): Promise<string> {
-  const campaign = await ledger.campaign(name)
+  const campaign = await ledger.campaigns.open(name)
   const id = `run-${name}`
-  await ledger.createRun({
+  await ledger.runs.create({
     ...{ id, campaign, startedAt: NOW, source: 's', template: 't', templateHash: '', columns: [], options: {} },
   })
   const addresses = Array.from({ length: rows }, (_, index) => `p${index + 1}@example.com`)
-  await ledger.plan(
+  await ledger.plans.add(
     id,
     addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
   )
-  await ledger.settlePlan(id, { duplicates: 'skip' })
-  const due = await ledger.due(id, { now: NOW, after: 0, limit: rows })
-  await ledger.record(
+  await ledger.plans.complete(id, { duplicates: 'skip' })
+  const due = await ledger.deliveries.due(id, { now: NOW, after: 0, limit: rows })
+  await ledger.deliveries.record(
     due.flatMap(({ recipient, row }) => [
-      { kind: 'began', recipient, lane: 1, at: NOW, messageId: `<${row}.${name}@x>` } as const,
-      { kind: 'settled', recipient, lane: 1, at: NOW, status: 'sent', attempted: true } as const,
+      { kind: 'attempt-started', recipient, lane: 1, at: NOW, messageId: `<${row}.${name}@x>` } as const,
+      { kind: 'row-updated', recipient, lane: 1, at: NOW, status: 'sent', attempted: true } as const,
     ]),
   )
   return id
@@ -45,13 +46,17 @@ async function sent(name: string, rows: number): Promise<string> {
 
 async function results(id: string): Promise<readonly ResultRow[]> {
   const rows: ResultRow[] = []
-  for await (const batch of ledger.results(id)) rows.push(...batch)
+  for await (const batch of ledger.results.rows(id)) rows.push(...batch)
   return rows
 }
 
 let number = 0
-async function feedback(token: string, kind: FeedbackKind, more: Partial<Feedback> = {}): Promise<Feedback> {
-  const message = (await ledger.feedback.find([token])).get(token)
+async function feedback(
+  token: string,
+  kind: FeedbackKind,
+  more: Partial<MessageFeedback> = {},
+): Promise<MessageFeedback> {
+  const message = (await ledger.feedback.findMessages([token])).get(token)
   const recipient = message?.recipient ?? 0
   return { fingerprint: `f${++number}`, recipient, person: 'h1', kind, at: NOW, reason: 'why', ...more }
 }
@@ -60,63 +65,63 @@ describe('feedback', () => {
   test('finds messages by their Message-ID alone, over all campaigns', async () => {
     await sent('a', 3)
     await sent('b', 2)
-    const found = await ledger.feedback.find(['2.a', '1.b', '9.a', '', "x' OR 1=1", '2.a@x'])
+    const found = await ledger.feedback.findMessages(['2.a', '1.b', '9.a', '', "x' OR 1=1", '2.a@x'])
     expect([...found.keys()].sort()).toEqual(['1.b', '2.a'])
     expect(found.get('2.a')).toMatchObject({ messageId: '<2.a@x>', address: 'p2@example.com', campaign: 'a' })
-    expect(await ledger.feedback.find([])).toEqual(new Map())
+    expect(await ledger.feedback.findMessages([])).toEqual(new Map())
   })
 
   test('finds also a message that was deferred, under the Message-ID of each of its attempts', async () => {
-    const campaign = await ledger.campaign('a')
-    await ledger.createRun({
+    const campaign = await ledger.campaigns.open('a')
+    await ledger.runs.create({
       ...{ id: 'a1', campaign, startedAt: NOW, source: 's', template: 't', templateHash: '', columns: [], options: {} },
     })
-    await ledger.plan('a1', [{ row: 1, key: 'a@b.c', address: 'a@b.c', data: '{}' }])
-    await ledger.settlePlan('a1', { duplicates: 'skip' })
-    const [due] = await ledger.due('a1', { now: NOW, after: 0, limit: 1 })
+    await ledger.plans.add('a1', [{ row: 1, key: 'a@b.c', address: 'a@b.c', data: '{}' }])
+    await ledger.plans.complete('a1', { duplicates: 'skip' })
+    const [due] = await ledger.deliveries.due('a1', { now: NOW, after: 0, limit: 1 })
     const attempt = { recipient: due?.recipient ?? 0, lane: 1, at: NOW }
-    await ledger.record([
-      { ...attempt, kind: 'began', messageId: '<first@x>' },
-      { ...attempt, kind: 'settled', status: 'deferred', attempted: true, dueAt: NOW },
-      { ...attempt, kind: 'began', messageId: '<second@x>' },
-      { ...attempt, kind: 'settled', status: 'sent', attempted: true },
+    await ledger.deliveries.record([
+      { ...attempt, kind: 'attempt-started', messageId: '<first@x>' },
+      { ...attempt, kind: 'row-updated', status: 'deferred', attempted: true, dueAt: NOW },
+      { ...attempt, kind: 'attempt-started', messageId: '<second@x>' },
+      { ...attempt, kind: 'row-updated', status: 'sent', attempted: true },
     ])
-    const found = await ledger.feedback.find(['first', 'second'])
+    const found = await ledger.feedback.findMessages(['first', 'second'])
     expect([...found.values()].map(({ messageId }) => messageId)).toEqual(['<first@x>', '<second@x>'])
     expect(await results('a1')).toMatchObject([{ messageId: '<second@x>', attempts: 2, firstAttemptAt: NOW }])
   })
 
   test('finds messages by the id that Amazon SES gave in its answer, which takes the place of ours', async () => {
     const id = await sent('a', 1)
-    await ledger.retryFailed(id)
-    const again = await ledger.campaign('c')
-    await ledger.createRun({
+    await ledger.deliveries.retryFailed(id)
+    const again = await ledger.campaigns.open('c')
+    await ledger.runs.create({
       ...{ id: 'r2', campaign: again, startedAt: NOW, source: 's', template: 't', templateHash: '' },
       ...{ columns: [], options: {} },
     })
-    await ledger.plan('r2', [{ row: 1, key: 'a@b.c', address: 'a@b.c', data: '{}' }])
-    await ledger.settlePlan('r2', { duplicates: 'skip' })
-    const [due] = await ledger.due('r2', { now: NOW, after: 0, limit: 1 })
-    await ledger.record([
+    await ledger.plans.add('r2', [{ row: 1, key: 'a@b.c', address: 'a@b.c', data: '{}' }])
+    await ledger.plans.complete('r2', { duplicates: 'skip' })
+    const [due] = await ledger.deliveries.due('r2', { now: NOW, after: 0, limit: 1 })
+    await ledger.deliveries.record([
       {
-        ...{ kind: 'settled', recipient: due?.recipient ?? 0, lane: 1, at: NOW, status: 'sent', attempted: true },
+        ...{ kind: 'row-updated', recipient: due?.recipient ?? 0, lane: 1, at: NOW, status: 'sent', attempted: true },
         ...{ messageId: '<ours@x>', response: 'Ok 010001-abc-000000' },
       },
     ])
-    const found = await ledger.feedback.find(['010001-abc-000000'])
+    const found = await ledger.feedback.findMessages(['010001-abc-000000'])
     expect(found.get('010001-abc-000000')).toMatchObject({ messageId: '<ours@x>', campaign: 'c' })
   })
 
   test('is taken once', async () => {
     await sent('a', 1)
     const one = await feedback('1.a', 'soft')
-    expect(await ledger.feedback.take([one, one])).toEqual(new Set([one.fingerprint]))
-    expect(await ledger.feedback.take([one])).toEqual(new Set())
+    expect(await ledger.feedback.add([one, one])).toEqual(new Set([one.fingerprint]))
+    expect(await ledger.feedback.add([one])).toEqual(new Set())
   })
 
   test('shows in the results as the worst that came', async () => {
     const id = await sent('a', 4)
-    await ledger.feedback.take([
+    await ledger.feedback.add([
       await feedback('1.a', 'hard', { reason: 'mailbox unknown' }),
       await feedback('1.a', 'soft'),
       await feedback('2.a', 'soft'),
@@ -143,7 +148,7 @@ describe('feedback', () => {
     await sent('a', 1)
     await sent('b', 1)
     const before = new Date(NOW.getTime() - 1000)
-    await ledger.feedback.take([
+    await ledger.feedback.add([
       await feedback('1.a', 'soft'),
       await feedback('1.a', 'soft'),
       await feedback('1.b', 'soft', { at: before }),
@@ -157,16 +162,16 @@ describe('feedback', () => {
 
   test('of a forgotten person is gone, and no report finds the message any more', async () => {
     await sent('a', 2)
-    await ledger.feedback.take([await feedback('1.a', 'soft')])
-    await ledger.forget('p1@example.com')
+    await ledger.feedback.add([await feedback('1.a', 'soft')])
+    await ledger.privacy.forget('p1@example.com')
     expect(await ledger.feedback.softBounces('h1', new Date(0))).toBe(0)
-    expect((await ledger.feedback.find(['1.a', '2.a'])).size).toBe(1)
+    expect((await ledger.feedback.findMessages(['1.a', '2.a'])).size).toBe(1)
   })
 
   test('keeps how far a mailbox was read', async () => {
-    expect(await ledger.feedback.mailboxMark('imap:a/INBOX')).toBeUndefined()
-    await ledger.feedback.setMailboxMark('imap:a/INBOX', '7:42')
-    await ledger.feedback.setMailboxMark('imap:a/INBOX', '7:43')
-    expect(await ledger.feedback.mailboxMark('imap:a/INBOX')).toBe('7:43')
+    expect(await ledger.feedback.mailboxPosition('imap:a/INBOX')).toBeUndefined()
+    await ledger.feedback.setMailboxPosition('imap:a/INBOX', '7:42')
+    await ledger.feedback.setMailboxPosition('imap:a/INBOX', '7:43')
+    expect(await ledger.feedback.mailboxPosition('imap:a/INBOX')).toBe('7:43')
   })
 })

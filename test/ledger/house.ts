@@ -1,5 +1,6 @@
 /** What the contract of a ledger stands on: a store that several may open, rows, runs and news for it. */
-import type { Campaign, Ledger, News, PlannedRow, ResultRow, RowStatus, Settled } from '../../src/ledger/ledger.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { Campaign, LedgerEvent, PlannedRow, ResultRow, RowStatus, RowUpdate } from '../../src/ledger/records.ts'
 
 /** One store, to which several processes may connect. */
 export interface LedgerHouse {
@@ -32,7 +33,7 @@ export async function planRun(
   notBefore?: Date,
 ): Promise<string> {
   const id = `20261125T1000${String(runs++).padStart(4, '0')}`
-  await ledger.createRun({
+  await ledger.runs.create({
     id,
     campaign,
     startedAt: NOW,
@@ -43,23 +44,23 @@ export async function planRun(
     options: { template: 'letter' },
     ...(notBefore === undefined ? {} : { notBefore }),
   })
-  await ledger.plan(id, rows)
-  await ledger.settlePlan(id, { duplicates })
+  await ledger.plans.add(id, rows)
+  await ledger.plans.complete(id, { duplicates })
   return id
 }
 
 export async function resultsOf(ledger: Ledger, run: string): Promise<readonly ResultRow[]> {
   const rows: ResultRow[] = []
-  for await (const batch of ledger.results(run)) rows.push(...batch)
+  for await (const batch of ledger.results.rows(run)) rows.push(...batch)
   return rows
 }
 
-export function began(recipient: number, at: Date = NOW): News {
-  return { kind: 'began', recipient, lane: 1, at, messageId: `<${recipient}@x>`, server: 'mail.example.com:25' }
+export function began(recipient: number, at: Date = NOW): LedgerEvent {
+  return { kind: 'attempt-started', recipient, lane: 1, at, messageId: `<${recipient}@x>` }
 }
 
-export function settled(recipient: number, status: RowStatus, more: Partial<Settled> = {}): News {
-  return { kind: 'settled', recipient, lane: 1, at: NOW, status, attempted: true, ...more }
+export function settled(recipient: number, status: RowStatus, more: Partial<RowUpdate> = {}): LedgerEvent {
+  return { kind: 'row-updated', recipient, lane: 1, at: NOW, status, attempted: true, ...more }
 }
 
 /** What each test of the contract begins with. */
@@ -70,7 +71,7 @@ export interface OpenHouse {
 }
 
 export function dueOf(ledger: Ledger, run: string, now: Date = NOW, after = 0, limit = 100) {
-  return ledger.due(run, { now, after, limit })
+  return ledger.deliveries.due(run, { now, after, limit })
 }
 
 export async function recipientsOf(ledger: Ledger, run: string): Promise<readonly number[]> {

@@ -1,6 +1,7 @@
 /** What every ledger promises of a plan: its rows, its duplicates, and who of them is known already. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Campaign, Ledger, PlannedRow } from '../../src/ledger/ledger.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { Campaign, PlannedRow } from '../../src/ledger/records.ts'
 import {
   began,
   dueOf,
@@ -25,7 +26,7 @@ export function planContract(open: OpenHouse): void {
   describe('planning', () => {
     test('a run that is being planned holds nothing to send and is not the newest', async () => {
       const ready = await planRun(ledger, campaign, rowsOf('a@x.org'))
-      await ledger.createRun({
+      await ledger.runs.create({
         id: '20261125T999999-plan',
         campaign,
         startedAt: NOW,
@@ -35,18 +36,18 @@ export function planContract(open: OpenHouse): void {
         columns: [],
         options: {},
       })
-      await ledger.plan('20261125T999999-plan', rowsOf('b@x.org'))
+      await ledger.plans.add('20261125T999999-plan', rowsOf('b@x.org'))
       expect(await dueOf(ledger, '20261125T999999-plan')).toEqual([])
-      expect((await ledger.run())?.id).toBe(ready)
-      expect((await ledger.run('20261125T999999-plan'))?.state).toBe('planning')
-      await ledger.dropPlan('20261125T999999-plan')
-      expect(await ledger.run('20261125T999999-plan')).toBeUndefined()
+      expect((await ledger.runs.find())?.id).toBe(ready)
+      expect((await ledger.runs.find('20261125T999999-plan'))?.state).toBe('planning')
+      await ledger.runs.drop('20261125T999999-plan')
+      expect(await ledger.runs.find('20261125T999999-plan')).toBeUndefined()
     })
 
     test('a run is kept as it was given', async () => {
       const notBefore = later(3600)
       const id = await planRun(ledger, campaign, rowsOf('a@x.org'), 'skip', notBefore)
-      expect(await ledger.run(id)).toEqual({
+      expect(await ledger.runs.find(id)).toEqual({
         id,
         campaign,
         state: 'ready',
@@ -63,21 +64,21 @@ export function planContract(open: OpenHouse): void {
     test('who is sent or in doubt stays so when the list is planned again, new rows are new', async () => {
       const first = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, first)
-      await ledger.record([settled(a, 'sent'), began(b), settled(b, 'in_doubt')])
+      await ledger.deliveries.record([settled(a, 'sent'), began(b), settled(b, 'in_doubt')])
       const second = await planRun(ledger, campaign, rowsOf('a@x.org', 'new@x.org', 'c@x.org', 'b@x.org'))
       expect((await dueOf(ledger, second)).map(({ row, key }) => [row, key])).toEqual([
         [2, 'new@x.org'],
         [3, 'c@x.org'],
       ])
-      expect(await ledger.counts(second)).toEqual({ ...NOBODY, sent: 1, in_doubt: 1, deferred: 2 })
-      expect((await ledger.run(first))?.state).toBe('cancelled')
+      expect(await ledger.results.counts(second)).toEqual({ ...NOBODY, sent: 1, in_doubt: 1, deferred: 2 })
+      expect((await ledger.runs.find(first))?.state).toBe('cancelled')
       expect(await dueOf(ledger, first)).toEqual([])
     })
 
     test('who failed comes back only when the row changed', async () => {
       const first = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, first)
-      await ledger.record([
+      await ledger.deliveries.record([
         settled(a, 'failed', { reason: 'mailbox unknown', smtpCode: 550 }),
         settled(b, 'failed', { reason: 'mailbox unknown', smtpCode: 550 }),
       ])
@@ -98,10 +99,10 @@ export function planContract(open: OpenHouse): void {
     test('who waits for another try keeps the turn when the list is planned again', async () => {
       const first = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, first)
-      await ledger.record([settled(a, 'deferred', { dueAt: later(60), reason: 'greylisted' })])
+      await ledger.deliveries.record([settled(a, 'deferred', { dueAt: later(60), reason: 'greylisted' })])
       const second = await planRun(ledger, campaign, rowsOf('a@x.org'))
       expect(await dueOf(ledger, second)).toEqual([])
-      expect(await ledger.nextDue(second)).toEqual(later(60))
+      expect(await ledger.deliveries.nextDue(second)).toEqual(later(60))
       expect(await dueOf(ledger, second, later(60))).toMatchObject([{ attempts: 1, firstAttemptAt: NOW }])
     })
 
@@ -126,11 +127,11 @@ export function planContract(open: OpenHouse): void {
         ['skipped', 'bad row: the address is empty'],
         ['skipped', 'bad row: the address is empty'],
       ])
-      expect(await ledger.counts(run)).toEqual({ ...NOBODY, deferred: 2, skipped: 5 })
+      expect(await ledger.results.counts(run)).toEqual({ ...NOBODY, deferred: 2, skipped: 5 })
     })
 
     test('pairs of one key are listed before they are settled', async () => {
-      await ledger.createRun({
+      await ledger.runs.create({
         id: 'pairs',
         campaign,
         startedAt: NOW,
@@ -141,22 +142,22 @@ export function planContract(open: OpenHouse): void {
         options: {},
       })
       const again = rowsOf('a@x.org', 'b@x.org', 'a@x.org', 'c@x.org', 'b@x.org', 'a@x.org')
-      await ledger.plan('pairs', again)
-      expect(await ledger.duplicates('pairs', 2)).toEqual([
+      await ledger.plans.add('pairs', again)
+      expect(await ledger.plans.duplicates('pairs', 2)).toEqual([
         { key: 'a@x.org', row: 3, firstRow: 1 },
         { key: 'b@x.org', row: 5, firstRow: 2 },
       ])
-      expect(await ledger.duplicates('pairs', 10)).toHaveLength(3)
+      expect(await ledger.plans.duplicates('pairs', 10)).toHaveLength(3)
     })
 
     test('where two rows of one key are an error the plan is left as it was, and can still be settled otherwise', async () => {
       const planning = { id: 'twins', campaign, startedAt: NOW, source: 's', template: 't', templateHash: 'h' }
-      await ledger.createRun({ ...planning, columns: [], options: {} })
-      await ledger.plan('twins', rowsOf('b@x.org', 'a@x.org', 'b@x.org'))
-      expect(await ledger.settlePlan('twins', { duplicates: 'error' })).toBeUndefined()
-      expect((await ledger.run('twins'))?.state).toBe('planning')
-      expect(await ledger.duplicates('twins', 10)).toEqual([{ key: 'b@x.org', row: 3, firstRow: 1 }])
-      expect(await ledger.settlePlan('twins', { duplicates: 'skip' })).toMatchObject({
+      await ledger.runs.create({ ...planning, columns: [], options: {} })
+      await ledger.plans.add('twins', rowsOf('b@x.org', 'a@x.org', 'b@x.org'))
+      expect(await ledger.plans.complete('twins', { duplicates: 'error' })).toBeUndefined()
+      expect((await ledger.runs.find('twins'))?.state).toBe('planning')
+      expect(await ledger.plans.duplicates('twins', 10)).toEqual([{ key: 'b@x.org', row: 3, firstRow: 1 }])
+      expect(await ledger.plans.complete('twins', { duplicates: 'skip' })).toMatchObject({
         rows: 3,
         deferred: 2,
         skipped: 1,
@@ -172,9 +173,12 @@ export function planContract(open: OpenHouse): void {
       if (one === undefined || two === undefined) throw new Error('two rows')
       await planRun(ledger, campaign, rowsOf('b@x.org'))
       const planning = { id: 'left-out', campaign, startedAt: NOW, source: 's', template: 't', templateHash: 'h' }
-      await ledger.createRun({ ...planning, columns: [], options: {} })
-      await ledger.plan('left-out', [{ ...one, data: '', skip: 'not selected' }, two])
-      expect(await ledger.settlePlan('left-out', { duplicates: 'error' })).toMatchObject({ deferred: 1, skipped: 1 })
+      await ledger.runs.create({ ...planning, columns: [], options: {} })
+      await ledger.plans.add('left-out', [{ ...one, data: '', skip: 'not selected' }, two])
+      expect(await ledger.plans.complete('left-out', { duplicates: 'error' })).toMatchObject({
+        deferred: 1,
+        skipped: 1,
+      })
       expect((await dueOf(ledger, 'left-out')).map(({ row }) => row)).toEqual([2])
     })
 
@@ -187,7 +191,7 @@ export function planContract(open: OpenHouse): void {
         [2, 1],
         [3, 2],
       ])
-      await ledger.record([settled(found[0]?.recipient ?? 0, 'sent')])
+      await ledger.deliveries.record([settled(found[0]?.recipient ?? 0, 'sent')])
       const second = await planRun(ledger, campaign, rows, 'all')
       expect((await dueOf(ledger, second)).map(({ row, occurrence }) => [row, occurrence])).toEqual([
         [2, 1],
@@ -200,15 +204,15 @@ export function planContract(open: OpenHouse): void {
       if (one === undefined || two === undefined) throw new Error('two rows')
       const first = await planRun(ledger, campaign, [one, { ...two, data: '', skip: 'not selected' }])
       const [a = 0] = await recipientsOf(ledger, first)
-      await ledger.record([settled(a, 'sent')])
-      expect(await ledger.counts(first)).toEqual({ ...NOBODY, sent: 1, skipped: 1 })
+      await ledger.deliveries.record([settled(a, 'sent')])
+      expect(await ledger.results.counts(first)).toEqual({ ...NOBODY, sent: 1, skipped: 1 })
       const second = await planRun(ledger, campaign, [{ ...one, data: '', skip: 'not selected' }, two])
-      expect(await ledger.counts(second)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
+      expect(await ledger.results.counts(second)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
       expect((await dueOf(ledger, second)).map(({ key }) => key)).toEqual(['b@x.org'])
     })
 
     test('a plan takes rows in parts and in any number', async () => {
-      await ledger.createRun({
+      await ledger.runs.create({
         id: 'parts',
         campaign,
         startedAt: NOW,
@@ -220,12 +224,12 @@ export function planContract(open: OpenHouse): void {
       })
       for (let part = 0; part < 5; part++) {
         const rows = Array.from({ length: 500 }, (_, at) => part * 500 + at + 1)
-        await ledger.plan(
+        await ledger.plans.add(
           'parts',
           rows.map((row) => ({ row, key: `p${row}@x.org`, address: `p${row}@x.org`, data: '{}' })),
         )
       }
-      const counts = await ledger.settlePlan('parts', { duplicates: 'skip' })
+      const counts = await ledger.plans.complete('parts', { duplicates: 'skip' })
       expect(counts).toEqual({ ...NOBODY, rows: 2500, deferred: 2500 })
       const results = await resultsOf(ledger, 'parts')
       expect(results.map(({ row }) => row)).toEqual(Array.from({ length: 2500 }, (_, at) => at + 1))

@@ -21,7 +21,7 @@ async function ask(wall: number, uptime: number, bootId = 'one'): Promise<number
   const boot: BootClock = { bootId, uptime: () => uptime }
   const ledger = await openSqliteLedger(join(dir, 'ledger.db'), { boot })
   try {
-    return (await ledger.reserve([quota], 10, new Date(NOON + wall * 1000))).granted
+    return (await ledger.quotas.reserve([quota], 10, new Date(NOON + wall * 1000))).granted
   } finally {
     await ledger.close()
   }
@@ -55,13 +55,13 @@ test('what an earlier version wrote down, which knew messages alone, counts as o
   const people = { ...quota, of: 'recipients' } as const
   const ledger = await openSqliteLedger(path, { boot })
   try {
-    expect((await ledger.reserve([quota], 1, new Date(NOON))).granted).toBe(1)
+    expect((await ledger.quotas.reserve([quota], 1, new Date(NOON))).granted).toBe(1)
     const file = new DatabaseSync(path)
     file.exec("DELETE FROM quota_use WHERE name <> 'ada@mail'; UPDATE quota_use SET used = 4")
     file.close()
-    expect(await ledger.reserve([people], 1, new Date(NOON), 7)).toMatchObject({ granted: 0, left: { left: 6 } })
-    expect(await ledger.reserve([people], 1, new Date(NOON), 6)).toMatchObject({ granted: 1, left: { left: 0 } })
-    expect(await ledger.reserve([quota], 1, new Date(NOON))).toMatchObject({ granted: 1, left: { left: 4 } })
+    expect(await ledger.quotas.reserve([people], 1, new Date(NOON), 7)).toMatchObject({ granted: 0, left: { left: 6 } })
+    expect(await ledger.quotas.reserve([people], 1, new Date(NOON), 6)).toMatchObject({ granted: 1, left: { left: 0 } })
+    expect(await ledger.quotas.reserve([quota], 1, new Date(NOON))).toMatchObject({ granted: 1, left: { left: 4 } })
   } finally {
     await ledger.close()
   }

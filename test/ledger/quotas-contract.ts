@@ -28,7 +28,7 @@ export function quotasContract(open: OpenHouse): void {
           const grants: { readonly at: number; readonly granted: number }[] = []
           for (const { wait, ask, who } of plan) {
             time += wait
-            const { granted } = await (who ? ledger : another).reserve([quota], ask, later(time))
+            const { granted } = await (who ? ledger : another).quotas.reserve([quota], ask, later(time))
             grants.push({ at: time, granted })
           }
           for (const { at } of grants) {
@@ -42,39 +42,39 @@ export function quotasContract(open: OpenHouse): void {
     })
 
     test('all of it is granted, what is left is told, and when to ask again is when it opens', async () => {
-      expect(await ledger.reserve([tenAMinute], 7, NOW)).toEqual({
+      expect(await ledger.quotas.reserve([tenAMinute], 7, NOW)).toEqual({
         granted: 7,
         left: { count: 10, seconds: 60, left: 3 },
       })
-      const { granted, left, retryAt } = await ledger.reserve([tenAMinute], 7, later(1))
+      const { granted, left, retryAt } = await ledger.quotas.reserve([tenAMinute], 7, later(1))
       expect([granted, left?.left]).toEqual([3, 0])
       const opens = retryAt ?? NOW
       expect(opens.getTime()).toBeGreaterThan(later(60).getTime())
       expect(opens.getTime()).toBeLessThanOrEqual(later(63).getTime())
-      expect((await ledger.reserve([tenAMinute], 1, new Date(opens.getTime() - 1100))).granted).toBe(0)
-      expect((await ledger.reserve([tenAMinute], 1, opens)).granted).toBe(1)
+      expect((await ledger.quotas.reserve([tenAMinute], 1, new Date(opens.getTime() - 1100))).granted).toBe(0)
+      expect((await ledger.quotas.reserve([tenAMinute], 1, opens)).granted).toBe(1)
     })
 
     test('of several the tightest counts, and none is taken of one that another does not grant', async () => {
       const three = { name: 'ada@mail', count: 3, seconds: 3600 }
-      expect(await ledger.reserve([tenAMinute, three], 5, NOW)).toMatchObject({
+      expect(await ledger.quotas.reserve([tenAMinute, three], 5, NOW)).toMatchObject({
         granted: 3,
         left: { count: 3, left: 0 },
       })
-      expect((await ledger.reserve([tenAMinute, three], 5, NOW)).granted).toBe(0)
-      expect((await ledger.reserve([tenAMinute], 9, NOW)).granted).toBe(7)
+      expect((await ledger.quotas.reserve([tenAMinute, three], 5, NOW)).granted).toBe(0)
+      expect((await ledger.quotas.reserve([tenAMinute], 9, NOW)).granted).toBe(7)
     })
 
     test('accounts are apart, and a limit that was raised remembers what went before', async () => {
-      await ledger.reserve([tenAMinute], 10, NOW)
-      expect((await ledger.reserve([{ ...tenAMinute, name: 'eve@mail' }], 10, NOW)).granted).toBe(10)
-      expect((await ledger.reserve([{ ...tenAMinute, count: 15 }], 10, NOW)).granted).toBe(5)
+      await ledger.quotas.reserve([tenAMinute], 10, NOW)
+      expect((await ledger.quotas.reserve([{ ...tenAMinute, name: 'eve@mail' }], 10, NOW)).granted).toBe(10)
+      expect((await ledger.quotas.reserve([{ ...tenAMinute, count: 15 }], 10, NOW)).granted).toBe(5)
     })
 
     test('a clock that is set back frees nothing', async () => {
-      await ledger.reserve([tenAMinute], 10, NOW)
-      expect((await ledger.reserve([tenAMinute], 1, later(-3600))).granted).toBe(0)
-      expect((await ledger.reserve([tenAMinute], 1, later(-86_400))).granted).toBe(0)
+      await ledger.quotas.reserve([tenAMinute], 10, NOW)
+      expect((await ledger.quotas.reserve([tenAMinute], 1, later(-3600))).granted).toBe(0)
+      expect((await ledger.quotas.reserve([tenAMinute], 1, later(-86_400))).granted).toBe(0)
     })
 
     describe('of recipients', () => {
@@ -101,7 +101,7 @@ export function quotasContract(open: OpenHouse): void {
             for (const { wait, ask, recipients, who } of plan) {
               time += wait
               const asked = [[people, mails], [people], [mails, people]][recipients % 3] ?? []
-              const { granted } = await (who ? ledger : another).reserve(asked, ask, later(time), recipients)
+              const { granted } = await (who ? ledger : another).quotas.reserve(asked, ask, later(time), recipients)
               expect(granted).toBeLessThanOrEqual(ask)
               grants.push({ at: time, granted, recipients })
             }
@@ -116,57 +116,66 @@ export function quotasContract(open: OpenHouse): void {
       })
 
       test('as many whole messages as fit are granted, the rest is told, and when one of that size fits', async () => {
-        expect(await ledger.reserve([tenPeople], 5, NOW, 4)).toMatchObject({
+        expect(await ledger.quotas.reserve([tenPeople], 5, NOW, 4)).toMatchObject({
           granted: 2,
           left: { count: 10, seconds: 60, of: 'recipients', left: 2 },
         })
-        const { granted, retryAt } = await ledger.reserve([tenPeople], 1, later(1), 4)
+        const { granted, retryAt } = await ledger.quotas.reserve([tenPeople], 1, later(1), 4)
         expect(granted).toBe(0)
         // Nothing was taken of it, and a smaller one still fits.
-        expect(await ledger.reserve([tenPeople], 1, later(2), 2)).toMatchObject({ granted: 1, left: { left: 0 } })
+        expect(await ledger.quotas.reserve([tenPeople], 1, later(2), 2)).toMatchObject({
+          granted: 1,
+          left: { left: 0 },
+        })
         expect(retryAt?.getTime()).toBeGreaterThan(later(60).getTime())
-        expect((await ledger.reserve([tenPeople], 1, retryAt ?? NOW, 4)).granted).toBe(1)
+        expect((await ledger.quotas.reserve([tenPeople], 1, retryAt ?? NOW, 4)).granted).toBe(1)
       })
 
       test('a message that does not fit yet is asked for again when the first that went before it no longer count', async () => {
-        await ledger.reserve([tenPeople], 1, NOW, 3)
-        await ledger.reserve([tenPeople], 1, later(30), 5)
-        const { granted, retryAt } = await ledger.reserve([tenPeople], 1, later(31), 4)
+        await ledger.quotas.reserve([tenPeople], 1, NOW, 3)
+        await ledger.quotas.reserve([tenPeople], 1, later(30), 5)
+        const { granted, retryAt } = await ledger.quotas.reserve([tenPeople], 1, later(31), 4)
         expect(granted).toBe(0)
         expect(retryAt?.getTime()).toBeLessThanOrEqual(later(63).getTime())
-        expect((await ledger.reserve([tenPeople], 1, retryAt ?? NOW, 4)).granted).toBe(1)
+        expect((await ledger.quotas.reserve([tenPeople], 1, retryAt ?? NOW, 4)).granted).toBe(1)
       })
 
       test('a message to more than all of it is never granted, and no time is told', async () => {
-        const { granted, retryAt } = await ledger.reserve([tenPeople], 1, NOW, 11)
+        const { granted, retryAt } = await ledger.quotas.reserve([tenPeople], 1, NOW, 11)
         expect([granted, retryAt]).toEqual([0, undefined])
       })
 
       test('what went under a quota of messages counts with all its recipients, and the other way round', async () => {
-        await ledger.reserve([tenAMinute], 2, NOW, 3)
-        expect(await ledger.reserve([tenPeople], 1, later(1), 5)).toMatchObject({ granted: 0, left: { left: 4 } })
-        await ledger.reserve([tenPeople], 1, later(2), 4)
-        expect(await ledger.reserve([tenAMinute], 1, later(3))).toMatchObject({ granted: 1, left: { left: 6 } })
+        await ledger.quotas.reserve([tenAMinute], 2, NOW, 3)
+        expect(await ledger.quotas.reserve([tenPeople], 1, later(1), 5)).toMatchObject({
+          granted: 0,
+          left: { left: 4 },
+        })
+        await ledger.quotas.reserve([tenPeople], 1, later(2), 4)
+        expect(await ledger.quotas.reserve([tenAMinute], 1, later(3))).toMatchObject({ granted: 1, left: { left: 6 } })
       })
 
       test('of a quota of messages and one of recipients the one that has room for fewer messages counts', async () => {
         const three = { name: 'ada@mail', count: 3, seconds: 60 }
-        expect(await ledger.reserve([three, tenPeople], 5, NOW, 4)).toMatchObject({
+        expect(await ledger.quotas.reserve([three, tenPeople], 5, NOW, 4)).toMatchObject({
           granted: 2,
           left: { of: 'recipients', left: 2 },
         })
-        expect(await ledger.reserve([three, tenPeople], 5, later(1))).toMatchObject({ granted: 1, left: { left: 0 } })
+        expect(await ledger.quotas.reserve([three, tenPeople], 5, later(1))).toMatchObject({
+          granted: 1,
+          left: { left: 0 },
+        })
       })
     })
 
     test('two quotas of one length count each message once', async () => {
       const twenty = { ...tenAMinute, count: 20 }
-      expect(await ledger.reserve([tenAMinute, twenty], 6, NOW)).toMatchObject({ granted: 6, left: { left: 4 } })
-      expect(await ledger.reserve([twenty], 20, later(1))).toMatchObject({ granted: 14 })
+      expect(await ledger.quotas.reserve([tenAMinute, twenty], 6, NOW)).toMatchObject({ granted: 6, left: { left: 4 } })
+      expect(await ledger.quotas.reserve([twenty], 20, later(1))).toMatchObject({ granted: 14 })
     })
 
     test('a quota of nothing grants nothing and never opens', async () => {
-      const { granted, retryAt } = await ledger.reserve([{ ...tenAMinute, count: 0 }], 1, NOW)
+      const { granted, retryAt } = await ledger.quotas.reserve([{ ...tenAMinute, count: 0 }], 1, NOW)
       expect([granted, retryAt]).toEqual([0, undefined])
     })
   })

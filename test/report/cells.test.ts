@@ -2,7 +2,7 @@
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ResultRow } from '../../src/ledger/ledger.ts'
+import type { ResultRow } from '../../src/ledger/records.ts'
 import { csvHeader, csvLines } from '../../src/report/csv.ts'
 import { htmlHead, htmlRows } from '../../src/report/html.ts'
 import { jsonLine } from '../../src/report/json.ts'

@@ -100,7 +100,7 @@ test('an occurrence is begun at its hour, once, and four runs at a time are enou
   expect(started.map(({ key }) => key)).toEqual([0, 1, 2, 3].map((i) => `occurrence s${i} 2026-12-01T09:00`))
   expect(log.filter(({ event }) => event === 'due')).toHaveLength(6)
   for (const schedule of ['s0', 's1']) {
-    await ledger.schedules.settle({ schedule, wall: '2026-12-01T09:00' }, { state: 'done' }, new Date(now))
+    await ledger.schedules.update({ schedule, wall: '2026-12-01T09:00' }, { state: 'done' }, new Date(now))
   }
   for (const one of started.slice(0, 2)) one.end({})
   await scan()
@@ -139,14 +139,14 @@ test('a process that slept while its run was at work does not take the run for a
   const { served, started, scan, log } = begin()
   now = Date.parse('2026-12-01T09:00:00Z')
   await scan()
-  await ledger.schedules.settle(
+  await ledger.schedules.update(
     { schedule: 's0', wall: '2026-12-01T09:00' },
     { state: 'planned', run: 'r1' },
     new Date(now),
   )
   now += 7 * 3_600_000
   await scan()
-  expect((await ledger.schedules.open()).map(({ state }) => state)).toEqual(['planned'])
+  expect((await ledger.schedules.unfinished()).map(({ state }) => state)).toEqual(['planned'])
   expect(log.filter(({ event }) => event === 'late')).toEqual([])
   expect(started).toHaveLength(1)
   stop.abort()
@@ -161,7 +161,7 @@ test('an occurrence that was taken and left for too long is told, once, and not 
     at: new Date('2026-12-01T09:00:00Z'),
     campaign: 's0-2026-12-01',
   }
-  await ledger.schedules.take(occurrence, occurrence.at)
+  await ledger.schedules.claim(occurrence, occurrence.at)
   now = Date.parse('2026-12-01T15:00:00Z')
   const { served, started, scan, log } = begin()
   await scan()

@@ -15,10 +15,10 @@ export interface Truth {
 export async function truthOf(project: Project): Promise<Truth> {
   const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
   try {
-    const run = await ledger.run()
+    const run = await ledger.runs.find()
     const inDoubt: string[] = []
     const count = { rows: 0, sent: 0, deferred: 0, failed: 0 }
-    for await (const batch of ledger.results(run?.id ?? '')) {
+    for await (const batch of ledger.results.rows(run?.id ?? '')) {
       for (const { status, address } of batch) {
         count.rows++
         if (status === 'in_doubt') inDoubt.push(address)

@@ -46,7 +46,7 @@ async function ask(request: Partial<LinkRequest> & { readonly form?: string } = 
 
 async function suppressed(): Promise<string[]> {
   const found: string[] = []
-  for await (const page of ledger.suppressions()) {
+  for await (const page of ledger.suppressions.list()) {
     for (const { address, group, reason } of page) found.push(`${address} ${group} ${reason}`)
   }
   return found
@@ -172,7 +172,7 @@ describe('a person on the page', () => {
 
   test('takes back no bounce, no complaint and nothing that was said by hand', async () => {
     const own = { group: 'news', addedAt: now }
-    await ledger.suppress([
+    await ledger.suppressions.add([
       suppressionOf('ada@example.com', { ...own, reason: 'complaint' }),
       suppressionOf('@example.com', { ...own, reason: 'unsubscribed' }),
     ])

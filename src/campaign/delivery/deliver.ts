@@ -6,7 +6,8 @@
 
 import type { DeliverySettings } from '../../config/settings.ts'
 import { MailmergeError, OutputError } from '../../errors.ts'
-import type { DueRow, Ledger, ResultRow, StatusCounts } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { DueRow, ResultRow, StatusCounts } from '../../ledger/records.ts'
 import type { Message } from '../../message/message.ts'
 import type { PauseReason, StopReason } from '../../report/reasons.ts'
 import type { Transport } from '../../transport/transport.ts'
@@ -24,7 +25,7 @@ import { RowQueue } from './row-queue.ts'
 import { Throttle } from './throttle.ts'
 
 export interface DeliverOptions {
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'deliveries' | 'suppressions' | 'quotas'>
   readonly runId: string
   readonly transport: Transport
   /** Rows become messages here: pure for the same row and moment. */
@@ -107,7 +108,7 @@ class Delivery implements DeliveryControl {
     this.#options = options
     this.#clock = clock
     this.#steady = steadyClock(clock)
-    this.#journal = new Journal(ledger)
+    this.#journal = new Journal(ledger.deliveries)
     this.#counts = new DeliveryCounts(counts, clock)
     this.#laneCount = new LaneCountController(
       Math.min(settings.concurrency, transport.maxLanes ?? Number.POSITIVE_INFINITY),
@@ -245,7 +246,7 @@ class Delivery implements DeliveryControl {
     try {
       await this.#journal.sync()
       if (this.#busy) return
-      const next = await ledger.nextDue(runId)
+      const next = await ledger.deliveries.nextDue(runId)
       if (this.#busy) return
       if (next === undefined) {
         this.#stopping = true

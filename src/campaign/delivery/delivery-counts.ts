@@ -1,5 +1,5 @@
 /** The counts of a delivery in progress: how many rows are in each state, and how many are done per second. */
-import type { RowStatus, StatusCounts } from '../../ledger/ledger.ts'
+import type { RowStatus, StatusCounts } from '../../ledger/records.ts'
 import type { Clock } from '../clock.ts'
 
 /** Seconds that the shown rate looks back over. */

@@ -3,7 +3,7 @@
  * when too many wait everything waits, so memory is bounded.
  */
 import type { RateLimit } from '../../config/settings.ts'
-import type { DueRow } from '../../ledger/ledger.ts'
+import type { DueRow } from '../../ledger/records.ts'
 import { domainOf } from '../../message/address/domain.ts'
 import type { Clock } from '../clock.ts'
 import { RateGate } from './sliding-window.ts'

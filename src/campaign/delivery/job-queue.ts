@@ -4,7 +4,7 @@
  */
 import { NEVER_ALLOWED_HINT } from '../../config/units.ts'
 import { DataError, MailmergeError, OutputError } from '../../errors.ts'
-import type { DueRow } from '../../ledger/ledger.ts'
+import type { DueRow } from '../../ledger/records.ts'
 import type { Message } from '../../message/message.ts'
 import type { Job } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'

@@ -1,8 +1,9 @@
 /**
- * Group commit: gathers the news of all lanes of one turn of the event loop and records it in one transaction. Owns the
- * order and the moment of recording; knows nothing of what the news mean.
+ * Group commit: gathers the events of all lanes of one turn of the event loop and records it in one transaction. Owns the
+ * order and the moment of recording; never looks at what the events mean.
  */
-import type { Ledger, News } from '../../ledger/ledger.ts'
+import type { Deliveries } from '../../ledger/ledger.ts'
+import type { LedgerEvent } from '../../ledger/records.ts'
 
 interface Waiter {
   resolve(): void
@@ -10,16 +11,16 @@ interface Waiter {
 }
 
 export class Journal {
-  readonly #ledger: Ledger
-  #news: News[] = []
+  readonly #deliveries: Deliveries
+  #events: LedgerEvent[] = []
   #durable: (() => void)[] = []
   #waiters: Waiter[] = []
   #scheduled = false
   #recording: Promise<void> | undefined
   #failure: unknown
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger
+  constructor(deliveries: Deliveries) {
+    this.#deliveries = deliveries
   }
 
   /** The error that broke the ledger, if any: from then on nothing is recorded, so nothing may be sent. */
@@ -27,9 +28,9 @@ export class Journal {
     return this.#failure
   }
 
-  /** Adds news. It is durable when a `sync` called now or later resolves, and `onDurable` is called before that. */
-  add(news: News, onDurable?: () => void): void {
-    this.#news.push(news)
+  /** Adds an event. It is durable when a `sync` called now or later resolves, and `onDurable` is called before that. */
+  add(event: LedgerEvent, onDurable?: () => void): void {
+    this.#events.push(event)
     if (onDurable !== undefined) this.#durable.push(onDurable)
     this.#schedule()
   }
@@ -37,7 +38,7 @@ export class Journal {
   /** Resolves when everything added so far is durable; rejects when the ledger is broken. */
   sync(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    if (this.#news.length === 0 && this.#recording === undefined) return Promise.resolve()
+    if (this.#events.length === 0 && this.#recording === undefined) return Promise.resolve()
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject })
       this.#schedule()
@@ -52,21 +53,21 @@ export class Journal {
       this.#scheduled = false
       this.#recording = this.#record().finally(() => {
         this.#recording = undefined
-        if (this.#news.length > 0 || this.#waiters.length > 0) this.#schedule()
+        if (this.#events.length > 0 || this.#waiters.length > 0) this.#schedule()
       })
     })
   }
 
   async #record(): Promise<void> {
-    const news = this.#news
+    const events = this.#events
     const durable = this.#durable
     const waiters = this.#waiters
-    this.#news = []
+    this.#events = []
     this.#durable = []
     this.#waiters = []
     try {
       if (this.#failure !== undefined) throw this.#failure
-      if (news.length > 0) await this.#ledger.record(news)
+      if (events.length > 0) await this.#deliveries.record(events)
       for (const call of durable) call()
       for (const waiter of waiters) waiter.resolve()
     } catch (error) {

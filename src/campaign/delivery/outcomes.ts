@@ -3,7 +3,7 @@
  * whose connections keep breaking; `retry.ts` decides the state of a row after an outcome.
  */
 import type { DeliverySettings } from '../../config/settings.ts'
-import type { DueRow, ResultRow } from '../../ledger/ledger.ts'
+import type { DueRow, ResultRow } from '../../ledger/records.ts'
 import { isThrottling } from '../../replies/cause.ts'
 import { SenderBlockDetector } from '../../replies/sender-block-detector.ts'
 import type { Outcome } from '../../transport/transport.ts'
@@ -51,7 +51,7 @@ export class Outcomes {
     const { journal, clock, control } = this.#options
     job.began = true
     journal.add({
-      kind: 'began',
+      kind: 'attempt-started',
       recipient: job.due.recipient,
       lane: job.lane,
       at: clock.now(),
@@ -156,8 +156,9 @@ export class Outcomes {
       ...(messageId === undefined ? {} : { messageId }),
     }
     const later = dueAt === undefined ? {} : { dueAt }
-    journal.add({ kind: 'settled', recipient: due.recipient, lane, at, status, attempted, ...facts, ...later }, () =>
-      queue.recorded(due),
+    journal.add(
+      { kind: 'row-updated', recipient: due.recipient, lane, at, status, attempted, ...facts, ...later },
+      () => queue.recorded(due),
     )
     counts.recordState(status, due.attempts > 0)
     if (onSettled === undefined) return

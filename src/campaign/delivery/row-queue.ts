@@ -2,7 +2,8 @@
  * The rows whose turn it is, fetched from the ledger a few at a time. Owns which rows are buffered and which are handed out, so
  * that no row is handed out twice; never sends and never records.
  */
-import type { DueRow, Ledger } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { DueRow } from '../../ledger/records.ts'
 import { normalizeAddress } from '../../message/address/key.ts'
 import type { Clock } from '../clock.ts'
 import { DomainGate, type DomainLimits } from './domain-limits.ts'
@@ -13,7 +14,7 @@ const FETCH_BYTES = 4_000_000
 const REWIND_MS = 60_000
 
 export interface RowQueueOptions {
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'deliveries' | 'suppressions'>
   readonly runId: string
   readonly clock: Clock
   readonly domains?: DomainLimits
@@ -132,7 +133,7 @@ export class RowQueue {
    */
   async recheck(changed: () => void): Promise<boolean> {
     if (this.#rechecking) return false
-    const mark = await this.#options.ledger.suppressionMark()
+    const mark = await this.#options.ledger.suppressions.version()
     // A fetch in progress must find the buffered rows where they are, or it would take them for new ones.
     while (this.#filling !== undefined) await this.#filling
     if (mark === this.#mark || this.#rechecking) return false
@@ -160,8 +161,8 @@ export class RowQueue {
 
   async #fetch(): Promise<void> {
     const { ledger, runId, clock } = this.#options
-    this.#mark ??= await ledger.suppressionMark()
-    const found = await ledger.due(runId, { now: clock.now(), after: this.#after, limit: this.#limit })
+    this.#mark ??= await ledger.suppressions.version()
+    const found = await ledger.deliveries.due(runId, { now: clock.now(), after: this.#after, limit: this.#limit })
     const last = found.at(-1)
     if (last !== undefined) this.#after = last.row
     if (found.length < this.#limit) this.#drained = true
@@ -185,7 +186,7 @@ export class RowQueue {
   async #withoutSuppressed(rows: readonly DueRow[]): Promise<readonly DueRow[]> {
     if (rows.length === 0) return rows
     const { ledger, group } = this.#options
-    const hits = await ledger.suppressed(
+    const hits = await ledger.suppressions.find(
       rows.map((row) => normalizeAddress(row.address)),
       group,
     )

@@ -5,13 +5,14 @@
 
 import type { RateLimit } from '../../config/settings.ts'
 import { whyNeverAllowed } from '../../config/units.ts'
-import type { Ledger, Quota } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Quota } from '../../ledger/records.ts'
 import type { QuotaLeft } from '../../report/reasons.ts'
 import type { Clock } from '../clock.ts'
 import { RateGate } from './sliding-window.ts'
 
 export interface ThrottleOptions {
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'quotas'>
   readonly limits: readonly RateLimit[]
   /** Quotas are shared by all that send through the same account. */
   readonly account: string
@@ -174,7 +175,7 @@ export class Throttle {
     const { ledger, clock } = this.#options
     const asked = clock.now()
     // How many recipients the message after this one has is not known: what is taken ahead is for one each.
-    ledger
+    ledger.quotas
       .reserve(this.#quotas, recipients === 1 ? this.#chunk : 1, asked, recipients)
       .then(({ granted, retryAt, left }) => {
         // What is held already is the older part of it.

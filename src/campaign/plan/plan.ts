@@ -4,7 +4,8 @@
  */
 import type { Settings } from '../../config/settings.ts'
 import { DataError, MailmergeError, type Problem } from '../../errors.ts'
-import type { Ledger, PlanCounts, PlannedRow } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { PlanCounts, PlannedRow } from '../../ledger/records.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { unmark } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
@@ -103,7 +104,7 @@ class Recorder {
 
   async #record(): Promise<void> {
     await this.#recording
-    this.#recording = this.#ledger.plan(this.#runId, this.#rows)
+    this.#recording = this.#ledger.plans.add(this.#runId, this.#rows)
     // It is waited for at the next turn; until then nobody hears it fail.
     this.#recording.catch(() => {})
     this.#rows = []
@@ -120,7 +121,7 @@ export async function planRows(options: PlanOptions): Promise<Planned> {
   try {
     return await readAndSettle(options)
   } catch (error) {
-    await ledger.dropPlan(runId).catch(() => {})
+    await ledger.runs.drop(runId).catch(() => {})
     throw error
   }
 }
@@ -156,7 +157,7 @@ async function readAndSettle(options: PlanOptions): Promise<Planned> {
   }
   // Rows that are bad are skipped on request, and so is the second of two.
   const duplicates = skipBad && settings.duplicates === 'error' ? 'skip' : settings.duplicates
-  const counts = bad.count > 0 && !skipBad ? undefined : await ledger.settlePlan(runId, { duplicates })
+  const counts = bad.count > 0 && !skipBad ? undefined : await ledger.plans.complete(runId, { duplicates })
   if (counts === undefined) {
     if (duplicates === 'error') await listDuplicates(options, bad)
     throw refused(source.name, bad)
@@ -256,7 +257,7 @@ function problemsOf(error: unknown): readonly Problem[] {
 }
 
 async function listDuplicates({ ledger, runId, source, settings }: PlanOptions, bad: ProblemList): Promise<void> {
-  const duplicates = await ledger.duplicates(runId, LISTED_PROBLEMS)
+  const duplicates = await ledger.plans.duplicates(runId, LISTED_PROBLEMS)
   bad.add(
     duplicates.map(({ key, row, firstRow }) => ({
       severity: 'error',

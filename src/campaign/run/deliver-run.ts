@@ -1,6 +1,6 @@
 /** From a planned run to its summary: waiting for its hour, delivery, copies, results. The work is done by `deliver`. */
 import { DefectError, MailmergeError } from '../../errors.ts'
-import type { RunRecord, StatusCounts } from '../../ledger/ledger.ts'
+import type { RunRecord, StatusCounts } from '../../ledger/records.ts'
 import { reportHead, writeReport } from '../../report/report.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
@@ -20,10 +20,10 @@ export async function beginAndDeliver(
   follow: FollowUp | undefined,
 ): Promise<DeliveryEnd> {
   const { ledger, settings, hooks, clock } = shop
-  const run = await ledger.run(planned.id)
+  const run = await ledger.runs.find(planned.id)
   if (run === undefined) throw new DefectError(`the run ${planned.id} is gone`)
   const startTime = planned.detach
-    ? ((await hourOf(run, ledger)) ?? (await ledger.nextDue(run.id)) ?? clock.now())
+    ? ((await hourOf(run, ledger)) ?? (await ledger.deliveries.nextDue(run.id)) ?? clock.now())
     : await awaitStart(run, {
         ledger,
         clock,
@@ -114,12 +114,12 @@ export async function summarize(
   const { ledger, hooks, clock } = shop
   // What a ledger that failed says of the end cannot be trusted.
   if (end.ledgerFailed === true) throw end.error
-  const counts = await ledger.counts(run.id)
+  const counts = await ledger.results.counts(run.id)
   const finished = counts.deferred === 0 && counts.in_doubt === 0
-  if (finished && end.stopped?.kind !== 'not-confirmed') await ledger.endRun(run.id, 'finished', clock.now())
+  if (finished && end.stopped?.kind !== 'not-confirmed') await ledger.runs.end(run.id, 'finished', clock.now())
   const head = await reportHead(ledger, run)
   for (const report of reports) {
-    await writeReport(report, ledger.results(run.id), head).catch((error: unknown) => {
+    await writeReport(report, ledger.results.rows(run.id), head).catch((error: unknown) => {
       throw end.error ?? error
     })
   }

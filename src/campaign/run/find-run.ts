@@ -2,17 +2,18 @@
 
 import { nearest } from '../../did-you-mean.ts'
 import { InputError } from '../../errors.ts'
-import type { Ledger, RunRecord } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { RunRecord } from '../../ledger/records.ts'
 
 /** The run of that id, or the newest. @throws InputError when there is none. */
 export async function findRun(ledger: Ledger | undefined, id: string | undefined): Promise<RunRecord> {
-  const run = await ledger?.run(id)
+  const run = await ledger?.runs.find(id)
   if (run !== undefined) return run
   if (ledger === undefined || id === undefined)
     throw new InputError('there is no run in this project yet', { hint: 'Start one with mailmerge run.' })
   const guess = nearest(
     id,
-    (await ledger.runs()).map((known) => known.id),
+    (await ledger.runs.list()).map((known) => known.id),
   )
   throw new InputError(`there is no run '${id}' in ${ledger.location}`, {
     hint:

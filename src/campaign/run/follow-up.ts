@@ -5,8 +5,8 @@
 
 import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
-import type { MessageFate } from '../../ledger/feedback.ts'
-import type { Campaign, DueRow, Ledger } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Campaign, DueRow, PriorMessage } from '../../ledger/records.ts'
 import { type MarkedText, ownText } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
 import { restoreRow } from '../plan/row-data.ts'
@@ -41,16 +41,16 @@ export interface FollowUpOptions {
   /** Milliseconds from the earlier message to this one; without it nothing is waited for, as in a rehearsal. */
   readonly wait?: number
   /** Subject of an earlier message that was no follow-up itself. */
-  readonly subjectOf: (fate: MessageFate) => string
+  readonly subjectOf: (fate: PriorMessage) => string
   readonly close: () => Promise<void>
 }
 
 /** @throws UsageError for a campaign that was never sent. */
 export async function openFollowUp({ ledger, after, wait, subjectOf, close }: FollowUpOptions): Promise<FollowUp> {
-  const campaign = await ledger.findCampaign(after)
+  const campaign = await ledger.campaigns.find(after)
   if (campaign === undefined) throw await unknownCampaign(ledger, after)
-  const ask = (keys: readonly string[]): Promise<ReadonlyMap<string, MessageFate>> =>
-    ledger.feedback.fates(campaign, keys)
+  const ask = (keys: readonly string[]): Promise<ReadonlyMap<string, PriorMessage>> =>
+    ledger.results.deliveryHistory(campaign, keys)
   return {
     absent: `was not in ${after}`,
     close,
@@ -87,7 +87,7 @@ const BACK: Readonly<Record<string, string>> = {
 }
 
 /** Why nobody writes again; suppressions, which hold for every campaign, are asked elsewhere. */
-function stopOf({ status, bounce, answered }: MessageFate, { name }: Campaign): string | undefined {
+function stopOf({ status, bounce, answered }: PriorMessage, { name }: Campaign): string | undefined {
   if (status === 'in_doubt') return `in doubt in ${name}`
   if (status !== 'sent') return `not sent in ${name}`
   if (answered) return `answered ${name}`
@@ -97,7 +97,7 @@ function stopOf({ status, bounce, answered }: MessageFate, { name }: Campaign): 
 }
 
 /** A follow-up of a follow-up goes on with the thread of the first message. */
-function threadOf(fate: MessageFate, messageId: string, subjectOf: FollowUpOptions['subjectOf']): Thread {
+function threadOf(fate: PriorMessage, messageId: string, subjectOf: FollowUpOptions['subjectOf']): Thread {
   const { thread } = restoreRow(fate.data)
   if (thread !== undefined) return { references: [...thread.references, messageId], subject: thread.subject }
   return { references: [messageId], subject: subjectOf(fate) }
@@ -114,7 +114,7 @@ export function threaded(rendered: Rendered, { references, subject }: Thread): R
 }
 
 async function unknownCampaign(ledger: Ledger, name: string): Promise<UsageError> {
-  const names = [...new Set((await ledger.runs()).map(({ campaign }) => campaign.name))]
+  const names = [...new Set((await ledger.runs.list()).map(({ campaign }) => campaign.name))]
   return new UsageError(`there is no campaign '${name}' to follow`, {
     hint: didYouMean(
       name,

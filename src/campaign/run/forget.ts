@@ -7,7 +7,8 @@ import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
 import { DataError } from '../../errors.ts'
-import type { Forgotten, Ledger, Pruned } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Forgotten, Pruned } from '../../ledger/records.ts'
 import { writeReport } from '../../report/report.ts'
 import { readEntry } from '../../unsubscribe/suppression-list.ts'
 import { openLedger } from './open-ledger.ts'
@@ -31,7 +32,7 @@ export async function forgetPerson(settings: Settings, address: string): Promise
   const ledger = await openLedger(settings, { existing: true })
   if (ledger === undefined) return { rows: 0, runs: [], suppressions: 0, reports: [] }
   try {
-    const forgotten = await ledger.forget(judged.entry)
+    const forgotten = await ledger.privacy.forget(judged.entry)
     const reports: string[] = []
     for (const run of forgotten.runs) {
       const report = join(runFolder(settings, run), 'results.csv')
@@ -48,7 +49,7 @@ export async function pruneRuns(settings: Settings, before: Date): Promise<Prune
   const ledger = await openLedger(settings, { existing: true })
   if (ledger === undefined) return { campaigns: 0, runs: [] }
   try {
-    const pruned = await ledger.prune(before)
+    const pruned = await ledger.privacy.prune(before)
     for (const run of pruned.runs) await rm(runFolder(settings, run), { recursive: true, force: true })
     return pruned
   } finally {
@@ -61,9 +62,9 @@ function runFolder(settings: Settings, run: string): string {
 }
 
 async function writtenAnew(ledger: Ledger, id: string, path: string): Promise<boolean> {
-  const run = await ledger.run(id)
+  const run = await ledger.runs.find(id)
   if (run === undefined) return false
-  const head = { run: id, campaign: run.campaign.name, counts: await ledger.counts(id) }
-  await writeReport(path, ledger.results(id), head)
+  const head = { run: id, campaign: run.campaign.name, counts: await ledger.results.counts(id) }
+  await writeReport(path, ledger.results.rows(id), head)
   return true
 }

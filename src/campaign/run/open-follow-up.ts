@@ -1,7 +1,6 @@
 /** Opens the earlier campaign that a run follows. Owns where it is looked up and how its subjects are made again. */
 import type { Settings } from '../../config/settings.ts'
-import type { MessageFate } from '../../ledger/feedback.ts'
-import type { RunRecord } from '../../ledger/ledger.ts'
+import type { PriorMessage, RunRecord } from '../../ledger/records.ts'
 import type { Earlier } from '../merge.ts'
 import { restoreRow } from '../plan/row-data.ts'
 import { type FollowUp, openFollowUp } from './follow-up.ts'
@@ -19,7 +18,7 @@ export async function followUp(
   const close = async (): Promise<void> => own?.close()
   const asked = own ?? ledger
   try {
-    const subjectOf = await earlierSubjects(settings, await asked.run(undefined, after))
+    const subjectOf = await earlierSubjects(settings, await asked.runs.find(undefined, after))
     return await openFollowUp({ ledger: asked, after, ...(real ? { wait } : {}), subjectOf, close })
   } catch (error) {
     await close()
@@ -28,7 +27,10 @@ export async function followUp(
 }
 
 /** The subjects of an earlier run, made again from its rows; none where its template is gone. */
-async function earlierSubjects(settings: Settings, run: RunRecord | undefined): Promise<(fate: MessageFate) => string> {
+async function earlierSubjects(
+  settings: Settings,
+  run: RunRecord | undefined,
+): Promise<(fate: PriorMessage) => string> {
   if (run === undefined) return () => ''
   const name = run.options.template ?? run.template
   const opened = await Promise.all([

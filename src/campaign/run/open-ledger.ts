@@ -46,10 +46,11 @@ export async function openScratchLedger(): Promise<Ledger> {
     })
   })
   const ledger = await openSqliteLedger(join(dir, 'ledger.db'))
-  const close = ledger.close.bind(ledger)
-  ledger.close = async () => {
-    await close()
-    await rm(dir, { recursive: true, force: true })
+  return {
+    ...ledger,
+    async close() {
+      await ledger.close()
+      await rm(dir, { recursive: true, force: true })
+    },
   }
-  return ledger
 }

@@ -1,7 +1,8 @@
 /** What the delivery of a run needs around it. Owns where its files are, whose limits hold and which suppressions. */
 import { dirname, join } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
-import type { Ledger, RunRecord } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { RunRecord } from '../../ledger/records.ts'
 import type { openTransport } from '../../transport/open.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Clock, systemClock } from '../clock.ts'
@@ -31,10 +32,7 @@ function ledgerPath(settings: Settings): string {
 /** What transports learn of servers is kept in the ledger. */
 export function transportOptions({ ledger, hooks }: Workshop): Parameters<typeof openTransport>[1] {
   return {
-    memory: {
-      get: (server) => ledger.serverTraits(server),
-      set: (server, memory) => ledger.rememberServer(server, memory),
-    },
+    memory: ledger.servers,
     ...(hooks.dialogue === undefined ? {} : { dialogue: hooks.dialogue }),
   }
 }

@@ -2,8 +2,9 @@
 import { join } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
 import { DataError, UsageError } from '../../errors.ts'
-import type { Ledger, RunRecord } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
+import type { RunRecord } from '../../ledger/records.ts'
 import { checkWritable } from '../../report/report.ts'
 import { openTransport } from '../../transport/open.ts'
 import { openUnsubscribeLinks } from '../../unsubscribe/links.ts'
@@ -32,7 +33,7 @@ export function resumeMerge(
 ): Promise<SummaryEvent> {
   return metered(settings.metrics, hooks, (own) =>
     goOn(settings, request, own, newestUnfinished, async (ledger, run) => {
-      if (request.inDoubt !== undefined) await ledger.settleInDoubt(run.id, request.inDoubt)
+      if (request.inDoubt !== undefined) await ledger.deliveries.resolveInDoubt(run.id, request.inDoubt)
     }),
   )
 }
@@ -45,7 +46,7 @@ export function retryMerge(
 ): Promise<SummaryEvent> {
   return metered(settings.metrics, hooks, (own) =>
     goOn(settings, request, own, findRun, async (ledger, run) => {
-      await ledger.retryFailed(run.id)
+      await ledger.deliveries.retryFailed(run.id)
     }),
   )
 }
@@ -61,9 +62,9 @@ export async function cancelMerge(settings: Settings, runId?: string): Promise<s
     if (run.state !== 'ready') {
       throw new UsageError(`the run ${run.id} is ${run.state} already`, { hint: 'mailmerge status lists the runs.' })
     }
-    const claim = await ledger.claim(run.campaign, ownerOfThisProcess())
+    const claim = await ledger.campaigns.claim(run.campaign, ownerOfThisProcess())
     try {
-      await ledger.endRun(run.id, 'cancelled', new Date())
+      await ledger.runs.end(run.id, 'cancelled', new Date())
       return run.id
     } finally {
       await claim.release()
@@ -89,7 +90,7 @@ async function goOn(
     if (run.state === 'cancelled') {
       throw new UsageError(`the run ${run.id} was cancelled`, { hint: 'Give the run command again to plan a new run.' })
     }
-    closing.adopt(await ledger.claim(run.campaign, ownerOfThisProcess()), (claim) => claim.release())
+    closing.adopt(await ledger.campaigns.claim(run.campaign, ownerOfThisProcess()), (claim) => claim.release())
     const shop = makeWorkshop(settings, ledger, 'send', hooks)
     const templateName = run.options.template ?? run.template
     const template = await openTemplate(templateName, settings)
@@ -112,7 +113,7 @@ async function goOn(
       ...(emailColumn === undefined ? {} : { emailColumn }),
     })
     const transport = closing.adopt(await openTransport(settings, transportOptions(shop)), (it) => it.close())
-    const counts = await ledger.counts(run.id)
+    const counts = await ledger.results.counts(run.id)
     const rows = Object.values(counts).reduce((sum, count) => sum + count, 0)
     const { name } = run.campaign
     hooks.onEvent?.({ event: 'planned', run: run.id, campaign: name, rows, toSend: counts.deferred, counts })
@@ -127,7 +128,7 @@ async function goOn(
 
 /** The run of that id, or the one that is unfinished. @throws UsageError where that could be one of several. */
 async function theOpenOne(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
-  const open = id === undefined ? (await ledger.runs()).filter(({ state }) => state === 'ready') : []
+  const open = id === undefined ? (await ledger.runs.list()).filter(({ state }) => state === 'ready') : []
   if (open.length < 2) return open[0] ?? findRun(ledger, id)
   const shown = open.slice(0, NAMED).map((run) => `${run.id} (${run.campaign.name})`)
   const rest = open.length > NAMED ? ' or another; mailmerge status lists them' : ''
@@ -139,7 +140,7 @@ async function theOpenOne(ledger: Ledger, id: string | undefined): Promise<RunRe
 /** The run of that id, or the newest unfinished one, or the newest where all are finished. */
 async function newestUnfinished(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
   if (id !== undefined) return findRun(ledger, id)
-  const open = (await ledger.runs()).filter(({ state }) => state === 'ready')
+  const open = (await ledger.runs.list()).filter(({ state }) => state === 'ready')
   // One that was broken off comes before one that waits for its hour.
   const waits = ({ notBefore, begunAt }: RunRecord): boolean => notBefore !== undefined && begunAt === undefined
   return open.find((run) => !waits(run)) ?? open[0] ?? findRun(ledger, undefined)

@@ -6,12 +6,12 @@ import type { ImapFlow } from 'imapflow'
 import type { ImapSettings } from '../../config/settings.ts'
 import { ConfigError } from '../../errors.ts'
 import { withMailbox } from '../../imap/client.ts'
-import type { CopyLedger } from '../../ledger/copies.ts'
-import type { DueRow } from '../../ledger/ledger.ts'
+import type { Copies } from '../../ledger/ledger.ts'
+import type { DueRow } from '../../ledger/records.ts'
 import type { Message } from '../../message/message.ts'
 
 export interface SentCopyOptions {
-  readonly copies: CopyLedger
+  readonly copies: Copies
   readonly runId: string
   readonly imap: ImapSettings
   readonly folder: string
@@ -36,7 +36,7 @@ export async function keepCopies(options: SentCopyOptions): Promise<number> {
     await client.mailboxCreate(folder).catch(() => {})
     const { id } = await prepare(first, first.sentAt)
     // A stop may have come between a copy and its record.
-    if (await holds(client, folder, id)) await copies.kept(first.recipient)
+    if (await holds(client, folder, id)) await copies.add(first.recipient)
     for (let kept = 0; ; ) {
       const rows = await copies.missing(runId, BATCH)
       for (const row of rows) {
@@ -44,7 +44,7 @@ export async function keepCopies(options: SentCopyOptions): Promise<number> {
         const { chunks } = await prepare(row, row.sentAt)
         if ((await client.append(folder, Buffer.concat(chunks), ['\\Seen'], row.sentAt)) === false)
           throw refused(folder)
-        await copies.kept(row.recipient)
+        await copies.add(row.recipient)
         kept++
       }
       if (rows.length < BATCH) return kept

@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UnfinishedError } from '../../errors.ts'
-import type { Ledger, RunRecord } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { RunRecord } from '../../ledger/records.ts'
 import type { Clock } from '../clock.ts'
 
 /** How late a run may begin where the settings do not say it. */
@@ -29,7 +30,7 @@ export function hasRowHours({ options }: RunRecord): boolean {
 
 /** When a run begins that has an hour: its own, or that of the first row still to come. */
 export async function hourOf(run: RunRecord, ledger: Ledger): Promise<Date | undefined> {
-  return run.notBefore ?? (hasRowHours(run) ? ledger.nextDue(run.id) : undefined)
+  return run.notBefore ?? (hasRowHours(run) ? ledger.deliveries.nextDue(run.id) : undefined)
 }
 
 /**
@@ -46,7 +47,7 @@ export async function awaitStart(run: RunRecord, options: StartOptions): Promise
   // Once begun, the delivery itself waits for the rows that are still to come.
   if (run.begunAt === undefined && (await waitUntil(hour, options))) return hour
   refuseLate(run, hour, clock.now(), lateBy)
-  await ledger.beginRun(run.id, clock.now())
+  await ledger.runs.begin(run.id, clock.now())
   return undefined
 }
 

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
 import { UnfinishedError, UsageError } from '../../errors.ts'
 import { type Inbox, startInbox } from '../../inbox/server.ts'
-import type { Campaign, Ledger } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
+import type { Campaign } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
 import type { Row } from '../../source/source.ts'
@@ -80,8 +81,8 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     const shop = makeWorkshop(settings, ledger, request.mode, hooks)
     const follow =
       request.after === undefined ? undefined : closing.adopt(await followUp(shop, request.after), (it) => it.close())
-    const campaign = await ledger.campaign(name, { again: request.again ?? false })
-    closing.adopt(await ledger.claim(campaign, ownerOfThisProcess()), (claim) => claim.release())
+    const campaign = await ledger.campaigns.open(name, { again: request.again ?? false })
+    closing.adopt(await ledger.campaigns.claim(campaign, ownerOfThisProcess()), (claim) => claim.release())
     if (request.occurrence !== undefined) await refuseSecond(ledger, request.occurrence)
     const now = clock.now()
     const runId = newRunId(now, clock.random)
@@ -100,7 +101,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
       request.mode === 'sandbox'
         ? undefined
         : closing.adopt(await transportFor(shop, request, undefined), (it) => it.close())
-    await ledger.createRun({
+    await ledger.runs.create({
       id: runId,
       campaign,
       startedAt: now,
@@ -157,7 +158,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     }
     const run = { id: runId, campaign: name, rows }
     if (real && counts.deferred > 0 && hooks.confirm !== undefined && !(await hooks.confirm(preview))) {
-      await ledger.endRun(runId, 'cancelled', clock.now())
+      await ledger.runs.end(runId, 'cancelled', clock.now())
       return await summarize(shop, run, { counts, sent: 0, seconds: 0, stopped: { kind: 'not-confirmed' } }, [])
     }
     const own = { id: runId, detach: request.detach ?? false }
@@ -184,7 +185,7 @@ function missing(what: string, flag: string, { configFile }: Settings): never {
 async function tokenOf(settings: Settings, scratch: Campaign): Promise<Campaign> {
   const ledger = await openLedger(settings, { existing: true })
   try {
-    return (await ledger?.findCampaign(scratch.name)) ?? scratch
+    return (await ledger?.campaigns.find(scratch.name)) ?? scratch
   } finally {
     await ledger?.close()
   }
@@ -213,7 +214,7 @@ async function transportFor(shop: Workshop, request: MergeRequest, inbox: Inbox 
 
 /** Of all that start the run of one occurrence of a schedule, one plans it. */
 async function refuseSecond(ledger: Ledger, occurrence: string): Promise<void> {
-  const planned = (await ledger.runs()).find(
+  const planned = (await ledger.runs.list()).find(
     ({ state, options }) => options.occurrence === occurrence && state !== 'planning',
   )
   if (planned === undefined) return

@@ -29,7 +29,7 @@ export const report: Action = {
       const run = await findRun(ledger, args.text('run'))
       if (ledger === undefined) return
       const head = await reportHead(ledger, { id: run.id, campaign: run.campaign.name })
-      const rows = ledger.results(run.id)
+      const rows = ledger.results.rows(run.id)
       if (path !== undefined) {
         await writeReport(path, rows, head, chosen)
         return

@@ -1,6 +1,7 @@
 /** `mailmerge status`: where runs stand. Reads the ledger, changes nothing. */
 import { findRun } from '../../campaign/run/find-run.ts'
-import type { Ledger, RunRecord, StatusCounts } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { RunRecord, StatusCounts } from '../../ledger/records.ts'
 import { runFields } from '../../report/run-fields.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'
@@ -38,7 +39,11 @@ export const status: Action = {
     await withLedger(settings, async (ledger) => {
       if (id !== undefined) {
         const run = await findRun(ledger, id)
-        await showOne(await standingOf(ledger, run, newestOf((await ledger?.runs()) ?? [])), context, settings.timeZone)
+        await showOne(
+          await standingOf(ledger, run, newestOf((await ledger?.runs.list()) ?? [])),
+          context,
+          settings.timeZone,
+        )
       } else if (ledger === undefined)
         context.out.info(
           `nothing was sent in this project yet: there is no ledger ${shortPath(settings.ledger, context.io.cwd)}`,
@@ -50,7 +55,7 @@ export const status: Action = {
 }
 
 async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
-  const runs = await ledger.runs()
+  const runs = await ledger.runs.list()
   const listed = out.json || out.verbose ? runs : runs.slice(0, LISTED)
   if (runs.length === 0) out.info('nothing was sent in this project yet')
   const standings: Standing[] = []
@@ -120,7 +125,7 @@ async function standingOf(
 ): Promise<Standing> {
   const none: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
   const replaced = newest.get(campaignName(run)) !== run.id
-  return { run, replaced, counts: (await ledger?.counts(run.id)) ?? none }
+  return { run, replaced, counts: (await ledger?.results.counts(run.id)) ?? none }
 }
 
 function stateWords({ run, counts, replaced }: Standing): string {

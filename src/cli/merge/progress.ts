@@ -5,7 +5,7 @@
 
 import type { PlannedEvent, ProgressEvent } from '../../campaign/events.ts'
 import { limitWords } from '../../config/units.ts'
-import type { StatusCounts } from '../../ledger/ledger.ts'
+import type { StatusCounts } from '../../ledger/records.ts'
 import { type PauseReason, pauseWords } from '../../report/reasons.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { count, duration, plural, rate, untilWords } from '../terminal/format.ts'

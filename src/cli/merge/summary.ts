@@ -2,7 +2,7 @@
 
 import type { PlannedEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeMode } from '../../campaign/merge.ts'
-import type { StatusCounts } from '../../ledger/ledger.ts'
+import type { StatusCounts } from '../../ledger/records.ts'
 import { count, duration, hourWords, plural, rate, shortPath } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 

@@ -1,13 +1,13 @@
 /** Which sent messages have a copy, in SQLite. Owns that record alone. */
-import type { CopyLedger } from '../copies.ts'
-import type { DueRow } from '../ledger.ts'
+import type { Copies } from '../ledger.ts'
+import type { DueRow } from '../records.ts'
 import { dueRowOf } from './delivery-store.ts'
 import * as sql from './queries.ts'
 import { headOf } from './run-store.ts'
 import type { SqliteStore } from './store.ts'
 import { numberOf } from './values.ts'
 
-export class CopyStore implements CopyLedger {
+export class CopyStore implements Copies {
   readonly #store: SqliteStore
 
   constructor(store: SqliteStore) {
@@ -22,7 +22,7 @@ export class CopyStore implements CopyLedger {
     })
   }
 
-  async kept(recipient: number): Promise<void> {
+  async add(recipient: number): Promise<void> {
     await this.#store.write(() => this.#store.run(sql.insertCopy, recipient))
   }
 }

@@ -1,23 +1,24 @@
 /**
- * The delivery's side of the ledger: whose turn it is, and what became of it. The hot path. Owns the rule that only a
- * recipient who waits to be sent can be begun or settled.
+ * Deliveries in the SQLite ledger: whose turn it is, and the outcome. The hot path. Owns the rule that only a recipient who
+ * waits to be sent can have an attempt started or an outcome recorded.
  */
 import { DefectError } from '../../errors.ts'
-import type { DueRow, News, RowStatus, Settled } from '../ledger.ts'
+import type { Deliveries } from '../ledger.ts'
+import { type DueRow, type LedgerEvent, NO_ROWS, type RowStatus, type RowUpdate } from '../records.ts'
 import * as sql from './queries.ts'
 import { headOf, planId, runNumberOf } from './run-store.ts'
 import type { SqliteStore } from './store.ts'
 import { numberOf, optionalDate, optionalText, type SqlRow, textOf, timeOf } from './values.ts'
 
-/** Octets of an attempt's time, outcome and code. */
+/** Bytes of an attempt's time, outcome and code. */
 const END_OF_ATTEMPT = 12
 
-/** What `began` and `settled` change in the counts of a run. */
+/** What events change in the counts of a run. */
 type Differences = Record<RowStatus, number>
 
-export class DeliveryStore {
+export class DeliveryStore implements Deliveries {
   readonly #store: SqliteStore
-  /** Octets that the last answer took: the next will hardly take more. */
+  /** Bytes that the last answer took: the next will hardly take more. */
   #room = 0
 
   constructor(store: SqliteStore) {
@@ -34,7 +35,7 @@ export class DeliveryStore {
     })
   }
 
-  nextDue(runId: string, after: Date | undefined): Promise<Date | undefined> {
+  nextDue(runId: string, after?: Date): Promise<Date | undefined> {
     return this.#store.read(() => {
       const head = headOf(this.#store, runId)
       const later = after?.getTime() ?? Number.MIN_SAFE_INTEGER
@@ -45,12 +46,12 @@ export class DeliveryStore {
     })
   }
 
-  record(news: readonly News[]): Promise<void> {
+  record(events: readonly LedgerEvent[]): Promise<void> {
     return this.#store.write(() => {
       const runs = new Map<number, Differences>()
-      for (const one of news) {
-        if (one.kind === 'began') this.#begin(one)
-        else this.#count(runs, this.#settle(one), one.status)
+      for (const event of events) {
+        if (event.kind === 'attempt-started') this.#start(event)
+        else this.#count(runs, this.#update(event), event.status)
       }
       for (const [number, { sent, failed, skipped, deferred, in_doubt }] of runs) {
         this.#store.run(sql.addToCounts, number, sent, failed, skipped, deferred, in_doubt)
@@ -58,34 +59,51 @@ export class DeliveryStore {
     })
   }
 
-  #begin({ recipient, lane, at, messageId, server }: Extract<News, { kind: 'began' }>): void {
-    const added = this.#store.run(
-      sql.beginAttempt,
-      recipient,
-      lane,
-      at.getTime(),
-      messageId,
-      server ?? null,
-      this.#room,
-    )
+  retryFailed(runId: string): Promise<number> {
+    return this.#revive(runId, 'failed', 'to be tried again')
+  }
+
+  resolveInDoubt(runId: string, decision: 'resend' | 'keep'): Promise<number> {
+    if (decision === 'resend') return this.#revive(runId, 'in_doubt', 'was in doubt, to be sent again')
+    return this.#store.write(() => {
+      const { number, first, last } = headOf(this.#store, runId)
+      const kept = this.#store.run(sql.keepInDoubt, first, last)
+      this.#store.run(sql.addToCounts, number, kept, 0, 0, 0, -kept)
+      return kept
+    })
+  }
+
+  #revive(runId: string, status: 'failed' | 'in_doubt', reason: string): Promise<number> {
+    return this.#store.write(() => {
+      const { number, first, last } = headOf(this.#store, runId)
+      const revived = this.#store.run(sql.reviveRecipients, first, last, status, reason)
+      const [failed, inDoubt] = status === 'failed' ? [-revived, 0] : [0, -revived]
+      this.#store.run(sql.addToCounts, number, 0, failed, 0, revived, inDoubt)
+      if (revived > 0) this.#store.run(sql.reopenRun, number)
+      return revived
+    })
+  }
+
+  #start({ recipient, lane, at, messageId }: Extract<LedgerEvent, { kind: 'attempt-started' }>): void {
+    const added = this.#store.run(sql.beginAttempt, recipient, lane, at.getTime(), messageId, this.#room)
     if (added === 0) throw this.#refusal('begun', recipient)
   }
 
-  /** Gives the plan id that the recipient stands at. */
-  #settle(settled: Settled): number {
-    const { recipient, status } = settled
-    const attempt = this.#endAttempt(settled)
+  /** Gives the plan id of the recipient's row. */
+  #update(update: RowUpdate): number {
+    const { recipient, status } = update
+    const attempt = this.#endAttempt(update)
     if (attempt !== undefined && status === 'sent') {
-      return this.#planOf(this.#store.get(sql.settleSent, recipient, numberOf(attempt['id'])), recipient)
+      return this.#planOf(this.#store.get(sql.markSent, recipient, numberOf(attempt['id'])), recipient)
     }
     const row = this.#store.get(
-      sql.settleRecipient,
+      sql.updateRecipient,
       recipient,
       status,
-      ...answerOf(settled),
+      ...answerOf(update),
       attempt?.['message_id'] ?? null,
-      status === 'deferred' ? timeOf(settled.dueAt) : null,
-      status === 'deferred' ? null : settled.at.getTime(),
+      status === 'deferred' ? timeOf(update.dueAt) : null,
+      status === 'deferred' ? null : update.at.getTime(),
       attempt === undefined ? 0 : 1,
       attempt?.['began_at'] ?? null,
     )
@@ -93,20 +111,20 @@ export class DeliveryStore {
   }
 
   /** Gives the attempt, unless it was none. */
-  #endAttempt(settled: Settled): SqlRow | undefined {
-    const { recipient, lane, status, attempted } = settled
-    const at = settled.at.getTime()
-    const messageId = settled.messageId ?? null
-    const answer = answerOf(settled)
+  #endAttempt(update: RowUpdate): SqlRow | undefined {
+    const { recipient, lane, status, attempted } = update
+    const at = update.at.getTime()
+    const messageId = update.messageId ?? null
+    const answer = answerOf(update)
     const open = this.#store.get(sql.endAttempt, recipient, at, attempted ? status : 'void', ...answer, messageId)
     if (!attempted) return undefined
-    this.#room = END_OF_ATTEMPT + (settled.response?.length ?? 0) + (settled.enhancedCode?.length ?? 0)
+    this.#room = END_OF_ATTEMPT + (update.response?.length ?? 0) + (update.enhancedCode?.length ?? 0)
     return open ?? this.#store.get(sql.insertEndedAttempt, recipient, lane, at, messageId, status, ...answer)
   }
 
-  #planOf(settled: SqlRow | undefined, recipient: number): number {
-    if (settled === undefined) throw this.#refusal('settled', recipient)
-    return numberOf(settled['plan'])
+  #planOf(row: SqlRow | undefined, recipient: number): number {
+    if (row === undefined) throw this.#refusal('settled', recipient)
+    return numberOf(row['plan'])
   }
 
   #count(runs: Map<number, Differences>, plan: number, status: RowStatus): void {
@@ -114,7 +132,7 @@ export class DeliveryStore {
     const number = runNumberOf(plan)
     let differences = runs.get(number)
     if (differences === undefined) {
-      differences = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
+      differences = { ...NO_ROWS }
       runs.set(number, differences)
     }
     differences[status] += 1
@@ -132,7 +150,7 @@ export class DeliveryStore {
 }
 
 /** Reason, code, enhanced code and response, as columns. */
-function answerOf({ reason, smtpCode, enhancedCode, response }: Settled) {
+function answerOf({ reason, smtpCode, enhancedCode, response }: RowUpdate) {
   return [reason === '' ? null : (reason ?? null), smtpCode ?? null, enhancedCode ?? null, response ?? null] as const
 }
 

@@ -4,10 +4,19 @@
  */
 import type { SQLInputValue } from 'node:sqlite'
 import { DefectError } from '../../errors.ts'
-import type { Duplicate, Duplicates, PlanCounts, PlannedRow, StatusCounts } from '../ledger.ts'
+import type { Plans } from '../ledger.ts'
+import {
+  type Duplicate,
+  type DuplicatePolicy,
+  NO_ROWS,
+  type PlanCounts,
+  type PlannedRow,
+  type StatusCounts,
+  totalOf,
+} from '../records.ts'
 import * as sql from './queries.ts'
+import { rowCounts } from './result-store.ts'
 import { headOf, planId, type RunHead } from './run-store.ts'
-import { rowCounts } from './state-store.ts'
 import type { SqliteStore } from './store.ts'
 import { numberOf, textOf, timeOf } from './values.ts'
 
@@ -16,9 +25,7 @@ const AT_ONCE = 32
 const INSERT_MANY = sql.insertPlanRows(AT_ONCE)
 const INSERT_ONE = sql.insertPlanRows(1)
 
-const NOBODY: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
-
-export class PlanStore {
+export class PlanStore implements Plans {
   readonly #store: SqliteStore
   readonly #now: () => Date
 
@@ -29,7 +36,7 @@ export class PlanStore {
 
   add(runId: string, rows: readonly PlannedRow[]): Promise<void> {
     const store = this.#store
-    // Until it is settled a plan is nothing: after a power cut it is made anew.
+    // Until it is complete a plan is nothing: after a power cut it is made again.
     return store.draft(() => {
       const { number } = this.#planning(runId)
       const many = rows.length - (rows.length % AT_ONCE)
@@ -67,7 +74,12 @@ export class PlanStore {
     })
   }
 
-  async settle(runId: string, duplicates: Duplicates): Promise<PlanCounts | undefined> {
+  complete(runId: string, options: { readonly duplicates: 'skip' | 'all' }): Promise<PlanCounts>
+  complete(runId: string, options: { readonly duplicates: DuplicatePolicy }): Promise<PlanCounts | undefined>
+  async complete(
+    runId: string,
+    { duplicates }: { readonly duplicates: DuplicatePolicy },
+  ): Promise<PlanCounts | undefined> {
     const store = this.#store
     const counts = await store.write(() => {
       const head = this.#planning(runId)
@@ -75,7 +87,7 @@ export class PlanStore {
       if (joined === undefined) return undefined
       store.run(sql.supersedeRuns, head.campaign, head.number, this.#now().getTime())
       const counts = this.#isFirst(head) ? joined : rowCounts(store, head)
-      const rows = counts.sent + counts.failed + counts.skipped + counts.deferred + counts.in_doubt
+      const rows = totalOf(counts)
       store.run(
         sql.readyRun,
         head.number,
@@ -104,24 +116,24 @@ export class PlanStore {
     return store.attempt(() => {
       if (store.run(sql.insertIdentities, first, last, campaign) < rows) return undefined
       store.run(sql.insertAllRecipients, first, last)
-      return { ...NOBODY, deferred: rows }
+      return { ...NO_ROWS, deferred: rows }
     })
   }
 
   /** Gives the counts that the run begins with in a campaign that has no memory yet; undefined for an error. */
-  #joinOthers(head: RunHead, duplicates: Duplicates): StatusCounts | undefined {
+  #joinOthers(head: RunHead, duplicates: DuplicatePolicy): StatusCounts | undefined {
     const { first, last, campaign } = head
     const store = this.#store
     if (duplicates === 'error' && store.all(sql.duplicateRows, first, last, 1).length > 0) return undefined
-    this.#settleDuplicates(head, duplicates === 'all' ? 'all' : 'skip')
+    this.#resolveDuplicates(head, duplicates === 'all' ? 'all' : 'skip')
     const { rows, selected } = this.#size(head)
     const fresh = store.run(sql.insertIdentities, first, last, campaign)
     store.run(sql.insertRecipients, first, last, campaign, fresh === selected ? 1 : 0)
     if (fresh < selected) store.run(sql.moveRecipients, first, last, campaign)
-    return { ...NOBODY, skipped: rows - selected, deferred: selected }
+    return { ...NO_ROWS, skipped: rows - selected, deferred: selected }
   }
 
-  #settleDuplicates({ first, last }: RunHead, duplicates: 'skip' | 'all'): void {
+  #resolveDuplicates({ first, last }: RunHead, duplicates: 'skip' | 'all'): void {
     const store = this.#store
     if (store.get(sql.anySharedKey, first, last) === undefined) return
     store.run(sql.clearTwins)

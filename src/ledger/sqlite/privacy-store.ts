@@ -4,15 +4,16 @@
  */
 import { hash, randomBytes } from 'node:crypto'
 import { UnfinishedError } from '../../errors.ts'
-import type { Forgotten, Pruned } from '../ledger.ts'
-import { isHeld } from './claim.ts'
+import type { Privacy } from '../ledger.ts'
+import type { Forgotten, Pruned } from '../records.ts'
+import { isHeld } from './campaign-store.ts'
 import * as sql from './queries.ts'
 import { planId, runNumberOf } from './run-store.ts'
 import type { SqliteStore } from './store.ts'
 import { normaliseSuppressed } from './suppression-store.ts'
 import { numberOf, textOf } from './values.ts'
 
-export class PrivacyStore {
+export class PrivacyStore implements Privacy {
   readonly #store: SqliteStore
   readonly #now: () => Date
 

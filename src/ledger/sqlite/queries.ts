@@ -224,10 +224,10 @@ export const nextDue = `
 SELECT due_at FROM recipient INDEXED BY recipient_waiting
 WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1`
 
-/** Writes an attempt ahead, ?6 octets left free; adds no row when the recipient is not waiting to be sent. */
+/** Writes an attempt ahead, ?5 bytes left free; adds no row when the recipient is not waiting to be sent. */
 export const beginAttempt = `
-INSERT INTO attempt (recipient, lane, began_at, message_id, server, room)
-SELECT id, ?2, ?3, ?4, ?5, zeroblob(?6) FROM recipient WHERE id = ?1 AND status = 'deferred'`
+INSERT INTO attempt (recipient, lane, began_at, message_id, room)
+SELECT id, ?2, ?3, ?4, zeroblob(?5) FROM recipient WHERE id = ?1 AND status = 'deferred'`
 
 /** ?8 the Message-ID when it became another than the one that was to be. */
 export const endAttempt = `
@@ -241,13 +241,13 @@ INSERT INTO attempt (recipient, lane, began_at, message_id, ended_at, outcome, r
 VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9) RETURNING id, message_id, began_at`
 
 /** ?2 the attempt that did it, which tells the rest: what an earlier one came to is no news any more. */
-export const settleSent = `
+export const markSent = `
 UPDATE recipient SET status = 'sent', settled_by = ?2, due_at = NULL, attempts = attempts + 1, tries = tries + 1,
   reason = NULL, smtp_code = NULL, enhanced_code = NULL, response = NULL, message_id = NULL
 WHERE id = ?1 AND status = 'deferred' RETURNING plan`
 
 /** ?11 1 for an attempt, else 0; ?12 when it began. */
-export const settleRecipient = `
+export const updateRecipient = `
 UPDATE recipient SET status = ?2, reason = ?3, smtp_code = ?4, enhanced_code = ?5, response = ?6,
   message_id = coalesce(?7, message_id), due_at = ?8, finished_at = ?9,
   attempts = attempts + ?10, tries = tries + ?10,
@@ -281,7 +281,7 @@ export const selectClaim = `SELECT * FROM claim WHERE campaign = ?1`
 export const allClaims = `
 SELECT claim.*, campaign.name FROM claim JOIN campaign ON campaign.id = claim.campaign ORDER BY claimed_at`
 
-export const takeClaim = `
+export const replaceClaim = `
 INSERT INTO claim (campaign, token, pid, host, boot_id, process_start, claimed_at, heartbeat_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)
 ON CONFLICT DO UPDATE SET token = excluded.token, pid = excluded.pid, host = excluded.host, boot_id = excluded.boot_id,
@@ -295,7 +295,7 @@ export const releaseClaim = `DELETE FROM claim WHERE campaign = ?1 AND token = ?
 
 /** Attempts begun and never answered, of one campaign. */
 export const openAttempts = `
-SELECT attempt.id, attempt.recipient, attempt.began_at, attempt.server, attempt.message_id
+SELECT attempt.id, attempt.recipient, attempt.began_at, attempt.message_id
 FROM attempt INDEXED BY attempt_open JOIN run ON run.number = attempt.recipient >> 32
 WHERE attempt.outcome IS NULL AND run.campaign = ?1`
 
@@ -321,7 +321,7 @@ export const insertSuppression = `
 INSERT INTO suppression (hash, "group", address, reason, note, added_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING`
 
 /** A person's own word takes the place of what was only found out, so that lifting the one does not lift the other. */
-export const heedPerson = `
+export const preferPersonsWord = `
 UPDATE suppression SET reason = ?3, note = ?4, added_at = ?5
 WHERE hash = ?1 AND "group" = ?2 AND ?3 IN ('unsubscribed', 'complaint') AND reason NOT IN ('unsubscribed', 'complaint')`
 
@@ -364,7 +364,7 @@ WHERE known.own IN (SELECT token FROM wanted) OR known.given IN (SELECT token FR
 ORDER BY known.id`
 
 /** ?1 campaign, ?2 keys as JSON. Of several rows with one key the first counts. */
-export const fatesOfKeys = `
+export const messagesOfKeys = `
 SELECT i.key, r.status, n.id & 0xffffffff AS row, n.data, r.variant, coalesce(a.message_id, r.message_id) AS message_id,
   coalesce(a.ended_at, r.finished_at) AS finished_at, r.bounce,
   EXISTS (SELECT 1 FROM feedback AS f WHERE f.recipient = r.id AND f.kind = 'reply') AS answered
@@ -415,16 +415,16 @@ export const allSchedules = `SELECT * FROM schedule ORDER BY name`
 export const deleteSchedule = `DELETE FROM schedule WHERE name = ?1`
 
 /** ?5 now, ?6 whether one that failed or was missed may be taken. Changes no row when another has it. */
-export const takeOccurrence = `
+export const claimOccurrence = `
 INSERT INTO occurrence (schedule, wall, at, campaign, state, changed_at) VALUES (?1, ?2, ?3, ?4, 'taken', ?5)
 ON CONFLICT DO UPDATE SET state = 'taken', campaign = excluded.campaign, run = NULL, reason = NULL, changed_at = ?5
 WHERE (?6 AND state IN ('failed', 'missed')) OR (state = 'missed' AND changed_at > ?5)`
 
-export const missOccurrence = `
+export const recordMissedOccurrence = `
 INSERT INTO occurrence (schedule, wall, at, campaign, state, changed_at, reason) VALUES (?1, ?2, ?3, ?4, 'missed', ?5, ?6)
 ON CONFLICT DO NOTHING`
 
-export const settleOccurrence = `
+export const updateOccurrence = `
 UPDATE occurrence SET state = ?3, run = coalesce(?4, run), reason = ?5, changed_at = ?6 WHERE schedule = ?1 AND wall = ?2`
 
 export const occurrencesOf = `SELECT * FROM occurrence WHERE schedule = ?1 ORDER BY at DESC, wall DESC LIMIT ?2`

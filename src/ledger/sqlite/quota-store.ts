@@ -1,5 +1,5 @@
 /**
- * Limits that hold across runs and processes: so many in any window. Owns the counting in the ledger and the clock that
+ * Limits that hold across runs and processes: a number of messages in any window. Owns the counting in the ledger and the clock that
  * it is done by; never waits.
  *
  * A window is counted in 60 parts. A part counts until 61 further ones have begun, so that whatever window one lays over
@@ -9,7 +9,8 @@
  * every length of window, whatever its quotas count: the recipients are both together. So a quota may begin to count
  * recipients at any time, and a message of which no more is known was one recipient at least.
  */
-import type { Quota, Reservation } from '../ledger.ts'
+import type { Quotas } from '../ledger.ts'
+import type { Quota, Reservation } from '../records.ts'
 import * as sql from './queries.ts'
 import type { SqliteStore } from './store.ts'
 import { numberOf } from './values.ts'
@@ -24,7 +25,7 @@ export interface BootClock {
   uptime(): number
 }
 
-export class QuotaStore {
+export class QuotaStore implements Quotas {
   readonly #store: SqliteStore
   readonly #boot: BootClock | undefined
 
@@ -117,7 +118,7 @@ export class QuotaStore {
   }
 }
 
-/** What a message to so many takes of a quota. */
+/** What one message takes of a quota. */
 function costOf({ of }: Quota, recipients: number): number {
   return of === 'recipients' ? recipients : 1
 }

@@ -1,7 +1,7 @@
-/** Campaigns and runs in the SQLite ledger. Owns their records; the rows of a run are the plan's and the delivery's. */
-import { randomBytes } from 'node:crypto'
+/** Runs in the SQLite ledger. Owns their records; the rows of a run are the plan's and the delivery's. */
 import { DefectError, UsageError } from '../../errors.ts'
-import type { Campaign, NewRun, RunRecord, RunState } from '../ledger.ts'
+import type { Runs } from '../ledger.ts'
+import type { NewRun, RunRecord, RunState } from '../records.ts'
 import { readRunOptions } from '../run-options.ts'
 import * as sql from './queries.ts'
 import type { SqliteStore } from './store.ts'
@@ -16,7 +16,7 @@ export interface RunHead {
   readonly number: number
   readonly campaign: number
   readonly state: RunState
-  /** The hour that the run waits for; null when it has none or has begun. */
+  /** The time that the run waits for; null when it has none or has begun. */
   readonly notBefore: number | null
   /** Whether its counts are kept in its record. */
   readonly counted: boolean
@@ -57,34 +57,11 @@ export function headOf(store: SqliteStore, runId: string): RunHead {
   }
 }
 
-export class RunStore {
+export class RunStore implements Runs {
   readonly #store: SqliteStore
-  readonly #now: () => Date
 
-  constructor(store: SqliteStore, now: () => Date) {
+  constructor(store: SqliteStore) {
     this.#store = store
-    this.#now = now
-  }
-
-  campaign(name: string, again: boolean): Promise<Campaign> {
-    return this.#store.write(() => {
-      const row = this.#store.get(sql.newestCampaign, name)
-      if (row !== undefined && !again) {
-        if (typeof row['pruned_at'] === 'number') throw pruned(name, new Date(row['pruned_at']))
-        return campaignOf(row)
-      }
-      const generation = row === undefined ? 1 : numberOf(row['generation']) + 1
-      const token = randomBytes(18).toString('base64url')
-      const made = this.#store.get(sql.insertCampaign, name, generation, token, this.#now().getTime())
-      return { id: numberOf(made?.['id']), name, generation, token }
-    })
-  }
-
-  findCampaign(name: string): Promise<Campaign | undefined> {
-    return this.#store.read(() => {
-      const row = this.#store.get(sql.newestCampaign, name)
-      return row === undefined ? undefined : campaignOf(row)
-    })
   }
 
   /** Makes the run's record, after removing what an earlier process planned for the campaign and never ended. */
@@ -108,13 +85,13 @@ export class RunStore {
     })
   }
 
-  async dropPlan(runId: string): Promise<void> {
+  async drop(runId: string): Promise<void> {
     const head = await this.#store.read(() => headOf(this.#store, runId))
     if (head.state !== 'planning') throw new DefectError(`run ${runId} is ${head.state}, its plan cannot be dropped`)
     await this.#deletePlan(head.number)
   }
 
-  run(id: string | undefined, campaign: string | undefined): Promise<RunRecord | undefined> {
+  find(id?: string, campaign?: string): Promise<RunRecord | undefined> {
     return this.#store.read(() => {
       const row = id === undefined ? this.#store.get(sql.newestRun, campaign ?? null) : this.#store.get(sql.runById, id)
       return row === undefined || (campaign !== undefined && row['campaign_name'] !== campaign)
@@ -123,7 +100,7 @@ export class RunStore {
     })
   }
 
-  runs(): Promise<readonly RunRecord[]> {
+  list(): Promise<readonly RunRecord[]> {
     return this.#store.read(() => this.#store.all(sql.allRuns).map(recordOf))
   }
 
@@ -147,15 +124,6 @@ export class RunStore {
   }
 }
 
-function campaignOf(row: SqlRow): Campaign {
-  return {
-    id: numberOf(row['id']),
-    name: textOf(row['name']),
-    generation: numberOf(row['generation']),
-    token: textOf(row['token']),
-  }
-}
-
 function recordOf(row: SqlRow): RunRecord {
   return {
     id: textOf(row['id']),
@@ -176,13 +144,4 @@ function recordOf(row: SqlRow): RunRecord {
     columns: JSON.parse(textOf(row['columns'])) as readonly string[],
     options: readRunOptions(textOf(row['options']), textOf(row['id'])),
   }
-}
-
-function pruned(name: string, at: Date): UsageError {
-  return new UsageError(
-    `the campaign ${name} was pruned at ${at.toISOString()}: nobody knows any more whom it reached`,
-    {
-      hint: 'Name another campaign with --campaign, or start this one anew with --again: everyone on the list is written to.',
-    },
-  )
 }

@@ -1,9 +1,9 @@
 /** Schedules and their occurrences in the SQLite ledger. Owns their two tables. */
 import type {
   Occurrence,
-  OccurrenceNews,
   OccurrenceRecord,
   OccurrenceState,
+  OccurrenceUpdate,
   Schedule,
   Schedules,
 } from '../schedules.ts'
@@ -33,7 +33,7 @@ export class ScheduleStore implements Schedules {
     )
   }
 
-  all(): Promise<readonly Schedule[]> {
+  list(): Promise<readonly Schedule[]> {
     return this.#store.read(() => this.#store.all(sql.allSchedules).map(scheduleOf))
   }
 
@@ -41,7 +41,7 @@ export class ScheduleStore implements Schedules {
     return this.#store.write(() => this.#store.run(sql.deleteSchedule, name) > 0)
   }
 
-  take(
+  claim(
     { schedule, wall, at, campaign }: Occurrence,
     now: Date,
     options?: { readonly again?: boolean },
@@ -49,7 +49,7 @@ export class ScheduleStore implements Schedules {
     return this.#store.write(
       () =>
         this.#store.run(
-          sql.takeOccurrence,
+          sql.claimOccurrence,
           schedule,
           wall,
           at.getTime(),
@@ -60,19 +60,20 @@ export class ScheduleStore implements Schedules {
     )
   }
 
-  miss({ schedule, wall, at, campaign }: Occurrence, now: Date, reason: string): Promise<boolean> {
+  recordMissed({ schedule, wall, at, campaign }: Occurrence, now: Date, reason: string): Promise<boolean> {
     return this.#store.write(
-      () => this.#store.run(sql.missOccurrence, schedule, wall, at.getTime(), campaign, now.getTime(), reason) > 0,
+      () =>
+        this.#store.run(sql.recordMissedOccurrence, schedule, wall, at.getTime(), campaign, now.getTime(), reason) > 0,
     )
   }
 
-  async settle(
+  async update(
     { schedule, wall }: Pick<Occurrence, 'schedule' | 'wall'>,
-    { state, run, reason }: OccurrenceNews,
+    { state, run, reason }: OccurrenceUpdate,
     now: Date,
   ): Promise<void> {
     await this.#store.write(() =>
-      this.#store.run(sql.settleOccurrence, schedule, wall, state, run ?? null, reason ?? null, now.getTime()),
+      this.#store.run(sql.updateOccurrence, schedule, wall, state, run ?? null, reason ?? null, now.getTime()),
     )
   }
 
@@ -80,7 +81,7 @@ export class ScheduleStore implements Schedules {
     return this.#store.read(() => this.#store.all(sql.occurrencesOf, schedule, limit).map(recordOf))
   }
 
-  open(): Promise<readonly OccurrenceRecord[]> {
+  unfinished(): Promise<readonly OccurrenceRecord[]> {
     return this.#store.read(() => this.#store.all(sql.openOccurrences).map(recordOf))
   }
 }

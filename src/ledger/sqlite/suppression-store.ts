@@ -4,7 +4,8 @@
  */
 import { hash } from 'node:crypto'
 import { domainToASCII } from 'node:url'
-import type { Suppression, SuppressionReason } from '../ledger.ts'
+import type { Suppressions } from '../ledger.ts'
+import type { Suppression, SuppressionReason } from '../records.ts'
 import * as sql from './queries.ts'
 import type { SqliteStore } from './store.ts'
 import { numberOf, optionalText, type SqlRow, textOf } from './values.ts'
@@ -28,14 +29,13 @@ export function suppressionHash(address: string): string {
   return hash('sha256', normaliseSuppressed(address))
 }
 
-export class SuppressionStore {
+export class SuppressionStore implements Suppressions {
   readonly #store: SqliteStore
 
   constructor(store: SqliteStore) {
     this.#store = store
   }
 
-  /** Gives how many were not there before. */
   async add(entries: readonly Suppression[]): Promise<number> {
     const store = this.#store
     let added = 0
@@ -49,7 +49,7 @@ export class SuppressionStore {
           const at = addedAt.getTime()
           const isNew = store.run(sql.insertSuppression, key, group, normalised, reason, note ?? null, at) > 0
           if (isNew) fresh++
-          else store.run(sql.heedPerson, key, group, reason, note ?? null, at)
+          else store.run(sql.preferPersonsWord, key, group, reason, note ?? null, at)
         }
         if (fresh > 0) store.run(sql.addToMeta, 'suppression_mark', 1)
         return fresh
@@ -101,7 +101,7 @@ export class SuppressionStore {
     })
   }
 
-  mark(): Promise<number> {
+  version(): Promise<number> {
     return this.#store.read(() => numberOf(this.#store.get(sql.getMeta, 'suppression_mark')?.['value']))
   }
 }

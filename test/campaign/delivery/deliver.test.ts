@@ -1,7 +1,7 @@
 /** What a delivery makes of what servers answer: who is sent to again, who is not, and when. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { LoginError, OutputError, TurnedAwayError, UnreachableError } from '../../../src/errors.ts'
-import type { Ledger } from '../../../src/ledger/ledger.ts'
+import type { Deliveries, Ledger } from '../../../src/ledger/ledger.ts'
 import { pauseWords, stopWords } from '../../../src/report/reasons.ts'
 import {
   advance,
@@ -34,14 +34,15 @@ function minutesOf(transport: { readonly tries: readonly { readonly to: string; 
 }
 
 /** The ledger, with another way to record. */
-function recordingBy(ledger: Ledger, record: Ledger['record']): Ledger {
-  return new Proxy(ledger, {
+function recordingBy(ledger: Ledger, record: Deliveries['record']): Ledger {
+  const deliveries = new Proxy(ledger.deliveries, {
     get(target, name) {
       if (name === 'record') return record
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
+  return { ...ledger, deliveries }
 }
 
 describe('every row once', () => {
@@ -53,7 +54,7 @@ describe('every row once', () => {
     expect(end.stopped).toBeUndefined()
     expect(transport.accepted.size).toBe(1200)
     expect(Math.max(...transport.accepted.values())).toBe(1)
-    expect(await harness.ledger.counts(harness.runId)).toEqual(end.counts)
+    expect(await harness.ledger.results.counts(harness.runId)).toEqual(end.counts)
   })
 
   test('what is refused for good has failed, and what cannot be known is in doubt: neither is tried again', async () => {
@@ -372,7 +373,7 @@ describe('stopping', () => {
       stopped: { kind: 'interrupted' },
       counts: { sent: begun, deferred: 500 - begun, in_doubt: 0 },
     })
-    expect(await harness.ledger.counts(harness.runId)).toEqual(end.counts)
+    expect(await harness.ledger.results.counts(harness.runId)).toEqual(end.counts)
   })
 
   test('what does not end within the grace is cut and in doubt', async () => {
@@ -437,7 +438,7 @@ describe('the ledger comes first', () => {
     const { promise: disk, resolve: diskTurns } = Promise.withResolvers<void>()
     const slow = recordingBy(ledger, async (news) => {
       await disk
-      return ledger.record(news)
+      return ledger.deliveries.record(news)
     })
     const transport = scriptedTransport({ takes: 10 })
     const delivery = harness.start(transport, { ledger: slow })
@@ -455,14 +456,14 @@ describe('a ledger that fails', () => {
     let records = 0
     const { ledger } = harness
     const failing = recordingBy(ledger, (news) =>
-      ++records > 8 ? Promise.reject(new OutputError('the disk is full')) : ledger.record(news),
+      ++records > 8 ? Promise.reject(new OutputError('the disk is full')) : ledger.deliveries.record(news),
     )
     const transport = scriptedTransport({ takes: 10 })
     const end = await harness.deliver(transport, { ledger: failing })
     expect(end).toMatchObject({ error: { exitCode: 73, message: 'the disk is full' }, ledgerFailed: true })
     expect(transport.accepted.size).toBeGreaterThan(0)
     // Every message that was answered had been recorded as begun before it was handed over.
-    const counts = await ledger.counts(harness.runId)
+    const counts = await ledger.results.counts(harness.runId)
     expect(transport.accepted.size).toBeLessThanOrEqual(counts.sent + 5)
     expect(transport.accepted.size).toBeLessThan(60)
     const begun = transport.accepted.size
@@ -536,7 +537,7 @@ describe('who is suppressed', () => {
     const transport = scriptedTransport({ takes: 100 })
     const delivery = harness.start(transport, { settings: { concurrency: 2 } })
     await advance(1000)
-    await elsewhere.ledger.suppress([
+    await elsewhere.ledger.suppressions.add([
       { address: 'p250@example.com', hash: '', group: '', reason: 'unsubscribed', addedAt: new Date() },
     ])
     // The ledger is looked at by the real clock, four times a second.

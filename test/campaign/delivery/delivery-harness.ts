@@ -7,7 +7,8 @@ import { vi } from 'vitest'
 import type { Clock } from '../../../src/campaign/clock.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../../../src/campaign/delivery/deliver.ts'
 import type { DeliverySettings } from '../../../src/config/settings.ts'
-import type { Campaign, Ledger, ResultRow } from '../../../src/ledger/ledger.ts'
+import type { Ledger } from '../../../src/ledger/ledger.ts'
+import type { Campaign, ResultRow } from '../../../src/ledger/records.ts'
 import { openSqliteLedger, type SqliteLedgerOptions } from '../../../src/ledger/sqlite/sqlite.ts'
 import type { Message } from '../../../src/message/message.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome, Reply, Transport } from '../../../src/transport/transport.ts'
@@ -198,10 +199,10 @@ export async function openHarness(
     ...options,
   })
   const name = options.name ?? 'test'
-  const campaign = await ledger.campaign(name)
+  const campaign = await ledger.campaigns.open(name)
   const runId = `run-${name}`
   const now = new Date()
-  await ledger.createRun({
+  await ledger.runs.create({
     id: runId,
     campaign,
     startedAt: now,
@@ -218,8 +219,8 @@ export async function openHarness(
   const addresses =
     typeof people === 'number' ? Array.from({ length: people }, (_, at) => `p${at + 1}@example.com`) : people
   const rows = addresses.map((address, at) => ({ row: at + 1, key: address, address, data: '{}', ...hour(at) }))
-  await ledger.plan(runId, rows)
-  await ledger.settlePlan(runId, { duplicates: 'skip' })
+  await ledger.plans.add(runId, rows)
+  await ledger.plans.complete(runId, { duplicates: 'skip' })
 
   const start = async (transport: Transport, more: More = {}): Promise<DeliveryEnd> =>
     deliver({
@@ -229,7 +230,7 @@ export async function openHarness(
       prepare: ({ address, row }) => letterTo(address, row),
       account: 'ada@mail.example.com',
       group: name,
-      counts: await ledger.counts(runId),
+      counts: await ledger.results.counts(runId),
       clock: testClock(),
       ...more,
       settings: { concurrency: 5, rates: [], retryFor: 4 * 3_600_000, grace: 30_000, ...more.settings },
@@ -243,7 +244,7 @@ export async function openHarness(
     deliver: (transport, more) => untilSettled(start(transport, more)),
     async results() {
       const rows: ResultRow[] = []
-      for await (const batch of ledger.results(runId)) rows.push(...batch)
+      for await (const batch of ledger.results.rows(runId)) rows.push(...batch)
       return rows
     },
     async close() {

@@ -1,29 +1,30 @@
 import { expect, test } from 'vitest'
 import { Journal } from '../../../src/campaign/delivery/journal.ts'
-import type { Ledger, News } from '../../../src/ledger/ledger.ts'
+import type { Deliveries } from '../../../src/ledger/ledger.ts'
+import type { LedgerEvent } from '../../../src/ledger/records.ts'
 
-function began(recipient: number): News {
-  return { kind: 'began', recipient, lane: 1, at: new Date(0), messageId: '<a@b>' }
+function began(recipient: number): LedgerEvent {
+  return { kind: 'attempt-started', recipient, lane: 1, at: new Date(0), messageId: '<a@b>' }
 }
 
 /** A ledger that only records, each transaction when it is told to. */
-function recorder(): { ledger: Ledger; commits: News[][]; release: (error?: Error) => void } {
-  const commits: News[][] = []
+function recorder(): { deliveries: Deliveries; commits: LedgerEvent[][]; release: (error?: Error) => void } {
+  const commits: LedgerEvent[][] = []
   const waiting: ((error?: Error) => void)[] = []
-  const ledger = {
-    record(news: readonly News[]): Promise<void> {
+  const deliveries = {
+    record(news: readonly LedgerEvent[]): Promise<void> {
       commits.push([...news])
       return new Promise((resolve, reject) => waiting.push((error) => (error ? reject(error) : resolve())))
     },
-  } as unknown as Ledger
-  return { ledger, commits, release: (error) => waiting.shift()?.(error) }
+  } as unknown as Deliveries
+  return { deliveries, commits, release: (error) => waiting.shift()?.(error) }
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 test('all news of one turn are one transaction, in their order', async () => {
-  const { ledger, commits } = recorder()
-  const journal = new Journal(ledger)
+  const { deliveries, commits } = recorder()
+  const journal = new Journal(deliveries)
   journal.add(began(1))
   journal.add(began(2))
   expect(commits).toEqual([])
@@ -32,8 +33,8 @@ test('all news of one turn are one transaction, in their order', async () => {
 })
 
 test('sync waits for the transaction that holds what was added before it', async () => {
-  const { ledger, commits, release } = recorder()
-  const journal = new Journal(ledger)
+  const { deliveries, commits, release } = recorder()
+  const journal = new Journal(deliveries)
   const order: string[] = []
   journal.add(began(1), () => order.push('durable 1'))
   await turn()
@@ -52,8 +53,8 @@ test('sync waits for the transaction that holds what was added before it', async
 })
 
 test('after one failed transaction nothing is recorded any more, and every wait is refused', async () => {
-  const { ledger, commits, release } = recorder()
-  const journal = new Journal(ledger)
+  const { deliveries, commits, release } = recorder()
+  const journal = new Journal(deliveries)
   let durable = false
   journal.add(began(1), () => {
     durable = true

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { reconnectGap, retryGap, rowStateAfter } from '../../../src/campaign/delivery/retry.ts'
-import type { DueRow } from '../../../src/ledger/ledger.ts'
+import type { DueRow } from '../../../src/ledger/records.ts'
 import { blamesSender, isThrottling } from '../../../src/replies/cause.ts'
 
 const now = new Date('2026-11-24T10:00:00Z')

@@ -1,7 +1,8 @@
 /** Which rows are handed out: each once, whatever the ledger says meanwhile. */
 import { expect, test } from 'vitest'
 import { RowQueue, type RowQueueOptions } from '../../../src/campaign/delivery/row-queue.ts'
-import type { DueRow, Ledger, Suppression } from '../../../src/ledger/ledger.ts'
+import type { Deliveries, Suppressions } from '../../../src/ledger/ledger.ts'
+import type { DueRow, Suppression } from '../../../src/ledger/records.ts'
 import { testClock } from './delivery-harness.ts'
 
 const row = (number: number, address = `p${number}@x.org`): DueRow => ({
@@ -23,18 +24,21 @@ function slowLedger(rows: () => readonly DueRow[]) {
     new Promise((resolve) => {
       waiting.push(() => resolve(value()))
     })
-  const ledger = {
+  const deliveries = {
     due: (_run: string, { after, limit }: { after: number; limit: number }) => {
       const found = rows().filter((one) => one.row > after)
       return answer(() => found.slice(0, limit))
     },
-    suppressed: (addresses: readonly string[]) => {
+  } as unknown as Deliveries
+  const suppressions = {
+    find: (addresses: readonly string[]) => {
       const hits = addresses.filter((address) => suppressed.has(address))
       const found = new Map(hits.map((address) => [address, { reason: 'manual' } as Suppression]))
       return answer(() => found)
     },
-    suppressionMark: () => Promise.resolve(mark),
-  } as unknown as Ledger
+    version: () => Promise.resolve(mark),
+  } as unknown as Suppressions
+  const ledger = { deliveries, suppressions }
   return {
     ledger,
     suppress(address: string): void {
@@ -56,7 +60,7 @@ function slowLedger(rows: () => readonly DueRow[]) {
   }
 }
 
-function queueOf(ledger: Ledger, more: Partial<RowQueueOptions> = {}): RowQueue {
+function queueOf(ledger: RowQueueOptions['ledger'], more: Partial<RowQueueOptions> = {}): RowQueue {
   return new RowQueue({ ledger, runId: 'r', clock: testClock(), group: '', suppressed: () => {}, ...more })
 }
 

@@ -21,7 +21,7 @@ function throttleOf(count: number): { throttle: Throttle; used: () => Promise<nu
   const throttle = new Throttle({ ledger: harness.ledger, limits: [limit], account: 'ada@mail', clock: testClock() })
   const used = async (): Promise<number> => {
     // Asking for more than there is takes nothing.
-    const { left } = await harness.ledger.reserve(quotas, 1, new Date(), count + 1)
+    const { left } = await harness.ledger.quotas.reserve(quotas, 1, new Date(), count + 1)
     return count - (left?.left ?? 0)
   }
   return { throttle, used }

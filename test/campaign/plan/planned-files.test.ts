@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createPreparer, type Preparer } from '../../../src/campaign/plan/render-row.ts'
 import { loadSettings } from '../../../src/config/load.ts'
-import type { DueRow } from '../../../src/ledger/ledger.ts'
+import type { DueRow } from '../../../src/ledger/records.ts'
 import { loadTemplate } from '../../../src/template/load.ts'
 import { makeProject, type Project } from '../../support/program.ts'
 

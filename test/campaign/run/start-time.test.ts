@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Clock } from '../../../src/campaign/clock.ts'
 import { awaitStart } from '../../../src/campaign/run/start-time.ts'
 import { UnfinishedError } from '../../../src/errors.ts'
-import type { Ledger, RunRecord } from '../../../src/ledger/ledger.ts'
+import type { Ledger } from '../../../src/ledger/ledger.ts'
+import type { RunRecord } from '../../../src/ledger/records.ts'
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite.ts'
 
 const HOUR = 3_600_000
@@ -38,8 +39,8 @@ function clockOf(...times: readonly string[]): Clock & { readonly looks: number 
 }
 
 async function plannedRun(notBefore: Date): Promise<RunRecord> {
-  const campaign = await ledger.campaign('news')
-  await ledger.createRun({
+  const campaign = await ledger.campaigns.open('news')
+  await ledger.runs.create({
     id: 'r1',
     campaign,
     startedAt: new Date('2026-11-30T12:00:00Z'),
@@ -50,7 +51,7 @@ async function plannedRun(notBefore: Date): Promise<RunRecord> {
     columns: ['email'],
     options: {},
   })
-  const run = await ledger.run('r1')
+  const run = await ledger.runs.find('r1')
   if (run === undefined) throw new Error('no run')
   return run
 }
@@ -69,7 +70,7 @@ test('a run waits for its hour by the clock on the wall, also when somebody puts
   ).toBeUndefined()
   expect(clock.looks).toBeGreaterThanOrEqual(4)
   expect(waits).toEqual([NINE])
-  expect((await ledger.run('r1'))?.begunAt).toEqual(NINE)
+  expect((await ledger.runs.find('r1'))?.begunAt).toEqual(NINE)
 })
 
 test('a clock that jumps over the hour by less than what may be late begins at once', async () => {
@@ -85,7 +86,7 @@ test('a machine that slept over the hour for too long sends nothing and says so'
   const late = awaitStart(run, { ledger, clock, lateBy: HOUR })
   await expect(late).rejects.toThrow(UnfinishedError)
   await expect(late).rejects.toThrow(/was for 2026-12-01T09:00:00.000Z, 5 h 10 min ago/)
-  expect((await ledger.run('r1'))?.begunAt).toBeUndefined()
+  expect((await ledger.runs.find('r1'))?.begunAt).toBeUndefined()
 })
 
 test('however late, a person may say that it is right', async () => {
@@ -96,8 +97,8 @@ test('however late, a person may say that it is right', async () => {
 
 test('a run that began in time is not late when it is gone on with', async () => {
   await plannedRun(NINE)
-  await ledger.beginRun('r1', NINE)
-  const begun = (await ledger.run('r1')) as RunRecord
+  await ledger.runs.begin('r1', NINE)
+  const begun = (await ledger.runs.find('r1')) as RunRecord
   expect(await awaitStart(begun, { ledger, clock: clockOf('2026-12-02T09:00:00Z'), lateBy: HOUR })).toBeUndefined()
 })
 
@@ -112,5 +113,5 @@ test('a signal ends the wait, and the run still waits', async () => {
     onWaiting: () => stop.abort(),
   })
   expect(await waiting).toEqual(NINE)
-  expect((await ledger.run('r1'))?.begunAt).toBeUndefined()
+  expect((await ledger.runs.find('r1'))?.begunAt).toBeUndefined()
 })

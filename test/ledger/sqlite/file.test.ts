@@ -18,7 +18,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Ledger, News } from '../../../src/ledger/ledger.ts'
+import type { Ledger } from '../../../src/ledger/ledger.ts'
+import type { LedgerEvent } from '../../../src/ledger/records.ts'
 import { type Migration, migrations } from '../../../src/ledger/sqlite/schema.ts'
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite.ts'
 import { planRun, resultsOf, rowsOf } from '../house.ts'
@@ -34,8 +35,8 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true })
 })
 
-const sent = (recipient: number): News => ({
-  kind: 'settled',
+const sent = (recipient: number): LedgerEvent => ({
+  kind: 'row-updated',
   recipient,
   lane: 1,
   at: new Date(),
@@ -47,9 +48,9 @@ const sent = (recipient: number): News => ({
 async function fill(rows: number): Promise<string> {
   const ledger = await openSqliteLedger(path)
   const addresses = Array.from({ length: rows }, (_, at) => `p${at}@x.org`)
-  const run = await planRun(ledger, await ledger.campaign('c'), rowsOf(...addresses))
-  const due = await ledger.due(run, { now: new Date(), after: 0, limit: rows })
-  await ledger.record(due.map(({ recipient }) => sent(recipient)))
+  const run = await planRun(ledger, await ledger.campaigns.open('c'), rowsOf(...addresses))
+  const due = await ledger.deliveries.due(run, { now: new Date(), after: 0, limit: rows })
+  await ledger.deliveries.record(due.map(({ recipient }) => sent(recipient)))
   await ledger.close()
   return run
 }
@@ -95,17 +96,17 @@ describe('durability', () => {
       const ledger = await openSqliteLedger(path)
       // What a new file is made of is synced as a whole before it gets its name.
       since()
-      const campaign = await ledger.campaign('c')
+      const campaign = await ledger.campaigns.open('c')
       const run = { id: 'r1', campaign, startedAt: new Date(), source: 's', template: 't', templateHash: 'h' }
-      await ledger.createRun({ ...run, columns: [], options: {} })
+      await ledger.runs.create({ ...run, columns: [], options: {} })
       expect(new Set(since())).toEqual(new Set(['FULL']))
-      await ledger.plan('r1', rowsOf('a@x.org', 'b@x.org'))
+      await ledger.plans.add('r1', rowsOf('a@x.org', 'b@x.org'))
       expect(since()).toEqual(['NORMAL'])
-      await expect(ledger.plan('r2', rowsOf('c@x.org'))).rejects.toThrow('no run r2')
-      await ledger.settlePlan('r1', { duplicates: 'skip' })
+      await expect(ledger.plans.add('r2', rowsOf('c@x.org'))).rejects.toThrow('no run r2')
+      await ledger.plans.complete('r1', { duplicates: 'skip' })
       expect(since()).toEqual(['FULL'])
-      const [due] = await ledger.due('r1', { now: new Date(), after: 0, limit: 1 })
-      await ledger.record([sent(due?.recipient ?? 0)])
+      const [due] = await ledger.deliveries.due('r1', { now: new Date(), after: 0, limit: 1 })
+      await ledger.deliveries.record([sent(due?.recipient ?? 0)])
       await ledger.close()
       expect(new Set(since())).toEqual(new Set(['FULL']))
     } finally {
@@ -147,7 +148,7 @@ describe('durability', () => {
   test('two that make it at once share it, and nobody ever finds half of one', async () => {
     const both = await Promise.all([openSqliteLedger(path), openSqliteLedger(path)])
     const [one, two] = both
-    expect(await one?.campaign('c')).toEqual(await two?.campaign('c'))
+    expect(await one?.campaigns.open('c')).toEqual(await two?.campaigns.open('c'))
     for (const ledger of both) await ledger.close()
     expect(readdirSync(dir)).toEqual(['ledger.db'])
   })
@@ -170,7 +171,7 @@ describe('its form', () => {
       VALUES (4294967297, 4294967297, 'sent', 1, 1000, 2000, 250, 'Ok: queued', '<1@x.org>')`)
     database.close()
     const ledger = await openSqliteLedger(path)
-    expect(await ledger.run()).toMatchObject({ id: 'old', campaign: { name: 'c', token: 'secret' } })
+    expect(await ledger.runs.find()).toMatchObject({ id: 'old', campaign: { name: 'c', token: 'secret' } })
     expect(await resultsOf(ledger, 'old')).toMatchObject([
       {
         status: 'sent',
@@ -182,7 +183,7 @@ describe('its form', () => {
         messageId: '<1@x.org>',
       },
     ])
-    expect(await ledger.counts('old')).toMatchObject({ sent: 1 })
+    expect(await ledger.results.counts('old')).toMatchObject({ sent: 1 })
     await ledger.close()
   })
 
@@ -268,7 +269,7 @@ describe('what is no sound ledger is refused, said, and never overwritten', () =
       try {
         const ledger = await openSqliteLedger(path)
         try {
-          const run = await ledger.run()
+          const run = await ledger.runs.find()
           if (run !== undefined) await resultsOf(ledger, run.id)
           answers.add('sound')
         } finally {
@@ -310,19 +311,19 @@ describe('while it is in use', () => {
     'a ledger that is %s is noticed before the next commit, and nothing is recorded any more',
     async (how) => {
       const ledger = await openSqliteLedger(path)
-      const run = await planRun(ledger, await ledger.campaign('c'), rowsOf('a@x.org', 'b@x.org'))
-      const [a] = await ledger.due(run, { now: new Date(), after: 0, limit: 2 })
+      const run = await planRun(ledger, await ledger.campaigns.open('c'), rowsOf('a@x.org', 'b@x.org'))
+      const [a] = await ledger.deliveries.due(run, { now: new Date(), after: 0, limit: 2 })
       if (how === 'deleted') rmSync(path)
       else {
         copyFileSync(path, `${path}.copy`)
         renameSync(`${path}.copy`, path)
       }
-      await expect(ledger.record([sent(a?.recipient ?? 0)])).rejects.toMatchObject({
+      await expect(ledger.deliveries.record([sent(a?.recipient ?? 0)])).rejects.toMatchObject({
         exitCode: 73,
         message: expect.stringContaining(`was ${how} while in use`),
       })
-      await expect(ledger.record([])).rejects.toMatchObject({ exitCode: 73 })
-      await expect(ledger.counts(run)).rejects.toMatchObject({ exitCode: 73 })
+      await expect(ledger.deliveries.record([])).rejects.toMatchObject({ exitCode: 73 })
+      await expect(ledger.results.counts(run)).rejects.toMatchObject({ exitCode: 73 })
       await ledger.close()
     },
   )
@@ -334,7 +335,7 @@ describe('while it is in use', () => {
     let turns = 0
     const beat = setInterval(() => turns++, 10)
     setTimeout(() => other.exec('COMMIT'), 400)
-    expect((await ledger.campaign('c')).name).toBe('c')
+    expect((await ledger.campaigns.open('c')).name).toBe('c')
     clearInterval(beat)
     // The event loop was never held for longer than a look at the lock.
     expect(turns).toBeGreaterThan(5)
@@ -345,7 +346,7 @@ describe('while it is in use', () => {
   test('a lock that is never given back is told, with who may hold it, and the ledger is sound after it', async () => {
     const ledger = await openSqliteLedger(path, { lockWait: 200 })
     const holder = await openSqliteLedger(path)
-    await holder.claim(await holder.campaign('c'), {
+    await holder.campaigns.claim(await holder.campaigns.open('c'), {
       pid: process.pid,
       host: 'mail.example.com',
       bootId: 'b',
@@ -353,14 +354,14 @@ describe('while it is in use', () => {
     })
     const other = new DatabaseSync(path)
     other.exec('BEGIN IMMEDIATE')
-    await expect(ledger.campaign('d')).rejects.toMatchObject({
+    await expect(ledger.campaigns.open('d')).rejects.toMatchObject({
       exitCode: 75,
       message: expect.stringMatching(
         new RegExp(`is locked by another process: process ${process.pid} on mail.example.com \\(since `),
       ),
     })
     other.exec('ROLLBACK')
-    expect((await ledger.campaign('d')).name).toBe('d')
+    expect((await ledger.campaigns.open('d')).name).toBe('d')
     other.close()
     await holder.close()
     await ledger.close()
@@ -368,12 +369,12 @@ describe('while it is in use', () => {
 
   test('a reader sees what was committed and never holds a writer up', async () => {
     const ledger = await openSqliteLedger(path)
-    const run = await planRun(ledger, await ledger.campaign('c'), rowsOf('a@x.org'))
+    const run = await planRun(ledger, await ledger.campaigns.open('c'), rowsOf('a@x.org'))
     const reader = await openSqliteLedger(path, { readOnly: true })
-    const [a] = await ledger.due(run, { now: new Date(), after: 0, limit: 1 })
-    await ledger.record([sent(a?.recipient ?? 0)])
-    expect(await reader.counts(run)).toMatchObject({ sent: 1 })
-    await expect(reader.campaign('d')).rejects.toMatchObject({ exitCode: 73 })
+    const [a] = await ledger.deliveries.due(run, { now: new Date(), after: 0, limit: 1 })
+    await ledger.deliveries.record([sent(a?.recipient ?? 0)])
+    expect(await reader.results.counts(run)).toMatchObject({ sent: 1 })
+    await expect(reader.campaigns.open('d')).rejects.toMatchObject({ exitCode: 73 })
     await reader.close()
     await ledger.close()
   })
@@ -381,18 +382,20 @@ describe('while it is in use', () => {
   test('its log does not grow without end', async () => {
     const ledger = await openSqliteLedger(path)
     const addresses = Array.from({ length: 4000 }, (_, at) => `p${at}@x.org`)
-    const run = await planRun(ledger, await ledger.campaign('c'), rowsOf(...addresses))
+    const run = await planRun(ledger, await ledger.campaigns.open('c'), rowsOf(...addresses))
     let after = 0
     let largest = 0
     for (;;) {
-      const due = await ledger.due(run, { now: new Date(), after, limit: 10 })
+      const due = await ledger.deliveries.due(run, { now: new Date(), after, limit: 10 })
       if (due.length === 0) break
       after = due.at(-1)?.row ?? after
-      await ledger.record(due.map(({ recipient }) => ({ ...sent(recipient), response: 'x'.repeat(2000) }) as News))
+      await ledger.deliveries.record(
+        due.map(({ recipient }) => ({ ...sent(recipient), response: 'x'.repeat(2000) }) as LedgerEvent),
+      )
       largest = Math.max(largest, statSync(`${path}-wal`).size)
     }
     expect(largest).toBeLessThan(16_000_000)
-    expect(await ledger.counts(run)).toMatchObject({ sent: 4000 })
+    expect(await ledger.results.counts(run)).toMatchObject({ sent: 4000 })
     await ledger.close()
   })
 })
@@ -425,13 +428,13 @@ describe.skipIf(process.platform !== 'linux')('a disk that is not as it should b
       const file = join(place, 'ledger.db')
       const ledger = await openSqliteLedger(file)
       const addresses = Array.from({ length: 400 }, (_, at) => `p${at}@x.org`)
-      const run = await planRun(ledger, await ledger.campaign('c'), rowsOf(...addresses))
-      const due = await ledger.due(run, { now: new Date(), after: 0, limit: 400 })
+      const run = await planRun(ledger, await ledger.campaigns.open('c'), rowsOf(...addresses))
+      const due = await ledger.deliveries.due(run, { now: new Date(), after: 0, limit: 400 })
       let recorded = 0
       let problem: { exitCode: number; message: string; hint: string } | undefined
       for (const { recipient } of due) {
         try {
-          await ledger.record([{ ...sent(recipient), response: 'x'.repeat(5000) } as News])
+          await ledger.deliveries.record([{ ...sent(recipient), response: 'x'.repeat(5000) } as LedgerEvent])
           recorded++
         } catch (error) {
           problem = error as typeof problem
@@ -441,14 +444,14 @@ describe.skipIf(process.platform !== 'linux')('a disk that is not as it should b
       expect(problem).toMatchObject({ exitCode: 73, message: expect.stringContaining('the disk is full') })
       expect(problem?.hint).toContain('give the command again')
       // A smaller commit might fit; it is refused all the same.
-      await expect(ledger.campaign('c')).rejects.toBe(problem)
+      await expect(ledger.campaigns.open('c')).rejects.toBe(problem)
       await ledger.close()
       execFileSync('mount', ['-o', 'remount,size=8m', place])
       const again = await openSqliteLedger(file)
-      const { sent: found } = await again.counts(run)
+      const { sent: found } = await again.results.counts(run)
       // The last one may have reached the disk though its commit failed.
       expect([recorded, recorded + 1]).toContain(found)
-      await again.record([sent(due.at(-1)?.recipient ?? 0)])
+      await again.deliveries.record([sent(due.at(-1)?.recipient ?? 0)])
       await again.close()
     })
   })
@@ -459,7 +462,7 @@ describe.skipIf(process.platform !== 'linux')('a disk that is not as it should b
       await onMount('size=8m', async (place) => {
         const file = join(place, 'ledger.db')
         const ledger = await openSqliteLedger(file)
-        const run = await planRun(ledger, await ledger.campaign('c'), rowsOf('a@x.org'))
+        const run = await planRun(ledger, await ledger.campaigns.open('c'), rowsOf('a@x.org'))
         await ledger.close()
         execFileSync('mount', ['-o', 'remount,ro', place])
         const { exitCode, message } = await problemOf(openSqliteLedger(file))
@@ -468,7 +471,7 @@ describe.skipIf(process.platform !== 'linux')('a disk that is not as it should b
         expect((await problemOf(openSqliteLedger(join(place, 'other.db')))).exitCode).toBe(73)
         execFileSync('mount', ['-o', 'remount,rw', place])
         const again = await openSqliteLedger(file)
-        expect(await again.counts(run)).toMatchObject({ deferred: 1 })
+        expect(await again.results.counts(run)).toMatchObject({ deferred: 1 })
         await again.close()
       })
     },

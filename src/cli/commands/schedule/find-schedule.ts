@@ -8,7 +8,7 @@ import { escapeInvisible } from '../../../text/visible.ts'
 
 /** @throws InputError for a name that no schedule has. */
 export async function scheduleNamed(ledger: Ledger | undefined, name: string): Promise<Schedule> {
-  const all = (await ledger?.schedules.all()) ?? []
+  const all = (await ledger?.schedules.list()) ?? []
   const found = all.find((one) => one.name === name)
   if (found !== undefined) return found
   throw new InputError(`there is no schedule '${escapeInvisible(name)}'`, {

@@ -22,7 +22,7 @@ const list: Action = {
     const settings = await settingsFor(args, context)
     await withLedger(settings, async (ledger) => {
       const name = args.text('name')
-      const all = name === undefined ? ((await ledger?.schedules.all()) ?? []) : [await scheduleNamed(ledger, name)]
+      const all = name === undefined ? ((await ledger?.schedules.list()) ?? []) : [await scheduleNamed(ledger, name)]
       if (ledger === undefined || all.length === 0) {
         out.info(NO_SCHEDULES)
         return
@@ -82,7 +82,7 @@ const next: Action = {
     }
     const { campaignOf, issueOf, recurrenceOf } = await import('../../../schedule/schedule.ts')
     await withLedger(settings, async (ledger) => {
-      const chosen = name === undefined ? ((await ledger?.schedules.all()) ?? []) : [await scheduleNamed(ledger, name)]
+      const chosen = name === undefined ? ((await ledger?.schedules.list()) ?? []) : [await scheduleNamed(ledger, name)]
       if (chosen.length === 0) out.info(NO_SCHEDULES)
       const coming = chosen.flatMap((one) =>
         recurrenceOf(one)

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { resolve } from 'node:path'
 import { SUPPRESSION_REASONS } from '../../../config/words.ts'
-import type { Suppression } from '../../../ledger/ledger.ts'
+import type { Suppression } from '../../../ledger/records.ts'
 import { escapeInvisible } from '../../../text/visible.ts'
 import type { Action, Arguments, Context, Option } from '../../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
@@ -99,7 +99,7 @@ async function eachPage(
   const group = args.text('group')
   const reason = args.choice('reason', SUPPRESSION_REASONS)
   await withLedger(settings, async (ledger) => {
-    for await (const page of ledger?.suppressions() ?? []) {
+    for await (const page of ledger?.suppressions.list() ?? []) {
       await use(
         page.filter(
           (one) => (group === undefined || one.group === group) && (reason === undefined || one.reason === reason),

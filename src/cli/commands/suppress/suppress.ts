@@ -62,8 +62,8 @@ async function change(action: 'add' | 'remove', args: Arguments, context: Contex
   try {
     const changed =
       action === 'add'
-        ? await ledger.suppress(entries.map((entry) => suppressionOf(entry, defaults)))
-        : await ledger.unsuppress(entries, defaults.group)
+        ? await ledger.suppressions.add(entries.map((entry) => suppressionOf(entry, defaults)))
+        : await ledger.suppressions.remove(entries, defaults.group)
     const unchanged = entries.length - changed
     if (out.json) out.result(JSON.stringify({ [action === 'add' ? 'added' : 'removed']: changed, unchanged }))
     else if (!out.quiet) {
@@ -75,7 +75,7 @@ async function change(action: 'add' | 'remove', args: Arguments, context: Contex
     }
     // An address whose domain is suppressed, or that is suppressed everywhere, is still not written to.
     if (action === 'remove') {
-      for (const [entry, hit] of await ledger.suppressed(entries, defaults.group)) {
+      for (const [entry, hit] of await ledger.suppressions.find(entries, defaults.group)) {
         const by = hit.address ?? 'its hash'
         const where = hit.group === '' ? 'for every campaign' : `in ${hit.group}`
         out.info(`${escapeInvisible(entry)} is still suppressed by ${escapeInvisible(by)} ${escapeInvisible(where)}`)

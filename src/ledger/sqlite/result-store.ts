@@ -1,5 +1,13 @@
-/** The states of a run's rows: counted, listed, and moved by a person's word. Owns reading them; moves none by itself. */
-import type { ResultRow, RowStatus, StatusCounts } from '../ledger.ts'
+/** The states of a run's rows in the SQLite ledger, counted and listed. Owns reading them; changes none. */
+import type { Results } from '../ledger.ts'
+import {
+  type Campaign,
+  NO_ROWS,
+  type PriorMessage,
+  type ResultRow,
+  type RowStatus,
+  type StatusCounts,
+} from '../records.ts'
 import * as sql from './queries.ts'
 import { headOf, type RunHead } from './run-store.ts'
 import type { SqliteStore } from './store.ts'
@@ -8,18 +16,16 @@ import { numberOf, optionalDate, optionalNumber, optionalText, type SqlRow, text
 /** Rows of the results read at once. */
 const RESULT_ROWS = 1000
 
-const NONE: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
-
 /** Counts a run's rows by their state in the campaign: exact, and as slow as the run is long. */
 export function rowCounts(store: SqliteStore, { first, last, campaign }: RunHead): StatusCounts {
-  const counts: Record<RowStatus, number> = { ...NONE }
+  const counts: Record<RowStatus, number> = { ...NO_ROWS }
   for (const { status, rows } of store.all(sql.countRows, first, last, campaign)) {
     counts[textOf(status) as RowStatus] = numberOf(rows)
   }
   return counts
 }
 
-export class StateStore {
+export class ResultStore implements Results {
   readonly #store: SqliteStore
 
   constructor(store: SqliteStore) {
@@ -48,13 +54,13 @@ export class StateStore {
       if (this.#store.get(sql.anyVariant) === undefined) return variants
       for (const { variant, status, rows } of this.#store.all(sql.countVariants, first, last, campaign)) {
         const name = textOf(variant)
-        variants.set(name, { ...(variants.get(name) ?? NONE), [textOf(status)]: numberOf(rows) })
+        variants.set(name, { ...(variants.get(name) ?? NO_ROWS), [textOf(status)]: numberOf(rows) })
       }
       return variants
     })
   }
 
-  async *results(runId: string): AsyncGenerator<readonly ResultRow[]> {
+  async *rows(runId: string): AsyncGenerator<readonly ResultRow[]> {
     const store = this.#store
     const head = await store.read(() => headOf(store, runId))
     let from = head.first
@@ -66,28 +72,10 @@ export class StateStore {
     }
   }
 
-  retryFailed(runId: string): Promise<number> {
-    return this.#revive(runId, 'failed', 'to be tried again')
-  }
-
-  settleInDoubt(runId: string, decision: 'resend' | 'keep'): Promise<number> {
-    if (decision === 'resend') return this.#revive(runId, 'in_doubt', 'was in doubt, to be sent again')
-    return this.#store.write(() => {
-      const { number, first, last } = headOf(this.#store, runId)
-      const kept = this.#store.run(sql.keepInDoubt, first, last)
-      this.#store.run(sql.addToCounts, number, kept, 0, 0, 0, -kept)
-      return kept
-    })
-  }
-
-  #revive(runId: string, status: 'failed' | 'in_doubt', reason: string): Promise<number> {
-    return this.#store.write(() => {
-      const { number, first, last } = headOf(this.#store, runId)
-      const revived = this.#store.run(sql.reviveRecipients, first, last, status, reason)
-      const [failed, inDoubt] = status === 'failed' ? [-revived, 0] : [0, -revived]
-      this.#store.run(sql.addToCounts, number, 0, failed, 0, revived, inDoubt)
-      if (revived > 0) this.#store.run(sql.reopenRun, number)
-      return revived
+  deliveryHistory(campaign: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, PriorMessage>> {
+    return this.#store.read(() => {
+      const rows = this.#store.all(sql.messagesOfKeys, campaign.id, JSON.stringify(keys))
+      return new Map(rows.map((row) => [textOf(row['key']), priorOf(row)]))
     })
   }
 }
@@ -108,5 +96,18 @@ function resultOf(row: SqlRow): ResultRow {
     ...optionalDate('finishedAt', row['finished_at']),
     ...optionalText('variant', row['variant']),
     ...optionalText('bounce', row['bounce']),
+  }
+}
+
+function priorOf(row: SqlRow): PriorMessage {
+  return {
+    status: textOf(row['status']) as RowStatus,
+    row: numberOf(row['row']),
+    data: textOf(row['data']),
+    ...optionalText('variant', row['variant']),
+    ...optionalText('messageId', row['message_id']),
+    ...optionalDate('finishedAt', row['finished_at']),
+    ...optionalText('bounce', row['bounce']),
+    answered: numberOf(row['answered']) === 1,
   }
 }

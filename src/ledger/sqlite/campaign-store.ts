@@ -1,21 +1,22 @@
 /**
- * Who works on a campaign: one living process at a time. Owns taking it over from a dead one, whose begun and unanswered
- * attempts become in doubt; never resends anything.
+ * Campaigns in the SQLite ledger, and which process works on each: one living process at a time. Owns taking a campaign over
+ * from a dead one, whose begun and unanswered attempts become in doubt; never resends anything.
  */
 import { randomBytes } from 'node:crypto'
-import { UnfinishedError } from '../../errors.ts'
-import type { Campaign, Claim, Owner } from '../ledger.ts'
+import { UnfinishedError, UsageError } from '../../errors.ts'
+import type { Campaigns, Claim } from '../ledger.ts'
 import { isAlive } from '../owner.ts'
+import type { Campaign, Owner } from '../records.ts'
 import * as sql from './queries.ts'
 import { runNumberOf } from './run-store.ts'
 import type { SqliteStore } from './store.ts'
 import { numberOf, type SqlRow, textOf } from './values.ts'
 
 const HEARTBEAT_MS = 10_000
-/** An owner on another host that was not heard of for so long is taken for dead. */
+/** An owner on another host that gave no sign for this long is taken for dead. */
 const SILENCE_MS = 120_000
 
-export class ClaimStore {
+export class CampaignStore implements Campaigns {
   readonly #store: SqliteStore
   readonly #now: () => Date
   readonly #held = new Map<string, { readonly campaign: number; readonly beat: NodeJS.Timeout }>()
@@ -26,6 +27,27 @@ export class ClaimStore {
     store.fence(() => this.#refuseWhenTaken())
   }
 
+  open(name: string, options?: { readonly again?: boolean }): Promise<Campaign> {
+    return this.#store.write(() => {
+      const row = this.#store.get(sql.newestCampaign, name)
+      if (row !== undefined && !options?.again) {
+        if (typeof row['pruned_at'] === 'number') throw pruned(name, new Date(row['pruned_at']))
+        return campaignOf(row)
+      }
+      const generation = row === undefined ? 1 : numberOf(row['generation']) + 1
+      const token = randomBytes(18).toString('base64url')
+      const made = this.#store.get(sql.insertCampaign, name, generation, token, this.#now().getTime())
+      return { id: numberOf(made?.['id']), name, generation, token }
+    })
+  }
+
+  find(name: string): Promise<Campaign | undefined> {
+    return this.#store.read(() => {
+      const row = this.#store.get(sql.newestCampaign, name)
+      return row === undefined ? undefined : campaignOf(row)
+    })
+  }
+
   async claim(campaign: Campaign, owner: Owner): Promise<Claim> {
     const token = randomBytes(12).toString('hex')
     const store = this.#store
@@ -34,7 +56,7 @@ export class ClaimStore {
       const holder = store.get(sql.selectClaim, campaign.id)
       if (holder !== undefined && isHeld(holder, now)) throw heldBy(holder, campaign.name)
       const { pid, host, bootId, processStart } = owner
-      store.run(sql.takeClaim, campaign.id, token, pid, host, bootId, processStart, now)
+      store.run(sql.replaceClaim, campaign.id, token, pid, host, bootId, processStart, now)
       return this.#leaveInDoubt(campaign.id, now)
     })
     const beat = setInterval(() => this.#beat(campaign.id, token), HEARTBEAT_MS)
@@ -79,11 +101,10 @@ export class ClaimStore {
       const recipient = numberOf(orphan['recipient'])
       const began = numberOf(orphan['began_at'])
       const messageId = textOf(orphan['message_id'])
-      const server = typeof orphan['server'] === 'string' ? ` to ${orphan['server']}` : ''
-      const reason = `handed over${server} at ${new Date(began).toISOString()} as ${messageId}; the program ended before the reply`
+      const reason = `handed over at ${new Date(began).toISOString()} as ${messageId}; the program ended before the reply`
       store.get(sql.endAttempt, recipient, now, 'in_doubt', reason, null, null, null, null)
       const row = store.get(
-        sql.settleRecipient,
+        sql.updateRecipient,
         recipient,
         'in_doubt',
         reason,
@@ -99,6 +120,15 @@ export class ClaimStore {
       if (row !== undefined) store.run(sql.addToCounts, runNumberOf(numberOf(row['plan'])), 0, 0, 0, -1, 1)
     }
     return orphans.length
+  }
+}
+
+function campaignOf(row: SqlRow): Campaign {
+  return {
+    id: numberOf(row['id']),
+    name: textOf(row['name']),
+    generation: numberOf(row['generation']),
+    token: textOf(row['token']),
   }
 }
 
@@ -126,4 +156,13 @@ function heldBy(row: SqlRow, campaign: string): UnfinishedError {
   return new UnfinishedError(`the campaign ${campaign} is being worked on by ${nameOf(row)}`, {
     hint: 'Wait for it to end, or end it; then give the command again. `mailmerge status` shows how far it is.',
   })
+}
+
+function pruned(name: string, at: Date): UsageError {
+  return new UsageError(
+    `the campaign ${name} was pruned at ${at.toISOString()}: nobody knows any more whom it reached`,
+    {
+      hint: 'Name another campaign with --campaign, or start this one anew with --again: everyone on the list is written to.',
+    },
+  )
 }

@@ -1,0 +1,228 @@
+/**
+ * The records that a ledger keeps and gives: campaigns, runs, planned rows, attempts, results, suppressions. Owns their
+ * shapes; what can be done with them is in `ledger.ts`.
+ *
+ * Two things are kept apart. A run's plan (`PlannedRow`) is what the source said when it was planned: written once,
+ * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
+ */
+import type { RateLimit } from '../config/settings.ts'
+import type { RunOptions } from './run-options.ts'
+
+/** The one state that a row is in; the words of the results file. */
+export type RowStatus = 'sent' | 'failed' | 'skipped' | 'deferred' | 'in_doubt'
+
+export type StatusCounts = Readonly<Record<RowStatus, number>>
+
+export const NO_ROWS: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
+
+export function totalOf({ sent, failed, skipped, deferred, in_doubt }: StatusCounts): number {
+  return sent + failed + skipped + deferred + in_doubt
+}
+
+export interface Campaign {
+  readonly id: number
+  readonly name: string
+  /** From 1; `--again` adds one and starts with no memory. */
+  readonly generation: number
+  /** Random, made with the campaign, kept secret: Message-IDs and boundaries are derived from it. */
+  readonly token: string
+}
+
+/** `planning` was never finished and holds nothing to send; `ready` may be delivered; the others are ended. */
+export type RunState = 'planning' | 'ready' | 'finished' | 'cancelled'
+
+export interface RunRecord {
+  /** Sorts by time: `20261124T102530-k3f9a`. */
+  readonly id: string
+  readonly campaign: Campaign
+  readonly state: RunState
+  readonly startedAt: Date
+  readonly endedAt?: Date
+  /** Not before this moment (`--at`). */
+  readonly notBefore?: Date
+  /** When delivery began, for a run with a `notBefore`. */
+  readonly begunAt?: Date
+  readonly source: string
+  readonly template: string
+  /** The frozen plan: a template whose hash differs is not what was planned. */
+  readonly templateHash: string
+  readonly columns: readonly string[]
+  readonly options: RunOptions
+}
+
+export interface NewRun {
+  readonly id: string
+  readonly campaign: Campaign
+  readonly startedAt: Date
+  readonly notBefore?: Date
+  readonly source: string
+  readonly template: string
+  readonly templateHash: string
+  readonly columns: readonly string[]
+  readonly options: RunOptions
+}
+
+/** One row of the source as planned. */
+export interface PlannedRow {
+  readonly row: number
+  /** Recipient key, already normalised; empty for a row that has none (a bad row). */
+  readonly key: string
+  readonly address: string
+  /** The row's cells as JSON text. */
+  readonly data: string
+  /** Present when the row is not to be sent, and why: `bad row: ...`, `not selected`. */
+  readonly skip?: string
+  /** Not before this moment, for this row alone. */
+  readonly notBefore?: Date
+  /** Variant of an A/B split that the row fell to. */
+  readonly variant?: string
+}
+
+/** Two rows of one plan with the same key. */
+export interface Duplicate {
+  readonly key: string
+  readonly row: number
+  readonly firstRow: number
+}
+
+/** How two rows with one key are treated: as a mistake, as one recipient, or as two. */
+export type DuplicatePolicy = 'error' | 'skip' | 'all'
+
+/** What a complete plan found. The five counts add up to `rows`. */
+export interface PlanCounts extends StatusCounts {
+  readonly rows: number
+}
+
+/** A recipient whose turn has come. */
+export interface DueRow {
+  readonly recipient: number
+  readonly row: number
+  readonly key: string
+  /** 1 for the first row with this key; more only under `--duplicates all`. */
+  readonly occurrence: number
+  readonly address: string
+  readonly data: string
+  readonly variant?: string
+  /** Attempts so far. */
+  readonly attempts: number
+  readonly firstAttemptAt?: Date
+}
+
+/** The state that a row is in after an attempt, or because of what it was found to be. */
+export interface RowUpdate {
+  readonly recipient: number
+  readonly lane: number
+  readonly at: Date
+  readonly status: RowStatus
+  readonly reason?: string
+  readonly smtpCode?: number
+  readonly enhancedCode?: string
+  readonly response?: string
+  readonly messageId?: string
+  /** For `deferred`: when to try again. */
+  readonly dueAt?: Date
+  /** False when the message was never put to the server, so that it is no attempt: it keeps the row's count as it is. */
+  readonly attempted: boolean
+}
+
+/** What delivery reports to the ledger, in the order in which it happened. */
+export type LedgerEvent =
+  /** An attempt is about to hand over its end of data. Until a `row-updated` follows, a crash leaves the row in doubt. */
+  | {
+      readonly kind: 'attempt-started'
+      readonly recipient: number
+      readonly lane: number
+      readonly at: Date
+      readonly messageId: string
+    }
+  | ({ readonly kind: 'row-updated' } & RowUpdate)
+
+/** One line of the results. `address` and `key` are empty for rows that have none. */
+export interface ResultRow {
+  readonly row: number
+  readonly key: string
+  readonly address: string
+  readonly status: RowStatus
+  readonly reason: string
+  readonly smtpCode?: number
+  readonly enhancedCode?: string
+  readonly response?: string
+  readonly messageId?: string
+  readonly attempts: number
+  readonly firstAttemptAt?: Date
+  readonly finishedAt?: Date
+  /** Variant that the recipient got, or is to get. */
+  readonly variant?: string
+  /** The worst that came back of it: `hard: mailbox unknown`, `complaint: abuse`. */
+  readonly bounce?: string
+}
+
+/** The earlier message of a campaign to one recipient key, and what came of it. */
+export interface PriorMessage {
+  readonly status: RowStatus
+  readonly row: number
+  /** The row's cells as they were planned. */
+  readonly data: string
+  readonly variant?: string
+  readonly messageId?: string
+  readonly finishedAt?: Date
+  /** The worst that came back: `hard: mailbox unknown`. */
+  readonly bounce?: string
+  /** A person answered. */
+  readonly answered: boolean
+}
+
+/** The process that holds a campaign. */
+export interface Owner {
+  readonly pid: number
+  readonly host: string
+  /** Distinguishes a pid from the same number after a reboot. */
+  readonly bootId: string
+  /** Distinguishes a pid from the same number used again. */
+  readonly processStart: string
+}
+
+export type SuppressionReason = 'unsubscribed' | 'hard_bounce' | 'soft_bounces' | 'complaint' | 'manual' | 'imported'
+
+export interface Suppression {
+  /** A whole address, lower-cased, or `@domain` for everyone there. Absent when only its hash is kept (`forget`). */
+  readonly address?: string
+  /** SHA-256 in hex of the normalised address or `@domain`. */
+  readonly hash: string
+  /** Campaign group it holds for; empty for all. */
+  readonly group: string
+  readonly reason: SuppressionReason
+  readonly note?: string
+  readonly addedAt: Date
+}
+
+/** A limit whose use is kept in the ledger: at most `count` in any `seconds`, for all runs and processes under `name`. */
+export interface Quota extends RateLimit {
+  readonly name: string
+}
+
+/** What a ledger granted of some quotas. */
+export interface Reservation {
+  /** Messages. */
+  readonly granted: number
+  /** When to ask again, where fewer were granted than asked for. */
+  readonly retryAt?: Date
+  /** What is left, after this, of the quota that has least left; of what it counts. */
+  readonly left?: RateLimit & { readonly left: number }
+}
+
+/** What `forget` removed. */
+export interface Forgotten {
+  readonly rows: number
+  /** Ids of the runs that had the person in their rows. */
+  readonly runs: readonly string[]
+  /** Suppressions of the address that are kept as a hash. */
+  readonly suppressions: number
+}
+
+/** What `prune` removed. */
+export interface Pruned {
+  readonly campaigns: number
+  /** Ids of the runs removed. */
+  readonly runs: readonly string[]
+}
