@@ -3,6 +3,7 @@
  * folder of more than 24 modules, no member of a type that no code reads (by its name alone). Prints every violation and exits 1; `--report` prints them and exits 0; `--count [CHECKOUT]`
  * prints how many of each a checkout has, with the sizes of its source.
  */
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { circles, type ModuleGraph, moduleGraph } from '../test/support/module-graph.ts'
 import { conditionalSpreads, filesBelow, membersOf, ROOT, read } from '../test/support/source-code.ts'
@@ -68,9 +69,15 @@ function tooWide(graph: ModuleGraph): string[] {
 /** Members that belong to types of others and are declared here to describe them. */
 const FOREIGN_MEMBERS = new Set(['setRawMode', 'xmlns'])
 
+/** Names that the HTML pages fill in. */
+function namesInPages(): readonly string[] {
+  const pages = readdirSync('pages').map((name) => readFileSync(`pages/${name}`, 'utf8'))
+  return pages.flatMap((page) => [...page.matchAll(/\{\{[^}]*\}\}/g)].flatMap(([tag]) => tag.match(/\w+/g) ?? []))
+}
+
 function unread(graph: ModuleGraph): string[] {
   const modules = [...graph.keys()].map((path) => ({ path, ...membersOf(path) }))
-  const known = new Set(modules.flatMap((module) => module.read))
+  const known = new Set([...modules.flatMap((module) => module.read), ...namesInPages()])
   return modules.flatMap(({ path, declared }) =>
     declared
       .filter((name) => !known.has(name) && !FOREIGN_MEMBERS.has(name))

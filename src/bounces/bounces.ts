@@ -61,8 +61,8 @@ async function ingestOptions(settings: Settings, ledger: Ledger, now: Date): Pro
     softDays,
     now,
     openToken: (token) => tokens?.open(token),
-    ...(returnPath === undefined ? {} : { returnPath }),
-    ...(settings.group === undefined ? {} : { group: settings.group }),
+    returnPath,
+    group: settings.group,
   }
 }
 
@@ -99,6 +99,5 @@ async function readSetMailbox(
     })
   }
   const { readImap } = await import('./imap.ts')
-  const marks = ledger === undefined ? {} : { marks: ledger.feedback }
-  return readImap({ imap, bounces, batch: INGEST_BATCH, ...marks }, take)
+  return readImap({ imap, bounces, batch: INGEST_BATCH, marks: ledger?.feedback }, take)
 }

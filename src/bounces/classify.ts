@@ -170,16 +170,16 @@ const FULL = 'mailbox full'
 /** The verdict on one recipient, of an action (RFC 3464 section 2.3.3) and a diagnosis. */
 export function diagnose(address: string, action: string, diagnosis: Diagnosis, human: string): RecipientReport {
   const { status, smtpCode } = diagnosis
-  const codes = { ...(status === '' ? {} : { enhancedCode: status }), ...(smtpCode === undefined ? {} : { smtpCode }) }
+  const said = { address, enhancedCode: status === '' ? undefined : status, smtpCode }
   if (/^(delivered|relayed|expanded)/.test(action) || status.startsWith('2'))
-    return { kind: 'delivered', address, reason: action || 'delivered', ...codes }
-  if (action === 'delayed') return { kind: 'soft', address, reason: 'delayed, still tried', ...codes }
+    return { kind: 'delivered', reason: action || 'delivered', ...said }
+  if (action === 'delayed') return { kind: 'soft', reason: 'delayed, still tried', ...said }
   // What was said about this address counts first; the whole text only when that says nothing.
   const first = judge(diagnosis)
   const verdict = first.reason === 'refused' && human !== '' ? judge({ ...diagnosis, text: human }) : first
   // Two stories in one report: the one that leaves hope is believed.
   const alone = verdict.gone && human !== '' && addressesIn(human).length <= 1
   if (alone && judge({ status: '', smtpCode: undefined, text: human }).reason === FULL)
-    return { kind: 'soft', address, reason: FULL, ...codes }
-  return { kind: verdict.gone ? 'hard' : 'soft', address, reason: verdict.reason, ...codes }
+    return { kind: 'soft', reason: FULL, ...said }
+  return { kind: verdict.gone ? 'hard' : 'soft', reason: verdict.reason, ...said }
 }

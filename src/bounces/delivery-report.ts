@@ -6,7 +6,7 @@ import { decodeWords } from '../message/encoded-words.ts'
 import { diagnose, judge } from './classify.ts'
 import { allParts, headerOf, type MimePart, readFieldBlocks } from './mime.ts'
 import type { RecipientReport } from './report.ts'
-import { addressesIn, plain, smtpCodeOf, statusOf } from './text.ts'
+import { addressesIn, htmlWords, smtpCodeOf, statusOf } from './text.ts'
 
 /** Where the returned message begins in a report that is not divided into parts. */
 const RETURNED =
@@ -35,7 +35,7 @@ const RETURNED_TYPES: ReadonlySet<string> = new Set(['message/rfc822', 'text/rfc
 export function reportTexts(outer: readonly MimePart[]): readonly string[] {
   return outer
     .filter(({ type, text }) => text.trim() !== '' && (type.startsWith('text/') || type.startsWith('multipart/')))
-    .map(({ type, text }) => (type === 'text/html' ? plain(text) : text))
+    .map(({ type, text }) => (type === 'text/html' ? htmlWords(text) : text))
     .map((text) => {
       const at = text.search(RETURNED)
       return at > 0 ? text.slice(0, at) : text

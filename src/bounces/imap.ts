@@ -16,7 +16,7 @@ export interface ImapMailboxOptions {
   readonly imap: ImapSettings
   readonly bounces: Pick<BounceSettings, 'mailbox' | 'done'>
   /** Where it is kept how far the mailbox was read. Without it all is read, and nothing marked. */
-  readonly marks?: Feedback
+  readonly marks: Feedback | undefined
   /** Letters handed out at once. */
   readonly batch: number
 }

@@ -18,14 +18,14 @@ import type { Report } from './report.ts'
 export interface IngestOptions {
   readonly ledger: Ledger
   /** Return path of our messages, `bounces+*@example.org`, where each has its own. */
-  readonly returnPath?: string
+  readonly returnPath: string | undefined
   /** An address with so many soft bounces in the days before is suppressed; 0 for never. */
   readonly softLimit: number
   readonly softDays: number
   /** Opens the token of an unsubscribe mail. */
   readonly openToken: (token: string) => UnsubscribeTarget | undefined
   /** Campaign group that those leave who ask without a token, in answer to a message. Default: the campaign. */
-  readonly group?: string
+  readonly group: string | undefined
   readonly now: Date
 }
 
@@ -35,19 +35,19 @@ export type IngestOutcome = 'suppressed' | 'recorded' | 'known' | 'foreign'
 export interface IngestedReport {
   readonly inbound: InboundMessage
   /** Undefined for a person's answer. */
-  readonly report?: Report
+  readonly report: Report | undefined
   readonly outcome: IngestOutcome
-  readonly message?: SentMessage
+  readonly message: SentMessage | undefined
 }
 
 /** One report of an inbound message, and the message of ours that it is about. */
 interface Matched {
   readonly inbound: InboundMessage
-  readonly report?: Report
+  readonly report: Report | undefined
   readonly kind: FeedbackKind | 'unknown'
   readonly reason: string
-  readonly message?: SentMessage
-  readonly target?: UnsubscribeTarget | undefined
+  readonly message: SentMessage | undefined
+  readonly target: UnsubscribeTarget | undefined
 }
 
 /** Letters taken in at once: one search in the ledger for all of them. */
@@ -81,11 +81,7 @@ export async function ingest(
   const exhausted = await suppressAfterSoftBounces(matched, options)
   return matched.map((one) => {
     const { inbound, report, message, target } = one
-    const about = {
-      inbound,
-      ...(report === undefined ? {} : { report }),
-      ...(message === undefined ? {} : { message }),
-    }
+    const about = { inbound, report, message }
     if (message === undefined && target === undefined) return { ...about, outcome: 'foreign' }
     const own = feedback.get(one)
     if (own !== undefined && !fresh.has(own.fingerprint)) return { ...about, outcome: 'known' }
@@ -96,7 +92,7 @@ export async function ingest(
 /** What an inbound message says, and the tokens that may name the message it is about. */
 interface ParsedMessage {
   readonly inbound: InboundMessage
-  readonly report?: Report
+  readonly report: Report | undefined
   readonly tokens: readonly string[]
 }
 
@@ -106,18 +102,19 @@ async function match(messages: readonly InboundMessage[], options: IngestOptions
     const reports = readReports(inbound.bytes)
     if (reports.length > 0) return reports.map((report) => ({ inbound, report, tokens: tokensOf(report, options) }))
     const tokens = repliedTo(inbound.bytes).map(leftSide)
-    return tokens.length === 0 ? [] : [{ inbound, tokens }]
+    return tokens.length === 0 ? [] : [{ inbound, report: undefined, tokens }]
   })
   const found = await options.ledger.feedback.findMessages([...new Set(parsed.flatMap(({ tokens }) => tokens))])
   return parsed.flatMap((one): readonly Matched[] => {
     const message = one.tokens.map((token) => found.get(token)).find((known) => known !== undefined)
-    const known = message === undefined ? {} : { message }
     const { inbound, report } = one
     if (report === undefined)
-      return message === undefined ? [] : [{ inbound, kind: 'reply', reason: 'answered', ...known }]
+      return message === undefined
+        ? []
+        : [{ inbound, report, kind: 'reply', reason: 'answered', message, target: undefined }]
     const { kind, reason, unsubscribeToken } = report
     const target = unsubscribeToken === undefined ? undefined : options.openToken(unsubscribeToken)
-    return [{ inbound, report, kind, reason, target, ...known }]
+    return [{ inbound, report, kind, reason, target, message }]
   })
 }
 

@@ -86,8 +86,10 @@ function automaticAnswer(message: MimePart, parts: readonly MimePart[]): Recipie
   if (/^(re: *)?(unsubscribe|abmelden|d[ée]sabonn\w*|desuscribir\w*|darse de baja|remove( me)?)\b/i.test(subject)) {
     const token = /^\S+\s+([\w-]{20,})$/.exec(subject.replace(/^(re|aw|sv): */i, ''))?.[1]
     return {
-      ...{ kind: 'unsubscribe', address: from, reason: 'asked to be unsubscribed' },
-      ...(token === undefined ? {} : { unsubscribeToken: token }),
+      kind: 'unsubscribe',
+      address: from,
+      reason: 'asked to be unsubscribed',
+      unsubscribeToken: token,
     }
   }
   const submitted = headerOf(message, 'auto-submitted').toLowerCase()
@@ -132,7 +134,7 @@ function looksLikeReport(message: MimePart, parts: readonly MimePart[]): boolean
 }
 
 /** Message-ID of the returned message, wherever it is quoted. */
-function idOf(message: MimePart, parts: readonly MimePart[]): { messageId?: string } {
+function idOf(message: MimePart, parts: readonly MimePart[]): { messageId: string | undefined } {
   for (const part of parts) {
     if (part === message) continue
     const id = /<[^<>\s]{3,250}>/.exec(headerOf(part, 'message-id'))?.[0]
@@ -143,5 +145,5 @@ function idOf(message: MimePart, parts: readonly MimePart[]): { messageId?: stri
     if (id !== undefined) return { messageId: id }
   }
   const id = /<[^<>\s]{3,250}>/.exec(`${headerOf(message, 'in-reply-to')} ${headerOf(message, 'references')}`)?.[0]
-  return id === undefined ? {} : { messageId: id }
+  return { messageId: id }
 }

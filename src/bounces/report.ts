@@ -7,15 +7,15 @@ export interface Report {
   readonly kind: ReportKind
   /** The recipient reported on, lower-cased; empty when the report names none. */
   readonly address: string
-  readonly enhancedCode?: string
-  readonly smtpCode?: number
+  readonly enhancedCode?: string | undefined
+  readonly smtpCode?: number | undefined
   readonly reason: string
   /** Message-ID of the message that the report is about, with brackets. */
-  readonly messageId?: string
+  readonly messageId?: string | undefined
   /** Where the report was sent to: a variable envelope return path is recognised by it. */
   readonly deliveredTo: readonly string[]
   /** What stands behind the word in the subject of an unsubscribe mail. */
-  readonly unsubscribeToken?: string
+  readonly unsubscribeToken?: string | undefined
 }
 
 /** What is said of a recipient before it is known which message the report is about. */

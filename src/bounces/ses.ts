@@ -5,21 +5,21 @@ import type { RecipientReport } from './report.ts'
 import { smtpCodeOf } from './text.ts'
 
 /** Amazon SES tells of bounces and complaints as JSON, mailed by SNS. */
-export function serviceNotices(message: MimePart): readonly (RecipientReport & { messageId?: string })[] {
+export function serviceNotices(message: MimePart): readonly (RecipientReport & { messageId?: string | undefined })[] {
   const text = message.text.trim()
   if (!text.startsWith('{') || !/amazon(aws|ses)\.com/i.test(headerOf(message, 'from'))) return []
   const outer = firstJson(text)
   const notice = typeof outer?.Message === 'string' ? firstJson(outer.Message) : outer
   const kind = String(notice?.notificationType ?? notice?.eventType ?? '')
-  const messageId =
-    typeof notice?.mail?.messageId === 'string' ? { messageId: `<${notice.mail.messageId}@email.amazonses.com>` } : {}
+  const sesId = notice?.mail?.messageId
+  const messageId = typeof sesId === 'string' ? `<${sesId}@email.amazonses.com>` : undefined
   const lower = (address: unknown): string => String(address ?? '').toLowerCase()
   if (kind === 'Complaint') {
     return (notice?.complaint?.complainedRecipients ?? []).map(({ emailAddress }) => ({
       kind: 'complaint',
       address: lower(emailAddress),
       reason: 'complaint',
-      ...messageId,
+      messageId,
     }))
   }
   if (kind === 'Bounce') {
@@ -34,14 +34,14 @@ export function serviceNotices(message: MimePart): readonly (RecipientReport & {
         },
         '',
       ),
-      ...messageId,
+      messageId,
     }))
   }
   return (kind === 'Delivery' ? (notice?.delivery?.recipients ?? []) : []).map((address) => ({
     kind: 'delivered',
     address: lower(address),
     reason: 'delivered',
-    ...messageId,
+    messageId,
   }))
 }
 

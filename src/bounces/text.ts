@@ -1,4 +1,5 @@
 /** Finds addresses, codes and plain words in what other software wrote. Owns these readings; judges nothing. */
+import { compile } from 'html-to-text'
 
 const ADDRESS =
   /[A-Za-z0-9.!#$%&*+/=?^_{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{1,62}/g
@@ -8,18 +9,29 @@ export function addressesIn(text: string): readonly string[] {
   return [...new Set([...text.slice(0, 100_000).matchAll(ADDRESS)].map(([address]) => address.toLowerCase()))]
 }
 
-/** The words of an HTML text. */
-export function plain(html: string): string {
-  return html
-    .replace(/<(style|script)\b[\s\S]{0,50000}?<\/\1>/gi, ' ')
-    .replace(/<(br|p|div|tr|li|h\d)\b[^>]{0,500}>/gi, '\n')
-    .replace(/<[^>]{0,500}>/g, '')
-    .replace(/&nbsp;/g, ' ')
-    .replace(/&lt;/g, '<')
-    .replace(/&gt;/g, '>')
-    .replace(/&#0*39;|&apos;/g, "'")
-    .replace(/&quot;/g, '"')
-    .replace(/&amp;/g, '&')
+/** Of an HTML part, more than any report needs. */
+const MAX_HTML = 200_000
+
+/** The words of an HTML text, without its links and pictures. */
+const toText = compile({
+  wordwrap: false,
+  preserveNewlines: false,
+  limits: { maxInputLength: MAX_HTML, maxDepth: 100, maxChildNodes: 20_000 },
+  selectors: [
+    { selector: 'a', options: { ignoreHref: true } },
+    { selector: 'img', format: 'skip' },
+    ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((selector) => ({ selector, options: { uppercase: false } })),
+    { selector: 'table', options: { uppercaseHeaderCells: false } },
+  ],
+})
+
+/** The words of an HTML text. Empty when it cannot be read. */
+export function htmlWords(html: string): string {
+  try {
+    return toText(html.slice(0, MAX_HTML))
+  } catch {
+    return ''
+  }
 }
 
 /** Enhanced status: of its own field, or what the server itself said where that is more exact. */

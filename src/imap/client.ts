@@ -4,6 +4,7 @@ import type { ImapSettings } from '../config/settings.ts'
 import { readAuthority } from '../config/smtp/authority.ts'
 import { LoginError, UnreachableError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
+import { given } from '../given.ts'
 
 const TIMEOUT_MS = 60_000
 
@@ -36,7 +37,10 @@ async function clientOptions(imap: ImapSettings): Promise<ImapFlowOptions> {
     secure: security === 'tls',
     ...(security === 'starttls' ? { doSTARTTLS: true } : security === 'none' ? { doSTARTTLS: false } : {}),
     auth: await login(imap),
-    tls: { rejectUnauthorized: verifyCertificate, ...(ca === undefined ? {} : { ca: readAuthority(ca, 'imap.ca') }) },
+    tls: {
+      rejectUnauthorized: verifyCertificate,
+      ...given({ ca: ca === undefined ? undefined : readAuthority(ca, 'imap.ca') }),
+    },
     logger: false,
     connectionTimeout: TIMEOUT_MS,
     greetingTimeout: TIMEOUT_MS,
@@ -50,7 +54,7 @@ async function login({ user, password, signIn }: ImapSettings): Promise<NonNulla
     const { signInToken } = await import('../oauth/access-token.ts')
     return { user, accessToken: (await signInToken(signIn)).reveal() }
   }
-  return { user, ...(password === undefined ? {} : { pass: (await password()).reveal() }) }
+  return { user, ...given({ pass: (await password?.())?.reveal() }) }
 }
 
 function connectError({ host, port, user }: ImapSettings, error: unknown): Error {

@@ -7,6 +7,7 @@ import * as oauth from 'oauth4webapi'
 import type { OAuthProvider } from '../config/settings.ts'
 import { ConfigError, LoginError, MailmergeError, UnreachableError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
+import { given } from '../given.ts'
 import { Secret } from '../secret.ts'
 import { oneLine } from '../text/visible.ts'
 import { signInHint, type Tokens } from './token-file.ts'
@@ -67,9 +68,11 @@ async function serverOf(provider: OAuthProvider): Promise<OAuthClient['server']>
   return {
     issuer: issuer ?? new URL(token).origin,
     token_endpoint: token,
-    ...(authorization === undefined ? {} : { authorization_endpoint: authorization }),
-    ...(device === undefined ? {} : { device_authorization_endpoint: device }),
-    ...(revocation === undefined ? {} : { revocation_endpoint: revocation }),
+    ...given({
+      authorization_endpoint: authorization,
+      device_authorization_endpoint: device,
+      revocation_endpoint: revocation,
+    }),
   }
 }
 
@@ -107,8 +110,25 @@ export function tokensFrom(
     access: new Secret(answer.access_token),
     expiresAt: new Date(now.getTime() + (answer.expires_in ?? UNSAID_SECONDS) * 1000),
     issuedAt: now,
-    ...(refresh === undefined ? {} : { refresh }),
+    refresh,
     signedInAt: before.signedInAt,
+  }
+}
+
+/**
+ * Takes a sign-in back at the provider (RFC 7009), so that its tokens are worth nothing to whoever has them. False where the
+ * provider cannot do it or does not answer: the tokens then end by themselves.
+ */
+export async function revoke(client: OAuthClient, tokens: Tokens): Promise<boolean> {
+  const { server, authentication } = client
+  if (server.revocation_endpoint === undefined) return false
+  const token = (tokens.refresh ?? tokens.access).reveal()
+  try {
+    const response = await oauth.revocationRequest(server, client.client, authentication, token, requestOptions(client))
+    await oauth.processRevocationResponse(response)
+    return true
+  } catch {
+    return false
   }
 }
 

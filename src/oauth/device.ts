@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as oauth from 'oauth4webapi'
 import { ConfigError, LoginError } from '../errors.ts'
+import { given } from '../given.ts'
 import { type OAuthClient, oauthError, requestOptions, tokensFrom } from './client.ts'
 import { signInHint, type Tokens } from './token-file.ts'
 
@@ -11,7 +12,7 @@ import { signInHint, type Tokens } from './token-file.ts'
 export interface DeviceCode {
   readonly url: string
   /** The same with the code in it, where the provider has one. */
-  readonly urlWithCode?: string
+  readonly urlWithCode: string | undefined
   readonly code: string
   readonly expiresAt: Date
 }
@@ -30,8 +31,7 @@ const USUAL_SECONDS = 5
 /** @throws ConfigError where the provider has no such flow; LoginError when it was declined or the code ran out. */
 export async function signInByDevice(client: OAuthClient, options: DeviceSignIn): Promise<Tokens> {
   const { user, show, signal } = options
-  const wait =
-    options.wait ?? ((milliseconds) => sleep(milliseconds, undefined, signal === undefined ? {} : { signal }))
+  const wait = options.wait ?? ((milliseconds) => sleep(milliseconds, undefined, given({ signal })))
   const { provider, server, authentication } = client
   if (server.device_authorization_endpoint === undefined) {
     throw new ConfigError(`${provider.noDevice ?? `${provider.name} has no deviceEndpoint`}`, {
@@ -53,7 +53,7 @@ export async function signInByDevice(client: OAuthClient, options: DeviceSignIn)
     const { verification_uri_complete: complete } = device
     show({
       url: device.verification_uri,
-      ...(complete === undefined ? {} : { urlWithCode: complete }),
+      urlWithCode: complete,
       code: device.user_code,
       expiresAt,
     })
@@ -63,7 +63,7 @@ export async function signInByDevice(client: OAuthClient, options: DeviceSignIn)
       const answer = await ask(client, device.device_code, signal)
       if (typeof answer !== 'string') {
         const now = new Date()
-        return tokensFrom(answer, client, { user, signedInAt: now }, now)
+        return tokensFrom(answer, client, { user, signedInAt: now, refresh: undefined }, now)
       }
       if (answer === 'slow_down') seconds += USUAL_SECONDS
       else if (answer === 'away') seconds *= 2

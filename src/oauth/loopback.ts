@@ -109,7 +109,7 @@ async function exchange(
   )
   const answer = await oauth.processAuthorizationCodeResponse(server, client.client, response)
   const now = new Date()
-  return tokensFrom(answer, client, { user, signedInAt: now }, now)
+  return tokensFrom(answer, client, { user, signedInAt: now, refresh: undefined }, now)
 }
 
 function authorizationUrl(endpoint: string, parameters: Readonly<Record<string, string>>): string {

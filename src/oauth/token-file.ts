@@ -26,7 +26,7 @@ export interface Tokens {
   readonly expiresAt: Date
   /** When it was given. */
   readonly issuedAt: Date
-  readonly refresh?: Secret
+  readonly refresh: Secret | undefined
   readonly signedInAt: Date
 }
 
@@ -88,7 +88,7 @@ export async function readTokens(path: string): Promise<Tokens | undefined> {
     throw new ConfigError(`${path} is no token file`, { hint: 'Remove it and give mailmerge login again.' })
   }
   const { refresh, ...rest } = tokens.data
-  return refresh === undefined ? rest : { ...rest, refresh }
+  return { ...rest, refresh }
 }
 
 function jsonOf(text: string): unknown {
@@ -102,11 +102,7 @@ function jsonOf(text: string): unknown {
 /** @throws OutputError naming the file. */
 export async function writeTokens(path: string, tokens: Tokens): Promise<void> {
   const { access, refresh, ...plain } = tokens
-  const text = JSON.stringify(
-    { ...plain, access: access.reveal(), ...(refresh === undefined ? {} : { refresh: refresh.reveal() }) },
-    null,
-    2,
-  )
+  const text = JSON.stringify({ ...plain, access: access.reveal(), refresh: refresh?.reveal() }, null, 2)
   try {
     makeFolder(dirname(path), { mode: 0o700 })
     writeFileAtomically(path, `${text}\n`, { mode: 0o600, ifAbsent: false })

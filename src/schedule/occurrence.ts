@@ -8,6 +8,7 @@ import { resumeMerge } from '../campaign/run/resume.ts'
 import { runMerge } from '../campaign/run/start.ts'
 import type { Settings } from '../config/settings.ts'
 import { InputError, MailmergeError, OutputError, UnfinishedError, UnreachableError } from '../errors.ts'
+import { given } from '../given.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
 import { type Issue, occurrenceId } from './schedule.ts'
@@ -92,12 +93,6 @@ function requestOf({ selection }: Issue, { campaign, at, schedule }: Occurrence,
     occurrence,
     group: schedule,
     skipBad: skipBad ?? false,
-    ...(rows === undefined ? {} : { rows }),
-    ...(limit === undefined ? {} : { limit }),
-    ...(where === undefined ? {} : { where }),
-    ...(segment === undefined ? {} : { segment }),
-    ...(sample === undefined ? {} : { sample }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(variant === undefined ? {} : { variant }),
+    ...given({ rows, limit, where, segment, sample, seed, variant }),
   } as const
 }

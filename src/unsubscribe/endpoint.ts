@@ -77,7 +77,7 @@ export class UnsubscribeEndpoint {
     const leaving = this.#options.tokens.open(request.token)
     if (leaving === undefined) return this.#unknown(request)
     // Of this client alone: nobody can use up another's way out.
-    if (!this.#same.take(`${request.client} ${request.token}`)) return TOO_MANY
+    if (!this.#same.tryTake(`${request.client} ${request.token}`)) return TOO_MANY
     if (request.method === 'POST') return (body) => this.#act(request, body, leaving)
     return { status: 200, headers: PAGE_HEADERS, body: this.#page(request, 'ask', leaving.address, leaving.group) }
   }
@@ -92,7 +92,7 @@ export class UnsubscribeEndpoint {
     const all = form?.get('scope') === 'all'
     try {
       if (act === 'subscribe') {
-        if (!this.#returns.take(hash('sha256', `${address}\n${group}`))) {
+        if (!this.#returns.tryTake(hash('sha256', `${address}\n${group}`))) {
           return { status: 429, headers: { ...PAGE_HEADERS, 'retry-after': '3600' }, body: page('slow') }
         }
         await this.#comeBack(address, group)
@@ -107,7 +107,7 @@ export class UnsubscribeEndpoint {
   }
 
   #unknown(request: LinkRequest): LinkAnswer {
-    if (!this.#wrong.take(request.client)) return TOO_MANY
+    if (!this.#wrong.tryTake(request.client)) return TOO_MANY
     return { status: 404, headers: PAGE_HEADERS, body: this.#page(request, 'unknown') }
   }
 

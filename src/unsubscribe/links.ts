@@ -15,9 +15,9 @@ import { newUnsubscribeSecret, UnsubscribeTokens, unsubscribeLink } from './toke
 /** The ways out that go into a message. */
 export interface UnsubscribeLinks {
   /** One-click address (RFC 8058). */
-  readonly url?: string
+  readonly url: string | undefined
   /** `mailto:` without the scheme, with a subject that says who leaves what. */
-  readonly mailto?: string
+  readonly mailto: string | undefined
 }
 
 /** The first word of the subject of an unsubscribe mail; the token follows. */
@@ -61,8 +61,8 @@ export async function openUnsubscribeLinks(
     if (last?.address === address) return last.ways
     const token = tokens.seal({ address, group })
     const ways = {
-      ...(url === undefined ? {} : { url: unsubscribeLink(url, token) }),
-      ...(mailto === undefined ? {} : { mailto: withSubject(mailto, token) }),
+      url: url === undefined ? undefined : unsubscribeLink(url, token),
+      mailto: mailto === undefined ? undefined : withSubject(mailto, token),
     }
     last = { address, ways }
     return ways

@@ -1,4 +1,4 @@
-/** How often each of many may do a thing: a burst, and then one in so many seconds. Owns the counting, in bounded memory. */
+/** How often each of many clients may do a thing: a burst, then one every few seconds. Owns the counting, in bounded memory. */
 
 export interface BucketLimits {
   readonly burst: number
@@ -6,7 +6,7 @@ export interface BucketLimits {
   readonly seconds: number
 }
 
-/** Names that are remembered; beyond it the oldest are forgotten, in whose favour that errs. */
+/** Names that are remembered; beyond it the oldest are forgotten, which errs in their favour. */
 const MOST_NAMES = 10_000
 
 export class TokenBuckets {
@@ -21,7 +21,7 @@ export class TokenBuckets {
   }
 
   /** True when `name` may do it once more. */
-  take(name: string): boolean {
+  tryTake(name: string): boolean {
     const { burst, seconds } = this.#limits
     const now = this.#now()
     const bucket = this.#buckets.get(name)

@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto'
 import { SUPPRESSION_REASONS } from '../config/words.ts'
 import { DataError, type Problem } from '../errors.ts'
+import { given } from '../given.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Suppression, SuppressionReason } from '../ledger/records.ts'
 import { normalizeAddress } from '../message/address/key.ts'
@@ -17,7 +18,7 @@ export interface EntryDefaults {
   /** Campaign group; empty for all. */
   readonly group: string
   readonly reason: SuppressionReason
-  readonly note?: string
+  readonly note?: string | undefined
   readonly addedAt: Date
 }
 
@@ -39,7 +40,7 @@ export function suppressionOf(entry: string, { group, reason, note, addedAt }: E
     hash: hash('sha256', entry),
     group,
     reason,
-    ...(note === undefined || note === '' ? {} : { note }),
+    ...given({ note: note === '' ? undefined : note }),
     addedAt,
   }
 }
@@ -87,7 +88,7 @@ export async function importSuppressions(ledger: Ledger, source: Source, default
   }
   for await (const rows of source.rows()) {
     for (const row of rows) {
-      take(cellsOf(row, columns), { row: row.number, ...(row.line === undefined ? {} : { line: row.line }) })
+      take(cellsOf(row, columns), { row: row.number, ...given({ line: row.line }) })
       if (batch.length >= BATCH) await flush()
     }
   }
@@ -164,7 +165,7 @@ function entryOf(cells: Cells, defaults: EntryDefaults): Made | undefined {
   if (address === '' && /^[0-9a-f]{64}$/i.test(cells.hash ?? '')) {
     const { reason, group, note, addedAt } = said
     const hash = (cells.hash ?? '').toLowerCase()
-    return { suppression: { hash, group, reason, addedAt, ...(note === undefined ? {} : { note }) } }
+    return { suppression: { hash, group, reason, addedAt, ...given({ note }) } }
   }
   if (address === '') return undefined
   const judged = readEntry(address)
@@ -183,7 +184,7 @@ function saidOf(cells: Cells, defaults: EntryDefaults): EntryDefaults {
   return {
     group: cells.group || defaults.group,
     reason: reason ?? defaults.reason,
-    ...(note === undefined ? {} : { note }),
+    note,
     addedAt: date === undefined || Number.isNaN(date.getTime()) ? defaults.addedAt : date,
   }
 }

@@ -84,7 +84,8 @@ function answer(subject: string, headers: readonly string[] = []): InboundMessag
 }
 
 function options(more: Partial<IngestOptions> = {}): IngestOptions {
-  return { ledger, softLimit: 3, softDays: 30, openToken: () => undefined, now: NOW, ...more }
+  const usual = { ledger, softLimit: 3, softDays: 30, openToken: () => undefined, now: NOW }
+  return { ...usual, returnPath: undefined, group: undefined, ...more }
 }
 
 async function suppressions(): Promise<readonly Suppression[]> {

@@ -6,10 +6,9 @@ import { inspect } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
 import { oauthProvider, oauthProviders } from '../../src/config/oauth-provider.ts'
 import type { OAuthConfig } from '../../src/config/schema.ts'
-import { type OAuthClient, oauthClient } from '../../src/oauth/client.ts'
+import { type OAuthClient, oauthClient, revoke } from '../../src/oauth/client.ts'
 import { type DeviceCode, signInByDevice } from '../../src/oauth/device.ts'
 import { type LoopbackSignIn, signInByLoopback } from '../../src/oauth/loopback.ts'
-import { revoke } from '../../src/oauth/revoke.ts'
 import {
   type IdentityProvider,
   type IdentityProviderOptions,

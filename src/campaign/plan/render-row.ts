@@ -85,7 +85,8 @@ export function createPreparer(options: PreparerOptions): Preparer {
   const test = testTo === undefined ? undefined : testAddress(testTo)
 
   /** A link in a test mail lets its reader leave, never the person of the row. */
-  const unsubscribeLinks = (address: string): UnsubscribeLinks => options.unsubscribeLinks?.(test ?? address) ?? {}
+  const unsubscribeLinks = (address: string): UnsubscribeLinks =>
+    options.unsubscribeLinks?.(test ?? address) ?? { url: undefined, mailto: undefined }
 
   function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
     const { url } = address === undefined ? {} : unsubscribeLinks(address)

@@ -199,10 +199,7 @@ async function remove(provider: OAuthProvider, user: string, { io, out }: Contex
 }
 
 async function takeBack(provider: OAuthProvider, tokens: Tokens): Promise<boolean> {
-  const [{ oauthClient }, { revoke }] = await Promise.all([
-    import('../../oauth/client.ts'),
-    import('../../oauth/revoke.ts'),
-  ])
+  const { oauthClient, revoke } = await import('../../oauth/client.ts')
   const client = await oauthClient(provider).catch(() => undefined)
   // Tokens go back only to where they came from.
   return client !== undefined && client.server.token_endpoint === tokens.tokenEndpoint && (await revoke(client, tokens))
