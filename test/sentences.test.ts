@@ -3,28 +3,37 @@
  * is seen as a change of wording: `npx vitest run test/sentences.test.ts -u` writes it again.
  */
 import { expect, test } from 'vitest'
-import { filesBelow, stringsOf } from './support/source-code.ts'
+import { filesBelow, read, stringsOf } from './support/source-code.ts'
 
 const SQL =
   /^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|PRAGMA|BEGIN|COMMIT|ROLLBACK|EXPLAIN|VACUUM|FROM|WHERE|AND|ORDER BY)\b/
-const STYLE = /<style>.*?<\/style>/g
+const STYLE = /<style>.*?<\/style>/gs
 /** Two words with a space between; what is in braces is a hole, or the style of a page. */
 const SENTENCE = /\p{L}[\p{L}'’-]*[,.:;]? \(?['"‘“]?(\p{L}|\{\}.*\p{L} )/u
 
-/** The sentences of each folder below src/, by its name, sorted, each once. */
+/** The sentences of each folder below src/ and of the HTML pages, by its name, sorted, each once. */
 function sentences(): Map<string, string[]> {
   const found = new Map<string, Set<string>>()
-  for (const path of filesBelow('src', ['.ts'])) {
-    const [, folder, rest] = path.split('/')
-    const name = rest === undefined ? 'src' : `src/${folder}`
+  for (const path of [...filesBelow('src', ['.ts']), ...filesBelow('pages', ['.hbs'])]) {
+    const [top = '', folder, rest] = path.split('/')
+    const name = rest === undefined ? top : `${top}/${folder}`
     const texts = found.get(name) ?? new Set<string>()
     found.set(name, texts)
-    for (const { text } of stringsOf(path)) {
+    for (const text of textsOf(path)) {
       const line = text.replace(/\s+/g, ' ').replace(STYLE, '').trim()
       if (SENTENCE.test(line) && !SQL.test(line)) texts.add(line)
     }
   }
   return new Map([...found].map(([name, texts]) => [name, [...texts].sort()]))
+}
+
+/** The strings of a module; the texts between the tags of a page, with its holes as `{}`. */
+function textsOf(path: string): readonly string[] {
+  if (path.endsWith('.ts')) return stringsOf(path).map(({ text }) => text)
+  return read(path)
+    .replace(STYLE, '')
+    .replace(/\{\{[^}]*\}\}+/g, '{}')
+    .split(/<[^>]*>/)
 }
 
 test('every sentence for people is the one on record', async () => {
