@@ -2,6 +2,7 @@
 
 import type { ResultRow } from '../ledger/records.ts'
 import { csvCell as cell } from '../text/csv-cells.ts'
+import type { ExtraColumn } from './head.ts'
 
 const COLUMNS = [
   'row',
@@ -17,9 +18,6 @@ const COLUMNS = [
   'first_attempt_at',
   'finished_at',
 ]
-
-/** Columns behind the others, for runs that have something to say in them. */
-export type ExtraColumn = 'variant' | 'bounce'
 
 export function csvHeader(extra: readonly ExtraColumn[]): string {
   return `${[...COLUMNS, ...extra].join(',')}\r\n`

@@ -1,4 +1,6 @@
 /** Results as JSON lines: one object a row, with the names of the CSV's columns. */
+
+import { given } from '../given.ts'
 import type { ResultRow } from '../ledger/records.ts'
 
 /** The fields of a row as programs read them; what is not known is null. */
@@ -16,8 +18,7 @@ export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
     attempts: row.attempts,
     first_attempt_at: row.firstAttemptAt?.toISOString() ?? null,
     finished_at: row.finishedAt?.toISOString() ?? null,
-    ...(row.variant === undefined ? {} : { variant: row.variant }),
-    ...(row.bounce === undefined ? {} : { bounce: row.bounce }),
+    ...given({ variant: row.variant, bounce: row.bounce }),
   }
 }
 

@@ -2,16 +2,24 @@
  * A run in the text format of Prometheus (prometheus.io/docs/instrumenting/exposition_formats). Owns names, units and
  * escaping; measures nothing.
  */
-import type { DeliveryProgress } from '../campaign/progress.ts'
+
 import type { StatusCounts } from '../ledger/records.ts'
+import type { QuotaLeft } from './reasons.ts'
 
 /** What is known of a run at this moment. */
-export interface Standing {
+export interface RunMetrics {
   readonly campaign: string
   readonly run: string
   readonly startedAt: Date
   readonly counts: StatusCounts
-  readonly progress?: Omit<DeliveryProgress, 'counts'>
+  /** How far the delivery is, once it has begun. */
+  readonly progress?: {
+    readonly rate: number
+    readonly lanes: number
+    readonly retrying: number
+    readonly quota?: QuotaLeft
+    readonly secondsLeft?: number
+  }
   /** Times that a row was deferred, since the start. */
   readonly deferrals: number
   readonly paused: boolean
@@ -32,9 +40,9 @@ interface Metric {
 }
 
 /** The lines of one file; the campaign is a label of each, and the run, of which there are many, of one alone. */
-export function metricsText(standing: Standing): string {
-  const { campaign } = standing
-  return metricsOf(standing)
+export function metricsText(metrics: RunMetrics): string {
+  const { campaign } = metrics
+  return metricsOf(metrics)
     .filter(({ samples }) => samples.length > 0)
     .map(({ name, help, type = 'gauge', samples }) => {
       const lines = samples.map(({ labels = {}, value }) => `${name}${labelsText({ campaign, ...labels })} ${value}\n`)
@@ -43,14 +51,14 @@ export function metricsText(standing: Standing): string {
     .join('')
 }
 
-function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }: Standing): readonly Metric[] {
+function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }: RunMetrics): readonly Metric[] {
   const quota = progress?.quota
   const limit =
     quota === undefined ? '' : `${quota.count}${quota.of === undefined ? '' : ` ${quota.of}`}/${quota.seconds}s`
   return [
     {
       name: 'mailmerge_run_info',
-      help: 'The run that the other numbers are of.',
+      help: 'The run that these numbers belong to.',
       samples: [{ labels: { run }, value: 1 }],
     },
     {
@@ -61,23 +69,23 @@ function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }:
     { name: 'mailmerge_lanes', help: 'Connections open now.', samples: one(end === undefined ? progress?.lanes : 0) },
     {
       name: 'mailmerge_rows_per_second',
-      help: 'Rows settled a second, over the last seconds.',
+      help: 'Rows finished a second, over the last seconds.',
       samples: one(end === undefined ? progress?.rate : 0),
     },
     {
       name: 'mailmerge_retrying_rows',
-      help: 'Rows that the server deferred and that wait for another try.',
+      help: 'Rows deferred by the server that wait for another try.',
       samples: one(progress?.retrying),
     },
     {
       name: 'mailmerge_deferrals_total',
-      help: 'Times that the server deferred a row.',
+      help: 'How often the server deferred a row.',
       type: 'counter',
       samples: one(deferrals),
     },
     {
       name: 'mailmerge_quota_left',
-      help: 'Messages, or recipients where the limit says so, left in the quota that will be used up first.',
+      help: 'Messages left in the quota that will be used up first, or recipients where the limit counts those.',
       samples: quota === undefined ? [] : [{ labels: { limit }, value: quota.left }],
     },
     {
@@ -90,15 +98,19 @@ function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }:
       help: 'Seconds to the end, at this rate and within the limits.',
       samples: one(end === undefined ? progress?.secondsLeft : undefined),
     },
-    { name: 'mailmerge_run_start_timestamp_seconds', help: 'When it began.', samples: one(startedAt.getTime() / 1000) },
+    {
+      name: 'mailmerge_run_start_timestamp_seconds',
+      help: 'When the run began.',
+      samples: one(startedAt.getTime() / 1000),
+    },
     {
       name: 'mailmerge_run_end_timestamp_seconds',
-      help: 'When it ended; absent while it goes on.',
+      help: 'When the run ended; absent while it is running.',
       samples: one(end === undefined ? undefined : end.at.getTime() / 1000),
     },
     {
       name: 'mailmerge_run_exit_code',
-      help: 'Exit code that it ended with; absent while it goes on.',
+      help: 'Exit code of the run; absent while it is running.',
       samples: one(end?.exitCode),
     },
   ]

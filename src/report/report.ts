@@ -3,48 +3,12 @@ import { dirname } from 'node:path'
 import { OutputError, UsageError } from '../errors.ts'
 import { makeFolder } from '../fs/folder.ts'
 import { checkOutput, writeOutput } from '../fs/output-file.ts'
-import type { FeedbackKind } from '../ledger/feedback.ts'
-import type { Ledger } from '../ledger/ledger.ts'
-import type { ResultRow, StatusCounts } from '../ledger/records.ts'
-import { csvHeader, csvLines, type ExtraColumn } from './csv.ts'
-import { htmlFoot, htmlHead, htmlRows } from './html.ts'
+import type { ResultRow } from '../ledger/records.ts'
+import { csvHeader, csvLines } from './csv.ts'
+import { extraColumns, type ReportHead } from './head.ts'
 import { jsonLine } from './json.ts'
 
 export type ReportFormat = 'csv' | 'json' | 'html'
-
-export interface ReportHead {
-  readonly run: string
-  readonly campaign: string
-  readonly counts: StatusCounts
-  /** Counts of each variant, where the campaign is split: the report then says the variant of each row. */
-  readonly variants?: ReadonlyMap<string, StatusCounts>
-  /** Rows by the worst that came back of them, where something did: the report then says it of each row. */
-  readonly bounces?: ReadonlyMap<FeedbackKind, number>
-}
-
-/** What a report says before its rows. */
-export async function reportHead(
-  ledger: Ledger,
-  run: { readonly id: string; readonly campaign: string },
-): Promise<ReportHead> {
-  const variants = await ledger.results.variantCounts(run.id)
-  const bounces = await ledger.feedback.counts(run.id)
-  return {
-    run: run.id,
-    campaign: run.campaign,
-    counts: await ledger.results.counts(run.id),
-    ...(variants.size === 0 ? {} : { variants }),
-    ...(bounces.size === 0 ? {} : { bounces }),
-  }
-}
-
-/** Columns that this report has behind those that every report has. */
-export function extraColumns({ variants, bounces }: ReportHead): readonly ExtraColumn[] {
-  return [
-    ...(variants === undefined ? [] : ['variant' as const]),
-    ...(bounces === undefined ? [] : ['bounce' as const]),
-  ]
-}
 
 /** The format that a file's ending asks for. @throws UsageError for any other ending. */
 export function formatOf(path: string): ReportFormat {
@@ -64,12 +28,26 @@ export async function* reportText(
   rows: AsyncIterable<readonly ResultRow[]>,
   head: ReportHead,
 ): AsyncGenerator<string> {
-  const extra = extraColumns(head)
-  if (format === 'csv') yield csvHeader(extra)
-  if (format === 'html') yield htmlHead(head, extra)
-  const line = format === 'csv' ? csvLines(extra) : format === 'json' ? jsonLine : htmlRows(extra)
+  const { before, line, after } = await layoutOf(format, head)
+  yield before
   for await (const batch of rows) yield batch.map(line).join('')
-  if (format === 'html') yield htmlFoot()
+  yield after
+}
+
+interface Layout {
+  readonly before: string
+  readonly line: (row: ResultRow) => string
+  readonly after: string
+}
+
+async function layoutOf(format: ReportFormat, head: ReportHead): Promise<Layout> {
+  const extra = extraColumns(head)
+  if (format === 'csv') return { before: csvHeader(extra), line: csvLines(extra), after: '' }
+  if (format === 'json') return { before: '', line: jsonLine, after: '' }
+  // Only who asks for a page loads Handlebars for it.
+  const { htmlFrame, htmlRows } = await import('./html.ts')
+  const [before, after] = htmlFrame(head, extra)
+  return { before, line: htmlRows(extra), after }
 }
 
 /**

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ResultRow } from '../../src/ledger/records.ts'
 import { csvHeader, csvLines } from '../../src/report/csv.ts'
-import { htmlHead, htmlRows } from '../../src/report/html.ts'
+import { htmlFrame, htmlRows } from '../../src/report/html.ts'
 import { jsonLine } from '../../src/report/json.ts'
 
 function rowWith(value: string): ResultRow {
@@ -98,10 +98,10 @@ describe('HTML', () => {
   ])('%j stays a text', (value) => {
     const html =
       htmlRows([])(rowWith(value)) +
-      htmlHead(
+      htmlFrame(
         { run: value, campaign: value, counts: { sent: 0, failed: 1, skipped: 0, deferred: 0, in_doubt: 0 } },
         [],
-      )
+      ).join('')
     const tags = [...html.matchAll(/<\/?([a-z0-9!]+)[^>]*>/gi)].map((match) => match[1]?.toLowerCase())
     const ours = '!doctype html head meta title style body h1 p ul li b div table thead tr th td tbody'.split(' ')
     expect(tags.filter((tag) => tag !== undefined && !ours.includes(tag))).toEqual([])
@@ -111,6 +111,8 @@ describe('HTML', () => {
 
   test('a browser is told to run nothing', () => {
     const counts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
-    expect(htmlHead({ run: 'r', campaign: 'c', counts }, [])).toContain("default-src 'none'; style-src 'unsafe-inline'")
+    expect(htmlFrame({ run: 'r', campaign: 'c', counts }, [])[0]).toContain(
+      "default-src 'none'; style-src 'unsafe-inline'",
+    )
   })
 })

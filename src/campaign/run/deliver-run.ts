@@ -1,7 +1,10 @@
 /** From a planned run to its summary: waiting for its hour, delivery, copies, results. The work is done by `deliver`. */
 import { DefectError, MailmergeError } from '../../errors.ts'
+
 import type { RunRecord, StatusCounts } from '../../ledger/records.ts'
-import { reportHead, writeReport } from '../../report/report.ts'
+import { reportHead } from '../../report/head.ts'
+import { writeReport } from '../../report/report.ts'
+
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'

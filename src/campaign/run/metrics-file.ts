@@ -4,7 +4,7 @@
  */
 import { MailmergeError } from '../../errors.ts'
 import { checkOutput, writeOutput } from '../../fs/output-file.ts'
-import { metricsText, type Standing } from '../../report/metrics.ts'
+import { metricsText, type RunMetrics } from '../../report/metrics.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { MergeEvent, SummaryEvent } from '../events.ts'
 
@@ -49,7 +49,7 @@ class Meter {
   readonly #path: string
   readonly #hooks: Hooks
   readonly #clock: Clock
-  #standing: Standing | undefined
+  #metrics: RunMetrics | undefined
   #writtenAt = Number.NEGATIVE_INFINITY
   #writing: Promise<void> | undefined
   #failed = false
@@ -63,36 +63,36 @@ class Meter {
   take(event: MergeEvent): void {
     if (event.event === 'planned') {
       const { campaign, run, counts } = event
-      this.#standing = { campaign, run, counts, startedAt: this.#clock.now(), deferrals: 0, paused: false }
+      this.#metrics = { campaign, run, counts, startedAt: this.#clock.now(), deferrals: 0, paused: false }
       this.#soon(true)
       return
     }
-    const standing = this.#standing
+    const standing = this.#metrics
     if (standing === undefined) return
     switch (event.event) {
       case 'deferred':
-        this.#standing = { ...standing, deferrals: standing.deferrals + 1 }
+        this.#metrics = { ...standing, deferrals: standing.deferrals + 1 }
         return
       case 'progress': {
         const { event: _, run: __, counts, ...progress } = event
         // Rows that get through say that a pause is over.
         const paused = standing.paused && progress.rate === 0
-        this.#standing = { ...standing, counts, progress, paused }
+        this.#metrics = { ...standing, counts, progress, paused }
         this.#soon(false)
         return
       }
       case 'paused':
-        this.#standing = { ...standing, paused: true }
+        this.#metrics = { ...standing, paused: true }
         this.#soon(false)
         return
       case 'summary':
-        this.#standing = { ...standing, counts: event.counts, paused: false }
+        this.#metrics = { ...standing, counts: event.counts, paused: false }
     }
   }
 
   async end(exitCode: number): Promise<void> {
-    if (this.#standing === undefined) return
-    this.#standing = { ...this.#standing, paused: false, end: { at: this.#clock.now(), exitCode } }
+    if (this.#metrics === undefined) return
+    this.#metrics = { ...this.#metrics, paused: false, end: { at: this.#clock.now(), exitCode } }
     await this.#writing
     await this.#write()
   }
@@ -107,7 +107,7 @@ class Meter {
   }
 
   async #write(): Promise<void> {
-    const standing = this.#standing
+    const standing = this.#metrics
     if (standing === undefined) return
     const text = metricsText(standing)
     try {

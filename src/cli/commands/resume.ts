@@ -2,7 +2,7 @@
 import { IN_DOUBT } from '../../config/words.ts'
 import { given } from '../../given.ts'
 import type { Action } from '../command.ts'
-import { driveMerge } from '../merge/screen.ts'
+import { driveMerge } from '../merge/drive.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 
 export const resume: Action = {

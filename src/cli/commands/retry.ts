@@ -1,7 +1,7 @@
 /** `mailmerge retry`: tries again what failed for good in a run. */
 import { given } from '../../given.ts'
 import type { Action } from '../command.ts'
-import { driveMerge } from '../merge/screen.ts'
+import { driveMerge } from '../merge/drive.ts'
 import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 
 export const retry: Action = {

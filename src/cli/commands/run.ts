@@ -7,7 +7,7 @@ import { given } from '../../given.ts'
 import { localZone } from '../../time-zone.ts'
 import type { Action, Arguments } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
-import { driveMerge } from '../merge/screen.ts'
+import { driveMerge } from '../merge/drive.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { hourWords } from '../terminal/format.ts'
 

@@ -1,173 +1,134 @@
 /**
- * A merge with a person in front of it: progress, questions, signals, summary. Shared by run, resume and retry; the merge
- * itself is the function handed in.
+ * What a person sees of a merge: how far it is, rows that went wrong, the summary, what to do next. Owns which events become
+ * which lines, and that `--json` prints the events instead; starts and stops nothing.
  */
 import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../../campaign/events.ts'
-import type { MergeHooks, MergeMode, PlanPreview } from '../../campaign/merge.ts'
-import { UnfinishedError } from '../../errors.ts'
+import type { MergeMode, PlanPreview } from '../../campaign/merge.ts'
 import { stopWords } from '../../report/reasons.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import type { Context } from '../command.ts'
-import { showError } from '../terminal/errors.ts'
 import { count } from '../terminal/format.ts'
-import { askYesNo, canAsk } from '../terminal/prompt.ts'
+import type { Output } from '../terminal/output.ts'
 import { cut } from '../terminal/table.ts'
 import { confirmLines } from './confirm.ts'
 import { eventFields } from './json-events.ts'
 import { Progress } from './progress.ts'
-import { watchSignals } from './signals.ts'
-import { exitCodeOf, nextSteps, summaryLines } from './summary.ts'
+import { nextSteps, summaryLines } from './summary.ts'
 
-export interface DriveOptions {
+export interface ScreenOptions {
   readonly mode: MergeMode
-  /** No question before sending. */
-  readonly yes: boolean
-  /** Whose clocks hours are told by; without it those of this machine. */
-  readonly timeZone?: string | undefined
-  /** The rows were checked before and are not read again. */
-  readonly planned?: boolean
+  /** Zone in which times are shown; undefined for that of this machine. */
+  readonly timeZone: string | undefined
+  /** Folder that paths are shown from. */
+  readonly cwd: string
+  /** What was done to the rows before sending: read and checked now, or planned before. */
+  readonly rowsWere: 'checked' | 'planned'
 }
 
-/** Rows that went wrong and are told as they happen, without --verbose. */
-const TOLD_ROWS = 10
+/** Rows that went wrong and are shown as they happen, without --verbose. */
+const SHOWN_ROWS = 10
 
-/** Runs `merge` and gives the exit code of its end. */
-export async function driveMerge(
-  { io, out }: Context,
-  options: DriveOptions,
-  merge: (hooks: MergeHooks) => Promise<SummaryEvent>,
-): Promise<number> {
-  const progress = new Progress(out)
-  const teller = new RowTeller(out)
-  let asking = false
-  const signals = watchSignals(io.signals, {
-    onFirst: () => {
-      if (!asking) out.info('stopping: finishing what is in flight. Once more to stop at once.')
-    },
-    onSecond: () => out.info('stopping at once'),
-  })
-  const exitCode = (summary: SummaryEvent): number => exitCodeOf(summary, signals.exitCode)
-  let before: PlannedEvent | undefined
-  let last: SummaryEvent | undefined
-  const conclude = (summary: SummaryEvent): void => {
-    progress.end()
-    teller.end()
-    if (!out.json && summary.stopped?.kind !== 'not-confirmed' && !(out.quiet && summary.outcome === 'done')) {
-      const print = out.quiet ? (line: string) => out.error(line) : (line: string) => out.result(line)
-      for (const line of summaryLines(summary, options.mode, out, io.cwd, before)) print(line)
-    }
+export class MergeScreen {
+  readonly #out: Output
+  readonly #options: ScreenOptions
+  readonly #progress: Progress
+  #planned: PlannedEvent | undefined
+  #shownRows = 0
+  #hiddenRows = 0
+
+  constructor(out: Output, options: ScreenOptions) {
+    this.#out = out
+    this.#options = options
+    this.#progress = new Progress(out)
   }
-  const advise = (summary: SummaryEvent): void => {
-    for (const line of nextSteps(summary, options.mode, options.timeZone)) out.info(line)
-  }
-  const onEvent = (event: MergeEvent): void => {
-    if (out.json)
-      out.result(
-        JSON.stringify(eventFields(event.event === 'summary' ? { ...event, exitCode: exitCode(event) } : event)),
-      )
+
+  event(event: MergeEvent): void {
+    if (this.#out.json) this.#out.result(JSON.stringify(eventFields(event)))
     switch (event.event) {
       case 'planned':
-        before = event
-        progress.planned(event, options.planned ? 'planned' : 'checked')
+        this.#planned = event
+        this.#progress.planned(event, this.#options.rowsWere)
         break
       case 'progress':
-        progress.update(event)
+        this.#progress.update(event)
         break
       case 'paused':
-        progress.paused(event.reason, event.until)
+        this.#progress.paused(event.reason, event.until)
         break
       case 'summary':
-        last = event
         break
       default:
-        teller.row(event)
+        this.#row(event)
     }
   }
-  const asks = !options.yes && options.mode === 'send' && canAsk(io)
-  const confirm = async (plan: PlanPreview): Promise<boolean> => {
-    for (const line of confirmLines(plan, out, options.timeZone)) out.error(line)
-    asking = true
-    const agreed = await askYesNo(
-      io,
-      `Send ${plan.toSend === 1 ? 'this message' : `these ${count(plan.toSend)} messages`}?`,
-      {
-        onInterrupt: () => signals.raise('SIGINT'),
-        signal: signals.signal,
-      },
-    )
-    asking = false
-    return agreed && !signals.signal.aborted
+
+  /** Rows read so far while planning. */
+  reading(rows: number): void {
+    this.#progress.reading(rows)
   }
-  try {
-    const summary = await merge({
-      onEvent,
-      onRows: (rows) => progress.reading(rows),
-      note: (text) => out.info(escapeInvisible(text)),
-      signal: signals.signal,
-      abort: signals.abort,
-      ...(asks ? { confirm } : {}),
-      ...(out.verbose ? { dialogue: (line: string) => out.info(out.style('dim', escapeInvisible(line))) } : {}),
-    })
-    const { stopped } = summary
-    conclude(summary)
+
+  note(text: string): void {
+    this.#out.info(escapeInvisible(text))
+  }
+
+  dialogue(line: string): void {
+    this.#out.info(this.#out.style('dim', escapeInvisible(line)))
+  }
+
+  /** Shows what is going to be sent, and gives the question. */
+  question(plan: PlanPreview): string {
+    for (const line of confirmLines(plan, this.#out, this.#options.timeZone)) this.#out.error(line)
+    return `Send ${plan.toSend === 1 ? 'this message' : `these ${count(plan.toSend)} messages`}?`
+  }
+
+  /** Takes the live line away: something else is shown now. */
+  endProgress(): void {
+    this.#progress.end()
+  }
+
+  /** What came of the merge. */
+  summary(summary: SummaryEvent): void {
+    const out = this.#out
+    this.#progress.end()
+    if (this.#hiddenRows > 0) out.info(`and ${count(this.#hiddenRows)} more; the results list each`)
+    if (out.json || summary.stopped?.kind === 'not-confirmed' || (out.quiet && summary.outcome === 'done')) return
+    const { mode, cwd } = this.#options
+    for (const line of summaryLines(summary, mode, out, cwd, this.#planned)) {
+      if (out.quiet) out.error(line)
+      else out.result(line)
+    }
+  }
+
+  /** Why it stopped before its last row. */
+  stopReason({ stopped }: SummaryEvent): void {
     if (stopped !== undefined && stopped.kind !== 'not-confirmed' && stopped.kind !== 'not-begun')
-      out.info(`stopped: ${escapeInvisible(stopWords(stopped))}`)
-    advise(summary)
-    return exitCode(summary)
-  } catch (error) {
-    progress.end()
-    // What broke may have broken after much was sent: what came of it, what broke, how to go on.
-    if (last !== undefined && signals.exitCode === undefined) {
-      conclude(last)
-      const code = showError(error, out)
-      advise(last)
-      return code
+      this.#out.info(`stopped: ${escapeInvisible(stopWords(stopped))}`)
+  }
+
+  /** What a person may do next. */
+  nextSteps(summary: SummaryEvent): void {
+    for (const line of nextSteps(summary, this.#options.mode, this.#options.timeZone)) this.#out.info(line)
+  }
+
+  /** A row that went wrong is shown as it happens; under --verbose every row is. */
+  #row(event: RowEvent): void {
+    const out = this.#out
+    const wrong = event.event === 'failed' || event.event === 'in_doubt'
+    if (!out.verbose && !wrong) return
+    if (!out.verbose && this.#shownRows >= SHOWN_ROWS) {
+      this.#hiddenRows++
+      return
     }
-    if (last !== undefined) {
-      conclude(last)
-      advise(last)
-    }
-    // Stopped while the rows were still being checked: the plan is dropped, nothing was sent.
-    if (signals.exitCode !== undefined && error instanceof Error && error.name === 'AbortError') {
-      out.info('stopped before anything was sent')
-      return signals.exitCode
-    }
-    // What could not be done because of the signal is told by the signal.
-    if (signals.exitCode !== undefined && error instanceof UnfinishedError) return signals.exitCode
-    throw error
-  } finally {
-    out.flush()
-    signals.dispose()
+    if (wrong) this.#shownRows++
+    const line = rowLine(event)
+    out.info(wrong ? out.style(event.event === 'failed' ? 'red' : 'yellow', line) : line)
   }
 }
 
-/** Tells rows that went wrong as they happen; under --verbose every row. */
-class RowTeller {
-  readonly #out: Context['out']
-  #told = 0
-  #untold = 0
-
-  constructor(out: Context['out']) {
-    this.#out = out
-  }
-
-  row(event: RowEvent): void {
-    const wrong = event.event === 'failed' || event.event === 'in_doubt'
-    if (!this.#out.verbose && !wrong) return
-    if (!this.#out.verbose && this.#told >= TOLD_ROWS) {
-      this.#untold++
-      return
-    }
-    if (wrong) this.#told++
-    const who = event.address === '' ? event.key : event.address
-    const words = event.event.replace('_', ' ')
-    const answer = [event.smtpCode, event.enhancedCode, event.response].filter((part) => part !== undefined).join(' ')
-    const why = [event.reason, answer].filter((part) => part !== '').join(': ')
-    const line = `row ${event.row} ${escapeInvisible(who)} ${words}${why === '' ? '' : `: ${cut(escapeInvisible(why), 300)}`}`
-    this.#out.info(wrong ? this.#out.style(event.event === 'failed' ? 'red' : 'yellow', line) : line)
-  }
-
-  end(): void {
-    if (this.#untold > 0) this.#out.info(`and ${count(this.#untold)} more; the results list each`)
-  }
+/** `row 7 ada@example.com failed: mailbox unknown: 550 5.1.1 No such user` */
+function rowLine(event: RowEvent): string {
+  const who = event.address === '' ? event.key : event.address
+  const answer = [event.smtpCode, event.enhancedCode, event.response].filter((part) => part !== undefined).join(' ')
+  const why = [event.reason, answer].filter((part) => part !== '').join(': ')
+  const words = event.event.replace('_', ' ')
+  return `row ${event.row} ${escapeInvisible(who)} ${words}${why === '' ? '' : `: ${cut(escapeInvisible(why), 300)}`}`
 }
