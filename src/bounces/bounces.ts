@@ -1,5 +1,5 @@
 /**
- * Reads mailboxes for what came back and takes it in: what the command line and the daemon call. Owns which mailboxes are
+ * Reads mailboxes for what came back and records it: what the command line and the daemon call. Owns which mailboxes are
  * read; what a message says and what follows from it is decided elsewhere.
  */
 import { openLedger } from '../campaign/run/open-ledger.ts'
@@ -36,7 +36,7 @@ export async function showReports(
   })
 }
 
-/** Takes what the messages say into the ledger, and tells what became of each report. Gives the number of messages. */
+/** Records in the ledger what the messages report, and passes on what became of each. Returns the number of messages. */
 export async function ingestReports(
   settings: Settings,
   request: BounceRequest,

@@ -1,6 +1,6 @@
 /**
  * What a delivery report says of each recipient: the fields of RFC 3464 where it has them, else its sentences. Owns the way
- * from a report's parts to verdicts; that a message is a report is told elsewhere.
+ * from a report's parts to its recipients; whether a message is a report is decided in `read.ts`.
  */
 import { decodeWords } from '../message/encoded-words.ts'
 import { diagnose, judge } from './classify.ts'

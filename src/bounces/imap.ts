@@ -22,8 +22,8 @@ export interface ImapMailboxOptions {
 }
 
 /**
- * Hands out what came since the last time, in batches, and marks a batch when `take` has taken it in. When it is cut off in
- * the middle, the next call goes on with the batch that was not taken.
+ * Hands out what arrived since the last time, in batches, and marks a batch when `take` has recorded it. When it is cut off
+ * in the middle, the next call starts with the batch that was not recorded.
  * @returns the number of messages.
  * @throws UnreachableError, LoginError, ConfigError for a folder that is not there.
  */

@@ -19,7 +19,7 @@ export interface IngestOptions {
   readonly ledger: Ledger
   /** Return path of our messages, `bounces+*@example.org`, where each has its own. */
   readonly returnPath: string | undefined
-  /** An address with so many soft bounces in the days before is suppressed; 0 for never. */
+  /** Soft bounces within `softDays` after which an address is suppressed; 0 for never. */
   readonly softLimit: number
   readonly softDays: number
   /** Opens the token of an unsubscribe mail. */

@@ -1,6 +1,9 @@
 /**
- * Reads a message that somebody else made into its parts, however broken it is. Owns the bounds that keep a hostile one
- * from costing more than its size; it judges nothing.
+ * Parses a message that somebody else made, however broken it is. Owns the bounds that keep a hostile one from costing more
+ * than its size; never decides what a part means.
+ *
+ * postal-mime was tried behind the same `MimePart`: of 287 real reports it lost two, and the Message-ID of the returned
+ * message in two more, because it flattens the tree of parts and drops the text before the first boundary.
  */
 
 export interface MimePart {

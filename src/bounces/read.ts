@@ -1,7 +1,7 @@
 /**
  * Reads what comes back: delivery reports (RFC 3464, and the free texts of software that knows no better), complaints
- * (RFC 5965), automatic answers (RFC 3834) and requests to unsubscribe. Owns what a message says; whether it is believed
- * is decided where the ledger is at hand, by the Message-ID or token that only our own messages carry.
+ * (RFC 5965), automatic answers (RFC 3834) and requests to unsubscribe. Owns what a message says; whether it is
+ * believed is decided in `ingest.ts`, by the Message-ID or token that only our own messages carry.
  */
 import { decodeWords } from '../message/encoded-words.ts'
 import { freeReports, machineReports, outerParts, reportTexts } from './delivery-report.ts'

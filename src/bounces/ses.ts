@@ -4,7 +4,7 @@ import { headerOf, type MimePart } from './mime.ts'
 import type { RecipientReport } from './report.ts'
 import { smtpCodeOf } from './text.ts'
 
-/** Amazon SES tells of bounces and complaints as JSON, mailed by SNS. */
+/** The bounces and complaints that Amazon SES reports as JSON, mailed by SNS. */
 export function serviceNotices(message: MimePart): readonly (RecipientReport & { messageId?: string | undefined })[] {
   const text = message.text.trim()
   if (!text.startsWith('{') || !/amazon(aws|ses)\.com/i.test(headerOf(message, 'from'))) return []

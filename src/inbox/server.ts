@@ -94,17 +94,17 @@ class Receiver {
       this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
       this.#work()
     })
-    this.#say('220 sandbox ESMTP mailmerge')
+    this.#reply('220 sandbox ESMTP mailmerge')
   }
 
-  #say(line: string): void {
+  #reply(line: string): void {
     if (!this.#socket.destroyed) this.#socket.write(`${line}\r\n`)
   }
 
   #work(): void {
     while (!this.#busy && this.#rest.length > 0 && !this.#socket.destroyed) {
       if (this.#content !== undefined) {
-        if (!this.#takeContent(this.#content)) return
+        if (!this.#readContent(this.#content)) return
         continue
       }
       const end = this.#rest.indexOf('\r\n')
@@ -119,17 +119,17 @@ class Receiver {
   }
 
   #refuseAndClose(line: string): void {
-    this.#say(line)
+    this.#reply(line)
     this.#socket.end()
     this.#rest = Buffer.alloc(0)
   }
 
   #command(line: string): void {
-    if (/[\u0000-\u001F\u007F]/.test(line)) return this.#say('501 5.5.2 control character in command')
+    if (/[\u0000-\u001F\u007F]/.test(line)) return this.#reply('501 5.5.2 control character in command')
     const [verb = ''] = line.split(' ', 1)
     switch (verb.toUpperCase()) {
       case 'EHLO':
-        return this.#say(
+        return this.#reply(
           [
             '250-sandbox',
             '250-PIPELINING',
@@ -140,44 +140,44 @@ class Receiver {
           ].join('\r\n'),
         )
       case 'HELO':
-        return this.#say('250 sandbox')
+        return this.#reply('250 sandbox')
       case 'MAIL': {
         const path = /^MAIL FROM:\s*<([^>]*)>/i.exec(line)?.[1]
-        if (this.#from !== undefined) return this.#say('503 5.5.1 nested MAIL command')
-        if (path === undefined) return this.#say('501 5.1.7 no sender')
+        if (this.#from !== undefined) return this.#reply('503 5.5.1 nested MAIL command')
+        if (path === undefined) return this.#reply('501 5.1.7 no sender')
         this.#from = path
-        return this.#say('250 2.1.0 sender ok')
+        return this.#reply('250 2.1.0 sender ok')
       }
       case 'RCPT': {
         const path = /^RCPT TO:\s*<((?:"(?:[^"\\]|\\.)*"|[^>])+)>/i.exec(line)?.[1]
-        if (this.#from === undefined) return this.#say('503 5.5.1 MAIL first')
-        if (path === undefined) return this.#say('501 5.1.3 no recipient')
-        if (this.#to.length >= MAX_RECIPIENTS) return this.#say('452 4.5.3 too many recipients')
+        if (this.#from === undefined) return this.#reply('503 5.5.1 MAIL first')
+        if (path === undefined) return this.#reply('501 5.1.3 no recipient')
+        if (this.#to.length >= MAX_RECIPIENTS) return this.#reply('452 4.5.3 too many recipients')
         this.#to.push(path)
-        return this.#say('250 2.1.5 recipient ok')
+        return this.#reply('250 2.1.5 recipient ok')
       }
       case 'DATA':
-        if (this.#to.length === 0) return this.#say('503 5.5.1 RCPT first')
+        if (this.#to.length === 0) return this.#reply('503 5.5.1 RCPT first')
         this.#content = []
         this.#contentSize = 0
         this.#tail = '\r\n'
-        return this.#say('354 go on')
+        return this.#reply('354 go on')
       case 'RSET':
         this.#reset()
-        return this.#say('250 2.0.0 forgotten')
+        return this.#reply('250 2.0.0 forgotten')
       case 'NOOP':
-        return this.#say('250 2.0.0 ok')
+        return this.#reply('250 2.0.0 ok')
       case 'QUIT':
-        this.#say('221 2.0.0 bye')
+        this.#reply('221 2.0.0 bye')
         this.#socket.end()
         return
       default:
-        this.#say('500 5.5.1 unknown command')
+        this.#reply('500 5.5.1 unknown command')
     }
   }
 
   /** Takes content up to CRLF.CRLF and nothing that only looks like it. False when more has to come. */
-  #takeContent(content: Buffer[]): boolean {
+  #readContent(content: Buffer[]): boolean {
     const rest = this.#rest
     // The mark may begin in what came before.
     const joined = Buffer.concat([Buffer.from(this.#tail, 'latin1'), rest])
@@ -209,19 +209,19 @@ class Receiver {
     const tooLarge = this.#contentSize > MAX_MESSAGE
     this.#content = undefined
     this.#reset()
-    if (tooLarge) return this.#say('552 5.3.4 message too large')
+    if (tooLarge) return this.#reply('552 5.3.4 message too large')
     const stored = this.#store.add({ from, to, bytes: unstuff(bytes) })
-    if (!(stored instanceof Promise)) return this.#say(`250 2.0.0 kept as ${stored}`)
+    if (!(stored instanceof Promise)) return this.#reply(`250 2.0.0 kept as ${stored}`)
     this.#busy = true
     stored.then(
       (name) => {
         this.#busy = false
-        this.#say(`250 2.0.0 kept as ${name}`)
+        this.#reply(`250 2.0.0 kept as ${name}`)
         this.#work()
       },
       () => {
         this.#busy = false
-        this.#say('452 4.3.1 the disk is full')
+        this.#reply('452 4.3.1 the disk is full')
         this.#work()
       },
     )

@@ -32,7 +32,7 @@ export async function openInboxStore(dir: string): Promise<InboxStore> {
   } catch (cause) {
     throw new OutputError(`the folder ${dir} cannot be written: ${folderWords(cause)}`, {
       cause,
-      hint: 'Choose another ledger folder, or mend its permissions.',
+      hint: 'Choose another ledger folder, or fix its permissions.',
     })
   }
   let count = 0

@@ -35,7 +35,7 @@ export interface AccessTokenOptions {
  * const token = await accessToken()
  *
  * The source throws LoginError when nobody signed in or the provider refuses to go on; UnreachableError when it does not
- * answer and the token at hand is no longer good; ConfigError, OutputError for the token file.
+ * answer and the current token has expired; ConfigError, OutputError for the token file.
  */
 export function accessTokens(
   provider: OAuthProvider,
@@ -106,7 +106,7 @@ export function signInToken(signIn: SignIn): Promise<Secret> {
   return source()
 }
 
-/** True while a token can be used without a second thought. */
+/** True while a token can be used without refreshing it. */
 export function isFresh({ issuedAt, expiresAt }: Tokens, now: Date): boolean {
   const margin = Math.min(MARGIN_MS, (expiresAt.getTime() - issuedAt.getTime()) / 10)
   return now.getTime() < expiresAt.getTime() - margin
@@ -136,7 +136,7 @@ async function renew(client: OAuthClient, tokens: Tokens, now: () => Date): Prom
   }
 }
 
-/** A disk that takes nothing is no reason to stop while the refresh token in the file stays good. */
+/** A disk that cannot be written does not stop the run while the refresh token in the file stays valid. */
 async function keep(path: string, renewed: Tokens, before: Tokens): Promise<void> {
   try {
     await writeTokens(path, renewed)

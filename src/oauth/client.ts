@@ -175,7 +175,7 @@ export function oauthError(error: unknown, provider: OAuthProvider, user?: strin
   }
   const { code, cause, message = '' } = (error ?? {}) as { code?: string; cause?: unknown; message?: string }
   if (typeof code === 'string' && code.startsWith('OAUTH_')) {
-    return new UnreachableError(`${name} answered what is no OAuth2 (${plain(message)})`, {
+    return new UnreachableError(`${name} did not answer with OAuth2 (${plain(message)})`, {
       hint: `Check the endpoints under oauth2.${name}; if they are right, try again later.`,
     })
   }

@@ -96,7 +96,7 @@ async function ask(
       throw error
     }
     signal?.throwIfAborted()
-    // No answer at all; what is no OAuth2 stays an error.
+    // No answer at all; an answer that is not OAuth2 stays an error.
     if (error instanceof TypeError || (error as Error).name === 'TimeoutError') return 'away'
     throw error
   }

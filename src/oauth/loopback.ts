@@ -63,10 +63,10 @@ export async function signInByLoopback(client: OAuthClient, options: LoopbackSig
     }
     try {
       const tokens = await exchange(client, answer.parameters, state, redirectUri, verifier, options)
-      answer.tell?.(true)
+      answer.respond?.(true)
       return tokens
     } catch (error) {
-      answer.tell?.(false)
+      answer.respond?.(false)
       throw error
     }
   } catch (error) {
@@ -80,10 +80,10 @@ export async function signInByLoopback(client: OAuthClient, options: LoopbackSig
   }
 }
 
-/** What came back, and how to tell the browser what became of it. */
+/** What came back, and how to answer the browser. */
 interface Answer {
   readonly parameters: URLSearchParams
-  readonly tell?: (good: boolean) => void
+  readonly respond?: (good: boolean) => void
 }
 
 async function exchange(
@@ -130,13 +130,13 @@ async function pasted(
   paste: LoopbackSignIn['paste'],
   state: string,
   signal: AbortSignal,
-  take: (answer: Answer) => void,
+  onAnswer: (answer: Answer) => void,
 ): Promise<void> {
   while (paste !== undefined && !signal.aborted) {
     const text = await paste(signal)
     if (text === undefined) return
     const parameters = URL.parse(text.trim())?.searchParams
-    if (parameters?.get('state') === state) return take({ parameters })
+    if (parameters?.get('state') === state) return onAnswer({ parameters })
   }
 }
 
@@ -144,11 +144,11 @@ async function pasted(
 async function listen(
   redirectUri: string,
   state: string,
-  take: (answer: Answer) => void,
+  onAnswer: (answer: Answer) => void,
 ): Promise<{ readonly uri: string; close(): void }> {
   const wanted = new URL(redirectUri)
   const handler = (request: IncomingMessage, response: ServerResponse): void =>
-    receive(request, response, wanted.pathname, state, take)
+    receive(request, response, wanted.pathname, state, onAnswer)
   const hosts = wanted.hostname === 'localhost' ? ['127.0.0.1', '::1'] : [wanted.hostname.replace(/^\[(.*)\]$/, '$1')]
   const servers: Server[] = []
   let port = Number(wanted.port)
@@ -191,7 +191,7 @@ function receive(
   response: ServerResponse,
   path: string,
   state: string,
-  take: (answer: Answer) => void,
+  onAnswer: (answer: Answer) => void,
 ): void {
   const url = URL.parse(`http://loopback${request.url ?? ''}`)
   const parameters = url?.searchParams
@@ -199,9 +199,9 @@ function receive(
     return page(response, 404, 'There is nothing here.')
   // Any page in the browser can send it here; only the provider's answer knows the state.
   if (parameters.get('state') !== state) return page(response, 400, 'This is not the answer that was waited for.')
-  take({
+  onAnswer({
     parameters,
-    tell: (good) =>
+    respond: (good) =>
       page(
         response,
         good ? 200 : 400,

@@ -85,7 +85,7 @@ export async function readTokens(path: string): Promise<Tokens | undefined> {
   const tokens = stored.safeParse(jsonOf(text))
   // What is in it is not shown, whatever it is.
   if (!tokens.success) {
-    throw new ConfigError(`${path} is no token file`, { hint: 'Remove it and give mailmerge login again.' })
+    throw new ConfigError(`${path} is not a token file`, { hint: 'Remove it and give mailmerge login again.' })
   }
   const { refresh, ...rest } = tokens.data
   return { ...rest, refresh }

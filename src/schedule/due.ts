@@ -17,7 +17,7 @@ export interface Missed {
 }
 
 export interface DueOccurrences {
-  /** Taken for this process, to be run in this order. */
+  /** Claimed for this process, to be run in this order. */
   readonly claimed: readonly Occurrence[]
   readonly missed: readonly Missed[]
 }
@@ -27,7 +27,7 @@ const MOST = 500
 /** How far back a schedule looks that was made by a clock which was ahead. */
 const MINUTE_MS = 60_000
 
-/** Takes what is due at `now`, and notes what was missed. `lateBy` is the project's, in milliseconds. */
+/** Claims what is due at `now`, and records what was missed. `lateBy` is the project's, in milliseconds. */
 export async function claimDue(ledger: Ledger, schedule: Schedule, now: Date, lateBy: number): Promise<DueOccurrences> {
   const issue = issueOf(schedule)
   const own = lateByOf(issue, lateBy)
@@ -43,8 +43,8 @@ export async function claimDue(ledger: Ledger, schedule: Schedule, now: Date, la
       continue
     }
     const reason = counts
-      ? `nobody was there: found ${lateness(late)} late`
-      : `nobody was there, and a newer one is due: found ${lateness(late)} late`
+      ? `mailmerge was not running then: found ${lateness(late)} late`
+      : `mailmerge was not running then, and a newer one is due: found ${lateness(late)} late`
     if (await ledger.schedules.recordMissed(occurrence, now, reason)) missed.push({ occurrence, reason })
   }
   return { claimed, missed }
@@ -81,8 +81,8 @@ function between(schedule: Schedule, from: Date, now: Date, lateBy: number): rea
 }
 
 /**
- * Takes what was missed or failed last, because a person said that late is right. Undefined when nothing of the schedule
- * is to be made up for.
+ * Claims what was missed or failed last, because a person allowed it to be late. Undefined when nothing of the schedule was
+ * missed.
  */
 export async function claimMissed(ledger: Ledger, schedule: Schedule, now: Date): Promise<Occurrence | undefined> {
   const [last] = await ledger.schedules.occurrences(schedule.name, 1)

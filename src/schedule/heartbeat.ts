@@ -1,6 +1,6 @@
 /**
- * The signs of life of those who run the schedules of a ledger, and what changed under it since the last one: the file
- * itself, and the rules of the time zones. Owns noticing it, once each; decides nothing.
+ * The heartbeat of the processes that run the schedules of a ledger, and what changed since the last one: the file itself,
+ * and the rules of the time zones. Owns noticing each change once; decides nothing.
  */
 import { statSync } from 'node:fs'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -9,7 +9,7 @@ import type { Notice } from './unfinished.ts'
 /** The name under which they are noted. */
 const ALIVE = 'schedules alive'
 
-/** Notes that schedules run. Gives when this was noted last; undefined where it never was. */
+/** Records that schedules run. Returns when this was last recorded; undefined where it never was. */
 export function recordHeartbeat(ledger: Ledger, now: Date): Promise<Date | undefined> {
   return ledger.timestamps.replace(ALIVE, now)
 }
@@ -27,7 +27,7 @@ export async function startHeartbeat(
   const changed: Notice[] = []
   const isNew = async (what: string): Promise<boolean> =>
     (await ledger.timestamps.replace(what, now)) === undefined && aliveAt !== undefined
-  // A copy has a number of its own, wherever it is; a container that is made anew over the same volume has not.
+  // A copy has a number of its own, wherever it is; a container created again over the same volume has not.
   if (await isNew(`file ${statSync(ledger.location).ino}`)) {
     changed.push({
       what: `the ledger is another file than it was at ${aliveAt?.toISOString()}: it was copied, moved or restored`,

@@ -27,7 +27,7 @@ export function parseRecurrence(expression: string, zone: string): Recurrence {
     // Times on the wall are enumerated as if there were no zones; each becomes a moment by our own rule.
     pattern = new Cron(expression, { timezone: 'UTC', mode: '5-part', paused: true })
   } catch (error) {
-    throw new UsageError(`'${expression}' is no cron expression: ${whatIsWrong(expression, error)}`, {
+    throw new UsageError(`'${expression}' is not a valid cron expression: ${whatIsWrong(expression, error)}`, {
       hint: "Five fields: minute, hour, day of month, month, day of week. '0 9 * * MON' is Mondays at 9:00.",
     })
   }

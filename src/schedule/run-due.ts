@@ -1,6 +1,6 @@
 /**
  * Everything that is due now, done in this process: the way of a crontab. Owns the order; what is due is decided in
- * `due.ts` and `open-work.ts`.
+ * `due.ts` and `unfinished.ts`.
  */
 import { type Clock, systemClock } from '../campaign/clock.ts'
 import type { MergeHooks } from '../campaign/merge.ts'
@@ -17,7 +17,7 @@ import { runOccurrence, type WorkResult, workResultOf } from './occurrence.ts'
 import { flagsOf, issueOf } from './schedule.ts'
 import { type Notice, unfinishedWork, type Work } from './unfinished.ts'
 
-/** The settings of a piece of work: those of the project with flags over them, read anew. */
+/** The settings of a piece of work: those of the project with flags over them, read again. */
 export type SettingsWith = (flags: Flags) => Promise<Settings>
 
 export interface DueReport {
@@ -101,7 +101,7 @@ export async function runWork(
   return runOccurrence(settings, issue ?? NO_ISSUE, work.occurrence, ledger, hooks)
 }
 
-/** Of a schedule that was removed only what is planned is gone on with, and a plan needs no issue. */
+/** Of a removed schedule only what is planned is resumed, and a plan needs no issue. */
 const NO_ISSUE = { flags: {}, selection: {}, campaign: '', catchUp: 'skip' } as const
 
 async function issueFor(ledger: Ledger, { schedule }: Occurrence) {

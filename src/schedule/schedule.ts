@@ -42,7 +42,7 @@ const issueSchema = z.strictObject({
   late: z.string().optional(),
 })
 
-/** What each occurrence of a schedule is run with: the list and the template are read anew each time. */
+/** What each occurrence of a schedule is run with: the list and the template are read again each time. */
 export type Issue = z.output<typeof issueSchema>
 
 /** @throws OutputError when the ledger holds what this program did not write. */
@@ -50,7 +50,7 @@ export function issueOf(schedule: Schedule): Issue {
   const read = issueSchema.safeParse(schedule.options)
   if (read.success) return read.data
   throw new OutputError(`the schedule '${schedule.name}' in the ledger cannot be read`, {
-    hint: `Remove it and add it anew: mailmerge schedule remove ${schedule.name}`,
+    hint: `Remove it and add it again: mailmerge schedule remove ${schedule.name}`,
     cause: read.error,
   })
 }

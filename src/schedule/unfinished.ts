@@ -1,6 +1,6 @@
 /**
- * What is to be gone on with by itself: occurrences that were taken, and runs whose hour has come. Owns the rule that
- * nothing goes on by itself that lay still for too long; runs nothing.
+ * What is resumed without being asked: occurrences that were claimed, and runs whose start time has come. Owns the rule that
+ * nothing is resumed that stopped too long ago; runs nothing.
  */
 import { hourOf, lateness } from '../campaign/run/start-time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -31,9 +31,9 @@ export interface UnfinishedWorkOptions {
   readonly now: Date
   /** Of the project, in milliseconds. */
   readonly lateBy: number
-  /** The last sign of life of a schedule on this ledger before now; what was begun and left longer ago is reported. */
+  /** The last heartbeat on this ledger before now; what was started and left longer ago is reported. */
   readonly aliveAt?: Date | undefined
-  /** True for work that is under way in this process's hands: it does not lie still. */
+  /** True for work that this process is doing. */
   readonly isRunning?: (key: string) => boolean
 }
 
@@ -69,7 +69,7 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
         ? `Send it all the same: mailmerge schedule run-due ${occurrence.schedule} --late ok`
         : `Go on with it: mailmerge resume ${occurrence.run}, or end it: mailmerge cancel ${occurrence.run}`
     notices.push({
-      what: `the occurrence ${occurrence.wall} of ${occurrence.schedule} is not gone on with: ${reason}`,
+      what: `the occurrence ${occurrence.wall} of ${occurrence.schedule} is not resumed: ${reason}`,
       hint,
     })
   }
@@ -77,7 +77,7 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     if (run.options.occurrence !== undefined) continue
     if (options.isRunning?.(workKey({ kind: 'run', run: run.id, campaign: '' }))) continue
     const hour = await hourOf(run, ledger)
-    // Runs without any hour are a person's: what was broken off by hand does not go on by itself.
+    // Runs without a start time belong to a person: what was stopped by hand is not resumed.
     if (hour === undefined && run.begunAt === undefined) continue
     if ((hour?.getTime() ?? 0) > options.now.getTime()) continue
     // Rows in doubt are for a person to decide.
@@ -88,7 +88,7 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     const patience = run.options.after === undefined ? options.lateBy : Math.max(options.lateBy, FOLLOW_UP_MS)
     if (late <= patience) work.push({ kind: 'run', run: run.id, campaign: run.campaign.name })
     else {
-      const since = run.begunAt === undefined ? 'was to begin' : 'lies still since'
+      const since = run.begunAt === undefined ? 'was to begin' : 'has been idle since'
       await tell(
         `run ${run.id} ${still.getTime()}`,
         `the run ${run.id} of ${run.campaign.name} ${since} ${still.toISOString()}, ${lateness(late)} ago: nothing was sent`,
@@ -99,7 +99,7 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
   return { work, notices }
 }
 
-/** Why an occurrence that was taken is not gone on with by itself. */
+/** Why an occurrence that was claimed is not resumed. */
 function whyNot(
   { at, changedAt, run }: OccurrenceRecord,
   runs: readonly RunRecord[],
@@ -112,7 +112,7 @@ function whyNot(
     if (record === undefined) return undefined
     const still = Math.max(changedAt.getTime(), aliveAt?.getTime() ?? 0)
     const late = now.getTime() - still
-    return late <= lateBy ? undefined : `its run lay still for ${lateness(late)}`
+    return late <= lateBy ? undefined : `its run was idle for ${lateness(late)}`
   }
   if (own === undefined) return 'its schedule was removed before it was planned'
   const late = now.getTime() - at.getTime()

@@ -18,7 +18,7 @@ export interface ApiOptions {
   readonly log: Log
 }
 
-/** Runs that `/runs` tells of without `?limit=`. */
+/** Runs that `/runs` lists without `?limit=`. */
 const DEFAULT_RUNS = 100
 
 /** @throws OutputError when the port cannot be had. */

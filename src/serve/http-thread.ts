@@ -1,4 +1,4 @@
-/** Begins the thread of the HTTP side, and hears of it. What it does is in `endpoint-thread.ts`. */
+/** Starts the thread of the HTTP side, and listens to it. What it does is in `http-worker.ts`. */
 import { Worker } from 'node:worker_threads'
 import { errorOf } from '../errors.ts'
 import { LEDGER_EXEC_ARGV, ownProgram } from '../worker-entry.ts'

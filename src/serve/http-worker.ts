@@ -17,18 +17,18 @@ export interface HttpWorkerData {
   readonly host: string
   readonly port: number
   readonly token: string
-  /** Nanoseconds of the monotonic clock at the last look at the schedules. */
+  /** Nanoseconds of the monotonic clock at the last scan of the schedules. */
   readonly scannedAt: BigInt64Array
 }
 
-/** What the thread tells; `listening` or `failed` comes first. */
+/** Messages of the thread; `listening` or `failed` comes first. */
 export type FromHttpWorker =
   | { readonly kind: 'listening'; readonly address: string }
   | { readonly kind: 'failed'; readonly error: ErrorFacts }
   | { readonly kind: 'log'; readonly line: Parameters<Log> }
 
-/** Without a look at the schedules for so long the process is not well. */
-const WELL_NS = 60_000_000_000n
+/** Nanoseconds without a scan of the schedules after which the process is not healthy. */
+const HEALTHY_NS = 60_000_000_000n
 /** A tenth of the share of others, where others want the processor too. */
 const NICE = 10
 const NICEST = 19
@@ -46,7 +46,7 @@ async function main({ root, flags, scannedAt, ...rest }: HttpWorkerData): Promis
     const ledger = closing.adopt(await openLedger(settings), (it) => it.close())
     const http = await startApi(settings, ledger, {
       ...rest,
-      healthy: () => process.hrtime.bigint() - Atomics.load(scannedAt, 0) < WELL_NS,
+      healthy: () => process.hrtime.bigint() - Atomics.load(scannedAt, 0) < HEALTHY_NS,
       log: (...line) => tell({ kind: 'log', line }),
     })
     closing.defer(() => http.close())

@@ -14,7 +14,7 @@ export interface HttpOptions {
   readonly port: number
   /** Opens the private pages. */
   readonly token: string
-  /** Proxies in front whose X-Forwarded-For is believed. */
+  /** Proxies in front whose X-Forwarded-For is trusted. */
   readonly proxies: number
   /** Answers a link; undefined where the project has none. */
   readonly links?: Pick<UnsubscribeEndpoint, 'answer'> | undefined
@@ -109,7 +109,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
   // A proxy may have put a path of its own in front.
   const link = options.links === undefined ? null : /\/u\/([^/?]{1,1000})(?:\?(.*))?$/.exec(request.url ?? '')
   if (options.links !== undefined && link !== null) {
-    // Who does not wait for an answer before asking again is no person and no mail program, and would make those wait.
+    // A client that sends its next request before it has the answer is neither a person nor a mail program.
     if (response.socket === null) {
       request.socket.destroy()
       return

@@ -4,13 +4,13 @@ import type { StatusCounts } from '../ledger/records.ts'
 import type { WorkResult } from '../schedule/occurrence.ts'
 import type { Work } from '../schedule/unfinished.ts'
 
-/** What the process is told. The first message is the work; an occurrence's times are texts on the way. */
+/** Messages to the process. The first is the work; an occurrence's times are texts on the way. */
 export type ToJob =
   | { readonly kind: 'work'; readonly work: Work; readonly root: string; readonly flags: Flags }
   | { readonly kind: 'stop' }
   | { readonly kind: 'abort' }
 
-/** What it tells. `end` comes last, and once. */
+/** Messages from it. `end` comes last, and once. */
 export type FromJob =
   | { readonly kind: 'planned'; readonly run: string; readonly rows: number; readonly toSend: number }
   | { readonly kind: 'note'; readonly text: string }

@@ -1,4 +1,4 @@
-/** What `mailmerge serve` does again and again beside its schedules. Owns the list; each job's work is its own module's. */
+/** What `mailmerge serve` does periodically beside its schedules. Owns the list; each job's work is its own module's. */
 
 import { ingestReports } from '../bounces/bounces.ts'
 import type { Settings } from '../config/settings.ts'
@@ -10,7 +10,7 @@ export function periodicJobs(settings: Settings, log: Log): readonly PeriodicJob
   return settings.imap === undefined ? [] : [bouncesJob(settings, log)]
 }
 
-/** The mailbox that bounces, complaints, answers and unsubscribe mails come to. */
+/** Reads the mailbox that bounces, complaints, answers and unsubscribe mails arrive in. */
 function bouncesJob(settings: Settings, log: Log): PeriodicJob {
   return {
     name: 'bounces',

@@ -45,11 +45,11 @@ export interface UnsubscribeEndpointOptions {
   readonly now?: () => Date
 }
 
-/** Wrong links of one client: so many at once, and then one in so many seconds. Good links are never refused for them. */
+/** Wrong links of one client: a burst, then one every few seconds. Good links are never refused for them. */
 const WRONG = { burst: 30, seconds: 2 }
-/** Requests of one client for one link, be it true: a link that is asked for without end. */
+/** Requests of one client for one good link: a link that is requested in a loop. */
 const SAME = { burst: 30, seconds: 2 }
-/** Changes of mind of one recipient. UnsubscribeTarget is never refused for them. */
+/** Times that one recipient may subscribe again. Unsubscribing is never refused for them. */
 const RETURNS = { burst: 5, seconds: 600 }
 
 export class UnsubscribeEndpoint {
@@ -70,7 +70,7 @@ export class UnsubscribeEndpoint {
 
   /**
    * Answers what needs no body: wrong methods, wrong links, and the page. At once, so that a flood of wrong links costs as
-   * little as may be. Where the body has the say, gives what answers it.
+   * little as possible. Where the body decides, returns a function that answers it.
    */
   answer(request: LinkRequest): LinkAnswer | AnswerBody {
     if (request.method !== 'GET' && request.method !== 'POST') return NOT_ALLOWED
@@ -184,7 +184,7 @@ const TOO_MANY: LinkAnswer = { status: 429, headers: { ...TEXT_HEADERS, 'retry-a
 /** The form in which the ledger looks an address up. */
 function entryOf(address: string): string {
   const judged = readEntry(address)
-  if ('fault' in judged) throw new DataError(`a link was sent to what is no address: ${judged.fault}`)
+  if ('fault' in judged) throw new DataError(`a link was sent to something that is not an address: ${judged.fault}`)
   return judged.entry
 }
 

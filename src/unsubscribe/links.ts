@@ -1,6 +1,6 @@
 /**
- * How a recipient of this project leaves: the links of a campaign, and the secret that they are sealed with. Owns where
- * the secret is kept; answers nobody and suppresses nobody.
+ * How a recipient of this project unsubscribes: the links of a campaign, and the secret that they are sealed with. Owns
+ * where the secret is kept; answers no request and suppresses nobody.
  */
 
 import { readFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { makeFolder } from '../fs/folder.ts'
 import { isSystemError, outputWords, systemWords } from '../fs/system-errors.ts'
 import { newUnsubscribeSecret, UnsubscribeTokens, unsubscribeLink } from './token.ts'
 
-/** The ways out that go into a message. */
+/** How the recipient of one message can unsubscribe. */
 export interface UnsubscribeLinks {
   /** One-click address (RFC 8058). */
   readonly url: string | undefined
@@ -45,8 +45,8 @@ export async function openUnsubscribeTokens(settings: Settings): Promise<Unsubsc
 }
 
 /**
- * Makes the ways out of one campaign group; undefined where the project offers none. The same recipient gets the same
- * ones every time.
+ * Makes the unsubscribe links of one campaign group; undefined where the project offers none. The same recipient gets the
+ * same links every time.
  */
 export async function openUnsubscribeLinks(
   settings: Settings,
@@ -69,7 +69,7 @@ export async function openUnsubscribeLinks(
   }
 }
 
-/** A subject that the settings give has the say. */
+/** A subject in the settings takes precedence. */
 function withSubject(mailto: string, token: string): string {
   return mailto.includes('?') ? mailto : `${mailto}?subject=${MAILTO_WORD}%20${token}`
 }
@@ -113,6 +113,6 @@ function read(path: string): string | undefined {
 
 function missing(path: string): never {
   throw new ConfigError(`${path} holds no secret`, {
-    hint: 'Put it back from a backup: links that were sent need it. To start anew, delete the file.',
+    hint: 'Put it back from a backup: links that were sent need it. To start over, delete the file.',
   })
 }

@@ -15,7 +15,7 @@ export type PageState =
   | 'left'
   /** On the list again. */
   | 'back'
-  /** Too many changes of mind. */
+  /** Too many changes in a short time. */
   | 'slow'
   /** We did not make this link. */
   | 'unknown'

@@ -50,7 +50,7 @@ export class UnsubscribeTokens {
     if (token.length > MAX_TOKEN || !/^[\w-]+$/.test(token)) return undefined
     const bytes = Buffer.from(token, 'base64url')
     if (bytes[0] !== VERSION || bytes.length <= 13 + TAG_BYTES) return undefined
-    // The last letter has bits to spare: a token with others in them stands for the same bytes, and is not the one we made.
+    // The last letter has bits to spare: a token that differs only in them has the same bytes, and is not the one we made.
     if (bytes.toString('base64url') !== token) return undefined
     try {
       const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(1, 13), { authTagLength: TAG_BYTES })
