@@ -209,7 +209,7 @@ describe('what cannot be drawn is told, before and when it is drawn', () => {
     ['---\ncolour: red\n---\nx', 'colour'],
     ['---\nmargin: wide\n---\nx', 'margin'],
     ['---\n{ ]\n---\nx', 'settings'],
-    ['---\nfont: bad.ttf\n---\nx', 'no font'],
+    ['---\nfont: bad.ttf\n---\nx', 'not a valid font'],
     ['---\nfont: none.ttf\n---\nx', 'does not exist'],
     ['---\nbackground: images/none.png\n---\nx', 'does not exist'],
     ['![](images/none.png)', 'does not exist'],
