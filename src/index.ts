@@ -22,7 +22,21 @@ export { cancelMerge, resumeMerge, retryMerge } from './campaign/run/resume.ts'
 export { runMerge } from './campaign/run/start.ts'
 export { loadSettings } from './config/load.ts'
 export type { Settings } from './config/settings.ts'
-export * from './errors.ts'
+export {
+  ConfigError,
+  DataError,
+  DefectError,
+  InputError,
+  LoginError,
+  MailmergeError,
+  OutputError,
+  type Problem,
+  type Severity,
+  TurnedAwayError,
+  UnfinishedError,
+  UnreachableError,
+  UsageError,
+} from './errors.ts'
 export type { Ledger } from './ledger/ledger.ts'
 export type { ResultRow, RowStatus, RunRecord, StatusCounts } from './ledger/records.ts'
 export type { Envelope, Message } from './message/message.ts'
