@@ -6,6 +6,7 @@
  * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
  */
 import type { RateLimit } from '../config/settings.ts'
+import type { FeedbackKind } from './feedback.ts'
 import type { RunOptions } from './run-options.ts'
 
 /** The one state that a row is in; the words of the results file. */
@@ -62,6 +63,40 @@ export interface NewRun {
   readonly options: RunOptions
 }
 
+/**
+ * `bad`: the row has a problem; `unselected`: left out by an option of the command; `hidden`: hidden or filtered out in
+ * the workbook; `duplicate`: an earlier row has its key; `suppressed`; `follow-up`: nothing is to follow the earlier
+ * message; `forgotten`: its person's data was removed; `unplanned`: planning was cut off; `other`: recorded by an earlier
+ * version that had no kinds.
+ */
+export type SkipKind =
+  | 'bad'
+  | 'unselected'
+  | 'hidden'
+  | 'duplicate'
+  | 'suppressed'
+  | 'follow-up'
+  | 'forgotten'
+  | 'unplanned'
+  | 'other'
+
+/** Why a row is not sent. Its words for people are made by `skipWords` (report/reasons.ts). */
+export interface SkipReason {
+  readonly kind: SkipKind
+  /**
+   * `bad`: the problem; `unselected`: the option (`--where city=Paris`); `duplicate`: the number of the earlier row;
+   * `suppressed`: the reason of the suppression; `follow-up` and `other`: the words themselves.
+   */
+  readonly detail: string
+}
+
+/** What came back of a message. */
+export interface Bounce {
+  readonly kind: FeedbackKind
+  /** In words: `mailbox unknown`. */
+  readonly reason: string
+}
+
 /** One row of the source as planned. */
 export interface PlannedRow {
   readonly row: number
@@ -70,8 +105,8 @@ export interface PlannedRow {
   readonly address: string
   /** The row's cells as JSON text. */
   readonly data: string
-  /** Present when the row is not to be sent, and why: `bad row: ...`, `not selected`. */
-  readonly skip?: string
+  /** Present when the row is not to be sent. */
+  readonly skip?: SkipReason
   /** Not before this moment, for this row alone. */
   readonly notBefore?: Date
   /** Variant of an A/B split that the row fell to. */
@@ -115,6 +150,8 @@ export interface RowUpdate {
   readonly at: Date
   readonly status: RowStatus
   readonly reason?: string
+  /** For `skipped`. */
+  readonly skip?: SkipReason
   readonly smtpCode?: number
   readonly enhancedCode?: string
   readonly response?: string
@@ -143,7 +180,9 @@ export interface ResultRow {
   readonly key: string
   readonly address: string
   readonly status: RowStatus
+  /** In words. Empty for a skipped row, which has `skip`. */
   readonly reason: string
+  readonly skip?: SkipReason
   readonly smtpCode?: number
   readonly enhancedCode?: string
   readonly response?: string
@@ -153,8 +192,8 @@ export interface ResultRow {
   readonly finishedAt?: Date
   /** Variant that the recipient got, or is to get. */
   readonly variant?: string
-  /** The worst that came back of it: `hard: mailbox unknown`, `complaint: abuse`. */
-  readonly bounce?: string
+  /** The worst that came back of it. */
+  readonly bounce?: Bounce
 }
 
 /** The earlier message of a campaign to one recipient key, and what came of it. */
@@ -166,8 +205,8 @@ export interface PriorMessage {
   readonly variant?: string
   readonly messageId?: string
   readonly finishedAt?: Date
-  /** The worst that came back: `hard: mailbox unknown`. */
-  readonly bounce?: string
+  /** The worst that came back. */
+  readonly bounce?: FeedbackKind
   /** A person answered. */
   readonly answered: boolean
 }

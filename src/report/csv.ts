@@ -3,6 +3,7 @@
 import type { ResultRow } from '../ledger/records.ts'
 import { csvCell as cell } from '../text/csv-cells.ts'
 import type { ExtraColumn } from './head.ts'
+import { bounceWords, reasonWords } from './reasons.ts'
 
 const COLUMNS = [
   'row',
@@ -24,7 +25,13 @@ export function csvHeader(extra: readonly ExtraColumn[]): string {
 }
 
 export function csvLines(extra: readonly ExtraColumn[]): (row: ResultRow) => string {
-  return (row) => `${facts(row)}${extra.map((column) => `,${cell(row[column] ?? '')}`).join('')}\r\n`
+  return (row) => `${facts(row)}${extra.map((column) => `,${cell(extraWords(row, column))}`).join('')}\r\n`
+}
+
+/** The text of a column that not every run has. */
+export function extraWords({ variant, bounce }: ResultRow, column: ExtraColumn): string {
+  if (column === 'variant') return variant ?? ''
+  return bounce === undefined ? '' : bounceWords(bounce)
 }
 
 function facts(row: ResultRow): string {
@@ -33,7 +40,7 @@ function facts(row: ResultRow): string {
     cell(row.key),
     cell(row.address),
     row.status,
-    cell(row.reason),
+    cell(reasonWords(row)),
     row.smtpCode ?? '',
     cell(row.enhancedCode ?? ''),
     cell(row.response ?? ''),

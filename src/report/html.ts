@@ -3,7 +3,9 @@ import type { ResultRow, RowStatus } from '../ledger/records.ts'
 import { pageTemplate } from '../text/page-template.ts'
 
 import { blankInvisible } from '../text/visible.ts'
+import { extraWords } from './csv.ts'
 import type { ExtraColumn, ReportHead } from './head.ts'
+import { reasonWords } from './reasons.ts'
 import { FEEDBACK_WORDS, STATUS_WORDS } from './words.ts'
 
 const COLUMNS = ['Row', 'Address', 'State', 'Reason', 'Code', 'Answer of the server', 'Attempts', 'Finished']
@@ -42,11 +44,11 @@ export function htmlRows(extra: readonly ExtraColumn[]): (row: ResultRow) => str
       words: STATUS_WORDS[row.status],
       row: row.row,
       who: blankInvisible(row.address || row.key),
-      reason: blankInvisible(row.reason),
+      reason: blankInvisible(reasonWords(row)),
       code: [row.smtpCode, row.enhancedCode].filter((part) => part !== undefined).join(' '),
       response: blankInvisible(row.response ?? ''),
       attempts: row.attempts,
       finished: row.finishedAt?.toISOString() ?? '',
-      extra: extra.map((column) => blankInvisible(row[column] ?? '')),
+      extra: extra.map((column) => blankInvisible(extraWords(row, column))),
     })
 }

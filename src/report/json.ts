@@ -2,6 +2,7 @@
 
 import { given } from '../given.ts'
 import type { ResultRow } from '../ledger/records.ts'
+import { bounceWords, reasonWords } from './reasons.ts'
 
 /** The fields of a row as programs read them; what is not known is null. */
 export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
@@ -10,7 +11,7 @@ export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
     key: row.key,
     address: row.address,
     status: row.status,
-    reason: row.reason,
+    reason: reasonWords(row),
     smtp_code: row.smtpCode ?? null,
     enhanced_code: row.enhancedCode ?? null,
     response: row.response ?? null,
@@ -18,7 +19,7 @@ export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
     attempts: row.attempts,
     first_attempt_at: row.firstAttemptAt?.toISOString() ?? null,
     finished_at: row.finishedAt?.toISOString() ?? null,
-    ...given({ variant: row.variant, bounce: row.bounce }),
+    ...given({ variant: row.variant, bounce: row.bounce && bounceWords(row.bounce) }),
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { RateLimit } from '../config/settings.ts'
 import { limitWords } from '../config/units.ts'
+import type { Bounce, ResultRow, SkipReason } from '../ledger/records.ts'
 
 /** What is left of a quota. */
 export interface QuotaLeft extends RateLimit {
@@ -73,6 +74,39 @@ export function pauseWords(reason: PauseReason): string {
     case 'outage':
       return reason.said
   }
+}
+
+/** Words of a skipped row in the results. */
+export function skipWords({ kind, detail }: SkipReason): string {
+  switch (kind) {
+    case 'bad':
+      return detail === '' ? 'bad row' : `bad row: ${detail}`
+    case 'unselected':
+      return detail === '' ? 'not selected' : `not selected by ${detail}`
+    case 'hidden':
+      return 'hidden in the workbook'
+    case 'duplicate':
+      return `duplicate of row ${detail}`
+    case 'suppressed':
+      return `suppressed: ${detail.replaceAll('_', ' ')}`
+    case 'forgotten':
+      return 'forgotten'
+    case 'unplanned':
+      return 'the run was never planned to its end'
+    case 'follow-up':
+    case 'other':
+      return detail
+  }
+}
+
+/** Why a row is in its state, in words. */
+export function reasonWords({ reason, skip }: Pick<ResultRow, 'reason' | 'skip'>): string {
+  return skip === undefined ? reason : skipWords(skip)
+}
+
+/** `hard: mailbox unknown` */
+export function bounceWords({ kind, reason }: Bounce): string {
+  return `${kind}: ${reason}`
 }
 
 function quotaWords(quota: QuotaLeft | undefined): string {

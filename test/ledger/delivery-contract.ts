@@ -80,7 +80,7 @@ export function deliveryContract(open: OpenHouse): void {
         began(a),
         settled(a, 'sent', { at: later(1), smtpCode: 250, enhancedCode: '2.0.0', response: 'queued as 4F' }),
         settled(b, 'failed', { at: later(2), smtpCode: 550, reason: 'mailbox unknown', messageId: '<b@x>' }),
-        settled(c, 'skipped', { at: later(3), reason: 'suppressed: unsubscribed', attempted: false }),
+        settled(c, 'skipped', { at: later(3), skip: { kind: 'suppressed', detail: 'unsubscribed' }, attempted: false }),
       ])
       expect(await ledger.results.counts(run)).toEqual({ sent: 1, failed: 1, skipped: 1, deferred: 1, in_doubt: 0 })
       expect(await resultsOf(ledger, run)).toEqual([
@@ -115,7 +115,8 @@ export function deliveryContract(open: OpenHouse): void {
           key: 'c@x.org',
           address: 'c@x.org',
           status: 'skipped',
-          reason: 'suppressed: unsubscribed',
+          reason: '',
+          skip: { kind: 'suppressed', detail: 'unsubscribed' },
           attempts: 0,
           finishedAt: later(3),
         },

@@ -130,8 +130,8 @@ describe('feedback', () => {
       await feedback('3.a', 'reply'),
     ])
     expect((await results(id)).map(({ bounce }) => bounce)).toEqual([
-      'hard: mailbox unknown',
-      'complaint: abuse',
+      { kind: 'hard', reason: 'mailbox unknown' },
+      { kind: 'complaint', reason: 'abuse' },
       undefined,
       undefined,
     ])

@@ -124,7 +124,11 @@ export function personsContract(open: OpenHouse): void {
       const run = await planRun(ledger, campaign, rowsOf('ada@x.org', 'b@x.org'))
       await ledger.privacy.forget('ada@x.org')
       expect((await dueOf(ledger, run)).map(({ key }) => key)).toEqual(['b@x.org'])
-      expect((await resultsOf(ledger, run))[0]).toMatchObject({ status: 'skipped', reason: 'forgotten', address: '' })
+      expect((await resultsOf(ledger, run))[0]).toMatchObject({
+        status: 'skipped',
+        skip: { kind: 'forgotten' },
+        address: '',
+      })
       const found = { ...NOBODY }
       for (const { status } of await resultsOf(ledger, run)) found[status]++
       expect(await ledger.results.counts(run)).toEqual(found)

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Campaign, PlannedRow } from '../../src/ledger/records.ts'
+import { reasonWords } from '../../src/report/reasons.ts'
 import {
   began,
   dueOf,
@@ -89,7 +90,7 @@ export function planContract(open: OpenHouse): void {
       ])
       expect((await dueOf(ledger, second)).map(({ key, attempts }) => [key, attempts])).toEqual([['b@x.org', 0]])
       const results = await resultsOf(ledger, second)
-      expect(results.map(({ status, reason }) => [status, reason])).toEqual([
+      expect(results.map((row) => [row.status, reasonWords(row)])).toEqual([
         ['failed', 'mailbox unknown'],
         ['deferred', 'not sent yet'],
       ])
@@ -108,18 +109,18 @@ export function planContract(open: OpenHouse): void {
 
     test('later rows of one key are skipped, naming the first; rows that are not sent do not count as first', async () => {
       const rows: readonly PlannedRow[] = [
-        { row: 1, key: 'a@x.org', address: 'a@x.org', data: '', skip: 'not selected' },
+        { row: 1, key: 'a@x.org', address: 'a@x.org', data: '', skip: { kind: 'unselected', detail: '--rows' } },
         { row: 2, key: 'a@x.org', address: 'a@x.org', data: '{}' },
         { row: 3, key: 'b@x.org', address: 'b@x.org', data: '{}' },
         { row: 4, key: 'a@x.org', address: 'a@x.org', data: '{}' },
         { row: 5, key: 'a@x.org', address: 'a@x.org', data: '{}' },
-        { row: 6, key: '', address: '', data: '', skip: 'bad row: the address is empty' },
-        { row: 7, key: '', address: '', data: '', skip: 'bad row: the address is empty' },
+        { row: 6, key: '', address: '', data: '', skip: { kind: 'bad', detail: 'the address is empty' } },
+        { row: 7, key: '', address: '', data: '', skip: { kind: 'bad', detail: 'the address is empty' } },
       ]
       const run = await planRun(ledger, campaign, rows)
       expect((await dueOf(ledger, run)).map(({ row }) => row)).toEqual([2, 3])
-      expect((await resultsOf(ledger, run)).map(({ status, reason }) => [status, reason])).toEqual([
-        ['skipped', 'not selected'],
+      expect((await resultsOf(ledger, run)).map((row) => [row.status, reasonWords(row)])).toEqual([
+        ['skipped', 'not selected by --rows'],
         ['deferred', 'not sent yet'],
         ['deferred', 'not sent yet'],
         ['skipped', 'duplicate of row 2'],
@@ -174,7 +175,7 @@ export function planContract(open: OpenHouse): void {
       await planRun(ledger, campaign, rowsOf('b@x.org'))
       const planning = { id: 'left-out', campaign, startedAt: NOW, source: 's', template: 't', templateHash: 'h' }
       await ledger.runs.create({ ...planning, columns: [], options: {} })
-      await ledger.plans.add('left-out', [{ ...one, data: '', skip: 'not selected' }, two])
+      await ledger.plans.add('left-out', [{ ...one, data: '', skip: { kind: 'unselected', detail: '--rows' } }, two])
       expect(await ledger.plans.complete('left-out', { duplicates: 'error' })).toMatchObject({
         deferred: 1,
         skipped: 1,
@@ -202,11 +203,17 @@ export function planContract(open: OpenHouse): void {
     test('rows left out by choice show what the campaign knows of them, and are sent when chosen', async () => {
       const [one, two] = rowsOf('a@x.org', 'b@x.org')
       if (one === undefined || two === undefined) throw new Error('two rows')
-      const first = await planRun(ledger, campaign, [one, { ...two, data: '', skip: 'not selected' }])
+      const first = await planRun(ledger, campaign, [
+        one,
+        { ...two, data: '', skip: { kind: 'unselected', detail: '--rows' } },
+      ])
       const [a = 0] = await recipientsOf(ledger, first)
       await ledger.deliveries.record([settled(a, 'sent')])
       expect(await ledger.results.counts(first)).toEqual({ ...NOBODY, sent: 1, skipped: 1 })
-      const second = await planRun(ledger, campaign, [{ ...one, data: '', skip: 'not selected' }, two])
+      const second = await planRun(ledger, campaign, [
+        { ...one, data: '', skip: { kind: 'unselected', detail: '--rows' } },
+        two,
+      ])
       expect(await ledger.results.counts(second)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
       expect((await dueOf(ledger, second)).map(({ key }) => key)).toEqual(['b@x.org'])
     })

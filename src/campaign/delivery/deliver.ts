@@ -7,7 +7,7 @@
 import type { DeliverySettings } from '../../config/settings.ts'
 import { MailmergeError, OutputError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { DueRow, ResultRow, StatusCounts } from '../../ledger/records.ts'
+import type { DueRow, ResultRow, SkipReason, StatusCounts } from '../../ledger/records.ts'
 import type { Message } from '../../message/message.ts'
 import type { PauseReason, StopReason } from '../../report/reasons.ts'
 import type { Transport } from '../../transport/transport.ts'
@@ -36,7 +36,7 @@ export interface DeliverOptions {
   /** Suppression group of the campaign. */
   readonly group: string
   /** Of rows whose turn has come, those that must not be sent any more: the reason by recipient. */
-  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, string>>
+  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>
   /** Rows with a start time are not sent by themselves when they are found this many milliseconds after it. */
   readonly lateBy?: number
   readonly counts: StatusCounts

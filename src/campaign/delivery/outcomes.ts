@@ -3,7 +3,7 @@
  * whose connections keep breaking; `retry.ts` decides the state of a row after an outcome.
  */
 import type { DeliverySettings } from '../../config/settings.ts'
-import type { DueRow, ResultRow } from '../../ledger/records.ts'
+import type { DueRow, ResultRow, SkipReason } from '../../ledger/records.ts'
 import { isThrottling } from '../../replies/cause.ts'
 import { SenderBlockDetector } from '../../replies/sender-block-detector.ts'
 import type { Outcome } from '../../transport/transport.ts'
@@ -88,8 +88,8 @@ export class Outcomes {
   }
 
   /** Rows that must no longer be written to. */
-  dropped(rows: readonly { readonly row: DueRow; readonly why: string }[]): void {
-    for (const { row, why } of rows) this.#write(row, 0, { status: 'skipped', reason: why })
+  dropped(rows: readonly { readonly row: DueRow; readonly skip: SkipReason }[]): void {
+    for (const { row, skip } of rows) this.#write(row, 0, { status: 'skipped', reason: '', skip })
   }
 
   /** These were not tried because the server wanted no more on that connection, for no fault of theirs. */
@@ -145,12 +145,13 @@ export class Outcomes {
   }
 
   /** `messageId` is there for an attempt. */
-  #write(due: DueRow, lane: number, { status, reason, reply, dueAt }: RowState, messageId?: string): void {
+  #write(due: DueRow, lane: number, { status, reason, skip, reply, dueAt }: RowState, messageId?: string): void {
     const { journal, queue, counts, clock, onSettled } = this.#options
     const at = clock.now()
     const attempted = messageId !== undefined
     const facts = {
       ...(reason === '' ? {} : { reason }),
+      ...(skip === undefined ? {} : { skip }),
       ...(reply === undefined ? {} : { smtpCode: reply.code, response: reply.text }),
       ...(reply?.enhanced === undefined ? {} : { enhancedCode: reply.enhanced }),
       ...(messageId === undefined ? {} : { messageId }),

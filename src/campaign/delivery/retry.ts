@@ -2,7 +2,7 @@
  * From the outcome of an attempt to the state of a row, and when it is tried again. Owns the rules that a rejection is final,
  * that a deferral has a last try, and that what cannot be known is in doubt; pure.
  */
-import type { DueRow, RowStatus } from '../../ledger/records.ts'
+import type { DueRow, RowStatus, SkipReason } from '../../ledger/records.ts'
 import { reasonOf } from '../../replies/reason-text.ts'
 import type { Outcome, Reply, Stage } from '../../transport/transport.ts'
 
@@ -30,6 +30,8 @@ export function reconnectGap(failures: number, random: () => number): number {
 export interface RowState {
   readonly status: RowStatus
   readonly reason: string
+  /** For `skipped`. */
+  readonly skip?: SkipReason
   readonly reply?: Reply
   readonly dueAt?: Date
 }

@@ -3,7 +3,7 @@
  * that no row is handed out twice; never sends and never records.
  */
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { DueRow } from '../../ledger/records.ts'
+import type { DueRow, SkipReason } from '../../ledger/records.ts'
 import { normalizeAddress } from '../../message/address/key.ts'
 import type { Clock } from '../clock.ts'
 import { DomainGate, type DomainLimits } from './domain-limits.ts'
@@ -19,10 +19,10 @@ export interface RowQueueOptions {
   readonly clock: Clock
   readonly domains?: DomainLimits
   /** Called with rows that must no longer be written to; the queue has dropped them. */
-  suppressed(rows: readonly { readonly row: DueRow; readonly why: string }[]): void
+  suppressed(rows: readonly { readonly row: DueRow; readonly skip: SkipReason }[]): void
   readonly group: string
   /** Rows that must not be written to for another reason, by recipient; asked when they are fetched. */
-  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, string>>
+  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>
 }
 
 export class RowQueue {
@@ -193,7 +193,7 @@ export class RowQueue {
     if (hits.size === 0) return rows
     return this.#without(rows, (row) => {
       const hit = hits.get(normalizeAddress(row.address))
-      return hit === undefined ? undefined : `suppressed: ${hit.reason.replaceAll('_', ' ')}`
+      return hit === undefined ? undefined : { kind: 'suppressed', detail: hit.reason }
     })
   }
 
@@ -203,12 +203,12 @@ export class RowQueue {
     return this.#without(rows, ({ recipient }) => stopped.get(recipient))
   }
 
-  #without(rows: readonly DueRow[], whyNot: (row: DueRow) => string | undefined): readonly DueRow[] {
-    const dropped: { readonly row: DueRow; readonly why: string }[] = []
+  #without(rows: readonly DueRow[], whyNot: (row: DueRow) => SkipReason | undefined): readonly DueRow[] {
+    const dropped: { readonly row: DueRow; readonly skip: SkipReason }[] = []
     const kept = rows.filter((row) => {
-      const why = whyNot(row)
-      if (why !== undefined) dropped.push({ row, why })
-      return why === undefined
+      const skip = whyNot(row)
+      if (skip !== undefined) dropped.push({ row, skip })
+      return skip === undefined
     })
     // They are being recorded: a fetch before that is done must not see them as new.
     for (const { row } of dropped) this.#out.add(row.recipient)

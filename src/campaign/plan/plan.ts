@@ -5,7 +5,7 @@
 import type { Settings } from '../../config/settings.ts'
 import { DataError, MailmergeError, type Problem } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { PlanCounts, PlannedRow } from '../../ledger/records.ts'
+import type { PlanCounts, PlannedRow, SkipReason } from '../../ledger/records.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { unmark } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
@@ -186,7 +186,8 @@ function planRow(
   if (unselected !== undefined) return { planned: skipped(row, unselected, options) }
   if (row.problems !== undefined && row.problems.length > 0) return badRow(row, row.problems, options, bad)
   try {
-    const followed = earlier === undefined ? undefined : followedBy(row, options, earlier)
+    const { follow, preparer } = options
+    const followed = earlier && follow && followedBy(row, preparer, follow, earlier)
     if (followed?.stop !== undefined) return { planned: skipped(row, followed.stop, options) }
     const notBefore = later(options.notBefore?.(row), followed?.notBefore)
     const checked = options.preparer.check(row, options.now, followed?.thread)
@@ -200,8 +201,8 @@ function planRow(
   }
 }
 
-function followedBy(row: Row, { preparer, follow }: PlanOptions, earlier: ReadonlyMap<string, Followed>): Followed {
-  return earlier.get(preparer.identify(row).key) ?? { stop: follow?.absent ?? '' }
+function followedBy(row: Row, preparer: Preparer, follow: FollowUp, earlier: ReadonlyMap<string, Followed>): Followed {
+  return earlier.get(preparer.identify(row).key) ?? { stop: follow.absent }
 }
 
 function later(one: Date | undefined, other: Date | undefined): Date | undefined {
@@ -234,12 +235,12 @@ function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, ba
   }))
   bad.add(placed)
   const [problem] = problems
-  return { planned: skipped(row, `bad row: ${problem?.message ?? 'not readable'}`, options) }
+  return { planned: skipped(row, { kind: 'bad', detail: problem?.message ?? 'not readable' }, options) }
 }
 
 /** A row that is not sent is planned too, with the key it would have, so that the report knows it. */
-function skipped(row: Row, why: string, { preparer }: PlanOptions): PlannedRow {
-  return { row: row.number, ...preparer.identify(row), data: '', skip: why }
+function skipped(row: Row, skip: SkipReason, { preparer }: PlanOptions): PlannedRow {
+  return { row: row.number, ...preparer.identify(row), data: '', skip }
 }
 
 /** What a broken row says for itself; anything that is not about the row stops the plan. */

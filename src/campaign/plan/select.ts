@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto'
 import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
+import type { SkipReason } from '../../ledger/records.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { type Condition, parseCondition } from './condition.ts'
 
@@ -26,7 +27,7 @@ export interface Selection {
 export type Segments = Readonly<Record<string, readonly string[]>>
 
 /** Says why a row is not selected, or nothing when it is. Stateful where `limit` counts: ask once a row, in order. */
-export type Selector = (row: Row) => string | undefined
+export type Selector = (row: Row) => SkipReason | undefined
 
 interface Range {
   readonly from: number
@@ -90,17 +91,21 @@ export function createSelector(
   let taken = 0
   return (row) => {
     if (ranges !== undefined && !ranges.some(({ from, to }) => row.number >= from && row.number <= to)) {
-      return 'not selected by --rows'
+      return by('--rows')
     }
     for (const condition of conditions) {
-      if (!condition.holds(row.data)) return `not selected by --where ${condition.text}`
+      if (!condition.holds(row.data)) return by(`--where ${condition.text}`)
     }
-    for (const condition of members) if (!condition.holds(row.data)) return `not selected by --segment ${segment}`
-    if (chosen !== undefined && !chosen.has(row.number)) return 'not selected by --sample'
-    if (taken >= limit) return 'not selected by --limit'
+    for (const condition of members) if (!condition.holds(row.data)) return by(`--segment ${segment}`)
+    if (chosen !== undefined && !chosen.has(row.number)) return by('--sample')
+    if (taken >= limit) return by('--limit')
     taken++
     return undefined
   }
+}
+
+function by(option: string): SkipReason {
+  return { kind: 'unselected', detail: option }
 }
 
 function segmentConditions(name: string, columns: readonly string[], segments: Segments): readonly Condition[] {

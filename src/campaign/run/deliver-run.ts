@@ -3,8 +3,8 @@ import { DefectError, MailmergeError } from '../../errors.ts'
 
 import type { RunRecord, StatusCounts } from '../../ledger/records.ts'
 import { reportHead } from '../../report/head.ts'
+import { reasonWords } from '../../report/reasons.ts'
 import { writeReport } from '../../report/report.ts'
-
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
@@ -96,7 +96,7 @@ function deliverRun(
     ...(onEvent === undefined
       ? {}
       : {
-          onSettled: (row) => onEvent({ event: row.status as RowEvent['event'], ...row }),
+          onSettled: (row) => onEvent({ event: row.status as RowEvent['event'], ...row, reason: reasonWords(row) }),
           onPaused: (reason, until) =>
             onEvent({ event: 'paused', run: runId, reason, ...(until === undefined ? {} : { until }) }),
           onProgress: (state) => onEvent({ event: 'progress', run: runId, ...state }),

@@ -6,7 +6,7 @@
 import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { Campaign, DueRow, PriorMessage } from '../../ledger/records.ts'
+import type { Campaign, DueRow, PriorMessage, SkipReason } from '../../ledger/records.ts'
 import { type MarkedText, ownText } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
 import { restoreRow } from '../plan/row-data.ts'
@@ -21,16 +21,16 @@ export interface Thread {
 
 /** What a row follows, or why nothing is to follow. */
 export type Followed =
-  | { readonly stop: string }
+  | { readonly stop: SkipReason }
   | { readonly stop?: undefined; readonly notBefore?: Date; readonly thread: Thread }
 
 export interface FollowUp {
   /** By recipient key; a key that is not in it was not in the earlier campaign. */
   look(keys: readonly string[]): Promise<ReadonlyMap<string, Followed>>
   /** Rows whose turn has come and that must not follow any more, by recipient, with the reason. */
-  stopped(rows: readonly DueRow[]): Promise<ReadonlyMap<number, string>>
-  /** Said of a row that the earlier campaign did not have. */
-  readonly absent: string
+  stopped(rows: readonly DueRow[]): Promise<ReadonlyMap<number, SkipReason>>
+  /** Why a row that the earlier campaign did not have is skipped. */
+  readonly absent: SkipReason
   close(): Promise<void>
 }
 
@@ -41,7 +41,7 @@ export interface FollowUpOptions {
   /** Milliseconds from the earlier message to this one; without it nothing is waited for, as in a rehearsal. */
   readonly wait?: number
   /** Subject of an earlier message that was no follow-up itself. */
-  readonly subjectOf: (fate: PriorMessage) => string
+  readonly subjectOf: (prior: PriorMessage) => string
   readonly close: () => Promise<void>
 }
 
@@ -49,29 +49,30 @@ export interface FollowUpOptions {
 export async function openFollowUp({ ledger, after, wait, subjectOf, close }: FollowUpOptions): Promise<FollowUp> {
   const campaign = await ledger.campaigns.find(after)
   if (campaign === undefined) throw await unknownCampaign(ledger, after)
+  const absent: SkipReason = { kind: 'follow-up', detail: `was not in ${after}` }
   const ask = (keys: readonly string[]): Promise<ReadonlyMap<string, PriorMessage>> =>
     ledger.results.deliveryHistory(campaign, keys)
   return {
-    absent: `was not in ${after}`,
+    absent,
     close,
     async look(keys) {
       const followed = new Map<string, Followed>()
-      for (const [key, fate] of await ask(keys)) {
-        const stop = stopOf(fate, campaign)
+      for (const [key, prior] of await ask(keys)) {
+        const stop = stopOf(prior, campaign)
         if (stop !== undefined) followed.set(key, { stop })
-        else if (fate.messageId !== undefined && fate.finishedAt !== undefined) {
-          const notBefore = wait === undefined ? {} : { notBefore: new Date(fate.finishedAt.getTime() + wait) }
-          followed.set(key, { ...notBefore, thread: threadOf(fate, fate.messageId, subjectOf) })
+        else if (prior.messageId !== undefined && prior.finishedAt !== undefined) {
+          const notBefore = wait === undefined ? {} : { notBefore: new Date(prior.finishedAt.getTime() + wait) }
+          followed.set(key, { ...notBefore, thread: threadOf(prior, prior.messageId, subjectOf) })
         }
       }
       return followed
     },
     async stopped(rows) {
-      const fates = await ask(rows.map(({ key }) => key))
-      const stopped = new Map<number, string>()
+      const messages = await ask(rows.map(({ key }) => key))
+      const stopped = new Map<number, SkipReason>()
       for (const { recipient, key } of rows) {
-        const fate = fates.get(key)
-        const stop = fate === undefined ? `was not in ${after}` : stopOf(fate, campaign)
+        const prior = messages.get(key)
+        const stop = prior === undefined ? absent : stopOf(prior, campaign)
         if (stop !== undefined) stopped.set(recipient, stop)
       }
       return stopped
@@ -79,28 +80,35 @@ export async function openFollowUp({ ledger, after, wait, subjectOf, close }: Fo
   }
 }
 
-const BACK: Readonly<Record<string, string>> = {
-  hard: 'bounced',
-  soft: 'bounced for now',
-  complaint: 'complained about',
-  unsubscribe: 'unsubscribed from',
+/** Why nobody writes again; suppressions, which hold for every campaign, are asked elsewhere. */
+function stopOf(prior: PriorMessage, { name }: Campaign): SkipReason | undefined {
+  const detail = stopWords(prior, name)
+  return detail === undefined ? undefined : { kind: 'follow-up', detail }
 }
 
-/** Why nobody writes again; suppressions, which hold for every campaign, are asked elsewhere. */
-function stopOf({ status, bounce, answered }: PriorMessage, { name }: Campaign): string | undefined {
-  if (status === 'in_doubt') return `in doubt in ${name}`
-  if (status !== 'sent') return `not sent in ${name}`
-  if (answered) return `answered ${name}`
-  const back = bounce === undefined ? undefined : BACK[bounce.split(':')[0] ?? '']
-  if (back === undefined) return undefined
-  return back.startsWith('bounced') ? `${back} in ${name}` : `${back} ${name}`
+function stopWords({ status, bounce, answered }: PriorMessage, campaign: string): string | undefined {
+  if (status === 'in_doubt') return `in doubt in ${campaign}`
+  if (status !== 'sent') return `not sent in ${campaign}`
+  if (answered) return `answered ${campaign}`
+  switch (bounce) {
+    case 'hard':
+      return `bounced in ${campaign}`
+    case 'soft':
+      return `bounced for now in ${campaign}`
+    case 'complaint':
+      return `complained about ${campaign}`
+    case 'unsubscribe':
+      return `unsubscribed from ${campaign}`
+    default:
+      return undefined
+  }
 }
 
 /** A follow-up of a follow-up goes on with the thread of the first message. */
-function threadOf(fate: PriorMessage, messageId: string, subjectOf: FollowUpOptions['subjectOf']): Thread {
-  const { thread } = restoreRow(fate.data)
+function threadOf(prior: PriorMessage, messageId: string, subjectOf: FollowUpOptions['subjectOf']): Thread {
+  const { thread } = restoreRow(prior.data)
   if (thread !== undefined) return { references: [...thread.references, messageId], subject: thread.subject }
-  return { references: [messageId], subject: subjectOf(fate) }
+  return { references: [messageId], subject: subjectOf(prior) }
 }
 
 /** The message in its thread; what the template says of thread and subject itself has the say. */

@@ -116,6 +116,7 @@ export class CampaignStore implements Campaigns {
         now,
         1,
         began,
+        null,
       )
       if (row !== undefined) store.run(sql.addToCounts, runNumberOf(numberOf(row['plan'])), 0, 0, 0, -1, 1)
     }

@@ -106,6 +106,7 @@ export class DeliveryStore implements Deliveries {
       status === 'deferred' ? null : update.at.getTime(),
       attempt === undefined ? 0 : 1,
       attempt?.['began_at'] ?? null,
+      update.skip?.kind ?? null,
     )
     return this.#planOf(row, recipient)
   }
@@ -150,8 +151,8 @@ export class DeliveryStore implements Deliveries {
 }
 
 /** Reason, code, enhanced code and response, as columns. */
-function answerOf({ reason, smtpCode, enhancedCode, response }: RowUpdate) {
-  return [reason === '' ? null : (reason ?? null), smtpCode ?? null, enhancedCode ?? null, response ?? null] as const
+function answerOf({ reason, skip, smtpCode, enhancedCode, response }: RowUpdate) {
+  return [(reason ?? skip?.detail) || null, smtpCode ?? null, enhancedCode ?? null, response ?? null] as const
 }
 
 /** A row of a query that gives what a delivery needs. */

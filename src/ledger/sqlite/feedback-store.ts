@@ -81,8 +81,8 @@ export class FeedbackStore implements Feedback {
   /** A row shows the worst that came of it. */
   #show({ recipient, kind, reason }: MessageFeedback): void {
     if (WEIGHT[kind] === 0) return
-    const shown = this.#store.get(sql.shownFeedback, recipient)?.['bounce']
-    const before = typeof shown === 'string' ? WEIGHT[shown.split(':')[0] as FeedbackKind] : 0
-    if (WEIGHT[kind] >= before) this.#store.run(sql.showFeedback, recipient, `${kind}: ${reason}`)
+    const shown = this.#store.get(sql.shownFeedback, recipient)?.['bounce_kind']
+    const before = typeof shown === 'string' ? WEIGHT[shown as FeedbackKind] : 0
+    if (WEIGHT[kind] >= before) this.#store.run(sql.showFeedback, recipient, kind, reason)
   }
 }

@@ -51,11 +51,12 @@ export class PlanStore implements Plans {
       values.push(
         planId(number, row),
         key,
-        key === '' || skip?.startsWith('bad row') ? 0 : 1,
+        key === '' || skip?.kind === 'bad' ? 0 : 1,
         address === key ? null : address,
         data,
         // A row without a key can be sent to nobody.
-        skip ?? (key === '' ? 'bad row: no address' : null),
+        skip?.kind ?? (key === '' ? 'bad' : null),
+        skip?.detail ?? (key === '' ? 'no address' : null),
         timeOf(notBefore),
         variant ?? null,
       )

@@ -45,10 +45,10 @@ export const deletePlan = `DELETE FROM run WHERE number = ?1 AND state = 'planni
 
 // ---- planning --------------------------------------------------------------------------------------------------------
 
-/** For so many rows at once, each with its eight values: one statement a row costs twice as much. */
+/** For `count` rows at once, each with its nine values: one statement a row costs twice as much. */
 export function insertPlanRows(count: number): string {
-  return `INSERT INTO run_row (id, key, occurrence, address, data, skip, not_before, variant) VALUES
-${Array.from({ length: count }, () => '(?, ?, ?, ?, ?, ?, ?, ?)').join(',')}`
+  return `INSERT INTO run_row (id, key, occurrence, address, data, skip_kind, skip, not_before, variant) VALUES
+${Array.from({ length: count }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?)').join(',')}`
 }
 
 /** Rows that are to be sent and share a key with an earlier one. ?1 first, ?2 last, ?3 limit. */
@@ -90,7 +90,7 @@ WHERE run_row.id = twin.id AND twin.rank > 1 AND run_row.occurrence > 0`
 
 /** Under `skip`: later rows of a key stand for nobody. */
 export const skipTwins = `
-UPDATE run_row SET occurrence = 0, skip = coalesce(skip, 'duplicate of row ' || (twin.first_id & 0xffffffff))
+UPDATE run_row SET occurrence = 0, skip = coalesce(skip, twin.first_id & 0xffffffff), skip_kind = coalesce(skip_kind, 'duplicate')
 FROM temp.twin WHERE run_row.id = twin.id AND twin.rank > 1`
 
 /** Gives new keys their identity, in key order so that the index is written from left to right. ?3 campaign. */
@@ -141,6 +141,7 @@ UPDATE recipient SET
   finished_at = CASE WHEN n.anew THEN NULL ELSE finished_at END,
   variant = CASE WHEN n.anew OR status = 'deferred' THEN n.variant ELSE recipient.variant END,
   reason = CASE WHEN n.anew THEN NULL ELSE reason END,
+  skip_kind = CASE WHEN n.anew THEN NULL ELSE skip_kind END,
   smtp_code = CASE WHEN n.anew THEN NULL ELSE smtp_code END,
   enhanced_code = CASE WHEN n.anew THEN NULL ELSE enhanced_code END,
   response = CASE WHEN n.anew THEN NULL ELSE response END
@@ -189,13 +190,14 @@ export const keptCounts = `SELECT sent, failed, skipped, deferred, in_doubt FROM
 /** ?4 rows at most. What came of a recipient who was sent to stands with the attempt that did it. */
 export const resultRows = `
 SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS address, coalesce(r.status, 'skipped') AS status,
-  CASE WHEN r.id IS NULL THEN coalesce(n.skip, 'the run was never planned to its end')
+  CASE WHEN r.id IS NULL THEN coalesce(n.skip_kind, 'unplanned') WHEN r.status = 'skipped' THEN r.skip_kind END AS skip_kind,
+  CASE WHEN r.id IS NULL THEN coalesce(n.skip, '')
        WHEN r.status = 'deferred' THEN coalesce(r.reason, 'not sent yet')
        ELSE coalesce(a.reason, r.reason, '') END AS reason,
   coalesce(a.smtp_code, r.smtp_code) AS smtp_code, coalesce(a.enhanced_code, r.enhanced_code) AS enhanced_code,
   coalesce(a.response, r.response) AS response, coalesce(a.message_id, r.message_id) AS message_id,
   coalesce(r.attempts, 0) AS attempts, coalesce(r.first_attempt_at, a.began_at) AS first_attempt_at,
-  coalesce(a.ended_at, r.finished_at) AS finished_at, r.variant, r.bounce
+  coalesce(a.ended_at, r.finished_at) AS finished_at, r.variant, r.bounce_kind, r.bounce
 ${rowJoins}
   LEFT JOIN attempt AS a ON a.id = r.settled_by
 WHERE n.id BETWEEN ?1 AND ?2 ORDER BY n.id LIMIT ?4`
@@ -246,12 +248,12 @@ UPDATE recipient SET status = 'sent', settled_by = ?2, due_at = NULL, attempts =
   reason = NULL, smtp_code = NULL, enhanced_code = NULL, response = NULL, message_id = NULL
 WHERE id = ?1 AND status = 'deferred' RETURNING plan`
 
-/** ?11 1 for an attempt, else 0; ?12 when it began. */
+/** ?10 1 for an attempt, else 0; ?11 when it began. */
 export const updateRecipient = `
 UPDATE recipient SET status = ?2, reason = ?3, smtp_code = ?4, enhanced_code = ?5, response = ?6,
   message_id = coalesce(?7, message_id), due_at = ?8, finished_at = ?9,
   attempts = attempts + ?10, tries = tries + ?10,
-  first_attempt_at = coalesce(first_attempt_at, ?11), tries_since = coalesce(tries_since, ?11)
+  first_attempt_at = coalesce(first_attempt_at, ?11), tries_since = coalesce(tries_since, ?11), skip_kind = ?12
 WHERE id = ?1 AND status = 'deferred' RETURNING plan`
 
 export const recipientState = `SELECT status, plan FROM recipient WHERE id = ?1`
@@ -366,7 +368,7 @@ ORDER BY known.id`
 /** ?1 campaign, ?2 keys as JSON. Of several rows with one key the first counts. */
 export const messagesOfKeys = `
 SELECT i.key, r.status, n.id & 0xffffffff AS row, n.data, r.variant, coalesce(a.message_id, r.message_id) AS message_id,
-  coalesce(a.ended_at, r.finished_at) AS finished_at, r.bounce,
+  coalesce(a.ended_at, r.finished_at) AS finished_at, r.bounce_kind,
   EXISTS (SELECT 1 FROM feedback AS f WHERE f.recipient = r.id AND f.kind = 'reply') AS answered
 FROM identity AS i
   JOIN recipient AS r ON r.id = i.recipient
@@ -375,16 +377,16 @@ FROM identity AS i
 WHERE i.campaign = ?1 AND i.occurrence = 1 AND i.key IN (SELECT value FROM json_each(?2))`
 
 export const countFeedback = `
-SELECT substr(r.bounce, 1, instr(r.bounce, ':') - 1) AS kind, count(*) AS rows ${rowStates} AND r.bounce IS NOT NULL
+SELECT r.bounce_kind AS kind, count(*) AS rows ${rowStates} AND r.bounce_kind IS NOT NULL
 GROUP BY 1 ORDER BY 1`
 
 export const insertFeedback = `
 INSERT INTO feedback (fingerprint, recipient, person, kind, at, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
 ON CONFLICT DO NOTHING`
 
-export const shownFeedback = `SELECT bounce FROM recipient WHERE id = ?1`
+export const shownFeedback = `SELECT bounce_kind FROM recipient WHERE id = ?1`
 
-export const showFeedback = `UPDATE recipient SET bounce = ?2 WHERE id = ?1`
+export const showFeedback = `UPDATE recipient SET bounce_kind = ?2, bounce = ?3 WHERE id = ?1`
 
 /** Several reports on one message are one bounce. ?1 person, ?2 since. */
 export const countSoftBounces = `
@@ -442,13 +444,14 @@ WHERE lower(coalesce(n.address, n.key)) = ?1 OR lower(n.key) = ?1`
 
 export const findIdentity = `SELECT recipient FROM identity WHERE campaign = ?1 AND key = ?2 AND occurrence = ?3`
 
-export const blankRow = `UPDATE run_row SET key = ?2, address = '', data = '{}' WHERE id = ?1`
+export const blankRow = `UPDATE run_row SET key = ?2, address = '', data = '{}', skip = CASE WHEN skip_kind = 'duplicate' THEN skip END WHERE id = ?1`
 
 export const blankIdentity = `UPDATE identity SET key = ?4 WHERE campaign = ?1 AND key = ?2 AND occurrence = ?3`
 
 export const blankRecipient = `
 UPDATE recipient SET response = NULL, message_id = NULL, due_at = NULL,
-  reason = CASE status WHEN 'deferred' THEN 'forgotten' END,
+  reason = NULL,
+  skip_kind = CASE status WHEN 'deferred' THEN 'forgotten' ELSE skip_kind END,
   finished_at = CASE status WHEN 'deferred' THEN ?2 ELSE finished_at END,
   status = CASE status WHEN 'deferred' THEN 'skipped' ELSE status END
 WHERE id = ?1`

@@ -1,4 +1,5 @@
 /** The states of a run's rows in the SQLite ledger, counted and listed. Owns reading them; changes none. */
+import type { FeedbackKind } from '../feedback.ts'
 import type { Results } from '../ledger.ts'
 import {
   type Campaign,
@@ -6,6 +7,7 @@ import {
   type PriorMessage,
   type ResultRow,
   type RowStatus,
+  type SkipKind,
   type StatusCounts,
 } from '../records.ts'
 import * as sql from './queries.ts'
@@ -86,7 +88,7 @@ function resultOf(row: SqlRow): ResultRow {
     key: textOf(row['key']),
     address: textOf(row['address']),
     status: textOf(row['status']) as RowStatus,
-    reason: textOf(row['reason']),
+    ...reasonOf(row),
     ...optionalNumber('smtpCode', row['smtp_code']),
     ...optionalText('enhancedCode', row['enhanced_code']),
     ...optionalText('response', row['response']),
@@ -95,8 +97,17 @@ function resultOf(row: SqlRow): ResultRow {
     ...optionalDate('firstAttemptAt', row['first_attempt_at']),
     ...optionalDate('finishedAt', row['finished_at']),
     ...optionalText('variant', row['variant']),
-    ...optionalText('bounce', row['bounce']),
+    ...bounceOf(row),
   }
+}
+
+function reasonOf({ skip_kind: kind, reason }: SqlRow): Pick<ResultRow, 'reason' | 'skip'> {
+  if (kind === null) return { reason: textOf(reason) }
+  return { reason: '', skip: { kind: textOf(kind) as SkipKind, detail: textOf(reason) } }
+}
+
+function bounceOf({ bounce_kind: kind, bounce }: SqlRow): Pick<ResultRow, 'bounce'> {
+  return kind === null ? {} : { bounce: { kind: textOf(kind) as FeedbackKind, reason: textOf(bounce) } }
 }
 
 function priorOf(row: SqlRow): PriorMessage {
@@ -107,7 +118,7 @@ function priorOf(row: SqlRow): PriorMessage {
     ...optionalText('variant', row['variant']),
     ...optionalText('messageId', row['message_id']),
     ...optionalDate('finishedAt', row['finished_at']),
-    ...optionalText('bounce', row['bounce']),
+    ...(optionalText('bounce', row['bounce_kind']) as { readonly bounce?: FeedbackKind }),
     answered: numberOf(row['answered']) === 1,
   }
 }

@@ -218,8 +218,37 @@ ALTER TABLE recipient ADD COLUMN settled_by INTEGER;
 ALTER TABLE attempt ADD COLUMN room BLOB;
 `
 
+const version4 = `
+-- Why a row was skipped, and what came back of a message, as values: the texts beside them no longer begin with the kind.
+ALTER TABLE run_row ADD COLUMN skip_kind TEXT;
+ALTER TABLE recipient ADD COLUMN skip_kind TEXT;
+ALTER TABLE recipient ADD COLUMN bounce_kind TEXT;
+${kindsOfSentences('run_row', 'skip', 'skip IS NOT NULL')}
+${kindsOfSentences('recipient', 'reason', "status = 'skipped'")}
+UPDATE recipient SET bounce_kind = substr(bounce, 1, instr(bounce, ': ') - 1), bounce = substr(bounce, instr(bounce, ': ') + 2)
+WHERE bounce IS NOT NULL;
+`
+
+/** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
+function kindsOfSentences(table: string, column: string, where: string): string {
+  return `
+UPDATE ${table} SET
+  skip_kind = CASE
+    WHEN ${column} GLOB 'bad row: *' THEN 'bad' WHEN ${column} GLOB 'not selected by *' THEN 'unselected'
+    WHEN ${column} GLOB 'duplicate of row *' THEN 'duplicate' WHEN ${column} GLOB 'suppressed: *' THEN 'suppressed'
+    WHEN ${column} = 'forgotten' THEN 'forgotten' ELSE 'other' END,
+  ${column} = CASE
+    WHEN ${column} GLOB 'bad row: *' THEN substr(${column}, ${'bad row: '.length + 1})
+    WHEN ${column} GLOB 'not selected by *' THEN substr(${column}, ${'not selected by '.length + 1})
+    WHEN ${column} GLOB 'duplicate of row *' THEN substr(${column}, ${'duplicate of row '.length + 1})
+    WHEN ${column} GLOB 'suppressed: *' THEN substr(${column}, ${'suppressed: '.length + 1})
+    ELSE ${column} END
+WHERE ${where};`
+}
+
 export const migrations: readonly Migration[] = [
   { version: 1, sql: version1 },
   { version: 2, sql: version2 },
   { version: 3, sql: version3 },
+  { version: 4, sql: version4 },
 ]

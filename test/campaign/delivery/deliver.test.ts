@@ -546,7 +546,10 @@ describe('who is suppressed', () => {
     const end = await untilSettled(delivery)
     expect(end.counts).toMatchObject({ sent: 299, skipped: 1 })
     expect(transport.accepted.has('p250@example.com')).toBe(false)
-    expect((await harness.results())[249]).toMatchObject({ status: 'skipped', reason: 'suppressed: unsubscribed' })
+    expect((await harness.results())[249]).toMatchObject({
+      status: 'skipped',
+      skip: { kind: 'suppressed', detail: 'unsubscribed' },
+    })
     await elsewhere.close()
   })
 })

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createSelector, openSelector, parseRowRanges } from '../../../src/campaign/plan/select.ts'
 import { UsageError } from '../../../src/errors.ts'
+import type { SkipReason } from '../../../src/ledger/records.ts'
+import { skipWords } from '../../../src/report/reasons.ts'
 import type { Row, Source } from '../../../src/source/source.ts'
 
 const columns = ['name', 'city', 'age']
@@ -10,6 +12,8 @@ const rows: readonly Row[] = [
   { number: 3, data: { name: 'Zoë', city: '', age: '9' } },
   { number: 4, data: { name: 'Bo', city: 'London', age: '' } },
 ]
+
+const wordsOf = (skip: SkipReason | undefined) => skip && skipWords(skip)
 
 function chosen(selection: Parameters<typeof createSelector>[0]): number[] {
   const select = createSelector(selection, columns)
@@ -67,7 +71,7 @@ test('--limit counts the rows that the other conditions let through, in order', 
 
 test('a row that is not selected says by what', () => {
   const select = createSelector({ rows: '1-2', where: ['city=London'], limit: 5 }, columns)
-  expect(rows.map((row) => select(row))).toEqual([
+  expect(rows.map((row) => wordsOf(select(row)))).toEqual([
     undefined,
     'not selected by --where city=London',
     'not selected by --rows',
@@ -80,7 +84,10 @@ describe('--segment', () => {
 
   test('selects the rows for which all its conditions hold, and says so of the others', () => {
     const select = createSelector({ segment: 'londoners' }, columns, segments)
-    expect(rows.map((row) => select(row))).toEqual([undefined, ...Array(3).fill('not selected by --segment londoners')])
+    expect(rows.map((row) => wordsOf(select(row)))).toEqual([
+      undefined,
+      ...Array(3).fill('not selected by --segment londoners'),
+    ])
   })
 
   test('an unknown segment is an error that names the nearest one, a wrong condition one that names the segment', () => {
