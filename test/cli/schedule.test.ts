@@ -69,9 +69,9 @@ test('occurrences that come several times a day have the time in their campaign'
 describe('what is wrong is told', () => {
   test.each([
     [['add', 'x'], 64, 'there is no time'],
-    [['add', 'x', '--cron', '0 9 * *'], 64, 'no cron expression: it has 4 fields'],
-    [['add', 'x', '--cron', '0 9 * * * *'], 64, 'no cron expression: it has 6 fields'],
-    [['add', 'x', '--cron', '0 25 * * *'], 64, 'no cron expression: Invalid value for hour: 25'],
+    [['add', 'x', '--cron', '0 9 * *'], 64, 'not a valid cron expression: it has 4 fields'],
+    [['add', 'x', '--cron', '0 9 * * * *'], 64, 'not a valid cron expression: it has 6 fields'],
+    [['add', 'x', '--cron', '0 25 * * *'], 64, 'not a valid cron expression: Invalid value for hour: 25'],
     [['add', 'x', '--cron', '0 9 30 2 *'], 64, 'never comes'],
     [['add', 'x', '--cron', '0 9 * * *', '--at', 'tomorrow 9:00'], 64, 'cannot both be given'],
     [['add', 'x', '--at', '2020-01-01 09:00'], 64, 'is past'],

@@ -241,7 +241,7 @@ describe('the client', () => {
         void idp.visit(url)
       },
     }).catch((reason: unknown) => reason)
-    expect(error).toMatchObject({ exitCode: 69, message: expect.stringContaining('no OAuth2') })
+    expect(error).toMatchObject({ exitCode: 69, message: expect.stringContaining('did not answer with OAuth2') })
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('canary')
   })
 
