@@ -90,7 +90,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     files.push(layout.path)
     look({ ...layout.snippet, text: layout.snippet.text.replace(BODY, (place) => ' '.repeat(place.length)) })
   }
-  const page = await pageOf(found, layout?.snippet, partials)
+  const page = await pageOf(found, layout?.snippet, partials, root)
   const text = textOf(found, page, layout?.snippet, partials)
   const images = new Map<string, RenderedInline>()
   const embedded = (snippet: Snippet, folder: string): Snippet => {
@@ -225,7 +225,12 @@ function within(layout: Snippet, body: Snippet, text: string): Snippet {
 }
 
 /** The HTML of the body, in its layout, with partials in their places; undefined for a template of text alone. */
-async function pageOf(found: Found, layout: Snippet | undefined, partials: Partials): Promise<Snippet | undefined> {
+async function pageOf(
+  found: Found,
+  layout: Snippet | undefined,
+  partials: Partials,
+  root: string,
+): Promise<Snippet | undefined> {
   const { html, markdown, mjml } = found
   if (mjml !== undefined) {
     const whole = expand(
@@ -233,7 +238,7 @@ async function pageOf(found: Found, layout: Snippet | undefined, partials: Parti
       partials,
       ({ kind, source, html }) => (kind === 'mjml' ? source : html),
     )
-    return { ...whole, text: await mjmlToHtml(whole), madeOf: whole.madeOf ?? [whole] }
+    return { ...whole, text: await mjmlToHtml(whole, root), madeOf: whole.madeOf ?? [whole] }
   }
   let body = html
   if (markdown !== undefined) {

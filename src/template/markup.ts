@@ -7,6 +7,7 @@ import { hash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { marked } from 'marked'
 import { failure, MUSTACHE, placeOf, type Snippet } from './files/place.ts'
 import type { RenderedInline } from './template.ts'
@@ -131,15 +132,15 @@ function withoutMarks(source: string): string {
 const ENDING_ELEMENT =
   /<mj-(?:text|button|table|raw|style|title|preview|navbar-link|social-element|accordion-(?:text|title))\b[^>]*>(?:(?!<\/mj-)[\s\S])*$/
 
-/** MJML to HTML. The library is heavy, so only those who use it load it. */
-export async function mjmlToHtml(snippet: Snippet): Promise<string> {
+/** MJML to HTML. @param root The project, whose own copy of the library comes first. */
+export async function mjmlToHtml(snippet: Snippet, root: string): Promise<string> {
   const include = snippet.text.search(/<mj-include\b/i)
   if (include >= 0) {
     const message = 'mj-include is switched off, because it reads any file'
     const hint = 'Put the piece into templates/_partials/name.mjml and write {{> name}}.'
     throw failure(snippet, 'mjml', message, hint, placeOf(snippet.text, include))
   }
-  const { default: mjml } = await import('mjml')
+  const mjml = await mjmlLibrary(snippet, root)
   const { text, restore } = protect(snippet.text, (token, _tag, before) =>
     // Between the elements of MJML only an element may stand.
     ENDING_ELEMENT.test(before) ? token : `<mj-raw>${token}</mj-raw>`,
@@ -155,6 +156,22 @@ export async function mjmlToHtml(snippet: Snippet): Promise<string> {
   return restore(result.html.replace(/\n\s*\n/g, '\n'))
 }
 
+/** A fifth of the whole install with what it needs: who writes MJML installs it, in the project or beside mailmerge. */
+async function mjmlLibrary(snippet: Snippet, root: string): Promise<typeof import('mjml')> {
+  for (const home of [pathToFileURL(resolve(root, 'package.json')), import.meta.url]) {
+    let path: string
+    try {
+      path = createRequire(home).resolve('mjml')
+    } catch {
+      continue
+    }
+    const { default: mjml } = (await import(pathToFileURL(path).href)) as { readonly default: typeof import('mjml') }
+    return mjml
+  }
+  const message = 'MJML needs the package mjml, which is not installed'
+  throw failure(snippet, 'no-mjml', message, 'In the project folder: npm install mjml')
+}
+
 /** Writes the rules of `<style>` into the elements, because many mail programs read nothing else. Media queries stay. */
 export function inlineStyles(html: string): string {
   if (!/<style\b/i.test(html)) return html
@@ -162,8 +179,8 @@ export function inlineStyles(html: string): string {
   return restore(stylesheets()(text, JUICE))
 }
 
-function stylesheets(): typeof import('juice') {
-  return load('juice') as typeof import('juice')
+function stylesheets(): typeof import('juice').default {
+  return (load('juice') as typeof import('juice')).default
 }
 
 /** Nothing is fetched or read: only what stands in the text itself. */

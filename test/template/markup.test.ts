@@ -141,6 +141,15 @@ describe('MJML', () => {
     expect(found).toMatchObject({ code: 'mjml', line: 6, column: '3', hint: expect.stringContaining('{{> name}}') })
   })
 
+  test("is compiled by the project's own copy of the library, where it has one", async () => {
+    const files = {
+      'node_modules/mjml/package.json': '{ "name": "mjml", "main": "index.js" }',
+      'node_modules/mjml/index.js': 'module.exports = async (text) => ({ html: "<p>own copy</p>", errors: [] })',
+      'templates/t.mjml': `${FIELDS}<mjml><mj-body></mj-body></mjml>`,
+    }
+    expect((await render('t', files)).html).toBe('<p>own copy</p>')
+  })
+
   test('that is wrong is told by file and line', async () => {
     const wrong = load('t', {
       'templates/t.mjml': '---\nsubject: x\n---\n<mjml>\n<mj-body>\n<mj-nonsense>a</mj-nonsense></mj-body></mjml>',

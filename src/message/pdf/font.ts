@@ -3,7 +3,7 @@
  * DejaVu, which has Latin, Greek, Cyrillic, Hebrew, Arabic and many signs. A letter that none has is an error, not a box.
  */
 
-import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import * as fontkit from 'fontkit'
 import { BoundedMap } from '../../bounded-map.ts'
 import { DefectError } from '../../errors.ts'
@@ -28,13 +28,14 @@ export interface DocumentFonts {
   runs(span: Span): readonly FontRun[]
 }
 
-const require = createRequire(import.meta.url)
+/** Copied into the package by `npm run build`, from a package of 22 fonts. */
+const FONTS = join(import.meta.dirname, '../../../fonts')
 const FILES: Readonly<Record<Face, string>> = {
-  plain: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'),
-  strong: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf'),
-  em: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Oblique.ttf'),
-  strongEm: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-BoldOblique.ttf'),
-  code: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSansMono.ttf'),
+  plain: 'DejaVuSans.ttf',
+  strong: 'DejaVuSans-Bold.ttf',
+  em: 'DejaVuSans-Oblique.ttf',
+  strongEm: 'DejaVuSans-BoldOblique.ttf',
+  code: 'DejaVuSansMono.ttf',
 }
 /** Parsed once a process: a font takes longer to read than a page to draw. */
 const ours = new Map<Face, DocumentFont>()
@@ -45,7 +46,7 @@ function ourFont(face: Face): DocumentFont {
   if (font === undefined) {
     font = {
       key: face,
-      font: single(fontkit.openSync(FILES[face]), FILES[face]),
+      font: single(fontkit.openSync(join(FONTS, FILES[face])), FILES[face]),
     }
     ours.set(face, font)
   }

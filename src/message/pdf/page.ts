@@ -1,7 +1,7 @@
 /** Draws blocks onto pages, from top to bottom. Owns the layout: sizes, gaps, page breaks. */
 import type { Token, Tokens } from 'marked'
 import PDFDocument from 'pdfkit'
-import QRCode from 'qrcode'
+import { type QrCode, qrCode } from '../../template/helpers/qr.ts'
 import { type PdfSettings, type PdfSource, pdfError } from './document.ts'
 import type { DocumentFonts, FontRun } from './font.ts'
 import { type Face, inlineOf, type Picture, type Span } from './inline.ts'
@@ -331,13 +331,13 @@ class Pages {
 
   /** A QR code as shapes: sharp at every size. */
   #code(text: string, x: number, y: number, width: number): void {
-    const { modules } = qrCode(text)
-    const side = width / modules.size
-    for (let row = 0; row < modules.size; row++) {
-      for (let column = 0; column < modules.size; column++) {
-        if (!modules.get(row, column)) continue
+    const modules = checkedCode(text)
+    const side = width / modules.length
+    for (const [row, line] of modules.entries()) {
+      for (let column = 0; column < line.length; column++) {
+        if (!line[column]) continue
         let run = 1
-        while (column + run < modules.size && modules.get(row, column + run)) run++
+        while (line[column + run]) run++
         // A hair of overlap, or printers show white lines between the rows.
         this.#document.rect(x + column * side, y + row * side, run * side, side * 1.02)
         column += run
@@ -382,11 +382,11 @@ interface OpenedImage {
 }
 
 /** @throws DataError for more text than a QR code can hold. */
-export function qrCode(text: string): QRCode.QRCode {
+export function checkedCode(text: string): QrCode {
   try {
-    return QRCode.create(text, { errorCorrectionLevel: 'M' })
+    return qrCode(text)
   } catch (cause) {
-    throw pdfError(text === '' ? 'a QR code has no text' : `a QR code cannot hold ${text.length} characters`, cause)
+    throw pdfError(cause instanceof Error ? cause.message : String(cause), cause)
   }
 }
 

@@ -12,7 +12,7 @@ import { type PdfSource, pdfError, readPdfSource } from './document.ts'
 import { type DocumentFonts, documentFonts, readFont } from './font.ts'
 import { checkImage } from './image.ts'
 import { inlineOf, type Picture, type Span } from './inline.ts'
-import { drawPages, qrCode } from './page.ts'
+import { checkedCode, drawPages } from './page.ts'
 
 /** Where images and fonts may come from; see `AttachmentStoreOptions`. */
 export type PdfOptions = Pick<ProjectFilesOptions, 'root' | 'roots' | 'never'>
@@ -43,7 +43,7 @@ export async function checkPdf(markdown: MarkedText, options: PdfOptions): Promi
   const fonts = await readFonts(source, options)
   for (const one of everyInline(source)) {
     if (one.kind === 'text') fonts.runs(one)
-    else if (one.kind === 'qr') qrCode(one.source)
+    else if (one.kind === 'qr') checkedCode(one.source)
   }
 }
 

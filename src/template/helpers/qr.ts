@@ -1,4 +1,4 @@
-/** A QR code as a small PNG of two colours. Owns the drawing; the code itself is a library's. */
+/** QR codes, and a small PNG of two colours of one. Owns the drawing; the code itself is a library's. */
 import { createRequire } from 'node:module'
 import { crc32, deflateSync } from 'node:zlib'
 
@@ -7,22 +7,34 @@ const load = createRequire(import.meta.url)
 
 const QUIET = 4
 
-/** PNG octets of a QR code for `text`, `scale` pixels a module, with the quiet zone that readers need. */
+/** Rows of modules, true for a dark one, without the quiet zone. Level M: a code is read with an eighth of it damaged. */
+export type QrCode = readonly (readonly boolean[])[]
+
+/** @throws Error in words for people, for no text and for more than a code can hold. */
+export function qrCode(text: string): QrCode {
+  if (text === '') throw new Error('a QR code has no text')
+  const { encode } = load('uqr') as typeof import('uqr')
+  try {
+    return encode(text, { ecc: 'M', border: 0 }).data
+  } catch (cause) {
+    throw new Error(`a QR code cannot hold ${text.length} characters`, { cause })
+  }
+}
+
+/** PNG of a QR code for `text`, `scale` pixels a module, with the quiet zone that readers need. */
 export function qrPng(text: string, scale: number): Uint8Array {
-  const { create } = load('qrcode') as typeof import('qrcode')
-  const { modules } = create(text, { errorCorrectionLevel: 'M' })
-  const side = (modules.size + 2 * QUIET) * scale
+  const modules = qrCode(text)
+  const side = (modules.length + 2 * QUIET) * scale
   const stride = Math.ceil(side / 8)
   const rows: Buffer[] = []
   for (let y = 0; y < side; y++) {
-    // A row is a filter octet and one bit a pixel, 1 for white.
+    // A row is a filter byte and one bit a pixel, 1 for white.
     const row = Buffer.alloc(stride + 1, 0xff)
     row[0] = 0
     const line = Math.floor(y / scale) - QUIET
     for (let x = 0; x < side; x++) {
       const column = Math.floor(x / scale) - QUIET
-      const inside = line >= 0 && line < modules.size && column >= 0 && column < modules.size
-      if (inside && modules.get(line, column)) row[1 + (x >> 3)] = (row[1 + (x >> 3)] ?? 0) & ~(0x80 >> (x & 7))
+      if (modules[line]?.[column]) row[1 + (x >> 3)] = (row[1 + (x >> 3)] ?? 0) & ~(0x80 >> (x & 7))
     }
     rows.push(row)
   }
