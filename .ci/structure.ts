@@ -1,10 +1,11 @@
 /**
  * Checks the structure that docs/design.md describes: no circle of imports, no import from a lower layer into a higher one, no
- * folder of more than 24 modules, no member of a type that no code reads (by its name alone). Prints every violation and exits 1; `--report` prints them and exits 0; `--count [CHECKOUT]`
- * prints how many of each a checkout has, with the sizes of its source.
+ * folder of more than 24 modules, no member of a type that no code reads (by its name alone), no path on that page that does
+ * not exist. Prints every violation and exits 1; `--report` prints them and exits 0; `--count [CHECKOUT]` prints how many of
+ * each a checkout has, with the sizes of its source.
  */
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { circles, type ModuleGraph, moduleGraph } from '../test/support/module-graph.ts'
 import { conditionalSpreads, filesBelow, membersOf, ROOT, read } from '../test/support/source-code.ts'
 
@@ -85,6 +86,20 @@ function unread(graph: ModuleGraph): string[] {
   )
 }
 
+/** Paths in docs/design.md that are not there, and layers that it does not describe. */
+function undescribed(): string[] {
+  const page = read('docs/design.md')
+  const paths = [...page.matchAll(/`((?:src|test|docs|bench)\/[\w./-]+)`/g)].map(([, path = '']) => path)
+  return [
+    ...paths
+      .filter((path) => !existsSync(join(ROOT, path)))
+      .map((path) => `docs/design.md names ${path}, which is not there`),
+    ...LAYERS.flat()
+      .filter((folder) => !page.includes(`\`${folder}/\``))
+      .map((folder) => `docs/design.md does not describe ${folder}/`),
+  ]
+}
+
 /** Prints the figures by which one state of the source is compared with another. */
 function count(root: string): void {
   const graph = moduleGraph(root)
@@ -113,6 +128,7 @@ function check(): void {
     ...withoutLayer(graph),
     ...tooWide(graph),
     ...unread(graph),
+    ...undescribed(),
   ]
   for (const violation of violations) console.error(violation)
   if (violations.length > 0 && !process.argv.includes('--report')) process.exitCode = 1
