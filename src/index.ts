@@ -40,5 +40,6 @@ export {
 export type { Ledger } from './ledger/ledger.ts'
 export type { ResultRow, RowStatus, RunRecord, StatusCounts } from './ledger/records.ts'
 export type { Envelope, Message } from './message/message.ts'
+export type { Reply } from './replies/reply.ts'
 export type { Row, RowData, Source } from './source/source.ts'
-export type { Feed, Job, Lane, LaneEnd, Outcome, Reply, ServerReport, Transport } from './transport/transport.ts'
+export type { Feed, Job, Lane, LaneEnd, Outcome, ServerReport, Transport } from './transport/transport.ts'

@@ -3,6 +3,7 @@
 import type { RateLimit } from '../config/settings.ts'
 import { limitWords } from '../config/units.ts'
 import type { Bounce, ResultRow, SkipReason } from '../ledger/records.ts'
+import type { ReplyCause } from '../replies/cause.ts'
 
 /** What is left of a quota. */
 export interface QuotaLeft extends RateLimit {
@@ -24,8 +25,16 @@ export type StopReason =
   | { readonly kind: 'quota'; readonly quota: QuotaLeft | undefined; readonly until: Date }
   /** The server was away for too long. */
   | { readonly kind: 'outage'; readonly said: string }
-  /** The server refuses the sender, not the recipients. `said` is a whole sentence. */
-  | { readonly kind: 'sender-refused'; readonly said: string }
+  /** A limit of the sender's account is reached, or its account is blocked: by the server's own words. */
+  | { readonly kind: 'account-limit' | 'account-blocked'; readonly said: string }
+  /** The server refuses the sender, not the recipients; `streak` counts policy refusals in a row; 0 when it was another refusal. */
+  | {
+      readonly kind: 'sender-refused'
+      readonly cause: ReplyCause | undefined
+      readonly sender: string
+      readonly streak: number
+      readonly said: string
+    }
   /** An error that ends the run; it is thrown as well. */
   | { readonly kind: 'error'; readonly said: string }
 
@@ -55,7 +64,12 @@ export function stopWords(reason: StopReason): string {
       return `${quotaWords(reason.quota)} until ${reason.until.toISOString()}`
     case 'outage':
       return `the server was away for too long: ${reason.said}`
+    case 'account-limit':
+      return `a sending limit of the account is reached: ${reason.said}`
+    case 'account-blocked':
+      return `the account of the sender is blocked: ${reason.said}`
     case 'sender-refused':
+      return senderWords(reason)
     case 'error':
       return reason.said
   }
@@ -113,4 +127,31 @@ function quotaWords(quota: QuotaLeft | undefined): string {
   if (quota === undefined) return 'the quota is used up'
   const words = `the quota of ${limitWords(quota)}`
   return quota.left > 0 ? `${words} has ${quota.left} left, too few for the next message` : `${words} is used up`
+}
+
+function senderWords({ cause, sender, streak, said }: Extract<StopReason, { kind: 'sender-refused' }>): string {
+  if (streak > 0)
+    return `the server refused ${streak} messages in a row for policy reasons, not because of the recipients: ${said}`
+  if (cause === 'helo-rejected') return `the server refuses the name that we greet it with: ${said}`
+  if (cause === 'relay-denied') return `the server does not relay for us: ${said}`
+  if (cause === 'host-blocked') return `the server blocks our host: ${said}`
+  return `the server refuses the sender ${sender === '' ? '<>' : sender}: ${said}`
+}
+
+/** What to do about it, where there is something. */
+export function stopHint(reason: StopReason): string | undefined {
+  if (reason.kind === 'account-limit')
+    return 'The other rows are still to come: mailmerge resume goes on when the limit opens again.'
+  if (reason.kind === 'account-blocked') return 'Ask the provider of the account; then mailmerge resume goes on.'
+  if (reason.kind !== 'sender-refused') return undefined
+  switch (reason.cause) {
+    case 'helo-rejected':
+      return 'Set smtp.name to the full name of this host, as DNS has it; then mailmerge resume goes on.'
+    case 'relay-denied':
+      return 'It may want a login (smtp.user), or know this network only as a stranger; then mailmerge resume goes on.'
+    case 'sender-unverified':
+      return 'Have the sender address or its domain verified by the provider; then mailmerge resume goes on.'
+    default:
+      return 'The rows are still to come: mailmerge resume goes on.'
+  }
 }

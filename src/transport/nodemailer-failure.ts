@@ -4,8 +4,8 @@
  */
 
 import { systemWords } from '../fs/system-errors.ts'
-import { readable } from './reply.ts'
-import type { Outcome, Reply, Stage } from './transport.ts'
+import { type Reply, readable, type Stage } from '../replies/reply.ts'
+import type { Outcome } from './transport.ts'
 
 export interface Failed {
   readonly outcome: Outcome

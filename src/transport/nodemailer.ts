@@ -6,10 +6,10 @@ import { domainToASCII } from 'node:url'
 import { createTransport, type Transport as Plugin, type Transporter, type TransportOptions } from 'nodemailer'
 import { ConfigError, LoginError, type MailmergeError, UnreachableError } from '../errors.ts'
 import type { Message } from '../message/message.ts'
+import { type Reply, readable } from '../replies/reply.ts'
 import { failureOf } from './nodemailer-failure.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
-import { readable } from './reply.ts'
-import type { Lane, Outcome, RefusedCopy, Reply, Transport } from './transport.ts'
+import type { Lane, Outcome, RefusedCopy, Transport } from './transport.ts'
 
 /** What nodemailer's `createTransport` takes, or a transporter that it made. */
 export type NodemailerPlugin = Plugin | TransportOptions | Pick<Transporter, 'sendMail'>

@@ -12,10 +12,11 @@ import { delimiter, join } from 'node:path'
 import { ConfigError, type MailmergeError, OutputError } from '../errors.ts'
 import { outputWords, systemWords } from '../fs/system-errors.ts'
 import type { Message } from '../message/message.ts'
+import type { Reply } from '../replies/reply.ts'
 import { oneLine } from '../text/visible.ts'
 import { unixLines } from './mailbox-form.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
-import type { Lane, Outcome, Reply, Transport } from './transport.ts'
+import type { Lane, Outcome, Transport } from './transport.ts'
 
 export interface SendmailOptions {
   /** Default: where systems have it, else `sendmail` in the path. */

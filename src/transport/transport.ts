@@ -3,16 +3,7 @@
  * never knows rows, ledgers or reports.
  */
 import type { Message } from '../message/message.ts'
-
-/** Where in the conversation a reply came (RFC 5321 sections 3.3 and 4.1). */
-export type Stage = 'connect' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'end-of-data'
-
-/** A server's reply: code, enhanced code (RFC 3463) where it gave one of the right class, and its text in one line. */
-export interface Reply {
-  readonly code: number
-  readonly enhanced?: string
-  readonly text: string
-}
+import type { Reply, Stage } from '../replies/reply.ts'
 
 /** A copy (cc, bcc) that the server refused while it took the message for others. */
 export interface RefusedCopy {

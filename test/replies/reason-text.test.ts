@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { reasonOf } from '../../src/replies/reason-text.ts'
-import type { Stage } from '../../src/transport/transport.ts'
+import type { Stage } from '../../src/replies/reply.ts'
 
 /** A line as a server says it, with its enhanced code where it has one. */
 function reason(line: string, stage: Stage): string {

@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readable } from '../../src/transport/reply.ts'
+import { type Reply, readable } from '../../src/replies/reply.ts'
 import { ReplyParser } from '../../src/transport/smtp/reply-parser.ts'
-import type { Reply } from '../../src/transport/transport.ts'
 
 interface Heard {
   readonly replies: readonly Reply[]

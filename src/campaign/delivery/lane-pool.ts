@@ -4,13 +4,15 @@
  */
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
-import { speaksOfRate } from '../../replies/cause.ts'
+import { speaksOfRate } from '../../replies/pace.ts'
+import { accountStop } from '../../replies/sender-block-detector.ts'
 import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../../transport/transport.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { DeliveryControl } from './delivery-control.ts'
 import type { JobQueue, MergeJob } from './job-queue.ts'
 import type { LaneCountController } from './lane-count.ts'
 import type { Outcomes } from './outcomes.ts'
+import { haltFor } from './sender-stop.ts'
 
 /** Lanes in a row that broke without delivering anything. */
 const BARREN_LANES = 6
@@ -125,7 +127,7 @@ export class LanePool {
   }
 
   #ended(end: LaneEnd, { served, unsent }: LaneFeed): void {
-    const { laneCount, outcomes, outage, throttled } = this.#options
+    const { laneCount, control, outcomes, outage, throttled } = this.#options
     switch (end.kind) {
       case 'drained':
         return
@@ -136,7 +138,9 @@ export class LanePool {
         const said = `${end.reply.code} ${end.reply.text}`
         outcomes.forgive(unsent)
         laneCount.recordThrottling(this.#lanes.size)
-        if (speaksOfRate(end.reply)) throttled(said)
+        const account = accountStop(end.reply)
+        if (account !== undefined) haltFor(account, control)
+        else if (speaksOfRate(end.reply)) throttled(said)
         else if (served === 0 && this.empty) outage(`the server asks for less: ${said}`)
         return
       }

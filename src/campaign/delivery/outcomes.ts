@@ -4,7 +4,7 @@
  */
 import type { DeliverySettings } from '../../config/settings.ts'
 import type { DueRow, ResultRow, SkipReason } from '../../ledger/records.ts'
-import { isThrottling } from '../../replies/cause.ts'
+import { reasonOf } from '../../replies/reason-text.ts'
 import { SenderBlockDetector } from '../../replies/sender-block-detector.ts'
 import type { Outcome } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
@@ -14,6 +14,7 @@ import type { MergeJob } from './job-queue.ts'
 import type { Journal } from './journal.ts'
 import { type RowState, rowStateAfter } from './retry.ts'
 import type { RowQueue } from './row-queue.ts'
+import { haltFor } from './sender-stop.ts'
 
 /** A row whose connection breaks this often before it is handed over waits like a deferred one. */
 const LOST_TRIES = 5
@@ -71,15 +72,8 @@ export class Outcomes {
       return
     }
     this.#lost.delete(job.due.recipient)
-    const { queue, steady, settings } = this.#options
-    if (outcome.kind === 'deferred' && isThrottling(outcome.reply)) {
-      const { reply } = outcome
-      this.#options.throttled(`${reply.code} ${reply.text}`)
-      this.#record(job, { status: 'deferred', reason: 'server asked to slow down', reply, dueAt: steady.now() })
-      queue.rewind()
-      return
-    }
-    if (outcome.kind === 'rejected' && this.#rejected(job, outcome)) return
+    const { steady, settings } = this.#options
+    if ((outcome.kind === 'rejected' || outcome.kind === 'deferred') && this.#blamesOthers(job, outcome)) return
     if (outcome.kind === 'accepted') {
       this.#senderBlocks.accepted()
       this.#options.accepted()
@@ -101,14 +95,19 @@ export class Outcomes {
     }
   }
 
-  /** Detects rejections that concern the sender. True when the row was recorded here. */
-  #rejected(job: MergeJob, { reply, stage }: Extract<Outcome, { kind: 'rejected' }>): boolean {
-    const { control, steady } = this.#options
-    const { blames, stop } = this.#senderBlocks.rejected(reply, stage, job.message.envelope.from)
-    if (blames === 'sender')
-      this.#record(job, { status: 'deferred', reason: 'sender refused', reply, dueAt: steady.now() })
-    if (stop !== undefined) control.halt({ kind: 'sender-refused', said: stop })
-    return blames === 'sender'
+  /** A refusal that is not about the row leaves it due. True when the row was recorded here. */
+  #blamesOthers(job: MergeJob, { reply, stage }: Extract<Outcome, { kind: 'rejected' | 'deferred' }>): boolean {
+    const { control, queue, steady } = this.#options
+    const { from: sender, to } = job.message.envelope
+    const { blames, stop } = this.#senderBlocks.refused(reply, stage, { sender, recipient: to[0] ?? '' })
+    if (blames !== 'row') {
+      const reason = blames === 'pace' ? 'server asked to slow down' : reasonOf(reply, stage)
+      if (blames === 'pace') this.#options.throttled(`${reply.code} ${reply.text}`)
+      this.#record(job, { status: 'deferred', reason, reply, dueAt: steady.now() })
+      if (blames === 'pace') queue.rewind()
+    }
+    if (stop !== undefined) haltFor(stop, control)
+    return blames !== 'row'
   }
 
   #unsent(job: MergeJob, reason: string): void {

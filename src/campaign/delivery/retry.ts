@@ -4,7 +4,8 @@
  */
 import type { DueRow, RowStatus, SkipReason } from '../../ledger/records.ts'
 import { reasonOf } from '../../replies/reason-text.ts'
-import type { Outcome, Reply, Stage } from '../../transport/transport.ts'
+import type { Reply, Stage } from '../../replies/reply.ts'
+import type { Outcome } from '../../transport/transport.ts'
 
 const MINUTE = 60_000
 /** Short at first, as greylisting wants it, then patient: 1, 5, 15, 30, 60 minutes, then every two hours. */

@@ -4,7 +4,7 @@
  */
 import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeMode, PlanPreview } from '../../campaign/merge.ts'
-import { stopWords } from '../../report/reasons.ts'
+import { stopHint, stopWords } from '../../report/reasons.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { count } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
@@ -100,8 +100,10 @@ export class MergeScreen {
 
   /** Why it stopped before its last row. */
   stopReason({ stopped }: SummaryEvent): void {
-    if (stopped !== undefined && stopped.kind !== 'not-confirmed' && stopped.kind !== 'not-begun')
-      this.#out.info(`stopped: ${escapeInvisible(stopWords(stopped))}`)
+    if (stopped === undefined || stopped.kind === 'not-confirmed' || stopped.kind === 'not-begun') return
+    this.#out.info(`stopped: ${escapeInvisible(stopWords(stopped))}`)
+    const hint = stopHint(stopped)
+    if (hint !== undefined) this.#out.info(`hint: ${hint}`)
   }
 
   /** What a person may do next. */

@@ -4,8 +4,8 @@
  */
 import type { DsnSettings } from '../../config/settings.ts'
 import type { Envelope, Message } from '../../message/message.ts'
+import type { Reply } from '../../replies/reply.ts'
 import type { ContentScan } from '../line-endings.ts'
-import type { Reply } from '../transport.ts'
 import type { Extensions } from './connect/extensions.ts'
 
 /** What is asked of the server beyond taking the message. */

@@ -2,7 +2,10 @@
  * What a reply, or a missing one, means for the connection rather than for the message. Owns the decision how the lane ends;
  * what a reply means for a message is decided by the campaign.
  */
-import type { Job, LaneEnd, Reply } from '../transport.ts'
+
+import { asksForLess, endsSession, hungUpOnIdle } from '../../replies/pace.ts'
+import type { Reply } from '../../replies/reply.ts'
+import type { Job, LaneEnd } from '../transport.ts'
 import { isGroupBehind, NAMES, type PendingReply } from './pending-replies.ts'
 import type { Pipelining } from './pipelining.ts'
 
@@ -32,7 +35,7 @@ export function onMailRejected(
   { started, accepted }: ConnectionProgress,
   behindAccepted: boolean,
 ): LaneDecision | undefined {
-  if (accepted > 0 && limitsMessages(reply)) return { end: { kind: 'limit', reply }, messageLimit: accepted }
+  if (accepted > 0 && endsSession(reply)) return { end: { kind: 'limit', reply }, messageLimit: accepted }
   if (accepted > 0 && asksForLess(reply)) return { end: { kind: 'throttled', reply } }
   // The first message of a connection finds nothing of another: what is said of it, is said of it.
   if (reply.code !== 503 || started === 1) return undefined
@@ -50,7 +53,7 @@ export function onMailRejected(
 
 /** 421 may come at any time (RFC 5321 section 3.8): what the server has not taken goes elsewhere. */
 export function onHangUp(reply: Reply, { accepted }: ConnectionProgress, atMail: boolean): LaneDecision {
-  if (atMail && accepted > 0 && limitsMessages(reply)) return { end: { kind: 'limit', reply }, messageLimit: accepted }
+  if (atMail && accepted > 0 && endsSession(reply)) return { end: { kind: 'limit', reply }, messageLimit: accepted }
   if (!hungUpOnIdle(reply)) return { end: { kind: 'throttled', reply } }
   return { end: { kind: 'lost', reason: `the server hung up: ${reply.code} ${reply.text}` } }
 }
@@ -64,23 +67,4 @@ export function onSilence(awaited: PendingReply<Job> | undefined, { accepted }: 
     return { end, fallback: { level: 1, reason: 'the server swallowed commands behind a message' } }
   if (accepted > 0) return { end }
   return { end, fallback: { level: 0, reason: 'the server does not answer grouped commands' } }
-}
-
-/** As Exim, OpenSMTPD, Exchange and the large providers word it. */
-const TOO_MANY =
-  /too many (messages|mails?|transactions)|max(imum)? (number of )?(messages|transactions)|messages? (limit|per (connection|session))|limit .*(messages|session)/i
-
-/** So many messages a connection: a new connection takes the next. */
-function limitsMessages({ code, enhanced, text }: Reply): boolean {
-  return code < 500 && (enhanced === '4.5.3' || TOO_MANY.test(text))
-}
-
-/** Fewer or slower, from this client: 4.3.2 and the policy codes of RFC 3463. */
-function asksForLess({ code, enhanced = '' }: Reply): boolean {
-  return code < 500 && /^4\.(3\.2|7\.\d+)$/.test(enhanced)
-}
-
-/** A 421 that only says that nothing was said for a while; nobody asks for less by it. */
-function hungUpOnIdle({ enhanced, text }: Reply): boolean {
-  return enhanced === '4.4.2' || /time[d -]*out|\bidle\b/i.test(text)
 }

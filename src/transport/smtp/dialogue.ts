@@ -4,7 +4,8 @@
  * message or for the lane is decided by the listener.
  */
 import type { SmtpTimeouts } from '../../config/settings.ts'
-import type { Job, Reply } from '../transport.ts'
+import type { Reply } from '../../replies/reply.ts'
+import type { Job } from '../transport.ts'
 import type { AuthenticatedSocket, DialogueLog } from './connect/socket.ts'
 import { Connection } from './connection.ts'
 import { fits, isGroupBehind, NAMES, PendingReplies, type PendingReply } from './pending-replies.ts'

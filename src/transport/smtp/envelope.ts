@@ -3,7 +3,7 @@
  * answered, what may be asked next and what speaks against the message; writes nothing by itself.
  */
 import type { Message } from '../../message/message.ts'
-import type { Reply } from '../transport.ts'
+import type { Reply } from '../../replies/reply.ts'
 import { type EnvelopeRequests, mailCommand, rcptCommand } from './commands.ts'
 import type { Extensions } from './connect/extensions.ts'
 

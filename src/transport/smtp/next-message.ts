@@ -2,8 +2,10 @@
  * Where a connection gets its messages. Owns asking the feed, waiting for a message that is not ready, and rejecting one that
  * this server cannot take at all.
  */
+
+import type { Reply } from '../../replies/reply.ts'
 import { type ContentScan, scanContent } from '../line-endings.ts'
-import type { Feed, Job, Reply } from '../transport.ts'
+import type { Feed, Job } from '../transport.ts'
 
 /** A message that may be sent to this server. */
 export interface PulledMessage<J extends Job> {

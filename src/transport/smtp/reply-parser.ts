@@ -2,8 +2,7 @@
  * Octets of a server to replies (RFC 5321 section 4.2). Owns the bounds: whatever comes in whatever pieces, memory stays
  * small and anything that is no reply is called so.
  */
-import { readable } from '../reply.ts'
-import type { Reply } from '../transport.ts'
+import { type Reply, readable } from '../../replies/reply.ts'
 
 const MAX_LINE = 4096
 const MAX_REPLY = 65_536

@@ -16,7 +16,8 @@
  * and a rejected envelope costs no record.
  */
 import type { SmtpTimeouts } from '../../config/settings.ts'
-import type { Feed, Job, Lane, LaneEnd, Outcome, Reply } from '../transport.ts'
+import type { Reply } from '../../replies/reply.ts'
+import type { Feed, Job, Lane, LaneEnd, Outcome } from '../transport.ts'
 import { type EnvelopeRequests, unfit } from './commands.ts'
 import type { AuthenticatedSocket, DialogueLog } from './connect/socket.ts'
 import { ConnectionLimits, type LimitSettings } from './connection-limits.ts'

@@ -3,7 +3,9 @@
  * the replies to its end mean, and that each outcome is reported once, and not before the replies behind it prove that an
  * answer belongs to no other message. The replies before the end of data are in `envelope.ts`.
  */
-import type { Feed, Job, Outcome, RefusedCopy, Reply } from '../transport.ts'
+
+import type { Reply } from '../../replies/reply.ts'
+import type { Feed, Job, Outcome, RefusedCopy } from '../transport.ts'
 import { EnvelopeState, type Rejection } from './envelope.ts'
 import type { PulledMessage } from './next-message.ts'
 

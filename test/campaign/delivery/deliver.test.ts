@@ -239,6 +239,27 @@ describe('a server that refuses us', () => {
     expect((await harness.deliver(transport)).counts).toMatchObject({ sent: 10, failed: 10 })
   })
 
+  test('a limit of the account stops the run by whatever code, fails no row, and a later run sends the others', async () => {
+    harness = await openHarness(100)
+    const limit = '550 5.4.5 Daily user sending limit exceeded'
+    let accepted = 0
+    const today = scriptedTransport({ answer: () => (++accepted > 7 ? rejected(limit, 'mail') : OK) })
+    const end = await harness.deliver(today)
+    expect(end).toMatchObject({ counts: { sent: 7, failed: 0, deferred: 93 }, stopped: { kind: 'account-limit' } })
+    expect(today.tries.length).toBeLessThan(20)
+    expect((await harness.deliver(scriptedTransport())).counts).toMatchObject({ sent: 100, failed: 0 })
+  })
+
+  test('a rate that the server reports by 550 slows the run down, and every row arrives', async () => {
+    harness = await openHarness(20)
+    const fast = rejected('550 5.7.0 Requested action not taken: too many emails per second', 'end-of-data')
+    let tries = 0
+    const transport = scriptedTransport({ answer: () => (++tries === 5 || tries === 6 ? fast : OK) })
+    const end = await harness.deliver(transport)
+    expect(end.counts).toMatchObject({ sent: 20, failed: 0 })
+    expect(end.stopped).toBeUndefined()
+  })
+
   test('a run of policy refusals stops the run, resumably, before a hundred were tried', async () => {
     harness = await openHarness(400)
     const transport = scriptedTransport({
@@ -246,7 +267,7 @@ describe('a server that refuses us', () => {
       answer: ({ to }) => (Number(to.slice(1, -12)) > 100 ? rejected('554 5.7.1 blocked as spam', 'end-of-data') : OK),
     })
     const end = await harness.deliver(transport)
-    expect(end.stopped && stopWords(end.stopped)).toMatch(/for what we are/)
+    expect(end.stopped && stopWords(end.stopped)).toMatch(/for policy reasons/)
     const tried = transport.tries.length - 100
     expect(tried).toBeLessThan(100)
     expect(end.counts).toMatchObject({ sent: 100, failed: tried, deferred: 300 - tried })

@@ -11,7 +11,8 @@ import type { Ledger } from '../../../src/ledger/ledger.ts'
 import type { Campaign, ResultRow } from '../../../src/ledger/records.ts'
 import { openSqliteLedger, type SqliteLedgerOptions } from '../../../src/ledger/sqlite/sqlite.ts'
 import type { Message } from '../../../src/message/message.ts'
-import type { Feed, Job, Lane, LaneEnd, Outcome, Reply, Transport } from '../../../src/transport/transport.ts'
+import type { Reply } from '../../../src/replies/reply.ts'
+import type { Feed, Job, Lane, LaneEnd, Outcome, Transport } from '../../../src/transport/transport.ts'
 
 export const OK: Outcome = { kind: 'accepted', reply: { code: 250, enhanced: '2.0.0', text: 'taken' } }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { reconnectGap, retryGap, rowStateAfter } from '../../../src/campaign/delivery/retry.ts'
 import type { DueRow } from '../../../src/ledger/records.ts'
-import { blamesSender, isThrottling } from '../../../src/replies/cause.ts'
+import { isThrottling } from '../../../src/replies/pace.ts'
+import { blamesSender } from '../../../src/replies/sender-block-detector.ts'
 
 const now = new Date('2026-11-24T10:00:00Z')
 const half = (): number => 0.5
@@ -82,7 +83,8 @@ describe('what a reply means', () => {
     [{ code: 452, enhanced: '4.5.3', text: 'Too many messages sent' }, true],
     [{ code: 450, enhanced: '4.2.0', text: 'Greylisted' }, false],
     [{ code: 452, enhanced: '4.2.2', text: 'mailbox full' }, false],
-    [{ code: 550, enhanced: '5.7.1', text: 'sending rate' }, false],
+    [{ code: 550, enhanced: '5.7.1', text: 'Sending rate exceeded' }, true],
+    [{ code: 550, enhanced: '5.7.1', text: 'refused by policy' }, false],
   ])('%j speaks of our speed: %s', (reply, expected) => {
     expect(isThrottling(reply)).toBe(expected)
   })

@@ -2,7 +2,7 @@
 import type { SmtpSettings } from '../../../config/settings.ts'
 import { LoginError, type MailmergeError, TurnedAwayError, UnreachableError } from '../../../errors.ts'
 import { systemWords } from '../../../fs/system-errors.ts'
-import { readable } from '../../reply.ts'
+import { readable } from '../../../replies/reply.ts'
 import { isSocketPath } from './unix-socket.ts'
 
 /** What nodemailer, Node and OpenSSL say of a failure. */

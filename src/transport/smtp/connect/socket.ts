@@ -8,7 +8,7 @@ import SMTPConnection, { type SMTPConnectionOptions } from 'nodemailer/lib/smtp-
 import type { SmtpSettings } from '../../../config/settings.ts'
 import { readAuthority } from '../../../config/smtp/authority.ts'
 import { ConfigError, DefectError, UnreachableError } from '../../../errors.ts'
-import { readable } from '../../reply.ts'
+import { readable } from '../../../replies/reply.ts'
 import { connectError, place } from './connect-error.ts'
 import { type Extensions, readExtensions } from './extensions.ts'
 import { login, TOKEN_LOGINS } from './login.ts'

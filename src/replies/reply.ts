@@ -1,6 +1,17 @@
 /**
- * The text of a server's reply as it may be shown to people. Owns its length and the removal of control characters.
+ * A server's reply as the rest of the program sees it, and its text in a form that may be shown to people. Owns the length of
+ * that text and the removal of control characters.
  */
+
+/** Where in the dialogue a reply came (RFC 5321 sections 3.3 and 4.1). */
+export type Stage = 'connect' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'end-of-data'
+
+/** A server's reply: code, enhanced code (RFC 3463) where it gave one of the right class, and its text in one line. */
+export interface Reply {
+  readonly code: number
+  readonly enhanced?: string
+  readonly text: string
+}
 
 import { blankInvisible } from '../text/visible.ts'
 
