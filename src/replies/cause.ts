@@ -345,11 +345,6 @@ export function isGeneral(cause: ReplyCause): boolean {
   return GENERAL.has(cause)
 }
 
-/** True for a cause that lies with the sender, its account or its pace, whatever code comes with it. */
-export function isOurs(cause: ReplyCause): boolean {
-  return OURS.has(cause)
-}
-
 /** What an address is called says nothing: `spam@example.com` may be a mailbox that does not exist. */
 export function withoutAddresses(text: string): string {
   return text.replace(/[^\s<>"'@]{1,64}@[^\s<>"'@]{1,255}/g, '@')
