@@ -128,3 +128,14 @@ export function factsOf({ code, message, hint, problems }: MailmergeError): Erro
 export function errorOf({ code, message, hint, problems }: ErrorFacts): MailmergeError {
   return new (KINDS[code] ?? DefectError)(message, { problems, ...(hint === undefined ? {} : { hint }) })
 }
+
+/**
+ * What an error says is wrong with rows or a template; `code` is that of an error without problems of its own.
+ * @throws every other error on.
+ */
+export function problemsOf(error: unknown, code: string): readonly Problem[] {
+  if (!(error instanceof DataError)) throw error
+  if (error.problems.length > 0) return error.problems
+  const { message, hint } = error
+  return [{ severity: 'error', code, message, ...(hint === undefined ? {} : { hint }) }]
+}

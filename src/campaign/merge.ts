@@ -3,7 +3,7 @@ import type { StatusCounts } from '../ledger/records.ts'
 import type { Clock } from './clock.ts'
 import type { MergeEvent } from './events.ts'
 import type { FirstMessage } from './plan/plan.ts'
-import type { LocalHour } from './plan/recipient-time.ts'
+import type { RecipientTime } from './plan/recipient-time.ts'
 import type { Selection } from './plan/select.ts'
 
 /** `send` is the real thing; the other modes record nothing as sent. */
@@ -26,7 +26,7 @@ export interface MergeRequest extends Selection {
   /** Planned and checked now, sent from this moment on. */
   readonly at?: Date
   /** Planned and checked now, each row sent at this hour on the clock of its recipient. */
-  readonly atLocal?: LocalHour
+  readonly atLocal?: RecipientTime
   /** Only those who got this earlier campaign and have not answered, left or bounced, so long after it. */
   readonly after?: Earlier
   /** Return once planned; `resumeMerge`, or `serve`, sends when the time has come. */

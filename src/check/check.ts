@@ -4,60 +4,24 @@
  * unless `dns` says so.
  */
 
-import type { Selection } from '../campaign/plan/select.ts'
 import type { Split } from '../campaign/plan/variants.ts'
-import { openList, openTemplate, openVariants } from '../campaign/run/material.ts'
+import { openTemplate, openVariants } from '../campaign/run/content.ts'
+import { hasList, openList } from '../campaign/run/list.ts'
 import type { Settings } from '../config/settings.ts'
-import { type Problem, UsageError } from '../errors.ts'
+import { problemsOf, UsageError } from '../errors.ts'
 import type { Source } from '../source/source.ts'
-import type { Rendered, Template } from '../template/template.ts'
-import type { ColumnFacts } from './column-survey.ts'
-import { Findings, problemsOf, type SeverityCounts } from './findings.ts'
-import { ListCheck, type ListFacts } from './list-check.ts'
+import type { Template } from '../template/template.ts'
+import { Findings } from './findings.ts'
+import { checkList, type ListCheckOptions, type ListFacts } from './list-check.ts'
+import type { CheckedMail, CheckReport } from './report.ts'
 import type { RuleVerdict } from './rules/bulk.ts'
 import { checkDeliverability, type DeliverabilityOptions } from './rules/deliverability.ts'
 
-export interface CheckOptions extends Selection {
-  readonly now?: Date
-  /** Ask name servers about sender and recipients; without it nobody is asked anything. */
+export interface CheckOptions extends ListCheckOptions {
+  /** Ask name servers about sender and recipients; without it no server is asked anything. */
   readonly dns?: DeliverabilityOptions
-  /** Rows read so far. */
-  readonly onRows?: (rows: number) => void
   /** Things worth saying once: the encoding found. */
   readonly note?: (text: string) => void
-  readonly signal?: AbortSignal
-}
-
-/** How much mail a run would be. Sizes are of whole messages in octets, told from a few of them. */
-export interface SizeEstimate {
-  readonly messages: number
-  readonly each: number
-  readonly total: number
-}
-
-/** Domains that mail would go to and come from, for the part that asks name servers. */
-export interface CheckedMail {
-  /** Domain in A-labels, with the first row that has it and how many have. */
-  readonly domains: ReadonlyMap<string, { readonly row: number; readonly address: string; rows: number }>
-  /** The first message, where there is one. */
-  readonly first?: Rendered
-  readonly unsubscribe: boolean
-}
-
-export interface CheckReport {
-  /** Sorted by weight. */
-  readonly problems: readonly Problem[]
-  readonly counts: SeverityCounts
-  /** Rows of the list, and those that would be sent. */
-  readonly rows: number
-  readonly good: number
-  readonly source?: string
-  readonly template?: string
-  readonly columns: readonly ColumnFacts[]
-  readonly size?: SizeEstimate
-  readonly mail: CheckedMail
-  /** The rules of large providers, where name servers were asked. */
-  readonly rules?: readonly RuleVerdict[]
 }
 
 /**
@@ -65,21 +29,17 @@ export interface CheckReport {
  * @throws MailmergeError for what is no matter of the list or the template: a missing file, wrong settings.
  */
 export async function checkMerge(settings: Settings, options: CheckOptions = {}): Promise<CheckReport> {
-  const { path, sql, command } = settings.source
-  const hasList = (path ?? sql ?? command) !== undefined
   const findings = new Findings()
-  if (!hasList && settings.template === undefined) {
+  if (!hasList(settings) && settings.template === undefined) {
     throw new UsageError('there is nothing to check', { hint: 'Give --csv FILE, --template NAME, or both.' })
   }
   const template = settings.template === undefined ? undefined : await templateOf(settings.template, settings, findings)
   const head = settings.template === undefined ? {} : { template: template?.name ?? settings.template }
-  const source = hasList ? await openedList(settings, findings) : undefined
+  const source = hasList(settings) ? await openedList(settings, findings) : undefined
   for (const text of source?.notes ?? []) options.note?.(text)
   const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
   const facts =
-    source === undefined
-      ? NOTHING_READ
-      : await new ListCheck(settings, options, source, { template, split }, findings).run()
+    source === undefined ? NOTHING_READ : await checkList(settings, options, source, { template, split }, findings)
   const rules = options.dns === undefined ? undefined : await askedRules(settings, facts.mail, options.dns, findings)
   return {
     ...head,

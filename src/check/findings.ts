@@ -2,7 +2,7 @@
  * Everything that a check found, in the order of its weight. Owns counting and the bound on what is kept, so that a list of
  * a million wrong rows does not fill the memory; judges nothing.
  */
-import { MailmergeError, type Problem, type Severity } from '../errors.ts'
+import type { Problem, Severity } from '../errors.ts'
 
 /** Problems of one code that are kept; more are counted. */
 const KEPT = 1_000
@@ -82,13 +82,4 @@ function withRows(problem: Problem, count: number, rows: number): Problem {
   const { row: _, ...whole } = problem
   if (count >= rows) return whole
   return { ...problem, message: `${problem.message}, in ${count.toLocaleString('en-US')} rows from this one on` }
-}
-
-/** What an error says of list or template. @throws every other error on. */
-export function problemsOf(error: unknown, code: string): readonly Problem[] {
-  if (!(error instanceof MailmergeError) || error.exitCode !== 65) throw error
-  if (error.problems.length > 0) return error.problems
-  return [
-    { severity: 'error', code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) },
-  ]
 }

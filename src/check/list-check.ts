@@ -4,13 +4,13 @@
  */
 
 import { planRows } from '../campaign/plan/plan.ts'
-import { createPreparer, type Prepared, type Preparer } from '../campaign/plan/render-row.ts'
-import { openSelector } from '../campaign/plan/select.ts'
+import type { CheckedRow, RowRenderer } from '../campaign/plan/render-row.ts'
+import { openSelector, type Selection } from '../campaign/plan/select.ts'
 import type { Split } from '../campaign/plan/variants.ts'
-import { addressColumn, listAgain } from '../campaign/run/material.ts'
-import { openLedger, openScratchLedger } from '../campaign/run/open-ledger.ts'
+import { addressColumn, openListAgain } from '../campaign/run/list.ts'
+import { openMerge } from '../campaign/run/open-merge.ts'
 import type { Settings } from '../config/settings.ts'
-import type { Problem } from '../errors.ts'
+import { type Problem, problemsOf } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
 import { domainOf } from '../message/address/domain.ts'
@@ -18,13 +18,11 @@ import { gmailKey, normalizeAddress } from '../message/address/key.ts'
 import { parseAddress } from '../message/address/parse.ts'
 import { addressDoubts } from '../message/address/typos.ts'
 import type { Row, Source } from '../source/source.ts'
-import { ownText } from '../template/marked-text.ts'
-import type { Rendered, Template } from '../template/template.ts'
-import { openUnsubscribeLinks } from '../unsubscribe/links.ts'
-import type { CheckOptions, CheckReport, SizeEstimate } from './check.ts'
+import type { Template } from '../template/template.ts'
 import { ColumnSurvey } from './column-survey.ts'
-import { type Findings, problemsOf } from './findings.ts'
+import type { Findings } from './findings.ts'
 import { createMessageLints } from './lints/message-lints.ts'
+import type { CheckReport, SizeEstimate } from './report.ts'
 
 /** From so many messages on a campaign is bulk mail, which people must be able to leave. */
 const BULK = 100
@@ -38,204 +36,160 @@ const REMEMBERED_GMAIL = 200_000
 
 export type ListFacts = Omit<CheckReport, 'problems' | 'counts' | 'source' | 'template' | 'rules'>
 
-/** One pass over the rows. @throws MailmergeError for what is no matter of the list or the template. */
-export class ListCheck {
-  readonly #settings: Settings
-  readonly #options: CheckOptions
-  readonly #source: Source
-  readonly #findings: Findings
-  /** Undefined where there is none, or none that fits the list: then only the data is checked. */
-  readonly #template: Template | undefined
-  readonly #split: Split | undefined
-  readonly #emailColumn: string | undefined
+export interface ListCheckOptions extends Selection {
+  readonly now?: Date
+  /** Rows read so far. */
+  readonly onRows?: (rows: number) => void
+  readonly signal?: AbortSignal
+}
+
+/** One pass over the rows. @throws MailmergeError for what is not about the list or the template. */
+export async function checkList(
+  settings: Settings,
+  options: ListCheckOptions,
+  source: Source,
+  { template, split }: { readonly template: Template | undefined; readonly split: Split | undefined },
+  findings: Findings,
+): Promise<ListFacts> {
+  const { columns, name } = source
+  const emailColumn = addressColumn(settings, source)
+  const templates = split?.variants.map((variant) => variant.template) ?? (template === undefined ? [] : [template])
+  // Each reports what it lacks, also when another has reported so.
+  const isBound = templates.map((one) => bound(one, columns, findings)).every(Boolean)
+  const content = template !== undefined && isBound ? { template, split } : undefined
+  const now = options.now ?? new Date()
+  const selector = await openSelector(options, columns, settings.segments ?? {}, () => openListAgain(settings))
+  const campaign = settings.campaign ?? `${content?.template.name ?? 'check'}-${source.stem}`
+  const group = settings.group ?? campaign
+  await using merge = await openMerge(
+    settings,
+    { mode: 'check', content, campaign, again: false, group, emailColumn, ...NO_RUN },
+    {},
+  )
+  const used = new Set(templates.flatMap((one) => one.columns))
+  const check = new ListCheck({ settings, source, emailColumn, used, hasTemplate: content !== undefined, findings })
+  if (template !== undefined) check.noteUnused()
+  if (content === undefined && emailColumn === undefined) check.noteNoAddressColumn()
+  const runId = newRunId(now, Math.random)
+  const { ledger, renderer, project } = merge
+  await ledger.runs.create({
+    ...{ id: runId, campaign: merge.campaign, startedAt: now, source: name, columns },
+    ...{ template: campaign, templateHash: '', options: {} },
+  })
+  // Nothing is reported twice: an error that sums up brings the problems that were reported.
+  const reported = new WeakSet<Problem>()
+  try {
+    await planRows({
+      ...{ ledger, runId, source, renderer, selector, now, key: settings.key, skipBad: false },
+      // Duplicates are looked for in any case; how heavy they are is decided later.
+      duplicates: 'error',
+      notBefore: undefined,
+      follow: undefined,
+      signal: options.signal,
+      observer: {
+        onChecked: (row, checked) => check.row(row, checked),
+        onProblem: (problem) => {
+          reported.add(problem)
+          findings.add(check.weighed(problem))
+        },
+        async onBatch(rows, read) {
+          await check.batch(rows, project, group)
+          options.onRows?.(read)
+        },
+      },
+    })
+  } catch (error) {
+    for (const problem of problemsOf(error, 'bad-list')) if (!reported.has(problem)) findings.add(problem)
+  }
+  return check.finish(await check.sizes(renderer, now))
+}
+
+/** A check is no follow-up, no test mail, and no run of a ledger. */
+const NO_RUN = { after: undefined, testTo: undefined, ledger: undefined } as const
+
+interface ListCheckParts {
+  readonly settings: Settings
+  readonly source: Source
+  readonly emailColumn: string | undefined
+  /** Columns that the templates read. */
+  readonly used: ReadonlySet<string>
+  /** Without a template that fits the list only the data is checked. */
+  readonly hasTemplate: boolean
+  readonly findings: Findings
+}
+
+/** Watches the plan of a list being made. */
+class ListCheck {
+  readonly #parts: ListCheckParts
   readonly #survey: ColumnSurvey
   readonly #lint: ReturnType<typeof createMessageLints>
   readonly #domains = new Map<string, { row: number; address: string; rows: number }>()
   readonly #gmail = new Map<string, { readonly row: number; readonly address: string }>()
-  readonly #samples: (Prepared & { readonly row: number })[] = []
+  readonly #samples: (CheckedRow & { readonly row: number })[] = []
   #addresses: string[] = []
   #rows = 0
   #good = 0
   #suppressed = 0
   #withoutUnsubscribe = 0
 
-  constructor(
-    settings: Settings,
-    options: CheckOptions,
-    source: Source,
-    { template, split }: { readonly template: Template | undefined; readonly split: Split | undefined },
-    findings: Findings,
-  ) {
-    this.#settings = settings
-    this.#options = options
-    this.#source = source
-    this.#findings = findings
-    this.#emailColumn = addressColumn(settings, source)
-    const templates = split?.variants.map((variant) => variant.template) ?? (template === undefined ? [] : [template])
-    // Each says what it lacks, also when another has said so.
-    const isBound = templates.map((one) => bound(one, source.columns, findings)).every(Boolean)
-    const used = new Set(templates.flatMap(({ columns }) => columns))
-    this.#template = isBound ? template : undefined
-    this.#split = isBound ? split : undefined
+  constructor(parts: ListCheckParts) {
+    const { settings, source, emailColumn, used } = parts
+    this.#parts = parts
     this.#survey = new ColumnSurvey({
       columns: source.columns,
       types: settings.source.types ?? {},
       used,
-      ...(this.#emailColumn === undefined ? {} : { emailColumn: this.#emailColumn }),
+      ...(emailColumn === undefined ? {} : { emailColumn }),
       ...(settings.key === undefined ? {} : { key: settings.key }),
     })
     this.#lint = createMessageLints(source.columns)
-    if (template !== undefined) this.#noteUnused(used)
   }
 
-  async run(): Promise<ListFacts> {
-    const selector = await openSelector(this.#options, this.#source.columns, this.#settings.segments ?? {}, () =>
-      listAgain(this.#settings),
-    )
-    const now = this.#options.now ?? new Date()
-    const name = this.#settings.campaign ?? `${this.#template?.name ?? 'check'}-${this.#source.stem}`
-    const known = await openLedger(this.#settings, { existing: true })
-    const scratch = await openScratchLedger()
-    try {
-      const campaign = await scratch.campaigns.open(name)
-      const unsubscribeLinks = await openUnsubscribeLinks(this.#settings, this.#settings.group ?? name)
-      const preparer = createPreparer({
-        settings: this.#template === undefined ? { ...this.#settings, dkim: [] } : this.#settings,
-        template: this.#template ?? DATA_ALONE,
-        bodies: true,
-        ...(this.#split === undefined ? {} : { split: this.#split }),
-        campaign,
-        ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
-        ...(this.#emailColumn === undefined ? {} : { emailColumn: this.#emailColumn }),
-      })
-      if (this.#template === undefined && this.#emailColumn === undefined) this.#noAddressColumn()
-      const runId = newRunId(now, Math.random)
-      await scratch.runs.create({
-        id: runId,
-        campaign,
-        startedAt: now,
-        source: this.#source.name,
-        template: name,
-        templateHash: '',
-        columns: this.#source.columns,
-        options: {},
-      })
-      // Nothing is told twice: an error that sums up brings the problems that were told.
-      const told = new WeakSet<Problem>()
-      try {
-        await planRows({
-          ledger: scratch,
-          runId,
-          source: this.#watchedSource(known),
-          preparer: this.#watchedPreparer(preparer),
-          selector,
-          // Duplicates are looked for in any case; how heavy they are is said below.
-          settings: { ...this.#settings, duplicates: 'error' },
-          skipBad: false,
-          now,
-          onProblem: (problem) => {
-            told.add(problem)
-            this.#findings.add(this.#weighed(problem))
-          },
-          ...(this.#options.onRows === undefined ? {} : { onRows: this.#options.onRows }),
-          ...(this.#options.signal === undefined ? {} : { signal: this.#options.signal }),
-        })
-      } catch (error) {
-        for (const problem of problemsOf(error, 'bad-list')) if (!told.has(problem)) this.#findings.add(problem)
-      }
-      const size = await this.#sizes(preparer, now)
-      this.#afterAll(size)
-      return {
-        rows: this.#rows,
-        good: this.#good,
-        columns: this.#survey.facts(),
-        mail: {
-          domains: this.#domains,
-          unsubscribe: this.#good > 0 && this.#withoutUnsubscribe === 0,
-          ...(this.#template === undefined || this.#samples[0] === undefined
-            ? {}
-            : { first: this.#samples[0].rendered }),
-        },
-        ...(size === undefined ? {} : { size }),
-      }
-    } finally {
-      await scratch.close()
-      await known?.close()
-    }
-  }
-
-  /** The source, with each batch looked at on its way, and its addresses looked up among the suppressions. */
-  #watchedSource(known: Ledger | undefined): Source {
-    const source = this.#source
-    const check = this
-    return {
-      name: source.name,
-      stem: source.stem,
-      columns: source.columns,
-      get notes() {
-        return source.notes
-      },
-      async *rows() {
-        for await (const rows of source.rows()) {
-          check.#rows += rows.length
-          for (const row of rows) check.#survey.see(row.data)
-          yield rows
-          await check.#lookUpSuppressed(known)
-        }
-      },
-    }
-  }
-
-  async #lookUpSuppressed(known: Ledger | undefined): Promise<void> {
+  /** A batch of rows was read and its good rows were seen. */
+  async batch(rows: readonly Row[], project: Ledger | undefined, group: string): Promise<void> {
+    this.#rows += rows.length
+    for (const row of rows) this.#survey.see(row.data)
     const addresses = this.#addresses
     this.#addresses = []
-    if (known === undefined || addresses.length === 0) return
-    const group = this.#settings.group ?? this.#settings.campaign ?? `${this.#template?.name}-${this.#source.stem}`
-    this.#suppressed += (await known.suppressions.find(addresses, group)).size
-  }
-
-  #watchedPreparer(preparer: Preparer): Preparer {
-    return {
-      ...preparer,
-      check: (row, now) => {
-        const prepared = preparer.check(row, now)
-        if (prepared instanceof Promise) return prepared.then((done) => this.#see(row, done))
-        return this.#see(row, prepared)
-      },
-    }
+    if (project === undefined || addresses.length === 0) return
+    this.#suppressed += (await project.suppressions.find(addresses, group)).size
   }
 
   /** A row that would be sent. */
-  #see(row: Row, prepared: Prepared): Prepared {
+  row(row: Row, checked: CheckedRow): void {
     this.#good++
-    this.#seeAddress(row, prepared.address)
-    if (this.#samples.length < COMPOSED) this.#samples.push({ ...prepared, row: row.number })
-    if (this.#template === undefined) return prepared
-    const { advice, unsubscribe } = this.#lint(prepared.rendered)
+    this.#seeAddress(row, checked.address)
+    if (this.#samples.length < COMPOSED) this.#samples.push({ ...checked, row: row.number })
+    if (checked.rendered === undefined) return
+    const { advice, unsubscribe } = this.#lint(checked.rendered)
     if (!unsubscribe) this.#withoutUnsubscribe++
-    for (const one of advice) this.#findings.addAlike({ ...one, row: row.number })
-    return prepared
+    for (const one of advice) this.#parts.findings.addAlike({ ...one, row: row.number })
   }
 
   #seeAddress(row: Row, address: string): void {
     this.#addresses.push(normalizeAddress(address))
     const place = {
       severity: 'warning' as const,
-      file: this.#source.name,
+      file: this.#parts.source.name,
       row: row.number,
       value: address,
-      ...(this.#emailColumn === undefined ? {} : { column: this.#emailColumn }),
+      ...(this.#parts.emailColumn === undefined ? {} : { column: this.#parts.emailColumn }),
     }
     const judged = parseAddress(address)
     if (judged.kind === 'unlikely') {
       const hint = 'It is allowed, but hardly any server takes it. Ask the person for another.'
-      this.#findings.add({ ...place, code: 'unlikely-address', message: `a strange address: ${judged.why}`, hint })
+      this.#parts.findings.add({
+        ...place,
+        code: 'unlikely-address',
+        message: `a strange address: ${judged.why}`,
+        hint,
+      })
     }
     if (judged.kind !== 'invalid') {
       for (const { code, text, hint } of addressDoubts(judged.mailbox))
-        this.#findings.add({ ...place, code, message: text, hint })
+        this.#parts.findings.add({ ...place, code, message: text, hint })
     }
-    if (!this.#settings.foldGmail) this.#seeGmail(row, address, place)
+    if (!this.#parts.settings.foldGmail) this.#seeGmail(row, address, place)
     const domain = domainOf(address)
     const known = this.#domains.get(domain)
     if (known !== undefined) known.rows++
@@ -253,56 +207,57 @@ export class ListCheck {
     } else if (known.address !== normalizeAddress(address)) {
       const message = `the same Gmail mailbox as row ${known.row}, written otherwise`
       const hint = 'Gmail ignores dots and what follows a plus. Remove one of them if it is one person.'
-      this.#findings.add({ ...place, code: 'same-mailbox', message, hint })
+      this.#parts.findings.add({ ...place, code: 'same-mailbox', message, hint })
     }
   }
 
   /** Duplicates are as heavy as the settings make them. */
-  #weighed(problem: Problem): Problem {
+  weighed(problem: Problem): Problem {
     if (problem.code !== 'duplicate') return problem
-    const placed = this.#emailColumn === undefined ? problem : { column: this.#emailColumn, ...problem }
-    if (this.#settings.duplicates === 'error') return placed
+    const placed = this.#parts.emailColumn === undefined ? problem : { column: this.#parts.emailColumn, ...problem }
+    if (this.#parts.settings.duplicates === 'error') return placed
     const { hint: _, ...rest } = placed
-    return this.#settings.duplicates === 'skip'
+    return this.#parts.settings.duplicates === 'skip'
       ? { ...rest, severity: 'warning', hint: 'It is skipped: the first row counts.' }
       : { ...rest, severity: 'info', hint: 'Both are sent, as --duplicates all says.' }
   }
 
-  #noAddressColumn(): void {
-    this.#findings.add({
+  noteNoAddressColumn(): void {
+    this.#parts.findings.add({
       severity: 'error',
       code: 'no-address-column',
       message: 'the list has no address column',
-      hint: `Name it with emailColumn in mailmerge.yaml. The columns are ${this.#source.columns.join(', ')}.`,
-      file: this.#source.name,
+      hint: `Name it with emailColumn in mailmerge.yaml. The columns are ${this.#parts.source.columns.join(', ')}.`,
+      file: this.#parts.source.name,
     })
   }
 
-  #noteUnused(used: ReadonlySet<string>): void {
-    for (const column of this.#source.columns) {
-      if (used.has(column) || column === this.#emailColumn || column === this.#settings.key) continue
-      this.#findings.add({
+  noteUnused(): void {
+    const { used } = this.#parts
+    for (const column of this.#parts.source.columns) {
+      if (used.has(column) || column === this.#parts.emailColumn || column === this.#parts.settings.key) continue
+      this.#parts.findings.add({
         severity: 'info',
         code: 'unused-column',
         message: `the template does not use the column '${column}'`,
         column,
-        file: this.#source.name,
+        file: this.#parts.source.name,
       })
     }
   }
 
   /** Composes the first messages whole, with all that is attached. */
-  async #sizes(preparer: Preparer, now: Date): Promise<SizeEstimate | undefined> {
-    if (this.#template === undefined || this.#samples.length === 0) return undefined
+  async sizes(renderer: RowRenderer, now: Date): Promise<SizeEstimate | undefined> {
+    if (!this.#parts.hasTemplate || this.#samples.length === 0) return undefined
     const sizes: number[] = []
     for (const { row, key, address, data, variant } of this.#samples) {
       try {
         const split = variant === undefined ? {} : { variant }
         const due = { recipient: 0, row, key, occurrence: 1, address, data, attempts: 0, ...split }
-        const { size } = await preparer.message(due, now)
+        const { size } = await renderer.render(due, now)
         sizes.push(size)
         if (size <= LARGE) continue
-        this.#findings.addAlike({
+        this.#parts.findings.addAlike({
           severity: 'warning',
           code: 'large-message',
           message: 'a message is larger than 10 MB, which many servers refuse',
@@ -310,7 +265,7 @@ export class ListCheck {
           row,
         })
       } catch (error) {
-        for (const problem of problemsOf(error, 'bad-message')) this.#findings.add({ ...problem, row })
+        for (const problem of problemsOf(error, 'bad-message')) this.#parts.findings.add({ ...problem, row })
       }
     }
     if (sizes.length === 0) return undefined
@@ -318,11 +273,28 @@ export class ListCheck {
     return { messages: this.#good, each, total: each * this.#good }
   }
 
-  #afterAll(size: SizeEstimate | undefined): void {
-    const { unsubscribe } = this.#settings
+  /** What only the whole list shows, and the facts about it. */
+  finish(size: SizeEstimate | undefined): ListFacts {
+    this.#sumUp(size)
+    const first = this.#samples[0]?.rendered
+    return {
+      rows: this.#rows,
+      good: this.#good,
+      columns: this.#survey.facts(),
+      mail: {
+        domains: this.#domains,
+        unsubscribe: this.#good > 0 && this.#withoutUnsubscribe === 0,
+        ...(first === undefined ? {} : { first }),
+      },
+      ...(size === undefined ? {} : { size }),
+    }
+  }
+
+  #sumUp(size: SizeEstimate | undefined): void {
+    const { unsubscribe } = this.#parts.settings
     const offered = unsubscribe?.url !== undefined || unsubscribe?.mailto !== undefined
-    if (this.#template !== undefined && this.#withoutUnsubscribe >= BULK && !offered) {
-      this.#findings.add({
+    if (this.#parts.hasTemplate && this.#withoutUnsubscribe >= BULK && !offered) {
+      this.#parts.findings.add({
         severity: 'warning',
         code: 'no-unsubscribe',
         message: `${this.#withoutUnsubscribe.toLocaleString('en-US')} messages do not say how to leave the list`,
@@ -330,7 +302,7 @@ export class ListCheck {
       })
     }
     if (this.#suppressed > 0) {
-      this.#findings.add({
+      this.#parts.findings.add({
         severity: 'info',
         code: 'suppressed',
         message: `${this.#suppressed.toLocaleString('en-US')} of the rows are suppressed and would be skipped`,
@@ -338,16 +310,16 @@ export class ListCheck {
       })
     }
     if (size !== undefined) {
-      this.#findings.add({
+      this.#parts.findings.add({
         severity: 'info',
         code: 'run-size',
-        message: `${size.messages.toLocaleString('en-US')} messages of about ${octetsText(size.each)}, ${octetsText(size.total)} in all`,
+        message: `${size.messages.toLocaleString('en-US')} messages of about ${sizeText(size.each)}, ${sizeText(size.total)} in all`,
       })
     }
   }
 }
 
-/** Tells every column that the template reads and the list has not. True when there is none. */
+/** Reports every column that the template reads and the list has not. True when there is none. */
 function bound(template: Template, columns: readonly string[], findings: Findings): boolean {
   try {
     template.bind(columns)
@@ -358,27 +330,8 @@ function bound(template: Template, columns: readonly string[], findings: Finding
   }
 }
 
-const NO_MESSAGE: Rendered = {
-  from: ownText('check@check.invalid'),
-  subject: 'check',
-  headers: [],
-  text: '',
-  attachments: [],
-  inline: [],
-}
-/** Stands in for a template where only the data is checked. */
-const DATA_ALONE: Template = {
-  name: 'check',
-  files: [],
-  hash: '',
-  columns: [],
-  bind: () => {},
-  render: () => NO_MESSAGE,
-  check: () => NO_MESSAGE,
-}
-
 /** `3.2 KB`, `1.4 MB`, by thousands. */
-function octetsText(count: number): string {
+function sizeText(count: number): string {
   if (count < 1000) return `${count} B`
   const power = Math.min(3, Math.floor(Math.log10(count) / 3))
   const value = count / 1000 ** power

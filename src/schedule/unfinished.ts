@@ -2,7 +2,7 @@
  * What is resumed without being asked: occurrences that were claimed, and runs whose start time has come. Owns the rule that
  * nothing is resumed that stopped too long ago; runs nothing.
  */
-import { hourOf, lateness } from '../campaign/run/start-time.ts'
+import { lateness, startTimeOf } from '../campaign/run/start-time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { RunRecord } from '../ledger/records.ts'
 import type { OccurrenceRecord } from '../ledger/schedules.ts'
@@ -76,13 +76,13 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
   for (const run of runs) {
     if (run.options.occurrence !== undefined) continue
     if (options.isRunning?.(workKey({ kind: 'run', run: run.id, campaign: '' }))) continue
-    const hour = await hourOf(run, ledger)
+    const startTime = await startTimeOf(run, ledger)
     // Runs without a start time belong to a person: what was stopped by hand is not resumed.
-    if (hour === undefined && run.begunAt === undefined) continue
-    if ((hour?.getTime() ?? 0) > options.now.getTime()) continue
+    if (startTime === undefined && run.begunAt === undefined) continue
+    if ((startTime?.getTime() ?? 0) > options.now.getTime()) continue
     // Rows in doubt are for a person to decide.
     if ((await ledger.results.counts(run.id)).deferred === 0) continue
-    const still = run.begunAt ?? hour ?? run.startedAt
+    const still = run.begunAt ?? startTime ?? run.startedAt
     const alive = Math.max(still.getTime(), run.begunAt === undefined ? 0 : (options.aliveAt?.getTime() ?? 0))
     const late = options.now.getTime() - alive
     const patience = run.options.after === undefined ? options.lateBy : Math.max(options.lateBy, FOLLOW_UP_MS)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { MergeEvent, RowEvent, SummaryEvent } from '../../src/campaign/events.ts'
-import { metered } from '../../src/campaign/run/metrics-file.ts'
+import { withMetricsFile } from '../../src/campaign/run/metrics-file.ts'
 import { LoginError } from '../../src/errors.ts'
 import type { StatusCounts } from '../../src/ledger/records.ts'
 import { metricsText } from '../../src/report/metrics.ts'
@@ -90,7 +90,7 @@ describe('the file', () => {
 
   test('tells the end, its exit code, and the deferrals on the way', async () => {
     const heard: string[] = []
-    await metered(path, { onEvent: ({ event }: MergeEvent) => void heard.push(event) }, async (hooks) => {
+    await withMetricsFile(path, { onEvent: ({ event }: MergeEvent) => void heard.push(event) }, async (hooks) => {
       hooks.onEvent(planned)
       hooks.onEvent({ event: 'deferred' } as RowEvent)
       hooks.onEvent(summary)
@@ -107,7 +107,7 @@ describe('the file', () => {
   })
 
   test('tells the exit code of a run that broke', async () => {
-    const work = metered(path, {} as { onEvent?(event: MergeEvent): void }, async (hooks) => {
+    const work = withMetricsFile(path, {} as { onEvent?(event: MergeEvent): void }, async (hooks) => {
       hooks.onEvent?.(planned)
       throw new LoginError('no')
     })
@@ -118,7 +118,7 @@ describe('the file', () => {
   test('that cannot be written ends the command before the work', async () => {
     mkdirSync(path)
     let worked = false
-    const work = metered(path, {}, async () => {
+    const work = withMetricsFile(path, {}, async () => {
       worked = true
       return summary
     })
@@ -129,7 +129,7 @@ describe('the file', () => {
   test('that cannot be written any more is told once, and the work goes on', async () => {
     const notes: string[] = []
     const hooks = { note: (text: string) => void notes.push(text), onEvent: (_event: MergeEvent) => {} }
-    const end = await metered(path, hooks, async (own) => {
+    const end = await withMetricsFile(path, hooks, async (own) => {
       rmSync(dir, { recursive: true })
       own.onEvent(planned)
       await new Promise((resolve) => setTimeout(resolve, 20))

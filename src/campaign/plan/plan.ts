@@ -2,36 +2,44 @@
  * Reads the source once, checks and renders every row, and records the plan. Owns the promise that nothing is sent until
  * every row is known to be good; opens no connection.
  */
-import type { Settings } from '../../config/settings.ts'
-import { DataError, MailmergeError, type Problem } from '../../errors.ts'
+import { DataError, type Problem, problemsOf } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { PlanCounts, PlannedRow, SkipReason } from '../../ledger/records.ts'
+import type { DuplicatePolicy, PlanCounts, PlannedRow, SkipReason } from '../../ledger/records.ts'
+import { andThen, type MaybePromise } from '../../maybe-promise.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { unmark } from '../../template/marked-text.ts'
-import type { Rendered } from '../../template/template.ts'
 import type { Followed, FollowUp } from '../run/follow-up.ts'
-import type { Prepared, Preparer } from './render-row.ts'
+import type { CheckedRow, RowRenderer } from './render-row.ts'
 import type { Selector } from './select.ts'
 
 export interface PlanOptions {
-  readonly ledger: Ledger
+  readonly ledger: Pick<Ledger, 'runs' | 'plans'>
   readonly runId: string
   readonly source: Source
-  readonly preparer: Preparer
+  readonly renderer: RowRenderer
   readonly selector: Selector
-  readonly settings: Settings
+  readonly duplicates: DuplicatePolicy
+  /** Column of the recipient key, to name it where two rows share one. */
+  readonly key: string | undefined
   /** Plan the good rows and skip the bad ones. */
   readonly skipBad: boolean
   readonly now: Date
-  /** Told after each batch, with the rows read so far. */
-  readonly onRows?: (rows: number) => void
-  /** Told each problem, also those beyond the ones that are kept. */
-  readonly onProblem?: (problem: Problem) => void
-  readonly signal?: AbortSignal
   /** Not before this moment, row by row. Throws DataError for a row that has no such moment. */
-  readonly notBefore?: (row: Row) => Date | undefined
+  readonly notBefore: ((row: Row) => Date | undefined) | undefined
   /** The earlier campaign that this one follows. */
-  readonly follow?: FollowUp
+  readonly follow: FollowUp | undefined
+  readonly observer: PlanObserver
+  readonly signal: AbortSignal | undefined
+}
+
+/** Who watches a plan being made. */
+export interface PlanObserver {
+  /** A row that would be sent. */
+  readonly onChecked?: (row: Row, checked: CheckedRow) => void
+  /** Each problem, also those beyond the ones that are kept. */
+  readonly onProblem?: (problem: Problem) => void
+  /** After each batch of rows, with the number read so far. */
+  readonly onBatch?: (rows: readonly Row[], read: number) => void | Promise<void>
 }
 
 /** The first row that is going to be sent, to show what the run is about. */
@@ -45,56 +53,56 @@ export interface Planned {
   readonly counts: PlanCounts
   /** Bad rows that `skipBad` let through as skipped. */
   readonly problems: readonly Problem[]
-  readonly first?: FirstMessage
+  readonly first: FirstMessage | undefined
 }
 
 /** Problems listed in full; beyond it they are only counted. */
 const LISTED_PROBLEMS = 1000
 
-/** Problems of a plan: all counted, so many kept. */
+/** Problems of a plan: all counted, the first thousand kept. */
 class ProblemList {
   readonly kept: Problem[] = []
-  readonly #tell: ((problem: Problem) => void) | undefined
+  readonly #onProblem: PlanObserver['onProblem']
   count = 0
 
-  constructor(tell: ((problem: Problem) => void) | undefined) {
-    this.#tell = tell
+  constructor(onProblem: PlanObserver['onProblem']) {
+    this.#onProblem = onProblem
   }
 
   add(problems: readonly Problem[]): void {
     this.count += problems.length
     for (const problem of problems) {
-      this.#tell?.(problem)
+      this.#onProblem?.(problem)
       if (this.kept.length < LISTED_PROBLEMS) this.kept.push(problem)
     }
   }
 }
 
-/** Rows, and octets of them, that one transaction records. */
+/** Rows, and bytes of them, that one transaction records. */
 const RECORDED_ROWS = 1000
-const RECORDED_OCTETS = 2_000_000
+const RECORDED_BYTES = 2_000_000
 
 /** Records rows many at a time, while the next ones are checked: never more than two transactions' worth in memory. */
 class Recorder {
-  readonly #ledger: Ledger
+  readonly #plans: Ledger['plans']
   readonly #runId: string
   #rows: PlannedRow[] = []
-  #octets = 0
+  #bytes = 0
   #recording: Promise<void> = Promise.resolve()
 
-  constructor(ledger: Ledger, runId: string) {
-    this.#ledger = ledger
+  constructor(plans: Ledger['plans'], runId: string) {
+    this.#plans = plans
     this.#runId = runId
   }
 
   add(row: PlannedRow): void {
     this.#rows.push(row)
-    this.#octets += row.data.length
+    this.#bytes += row.data.length
   }
 
-  /** Records when enough came together. */
-  async turn(): Promise<void> {
-    if (this.#rows.length >= RECORDED_ROWS || this.#octets >= RECORDED_OCTETS) await this.#record()
+  /** Records when there is enough for a transaction. */
+  async flushFull(): Promise<void> {
+    if (this.#rows.length >= RECORDED_ROWS || this.#bytes >= RECORDED_BYTES) await this.#record()
   }
 
   async end(): Promise<void> {
@@ -104,11 +112,11 @@ class Recorder {
 
   async #record(): Promise<void> {
     await this.#recording
-    this.#recording = this.#ledger.plans.add(this.#runId, this.#rows)
-    // It is waited for at the next turn; until then nobody hears it fail.
+    this.#recording = this.#plans.add(this.#runId, this.#rows)
+    // It is waited for at the next record; until then a failure must not count as unhandled.
     this.#recording.catch(() => {})
     this.#rows = []
-    this.#octets = 0
+    this.#bytes = 0
   }
 }
 
@@ -119,35 +127,33 @@ class Recorder {
 export async function planRows(options: PlanOptions): Promise<Planned> {
   const { ledger, runId } = options
   try {
-    return await readAndSettle(options)
+    return await readAndComplete(options)
   } catch (error) {
     await ledger.runs.drop(runId).catch(() => {})
     throw error
   }
 }
 
-async function readAndSettle(options: PlanOptions): Promise<Planned> {
-  const { ledger, runId, source, settings, skipBad } = options
-  const bad = new ProblemList(options.onProblem)
-  let first: Rendered | undefined
-  let firstAddress = ''
+async function readAndComplete(options: PlanOptions): Promise<Planned> {
+  const { ledger, runId, source, skipBad, observer } = options
+  const bad = new ProblemList(observer.onProblem)
+  const recorder = new Recorder(ledger.plans, runId)
+  let first: FirstMessage | undefined
   let rows = 0
-  const recorder = new Recorder(ledger, runId)
   for await (const batch of source.rows()) {
     options.signal?.throwIfAborted()
-    const followed = await options.follow?.look(batch.map((row) => options.preparer.identify(row).key))
+    const followed = await options.follow?.find(batch.map((row) => options.renderer.identify(row).key))
     for (const row of batch) {
       const outcome = planRow(row, options, bad, followed)
-      const settled = outcome instanceof Promise ? await outcome : outcome
-      recorder.add(settled.planned)
-      if (settled.rendered !== undefined && first === undefined) {
-        first = settled.rendered
-        firstAddress = settled.planned.address
-      }
+      const { planned, checked } = outcome instanceof Promise ? await outcome : outcome
+      recorder.add(planned)
+      if (checked === undefined) continue
+      observer.onChecked?.(row, checked)
+      first ??= firstMessage(checked)
     }
     rows += batch.length
-    await recorder.turn()
-    options.onRows?.(rows)
+    await recorder.flushFull()
+    await observer.onBatch?.(batch, rows)
   }
   await recorder.end()
   if (rows === 0) {
@@ -156,24 +162,17 @@ async function readAndSettle(options: PlanOptions): Promise<Planned> {
     })
   }
   // Rows that are bad are skipped on request, and so is the second of two.
-  const duplicates = skipBad && settings.duplicates === 'error' ? 'skip' : settings.duplicates
+  const duplicates = skipBad && options.duplicates === 'error' ? 'skip' : options.duplicates
   const counts = bad.count > 0 && !skipBad ? undefined : await ledger.plans.complete(runId, { duplicates })
-  if (counts === undefined) {
-    if (duplicates === 'error') await listDuplicates(options, bad)
-    throw refused(source.name, bad)
-  }
-  return {
-    counts,
-    problems: bad.kept,
-    ...(first === undefined
-      ? {}
-      : { first: { address: firstAddress, from: unmark(first.from), subject: first.subject } }),
-  }
+  if (counts !== undefined) return { counts, problems: bad.kept, first }
+  if (duplicates === 'error') bad.add(await duplicateProblems(options))
+  throw refused(source.name, bad)
 }
 
-interface PlannedOutcome {
+interface RowOutcome {
   readonly planned: PlannedRow
-  readonly rendered?: Rendered
+  /** Where the row would be sent. */
+  readonly checked?: CheckedRow
 }
 
 function planRow(
@@ -181,39 +180,39 @@ function planRow(
   options: PlanOptions,
   bad: ProblemList,
   earlier: ReadonlyMap<string, Followed> | undefined,
-): PlannedOutcome | Promise<PlannedOutcome> {
+): MaybePromise<RowOutcome> {
+  const { renderer } = options
   const unselected = options.selector(row)
-  if (unselected !== undefined) return { planned: skipped(row, unselected, options) }
+  if (unselected !== undefined) return skipped(row, unselected, renderer)
   if (row.problems !== undefined && row.problems.length > 0) return badRow(row, row.problems, options, bad)
+  const failed = (error: unknown): RowOutcome => badRow(row, problemsOf(error, 'bad-row'), options, bad)
   try {
-    const { follow, preparer } = options
-    const followed = earlier && follow && followedBy(row, preparer, follow, earlier)
-    if (followed?.stop !== undefined) return { planned: skipped(row, followed.stop, options) }
+    const { follow } = options
+    const followed = earlier && follow && followedBy(row, renderer, follow, earlier)
+    if (followed?.stop !== undefined) return skipped(row, followed.stop, renderer)
     const notBefore = later(options.notBefore?.(row), followed?.notBefore)
-    const checked = options.preparer.check(row, options.now, followed?.thread)
-    if (!(checked instanceof Promise)) return goodRow(row, checked, notBefore)
-    return checked.then(
-      (prepared) => goodRow(row, prepared, notBefore),
-      (error: unknown) => badRow(row, problemsOf(error), options, bad),
-    )
+    const checked = renderer.check(row, options.now, followed?.thread)
+    return andThen(checked, (good) => goodRow(row, good, notBefore), failed)
   } catch (error) {
-    return badRow(row, problemsOf(error), options, bad)
+    return failed(error)
   }
 }
 
-function followedBy(row: Row, preparer: Preparer, follow: FollowUp, earlier: ReadonlyMap<string, Followed>): Followed {
-  return earlier.get(preparer.identify(row).key) ?? { stop: follow.absent }
+function followedBy(
+  row: Row,
+  renderer: RowRenderer,
+  follow: FollowUp,
+  earlier: ReadonlyMap<string, Followed>,
+): Followed {
+  return earlier.get(renderer.identify(row).key) ?? { stop: follow.absent }
 }
 
 function later(one: Date | undefined, other: Date | undefined): Date | undefined {
   return one === undefined || (other !== undefined && other > one) ? other : one
 }
 
-function goodRow(
-  row: Row,
-  { key, address, data, rendered, variant }: Prepared,
-  notBefore: Date | undefined,
-): PlannedOutcome {
+function goodRow(row: Row, checked: CheckedRow, notBefore: Date | undefined): RowOutcome {
+  const { key, address, data, variant } = checked
   const planned = {
     row: row.number,
     key,
@@ -222,10 +221,10 @@ function goodRow(
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(variant === undefined ? {} : { variant }),
   }
-  return { planned, rendered }
+  return { planned, checked }
 }
 
-function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, bad: ProblemList): PlannedOutcome {
+function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, bad: ProblemList): RowOutcome {
   const placed = problems.map((problem) => ({
     ...problem,
     // A problem in a template's own text keeps that file and line; all else is in the list.
@@ -235,42 +234,30 @@ function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, ba
   }))
   bad.add(placed)
   const [problem] = problems
-  return { planned: skipped(row, { kind: 'bad', detail: problem?.message ?? 'not readable' }, options) }
+  return skipped(row, { kind: 'bad', detail: problem?.message ?? 'not readable' }, options.renderer)
 }
 
 /** A row that is not sent is planned too, with the key it would have, so that the report knows it. */
-function skipped(row: Row, skip: SkipReason, { preparer }: PlanOptions): PlannedRow {
-  return { row: row.number, ...preparer.identify(row), data: '', skip }
+function skipped(row: Row, skip: SkipReason, renderer: RowRenderer): RowOutcome {
+  return { planned: { row: row.number, ...renderer.identify(row), data: '', skip } }
 }
 
-/** What a broken row says for itself; anything that is not about the row stops the plan. */
-function problemsOf(error: unknown): readonly Problem[] {
-  if (!(error instanceof MailmergeError) || error.exitCode !== 65) throw error
-  if (error.problems.length > 0) return error.problems
-  return [
-    {
-      severity: 'error',
-      code: 'bad-row',
-      message: error.message,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    },
-  ]
+function firstMessage({ address, rendered }: CheckedRow): FirstMessage | undefined {
+  return rendered === undefined ? undefined : { address, from: unmark(rendered.from), subject: rendered.subject }
 }
 
-async function listDuplicates({ ledger, runId, source, settings }: PlanOptions, bad: ProblemList): Promise<void> {
+async function duplicateProblems({ ledger, runId, source, key: column }: PlanOptions): Promise<readonly Problem[]> {
   const duplicates = await ledger.plans.duplicates(runId, LISTED_PROBLEMS)
-  bad.add(
-    duplicates.map(({ key, row, firstRow }) => ({
-      severity: 'error',
-      code: 'duplicate',
-      message: `the same ${settings.key ?? 'address'} as row ${firstRow}`,
-      hint: 'Remove one of them, or choose --duplicates skip (the first counts) or --duplicates all.',
-      file: source.name,
-      row,
-      value: key,
-      ...(settings.key === undefined ? {} : { column: settings.key }),
-    })),
-  )
+  return duplicates.map(({ key, row, firstRow }) => ({
+    severity: 'error',
+    code: 'duplicate',
+    message: `the same ${column ?? 'address'} as row ${firstRow}`,
+    hint: 'Remove one of them, or choose --duplicates skip (the first counts) or --duplicates all.',
+    file: source.name,
+    row,
+    value: key,
+    ...(column === undefined ? {} : { column }),
+  }))
 }
 
 function refused(name: string, bad: ProblemList): DataError {

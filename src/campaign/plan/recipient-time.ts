@@ -10,14 +10,14 @@ import type { Row } from '../../source/source.ts'
 import { checkZone, momentOf, wallTimeOf } from '../../time-zone.ts'
 
 /** An hour of the day, or of one day. */
-export interface LocalHour {
+export interface RecipientTime {
   /** `09:00`: the next time that a clock shows it. `2026-12-01 09:00`: on that day. */
   readonly text: string
   /** Column with the zone of each row; found by its name without it. */
   readonly zoneColumn?: string
 }
 
-export interface LocalHourOptions {
+export interface RecipientTimeOptions {
   readonly columns: readonly string[]
   /** Zone of rows that have none. */
   readonly zone: string
@@ -34,8 +34,8 @@ const HINT = "Write --at-local 09:00, or --at-local '2026-12-01 09:00'."
  * @throws UsageError for an hour that is none, or a zone column that the list does not have; the function it gives
  * throws DataError for a row whose zone is none, or whose hour is past.
  */
-export function openLocalHour(hour: LocalHour, options: LocalHourOptions): (row: Row) => Date {
-  const wallIn = readHour(hour.text)
+export function openRecipientTime(hour: RecipientTime, options: RecipientTimeOptions): (row: Row) => Date {
+  const wallIn = readTime(hour.text)
   const column = zoneColumn(hour, options.columns)
   const moments = new Map<string, Date>()
   const momentIn = (zone: string): Date => {
@@ -58,7 +58,7 @@ export function openLocalHour(hour: LocalHour, options: LocalHourOptions): (row:
   }
 }
 
-function readHour(text: string): (zone: string, now: Date) => Date {
+function readTime(text: string): (zone: string, now: Date) => Date {
   const typed = text.trim()
   const clock = /^(\d\d?):(\d\d)$/.exec(typed)
   if (clock !== null) {
@@ -90,7 +90,7 @@ function readHour(text: string): (zone: string, now: Date) => Date {
   }
 }
 
-function zoneColumn({ zoneColumn: named }: LocalHour, columns: readonly string[]): string | undefined {
+function zoneColumn({ zoneColumn: named }: RecipientTime, columns: readonly string[]): string | undefined {
   if (named === undefined) return columns.find((column) => ZONE_COLUMN.test(column.trim()))
   if (columns.includes(named)) return named
   throw new UsageError(`--tz-column names '${named}', which the list does not have`, {

@@ -1,7 +1,7 @@
 /** Cells to text and back, for the ledger. Owns that format: JSON, with dates marked so that they come back as dates. */
 import type { FileFacts } from '../../message/files/library.ts'
 import type { RowData } from '../../source/source.ts'
-import type { Thread } from '../run/follow-up.ts'
+import type { Thread } from './thread.ts'
 
 /** What is kept of a row: its cells, and what its attachments were like when it was planned. */
 export interface StoredRow {

@@ -1,4 +1,6 @@
 /** From a planned run to its summary: waiting for its hour, delivery, copies, results. The work is done by `deliver`. */
+import { join } from 'node:path'
+import type { Settings } from '../../config/settings.ts'
 import { DefectError, MailmergeError } from '../../errors.ts'
 
 import type { RunRecord, StatusCounts } from '../../ledger/records.ts'
@@ -8,25 +10,21 @@ import { writeReport } from '../../report/report.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
-import type { Preparer } from '../plan/render-row.ts'
-import type { FollowUp } from './follow-up.ts'
-import { accountOf, groupOf, type Workshop } from './open-merge.ts'
-import { awaitStart, hourOf, LATE_BY_MS } from './start-time.ts'
+import { type OpenMerge, runFolder } from './open-merge.ts'
+import { awaitStart, LATE_BY_MS, startTimeOf } from './start-time.ts'
 
-/** Waits for the run's hour, if it has one, and delivers. */
+/** Waits for the run's start time, if it has one, and delivers. */
 export async function beginAndDeliver(
-  shop: Workshop,
+  merge: OpenMerge,
   planned: { readonly id: string; readonly detach: boolean },
   transport: Transport,
-  preparer: Preparer,
   counts: StatusCounts,
-  follow: FollowUp | undefined,
 ): Promise<DeliveryEnd> {
-  const { ledger, settings, hooks, clock } = shop
+  const { ledger, settings, hooks, clock } = merge
   const run = await ledger.runs.find(planned.id)
   if (run === undefined) throw new DefectError(`the run ${planned.id} is gone`)
   const startTime = planned.detach
-    ? ((await hourOf(run, ledger)) ?? (await ledger.deliveries.nextDue(run.id)) ?? clock.now())
+    ? ((await startTimeOf(run, ledger)) ?? (await ledger.deliveries.nextDue(run.id)) ?? clock.now())
     : await awaitStart(run, {
         ledger,
         clock,
@@ -35,27 +33,20 @@ export async function beginAndDeliver(
         onWaiting: (until) => hooks.onEvent?.({ event: 'paused', run: run.id, reason: { kind: 'start-time' }, until }),
       })
   if (startTime !== undefined) return { counts, sent: 0, seconds: 0, stopped: { kind: 'not-begun', startTime } }
-  const end = await deliverRun(shop, run, transport, preparer, counts, follow)
-  if (settings.sentCopy !== undefined && shop.mode === 'send') await keepSent(shop, run, preparer, settings.sentCopy)
+  const end = await deliverRun(merge, run, transport, counts)
+  if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
   return end
 }
 
-/** Copies are a convenience: what goes wrong with them is said, and changes nothing about what was sent. */
-async function keepSent(
-  { ledger, settings, hooks }: Workshop,
-  run: RunRecord,
-  preparer: Preparer,
-  folder: string,
-): Promise<void> {
+/** Copies are a convenience: what goes wrong with them is noted, and changes nothing about what was sent. */
+async function keepSent({ ledger, settings, hooks, renderer }: OpenMerge, run: RunRecord, folder: string) {
   const { imap } = settings
   if (imap === undefined) return
   try {
     const { keepCopies } = await import('./sent-copy.ts')
     const { copies } = ledger
-    await keepCopies({
-      ...{ copies, runId: run.id, imap, folder, prepare: (due, date) => preparer.message(due, date) },
-      ...(hooks.signal === undefined ? {} : { signal: hooks.signal }),
-    })
+    const { signal } = hooks
+    await keepCopies({ copies, runId: run.id, imap, folder, render: (due, date) => renderer.render(due, date), signal })
   } catch (error) {
     if (!(error instanceof MailmergeError)) throw error
     const hint = error.hint === undefined ? '' : ` ${error.hint}`
@@ -64,14 +55,11 @@ async function keepSent(
 }
 
 function deliverRun(
-  shop: Workshop,
+  { settings, ledger, hooks, clock, mode, renderer, follow }: OpenMerge,
   run: RunRecord,
   transport: Transport,
-  preparer: Preparer,
   counts: StatusCounts,
-  follow: FollowUp | undefined,
 ): Promise<DeliveryEnd> {
-  const { settings, ledger, hooks, clock, mode } = shop
   const runId = run.id
   const { onEvent } = hooks
   // Limits are the real server's; a folder or the sandbox has none.
@@ -82,8 +70,9 @@ function deliverRun(
     ledger,
     runId,
     transport,
-    prepare: (due, date) => preparer.message(due, date),
-    ...(follow === undefined ? {} : { stopped: (rows) => follow.stopped(rows) }),
+    prepare: (due, date) => renderer.render(due, date),
+    // A rehearsal has looked at the earlier campaign once, and waits for nothing.
+    ...(follow === undefined || mode !== 'send' ? {} : { stopped: (rows) => follow.stopped(rows) }),
     settings: local ? unlimited : delivery,
     account: accountOf(settings, transport),
     group: groupOf(settings, run),
@@ -104,17 +93,27 @@ function deliverRun(
   })
 }
 
+/** The suppressions of a run: those that it was planned with, unless the settings name others now. */
+export function groupOf(settings: Settings, { campaign, options }: RunRecord): string {
+  return settings.group ?? options.group ?? campaign.name
+}
+
+/** Whose quota it is: of a login at a server, or of another way to send. */
+function accountOf({ smtp, transport }: Settings, { name }: Transport): string {
+  return transport === undefined || transport === 'smtp' ? `${smtp.user ?? ''}@${smtp.host}` : name
+}
+
 /** What breaks a run is an error, which has an exit code of its own. */
 const EXIT_CODES: Readonly<Record<RunOutcome, number>> = { done: 0, failed: 1, unfinished: 75, broken: 70 }
 
 /** Writes the results and tells the summary. @throws what broke the delivery, after all that. */
 export async function summarize(
-  shop: Workshop,
-  run: { readonly id: string; readonly campaign: string; readonly rows: number; readonly mails?: string | undefined },
+  { settings, ledger, hooks, clock, mode }: OpenMerge,
+  run: { readonly id: string; readonly campaign: string; readonly rows: number; readonly mails: string | undefined },
   end: DeliveryEnd,
-  reports: readonly string[],
+  wanted: readonly string[] | undefined,
 ): Promise<SummaryEvent> {
-  const { ledger, hooks, clock } = shop
+  const reports = wanted ?? (mode === 'dry-run' ? [] : [join(runFolder(settings, run.id, mode), 'results.csv')])
   // What a ledger that failed says of the end cannot be trusted.
   if (end.ledgerFailed === true) throw end.error
   const counts = await ledger.results.counts(run.id)

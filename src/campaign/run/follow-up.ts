@@ -7,17 +7,8 @@ import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Campaign, DueRow, PriorMessage, SkipReason } from '../../ledger/records.ts'
-import { type MarkedText, ownText } from '../../template/marked-text.ts'
-import type { Rendered } from '../../template/template.ts'
 import { restoreRow } from '../plan/row-data.ts'
-
-/** What a message goes on with (RFC 5322 section 3.6.4). */
-export interface Thread {
-  /** Message-IDs, the first message of the thread first. */
-  readonly references: readonly string[]
-  /** Subject of the first message; empty where it cannot be told any more. */
-  readonly subject: string
-}
+import type { Thread } from '../plan/thread.ts'
 
 /** What a row follows, or why nothing is to follow. */
 export type Followed =
@@ -26,27 +17,25 @@ export type Followed =
 
 export interface FollowUp {
   /** By recipient key; a key that is not in it was not in the earlier campaign. */
-  look(keys: readonly string[]): Promise<ReadonlyMap<string, Followed>>
+  find(keys: readonly string[]): Promise<ReadonlyMap<string, Followed>>
   /** Rows whose turn has come and that must not follow any more, by recipient, with the reason. */
   stopped(rows: readonly DueRow[]): Promise<ReadonlyMap<number, SkipReason>>
   /** Why a row that the earlier campaign did not have is skipped. */
   readonly absent: SkipReason
-  close(): Promise<void>
 }
 
 export interface FollowUpOptions {
   readonly ledger: Ledger
   /** Name of the earlier campaign. */
   readonly after: string
-  /** Milliseconds from the earlier message to this one; without it nothing is waited for, as in a rehearsal. */
-  readonly wait?: number
+  /** Milliseconds from the earlier message to this one; undefined in a rehearsal, which waits for nothing. */
+  readonly wait: number | undefined
   /** Subject of an earlier message that was no follow-up itself. */
   readonly subjectOf: (prior: PriorMessage) => string
-  readonly close: () => Promise<void>
 }
 
 /** @throws UsageError for a campaign that was never sent. */
-export async function openFollowUp({ ledger, after, wait, subjectOf, close }: FollowUpOptions): Promise<FollowUp> {
+export async function openFollowUp({ ledger, after, wait, subjectOf }: FollowUpOptions): Promise<FollowUp> {
   const campaign = await ledger.campaigns.find(after)
   if (campaign === undefined) throw await unknownCampaign(ledger, after)
   const absent: SkipReason = { kind: 'follow-up', detail: `was not in ${after}` }
@@ -54,8 +43,7 @@ export async function openFollowUp({ ledger, after, wait, subjectOf, close }: Fo
     ledger.results.deliveryHistory(campaign, keys)
   return {
     absent,
-    close,
-    async look(keys) {
+    async find(keys) {
       const followed = new Map<string, Followed>()
       for (const [key, prior] of await ask(keys)) {
         const stop = stopOf(prior, campaign)
@@ -109,16 +97,6 @@ function threadOf(prior: PriorMessage, messageId: string, subjectOf: FollowUpOpt
   const { thread } = restoreRow(prior.data)
   if (thread !== undefined) return { references: [...thread.references, messageId], subject: thread.subject }
   return { references: [messageId], subject: subjectOf(prior) }
-}
-
-/** The message in its thread; what the template says of thread and subject itself has the say. */
-export function threaded(rendered: Rendered, { references, subject }: Thread): Rendered {
-  const named = new Set(rendered.headers.map(([name]) => name.toLowerCase()))
-  const headers: (readonly [string, MarkedText])[] = [...rendered.headers]
-  if (!named.has('in-reply-to')) headers.push(['In-Reply-To', ownText(references.at(-1) ?? '')])
-  if (!named.has('references')) headers.push(['References', ownText(references.join(' '))])
-  if (rendered.subject.trim() !== '' || subject === '') return { ...rendered, headers }
-  return { ...rendered, headers, subject: /^re:/i.test(subject) ? subject : `Re: ${subject}` }
 }
 
 async function unknownCampaign(ledger: Ledger, name: string): Promise<UsageError> {

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
 import { DataError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -12,8 +12,9 @@ import type { Forgotten, Pruned } from '../../ledger/records.ts'
 import { writeReport } from '../../report/report.ts'
 import { readEntry } from '../../unsubscribe/suppression-list.ts'
 import { openLedger } from './open-ledger.ts'
+import { runFolder } from './open-merge.ts'
 
-/** What was forgotten, and the results files that were written anew without the person. */
+/** What was forgotten, and the results files that were written again without the person. */
 export interface PersonForgotten extends Forgotten {
   readonly reports: readonly string[]
 }
@@ -36,7 +37,7 @@ export async function forgetPerson(settings: Settings, address: string): Promise
     const reports: string[] = []
     for (const run of forgotten.runs) {
       const report = join(runFolder(settings, run), 'results.csv')
-      if (existsSync(report) && (await writtenAnew(ledger, run, report))) reports.push(report)
+      if (existsSync(report) && (await rewritten(ledger, run, report))) reports.push(report)
     }
     return { ...forgotten, reports }
   } finally {
@@ -57,11 +58,7 @@ export async function pruneRuns(settings: Settings, before: Date): Promise<Prune
   }
 }
 
-function runFolder(settings: Settings, run: string): string {
-  return join(dirname(settings.ledger), 'runs', run)
-}
-
-async function writtenAnew(ledger: Ledger, id: string, path: string): Promise<boolean> {
+async function rewritten(ledger: Ledger, id: string, path: string): Promise<boolean> {
   const run = await ledger.runs.find(id)
   if (run === undefined) return false
   const head = { run: id, campaign: run.campaign.name, counts: await ledger.results.counts(id) }

@@ -21,7 +21,7 @@ interface Hooks {
  * Does `work` with hooks that also keep the file at `path`; without a path, with the hooks as they are.
  * @throws OutputError before the work, when the file cannot be written; else what the work throws.
  */
-export async function metered<H extends Hooks>(
+export async function withMetricsFile<H extends Hooks>(
   path: string | undefined,
   hooks: H,
   work: (hooks: H) => Promise<SummaryEvent>,
@@ -33,7 +33,7 @@ export async function metered<H extends Hooks>(
     const summary = await work({
       ...hooks,
       onEvent(event: MergeEvent) {
-        meter.take(event)
+        meter.record(event)
         hooks.onEvent?.(event)
       },
     })
@@ -60,7 +60,7 @@ class Meter {
     this.#clock = hooks.clock ?? systemClock
   }
 
-  take(event: MergeEvent): void {
+  record(event: MergeEvent): void {
     if (event.event === 'planned') {
       const { campaign, run, counts } = event
       this.#metrics = { campaign, run, counts, startedAt: this.#clock.now(), deferrals: 0, paused: false }

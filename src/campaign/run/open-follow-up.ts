@@ -1,29 +1,21 @@
 /** Opens the earlier campaign that a run follows. Owns where it is looked up and how its subjects are made again. */
 import type { Settings } from '../../config/settings.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
 import type { PriorMessage, RunRecord } from '../../ledger/records.ts'
 import type { Earlier } from '../merge.ts'
 import { restoreRow } from '../plan/row-data.ts'
+import { openTemplate, openVariants } from './content.ts'
 import { type FollowUp, openFollowUp } from './follow-up.ts'
-import { openTemplate, openVariants } from './material.ts'
-import { openLedger, openScratchLedger } from './open-ledger.ts'
-import type { Workshop } from './open-merge.ts'
 
-/** The follow-up of a run. A rehearsal looks at the real ledger, and waits for nothing. */
-export async function followUp(
-  { settings, ledger, mode }: Workshop,
+/** The follow-up of a campaign that `ledger` knows. A rehearsal waits for nothing. */
+export async function openFollowUpOf(
+  settings: Settings,
+  ledger: Ledger,
   { campaign: after, wait }: Earlier,
+  { waits }: { readonly waits: boolean },
 ): Promise<FollowUp> {
-  const real = mode === 'send'
-  const own = real ? undefined : ((await openLedger(settings, { existing: true })) ?? (await openScratchLedger()))
-  const close = async (): Promise<void> => own?.close()
-  const asked = own ?? ledger
-  try {
-    const subjectOf = await earlierSubjects(settings, await asked.runs.find(undefined, after))
-    return await openFollowUp({ ledger: asked, after, ...(real ? { wait } : {}), subjectOf, close })
-  } catch (error) {
-    await close()
-    throw error
-  }
+  const subjectOf = await earlierSubjects(settings, await ledger.runs.find(undefined, after))
+  return openFollowUp({ ledger, after, wait: waits ? wait : undefined, subjectOf })
 }
 
 /** The subjects of an earlier run, made again from its rows; none where its template is gone. */

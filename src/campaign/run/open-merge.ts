@@ -1,48 +1,127 @@
-/** What the delivery of a run needs around it. Owns where its files are, whose limits hold and which suppressions. */
-import { dirname, join } from 'node:path'
+/**
+ * Everything that a merge needs around its rows, opened once for run, resume, retry, schedules and check: ledger, claim,
+ * campaign, follow-up, unsubscribe links, renderer. Owns what is opened, in which order, and that all of it is closed.
+ */
+import { dirname, join, resolve } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { RunRecord } from '../../ledger/records.ts'
-import type { openTransport } from '../../transport/open.ts'
-import type { Transport } from '../../transport/transport.ts'
+import { ownerOfThisProcess } from '../../ledger/owner.ts'
+import type { Campaign } from '../../ledger/records.ts'
+import { openUnsubscribeLinks } from '../../unsubscribe/links.ts'
 import { type Clock, systemClock } from '../clock.ts'
-import type { MergeHooks, MergeMode } from '../merge.ts'
+import type { Earlier, MergeHooks, MergeMode } from '../merge.ts'
+import { createRowRenderer, type RowRenderer } from '../plan/render-row.ts'
+import type { Content } from './content.ts'
+import type { FollowUp } from './follow-up.ts'
+import { openFollowUpOf } from './open-follow-up.ts'
+import { openLedger, openScratchLedger } from './open-ledger.ts'
 
-/** What a run needs beside its ledger, opened once and closed once. */
-export interface Workshop {
+export interface MergeOptions {
+  /** `check` records in a ledger of its own, like a rehearsal, and sends nothing. */
+  readonly mode: MergeMode | 'check'
+  /** Undefined where only the list is checked. */
+  readonly content: Pick<Content, 'template' | 'split'> | undefined
+  /** By its name the newest generation of it, or one that begins; or the one that a run belongs to. */
+  readonly campaign: string | Campaign
+  /** Begin another generation of the campaign. */
+  readonly again: boolean
+  /** Group of the suppressions. */
+  readonly group: string
+  /** Column that holds the address. */
+  readonly emailColumn: string | undefined
+  /** The earlier campaign that this one follows. */
+  readonly after: Earlier | undefined
+  /** Every message goes to this address instead. */
+  readonly testTo: string | undefined
+  /** The ledger that the run was found in; closed with the merge. */
+  readonly ledger: Ledger | undefined
+}
+
+export interface OpenMerge extends AsyncDisposable {
   readonly settings: Settings
-  readonly ledger: Ledger
   readonly hooks: MergeHooks
   readonly clock: Clock
-  readonly mode: MergeMode
-  /** Folder for this run's files, beside the ledger. */
-  readonly folder: (runId: string) => string
+  readonly mode: MergeMode | 'check'
+  /** Where this merge is recorded: the project's ledger, or in a rehearsal one that is thrown away. */
+  readonly ledger: Ledger
+  /** The project's own ledger, where there is one. */
+  readonly project: Ledger | undefined
+  readonly campaign: Campaign
+  readonly group: string
+  readonly renderer: RowRenderer
+  readonly follow: FollowUp | undefined
 }
 
-export function makeWorkshop(settings: Settings, ledger: Ledger, mode: MergeMode, hooks: MergeHooks): Workshop {
-  const folder = mode === 'send' ? join(dirname(ledgerPath(settings)), 'runs') : join(settings.root, '.mailmerge', mode)
-  return { settings, ledger, hooks, clock: hooks.clock ?? systemClock, mode, folder: (id) => join(folder, id) }
-}
-
-function ledgerPath(settings: Settings): string {
-  // A ledger on a server has no folder of its own: run files live in the project.
-  return /^postgres(ql)?:/.test(settings.ledger) ? join(settings.root, '.mailmerge', 'ledger') : settings.ledger
-}
-
-/** What transports learn of servers is kept in the ledger. */
-export function transportOptions({ ledger, hooks }: Workshop): Parameters<typeof openTransport>[1] {
+/**
+ * Opens a merge and claims its campaign.
+ *
+ * @example
+ * await using merge = await openMerge(settings, options, hooks)
+ *
+ * @throws UnfinishedError when another process works on the campaign; what opening the parts throws.
+ */
+export async function openMerge(settings: Settings, options: MergeOptions, hooks: MergeHooks): Promise<OpenMerge> {
+  await using closing = new AsyncDisposableStack()
+  const { mode, content } = options
+  const open = <T extends { close(): Promise<void> }>(part: T): T => closing.adopt(part, (it) => it.close())
+  if (options.ledger !== undefined) open(options.ledger)
+  const project =
+    options.ledger ?? (mode === 'send' ? open(await openLedger(settings)) : await existing(settings, open))
+  const ledger = mode === 'send' && project !== undefined ? project : open(await openScratchLedger())
+  const follow =
+    options.after === undefined
+      ? undefined
+      : await openFollowUpOf(settings, project ?? ledger, options.after, { waits: mode === 'send' })
+  const campaign =
+    typeof options.campaign === 'string'
+      ? await ledger.campaigns.open(options.campaign, { again: options.again })
+      : options.campaign
+  closing.adopt(await ledger.campaigns.claim(campaign, ownerOfThisProcess()), (claim) => claim.release())
+  const renderer = createRowRenderer({
+    template: content?.template,
+    split: content?.split,
+    // In modes that record nothing, messages are still what they would be: with the campaign's own token, if it has one.
+    campaign: mode === 'send' ? campaign : ((await project?.campaigns.find(campaign.name)) ?? campaign),
+    recipients: { emailColumn: options.emailColumn, key: settings.key, foldGmail: settings.foldGmail },
+    testTo: options.testTo,
+    bodies: mode === 'check',
+    unsubscribeLinks: await openUnsubscribeLinks(settings, options.group),
+    locale: settings.locale,
+    timeZone: settings.timeZone,
+    rates: settings.delivery.rates,
+    returnPath: settings.bounces.returnPath,
+    dkim: content === undefined ? [] : settings.dkim,
+    files: { root: settings.root, roots: settings.attachmentRoots, never: privateFiles(settings) },
+  })
+  const opened = closing.move()
   return {
-    memory: ledger.servers,
-    ...(hooks.dialogue === undefined ? {} : { dialogue: hooks.dialogue }),
+    settings,
+    hooks,
+    clock: hooks.clock ?? systemClock,
+    mode,
+    ledger,
+    project,
+    campaign,
+    group: options.group,
+    renderer,
+    follow,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }
 
-/** The suppressions of a run: those that it was planned with, unless the settings name others now. */
-export function groupOf(settings: Settings, { campaign, options }: RunRecord): string {
-  return settings.group ?? options.group ?? campaign.name
+async function existing(settings: Settings, open: (ledger: Ledger) => Ledger): Promise<Ledger | undefined> {
+  const ledger = await openLedger(settings, { existing: true })
+  return ledger === undefined ? undefined : open(ledger)
 }
 
-/** Whose quota it is: of a login at a server, or of another way to send. */
-export function accountOf({ smtp, transport }: Settings, { name }: Transport): string {
-  return transport === undefined || transport === 'smtp' ? `${smtp.user ?? ''}@${smtp.host}` : name
+/** The folder for the files of a run: beside the ledger, or in a rehearsal in the project. */
+export function runFolder(settings: Settings, runId: string, mode: OpenMerge['mode'] = 'send'): string {
+  const folder = mode === 'send' ? join(dirname(settings.ledger), 'runs') : join(settings.root, '.mailmerge', mode)
+  return join(folder, runId)
+}
+
+/** Files that no row may have, although they lie in the project: configuration, keys, the list, the ledger. */
+function privateFiles({ configFile, dkim, ledger, source }: Settings): readonly string[] {
+  const own = [configFile, source.path, source.sql?.database, ledger, ...dkim.map(({ key }) => key)]
+  return own.flatMap((path) => (path === undefined || path === '-' || path.includes('://') ? [] : [resolve(path)]))
 }

@@ -1,23 +1,19 @@
 /** Going on with a run, from the plan in the ledger alone: resume, retry, cancel. */
-import { join } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
 import { DataError, UsageError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
-import type { RunRecord } from '../../ledger/records.ts'
+import { type RunRecord, totalOf } from '../../ledger/records.ts'
 import { checkWritable } from '../../report/report.ts'
-import { openTransport } from '../../transport/open.ts'
-import { openUnsubscribeLinks } from '../../unsubscribe/links.ts'
 import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, ResumeRequest } from '../merge.ts'
-import { createPreparer } from '../plan/render-row.ts'
-import { beginAndDeliver, summarize } from './deliver-run.ts'
+import { type Content, openContent } from './content.ts'
+import { beginAndDeliver, groupOf, summarize } from './deliver-run.ts'
+import { openDestination } from './destination.ts'
 import { findRun } from './find-run.ts'
-import { bindAll, openTemplate, openVariants, planHash } from './material.ts'
-import { metered } from './metrics-file.ts'
-import { followUp } from './open-follow-up.ts'
+import { withMetricsFile } from './metrics-file.ts'
 import { openLedger } from './open-ledger.ts'
-import { groupOf, makeWorkshop, transportOptions } from './open-merge.ts'
+import { type OpenMerge, openMerge } from './open-merge.ts'
 
 /** Open runs that are named where one of them is meant. */
 const NAMED = 5
@@ -31,7 +27,7 @@ export function resumeMerge(
   request: ResumeRequest = {},
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
-  return metered(settings.metrics, hooks, (own) =>
+  return withMetricsFile(settings.metrics, hooks, (own) =>
     goOn(settings, request, own, newestUnfinished, async (ledger, run) => {
       if (request.inDoubt !== undefined) await ledger.deliveries.resolveInDoubt(run.id, request.inDoubt)
     }),
@@ -44,7 +40,7 @@ export function retryMerge(
   request: ResumeRequest = {},
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
-  return metered(settings.metrics, hooks, (own) =>
+  return withMetricsFile(settings.metrics, hooks, (own) =>
     goOn(settings, request, own, findRun, async (ledger, run) => {
       await ledger.deliveries.retryFailed(run.id)
     }),
@@ -82,48 +78,55 @@ async function goOn(
   prepareLedger: (ledger: Ledger, run: RunRecord) => Promise<void>,
 ): Promise<SummaryEvent> {
   for (const report of request.reports ?? []) await checkWritable(report)
-  const closing = new AsyncDisposableStack()
-  try {
-    const ledger = closing.adopt(await openLedger(settings), (it) => it.close())
-    const run = await choose(ledger, request.run)
-    if (request.run === undefined) hooks.note?.(`run ${run.id}: ${run.campaign.name}`)
-    if (run.state === 'cancelled') {
-      throw new UsageError(`the run ${run.id} was cancelled`, { hint: 'Give the run command again to plan a new run.' })
-    }
-    closing.adopt(await ledger.campaigns.claim(run.campaign, ownerOfThisProcess()), (claim) => claim.release())
-    const shop = makeWorkshop(settings, ledger, 'send', hooks)
-    const templateName = run.options.template ?? run.template
-    const template = await openTemplate(templateName, settings)
-    const { emailColumn, variant, after } = run.options
-    const split = await openVariants(templateName, settings, run.campaign.name, variant)
-    bindAll(template, split, run.columns)
-    if (planHash(template, split, settings) !== run.templateHash) {
-      throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {
-        hint: 'Give the run command again: it plans anew with the template as it is now, and sends what is not yet sent. What failed for good can be retried after it.',
-      })
-    }
-    await prepareLedger(ledger, run)
-    const unsubscribeLinks = await openUnsubscribeLinks(settings, groupOf(settings, run))
-    const preparer = createPreparer({
-      settings,
-      template,
-      ...(split === undefined ? {} : { split }),
-      ...(unsubscribeLinks === undefined ? {} : { unsubscribeLinks }),
-      campaign: run.campaign,
-      ...(emailColumn === undefined ? {} : { emailColumn }),
-    })
-    const transport = closing.adopt(await openTransport(settings, transportOptions(shop)), (it) => it.close())
-    const counts = await ledger.results.counts(run.id)
-    const rows = Object.values(counts).reduce((sum, count) => sum + count, 0)
-    const { name } = run.campaign
-    hooks.onEvent?.({ event: 'planned', run: run.id, campaign: name, rows, toSend: counts.deferred, counts })
-    const follow = after === undefined ? undefined : await followUp(shop, after)
-    const end = await beginAndDeliver(shop, { ...run, detach: false }, transport, preparer, counts, follow)
-    const reports = request.reports ?? [join(shop.folder(run.id), 'results.csv')]
-    return await summarize(shop, { id: run.id, campaign: name, rows }, end, reports)
-  } finally {
-    await closing.disposeAsync()
+  await using merge = await openRun(settings, request.run, hooks, choose)
+  const { ledger, run } = merge
+  await prepareLedger(ledger, run)
+  await using destination = await openDestination(merge, run.id)
+  const counts = await ledger.results.counts(run.id)
+  const campaign = run.campaign.name
+  const rows = totalOf(counts)
+  hooks.onEvent?.({ event: 'planned', run: run.id, campaign, rows, toSend: counts.deferred, counts })
+  const end = await beginAndDeliver(merge, { id: run.id, detach: false }, await destination.transport(), counts)
+  return await summarize(merge, { id: run.id, campaign, rows, mails: undefined }, end, request.reports)
+}
+
+/** The merge of a run in the ledger, as it was planned. */
+async function openRun(
+  settings: Settings,
+  id: string | undefined,
+  hooks: MergeHooks,
+  choose: (ledger: Ledger, id: string | undefined) => Promise<RunRecord>,
+): Promise<OpenMerge & { readonly run: RunRecord }> {
+  await using closing = new AsyncDisposableStack()
+  const ledger = await openLedger(settings)
+  closing.adopt(ledger, (it) => it.close())
+  const run = await choose(ledger, id)
+  if (id === undefined) hooks.note?.(`run ${run.id}: ${run.campaign.name}`)
+  if (run.state === 'cancelled') {
+    throw new UsageError(`the run ${run.id} was cancelled`, { hint: 'Give the run command again to plan a new run.' })
   }
+  const content = await plannedContent(settings, run)
+  const { emailColumn, after } = run.options
+  const { campaign } = run
+  const options = { content, campaign, again: false, group: groupOf(settings, run), emailColumn, after, ledger }
+  // From here on the merge closes the ledger.
+  closing.move()
+  return { ...(await openMerge(settings, { mode: 'send', testTo: undefined, ...options }, hooks)), run }
+}
+
+/** @throws DataError when the template is not what the run was planned with. */
+async function plannedContent(settings: Settings, run: RunRecord): Promise<Content> {
+  const { columns, options, templateHash } = run
+  const content = await openContent(settings, {
+    templateName: options.template ?? run.template,
+    campaign: () => run.campaign.name,
+    variant: options.variant,
+    columns,
+  })
+  if (content.hash === templateHash) return content
+  throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {
+    hint: 'Give the run command again: it plans with the template as it is now, and sends what is not yet sent. What failed for good can be retried after it.',
+  })
 }
 
 /** The run of that id, or the one that is unfinished. @throws UsageError where that could be one of several. */

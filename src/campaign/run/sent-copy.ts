@@ -15,8 +15,8 @@ export interface SentCopyOptions {
   readonly runId: string
   readonly imap: ImapSettings
   readonly folder: string
-  readonly prepare: (due: DueRow, date: Date) => Message | Promise<Message>
-  readonly signal?: AbortSignal
+  readonly render: (due: DueRow, date: Date) => Message | Promise<Message>
+  readonly signal: AbortSignal | undefined
 }
 
 /** Messages looked up in the ledger at once. */
@@ -28,20 +28,20 @@ const BATCH = 50
  * @throws UnreachableError, LoginError, ConfigError; what was kept stays, the next call goes on.
  */
 export async function keepCopies(options: SentCopyOptions): Promise<number> {
-  const { copies, runId, imap, folder, prepare, signal } = options
+  const { copies, runId, imap, folder, render, signal } = options
   const [first] = await copies.missing(runId, 1)
   if (first === undefined) return 0
   return withMailbox(imap, async (client) => {
     // Fails where the folder is there already.
     await client.mailboxCreate(folder).catch(() => {})
-    const { id } = await prepare(first, first.sentAt)
+    const { id } = await render(first, first.sentAt)
     // A stop may have come between a copy and its record.
     if (await holds(client, folder, id)) await copies.add(first.recipient)
     for (let kept = 0; ; ) {
       const rows = await copies.missing(runId, BATCH)
       for (const row of rows) {
         if (signal?.aborted) return kept
-        const { chunks } = await prepare(row, row.sentAt)
+        const { chunks } = await render(row, row.sentAt)
         if ((await client.append(folder, Buffer.concat(chunks), ['\\Seen'], row.sentAt)) === false)
           throw refused(folder)
         await copies.add(row.recipient)

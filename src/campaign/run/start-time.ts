@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts'
 export const LATE_BY_MS = 3_600_000
 
 /** Between two looks at the clock: it may be set, and the machine may sleep meanwhile. */
-const LOOK_MS = 250
+const POLL_MS = 250
 
 export interface StartOptions {
   readonly ledger: Ledger
@@ -23,52 +23,52 @@ export interface StartOptions {
   readonly onWaiting?: ((until: Date) => void) | undefined
 }
 
-/** True where rows have hours of their own: on each recipient's clock, or some time after an earlier message. */
-export function hasRowHours({ options }: RunRecord): boolean {
+/** True where rows have start times of their own: on each recipient's clock, or some time after an earlier message. */
+export function hasRowStartTimes({ options }: RunRecord): boolean {
   return options.atLocal !== undefined || options.after !== undefined
 }
 
-/** When a run begins that has an hour: its own, or that of the first row still to come. */
-export async function hourOf(run: RunRecord, ledger: Ledger): Promise<Date | undefined> {
-  return run.notBefore ?? (hasRowHours(run) ? ledger.deliveries.nextDue(run.id) : undefined)
+/** When a run begins that has a start time: its own, or that of the first row still to come. */
+export async function startTimeOf(run: RunRecord, ledger: Ledger): Promise<Date | undefined> {
+  return run.notBefore ?? (hasRowStartTimes(run) ? ledger.deliveries.nextDue(run.id) : undefined)
 }
 
 /**
- * Resolves when the run may begin, with undefined, or with the hour that it still waits for when the signal came first.
- * Once begun a run is not late any more; rows with hours of their own may be.
- * @throws UnfinishedError when it is later than `lateBy` after its hour.
+ * Resolves when the run may begin, with undefined, or with the start time that it still waits for when the signal came first.
+ * Once begun a run is not late any more; rows with start times of their own may be.
+ * @throws UnfinishedError when it is later than `lateBy` after it.
  */
 export async function awaitStart(run: RunRecord, options: StartOptions): Promise<Date | undefined> {
   const { ledger, clock } = options
-  // A follow-up comes some time after the first message, and has no hour that it could be late for.
+  // A follow-up comes some time after the first message, and has no start time that it could be late for.
   const lateBy = run.options.after === undefined ? options.lateBy : Number.POSITIVE_INFINITY
-  const hour = await hourOf(run, ledger)
-  if (hour === undefined || (run.begunAt !== undefined && hour === run.notBefore)) return undefined
+  const startTime = await startTimeOf(run, ledger)
+  if (startTime === undefined || (run.begunAt !== undefined && startTime === run.notBefore)) return undefined
   // Once begun, the delivery itself waits for the rows that are still to come.
-  if (run.begunAt === undefined && (await waitUntil(hour, options))) return hour
-  refuseLate(run, hour, clock.now(), lateBy)
+  if (run.begunAt === undefined && (await waitUntil(startTime, options))) return startTime
+  refuseLate(run, startTime, clock.now(), lateBy)
   await ledger.runs.begin(run.id, clock.now())
   return undefined
 }
 
 /** True when the signal came before the moment. Follows the wall clock wherever it is set. */
 async function waitUntil(moment: Date, { clock, signal, onWaiting }: StartOptions): Promise<boolean> {
-  let told = false
+  let announced = false
   for (;;) {
     const left = moment.getTime() - clock.now().getTime()
     if (left <= 0) return false
     if (signal?.aborted) return true
-    if (!told) onWaiting?.(moment)
-    told = true
-    await sleep(Math.min(left, LOOK_MS), undefined, signal === undefined ? {} : { signal }).catch(() => {})
+    if (!announced) onWaiting?.(moment)
+    announced = true
+    await sleep(Math.min(left, POLL_MS), undefined, signal === undefined ? {} : { signal }).catch(() => {})
   }
 }
 
-function refuseLate(run: RunRecord, hour: Date, now: Date, lateBy: number): void {
-  const late = now.getTime() - hour.getTime()
+function refuseLate(run: RunRecord, startTime: Date, now: Date, lateBy: number): void {
+  const late = now.getTime() - startTime.getTime()
   if (late <= lateBy) return
   throw new UnfinishedError(
-    `the run ${run.id} was for ${hour.toISOString()}, ${lateness(late)} ago: nothing was sent now`,
+    `the run ${run.id} was for ${startTime.toISOString()}, ${lateness(late)} ago: nothing was sent now`,
     {
       hint: `Send it all the same with mailmerge resume ${run.id} --late ok, or end it with mailmerge cancel ${run.id}.`,
     },

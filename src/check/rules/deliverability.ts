@@ -8,7 +8,7 @@ import { createMailDomains } from '../../message/address/dns.ts'
 import { domainOf } from '../../message/address/domain.ts'
 import { parseAddressList } from '../../message/address/list.ts'
 import { type MarkedText, ownText } from '../../template/marked-text.ts'
-import type { CheckedMail } from '../check.ts'
+import type { CheckedMail } from '../report.ts'
 import { judgeRules, type RuleVerdict } from './bulk.ts'
 import { lookUpSender, type SenderResolver, systemResolver } from './sender-records.ts'
 

@@ -1,8 +1,8 @@
 /** `mailmerge check`: everything that can be wrong, found without sending. Parses and prints; the checks are in src/check. */
 import { resolve } from 'node:path'
-import type { CheckReport } from '../../check/check.ts'
 import type { ColumnFacts } from '../../check/column-survey.ts'
 import type { Mended } from '../../check/repair.ts'
+import type { CheckReport } from '../../check/report.ts'
 import type { RuleVerdict } from '../../check/rules/bulk.ts'
 import type { Settings } from '../../config/settings.ts'
 import type { Problem, Severity } from '../../errors.ts'

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { openLocalHour } from '../../../src/campaign/plan/recipient-time.ts'
+import { openRecipientTime } from '../../../src/campaign/plan/recipient-time.ts'
 import { DataError, UsageError } from '../../../src/errors.ts'
 
 const HOUR = 3_600_000
 
 function moments(text: string, now: string, zones: readonly string[], zoneColumn?: string): string[] {
-  const hour = openLocalHour(zoneColumn === undefined ? { text } : { text, zoneColumn }, {
+  const hour = openRecipientTime(zoneColumn === undefined ? { text } : { text, zoneColumn }, {
     columns: ['email', 'Time Zone', 'other'],
     zone: 'Europe/Berlin',
     now: new Date(now),

@@ -148,24 +148,17 @@ function wholeSecond(wall: WallTime): string {
 
 /** What can be seen now of what will be read then: a template that is wrong is an error, a list may still come. */
 async function look(settings: Settings, args: Arguments, say: (text: string) => void): Promise<void> {
-  const { openList, openTemplate } = await import('../../../campaign/run/material.ts')
+  const { openTemplate } = await import('../../../campaign/run/content.ts')
+  const { hasList, missing, openList } = await import('../../../campaign/run/list.ts')
   if (settings.template === undefined) {
-    throw new UsageError('there is no template', {
-      hint: 'Give one with --template NAME, or set it in mailmerge.yaml.',
-    })
+    throw missing('template', '--template NAME', settings)
   }
   if (settings.source.path === '-') {
     throw new UsageError('a schedule cannot read standard input', {
       hint: 'Name a file, or set data.sql or data.command in mailmerge.yaml.',
     })
   }
-  if (
-    settings.source.path === undefined &&
-    settings.source.sql === undefined &&
-    settings.source.command === undefined
-  ) {
-    throw new UsageError('there is no list', { hint: 'Give one with --csv FILE, or set it in mailmerge.yaml.' })
-  }
+  if (!hasList(settings)) throw missing('list', '--csv FILE', settings)
   await openTemplate(settings.template, settings)
   // A command may have effects, and a query may take long: they are left for the hour.
   if (settings.source.path === undefined) return

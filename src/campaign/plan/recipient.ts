@@ -1,0 +1,87 @@
+/** Who a row is for: the address, and the key that makes two rows the same. Pure; reads no source and renders nothing. */
+import { DataError, type Problem } from '../../errors.ts'
+import { gmailKey, normalizeAddress } from '../../message/address/key.ts'
+import { parseAddressList } from '../../message/address/list.ts'
+import { parseRecipient } from '../../message/address/recipient.ts'
+import type { RowData } from '../../source/source.ts'
+import { type MarkedText, unmark } from '../../template/marked-text.ts'
+
+export interface RecipientRules {
+  /** Column that holds the address; needed where the template sets no `to`. */
+  readonly emailColumn: string | undefined
+  /** Column of the recipient key; without it the address is the key. */
+  readonly key: string | undefined
+  /** Addresses of Gmail that differ only in dots or from a plus on are one key. */
+  readonly foldGmail: boolean
+}
+
+export interface RowIdentity {
+  readonly key: string
+  readonly address: string
+}
+
+/**
+ * The address of a row: `to` of the template takes precedence; without it, it is in the address column.
+ * @throws DataError whose problem names the column.
+ */
+export function addressOf(cells: RowData, to: MarkedText | undefined, { emailColumn }: RecipientRules): string {
+  if (to === undefined) {
+    if (emailColumn !== undefined) return addressIn(cellText(cells[emailColumn]), emailColumn)
+    throw rowError('no-address-column', "the list has no address column and the template sets no 'to'", undefined, {
+      hint: 'Name the column with emailColumn in mailmerge.yaml, or write to: in the template.',
+    })
+  }
+  const { mailboxes, faults } = parseAddressList(to)
+  const first = mailboxes[0]
+  if (first !== undefined && faults.length === 0) return first.wire
+  throw rowError('bad-address', faults[0] ?? 'there is no address', emailColumn ?? 'to', { value: unmark(to) })
+}
+
+/** @throws DataError for an empty key. */
+export function keyOf(cells: RowData, address: string, { key: column, foldGmail }: RecipientRules): string {
+  if (column === undefined) return personOf(address, foldGmail)
+  const key = cellText(cells[column]).trim()
+  if (key !== '') return key
+  throw rowError('empty-key', `the key column '${column}' is empty`, column, {
+    hint: 'Give every row a key, or leave --key out so that the address is the key.',
+  })
+}
+
+/** Key and address as far as the cells alone say them, for a row that is not sent. Never throws. */
+export function identify(cells: RowData, rules: RecipientRules): RowIdentity {
+  const address = likelyAddress(cells, rules) ?? ''
+  if (rules.key !== undefined) return { key: cellText(cells[rules.key]).trim(), address }
+  return { key: address === '' ? '' : personOf(address, rules.foldGmail), address }
+}
+
+/** The address in its column, if it is one. */
+export function likelyAddress(cells: RowData, { emailColumn }: RecipientRules): string | undefined {
+  const judged = emailColumn === undefined ? undefined : parseRecipient(cellText(cells[emailColumn]))
+  return judged !== undefined && 'mailbox' in judged ? judged.mailbox.wire : undefined
+}
+
+/** An error about one row, with one problem. */
+export function rowError(
+  code: string,
+  message: string,
+  column: string | undefined,
+  more: Pick<Problem, 'hint' | 'value'> = {},
+): DataError {
+  return new DataError(message, {
+    problems: [{ severity: 'error', code, message, ...(column === undefined ? {} : { column }), ...more }],
+  })
+}
+
+function personOf(address: string, foldGmail: boolean): string {
+  return foldGmail ? gmailKey(address) : normalizeAddress(address)
+}
+
+function addressIn(cell: string, column: string): string {
+  const judged = parseRecipient(cell)
+  if ('mailbox' in judged) return judged.mailbox.wire
+  throw rowError('bad-address', cell.trim() === '' ? 'the address is empty' : judged.fault, column, { value: cell })
+}
+
+function cellText(cell: unknown): string {
+  return cell === null || cell === undefined ? '' : String(cell)
+}

@@ -1,0 +1,78 @@
+/** What a merge says: the template of the settings, and the variants of a split. Owns opening them and the hash of all that no row changes. */
+import { hash } from 'node:crypto'
+import type { Settings } from '../../config/settings.ts'
+import { type LoadOptions, loadTemplate } from '../../template/load.ts'
+import type { Template } from '../../template/template.ts'
+import { openSplit, type Split } from '../plan/variants.ts'
+
+/** Opened, and fitting the columns of the list. */
+export interface Content {
+  /** Name or path, as it was asked for. */
+  readonly templateName: string
+  readonly template: Template
+  readonly split: Split | undefined
+  /** Of everything outside the rows that a message depends on: it is frozen when the run is planned. */
+  readonly hash: string
+}
+
+export interface ContentOptions {
+  readonly templateName: string
+  /** Name of the campaign, by that of the template: another campaign draws another lot. */
+  readonly campaign: (template: string) => string
+  /** Everybody gets this variant. */
+  readonly variant: string | undefined
+  readonly columns: readonly string[]
+}
+
+/** @throws InputError, DataError: no template, a wrong one, or a name that no column has. */
+export async function openContent(settings: Settings, options: ContentOptions): Promise<Content> {
+  const { templateName, campaign, variant, columns } = options
+  const template = await openTemplate(templateName, settings)
+  const split = await openVariants(templateName, settings, campaign(template.name), variant)
+  for (const one of split?.variants.map((variant) => variant.template) ?? [template]) one.bind(columns)
+  return { templateName, template, split, hash: hashOf(template, split, settings) }
+}
+
+export function openTemplate(name: string, settings: Settings, instead?: LoadOptions['instead']): Promise<Template> {
+  return loadTemplate(name, {
+    root: settings.root,
+    message: settings.message,
+    ...(instead === undefined ? {} : { instead }),
+    ...(settings.locale === undefined ? {} : { locale: settings.locale }),
+    ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
+  })
+}
+
+/** The variants of a campaign, each as a template; `only` takes one of them for everybody. */
+export function openVariants(
+  templateName: string,
+  settings: Settings,
+  campaign: string,
+  only?: string,
+): Promise<Split | undefined> {
+  return openSplit(settings.variants, campaign, only, ({ template = templateName, subject }) =>
+    openTemplate(
+      template,
+      settings,
+      subject === undefined ? undefined : { fields: { subject }, file: 'mailmerge.yaml (variants)' },
+    ),
+  )
+}
+
+function hashOf(template: Template, split: Split | undefined, settings: Settings): string {
+  const { message, locale, timeZone, unsubscribe } = settings
+  return hash(
+    'sha256',
+    JSON.stringify([
+      template.hash,
+      split?.variants.map(({ name, share, template }) => [name, share, template.hash]),
+      message,
+      locale,
+      timeZone,
+      unsubscribe?.url,
+      unsubscribe?.mailto,
+      settings.bounces.returnPath,
+    ]),
+    'hex',
+  )
+}
