@@ -60,7 +60,7 @@ export async function parseCommandLine(
   let text = ''
   const parser = configured(yargs(), columns)
     .version(version)
-    .usage('mailmerge: a mail that must reach every person on a list once\n\nUsage: mailmerge <command> [options]')
+    .usage('mailmerge: send a message to every person on a list, once each\n\nUsage: mailmerge <command> [options]')
     .epilogue('`mailmerge <command> --help` lists the options of a command.')
     .updateStrings({ 'Positionals:': 'Arguments:', 'Not enough arguments following: %s': '%s' })
   const declare = (builder: Argv, action: Action, group?: Group): Argv =>

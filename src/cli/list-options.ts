@@ -6,14 +6,14 @@ import { given } from '../given.ts'
 import type { Arguments, Option } from './command.ts'
 
 export const LIST_OPTIONS = {
-  csv: { type: 'string', value: 'FILE', describe: 'The list; --data is the same' },
+  csv: { type: 'string', value: 'FILE', describe: 'The list; the same as --data' },
   data: {
     type: 'string',
     value: 'FILE|-',
     describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON, or - for standard input',
   },
-  encoding: { type: 'string', value: 'NAME', describe: 'Encoding of the list; else found by itself' },
-  delimiter: { type: 'string', value: 'CHARACTER', describe: 'Delimiter of the list; else found by itself' },
+  encoding: { type: 'string', value: 'NAME', describe: 'Encoding of the list; default: detected' },
+  delimiter: { type: 'string', value: 'CHARACTER', describe: 'Delimiter of the list; default: detected' },
   sheet: { type: 'string', value: 'NAME', describe: 'Sheet of a workbook; default the first' },
   template: {
     alias: 't',
@@ -31,14 +31,21 @@ export const LIST_OPTIONS = {
     describe: 'Only rows that match column=value; repeatable',
   },
   segment: { type: 'string', value: 'NAME', describe: 'Only rows of a segment named in mailmerge.yaml' },
-  sample: { type: 'number', value: 'N', describe: 'Only N of them, by lot' },
-  seed: { type: 'string', value: 'TEXT', describe: 'Another lot for --sample; the same seed draws the same rows' },
-  variant: { type: 'string', value: 'NAME', describe: 'Everybody gets this variant of mailmerge.yaml' },
+  sample: { type: 'number', value: 'N', describe: 'Only N of them, picked at random' },
+  seed: { type: 'string', value: 'TEXT', describe: 'Seed for --sample: the same seed picks the same rows' },
+  variant: { type: 'string', value: 'NAME', describe: 'Send everybody this variant of mailmerge.yaml' },
   'skip-bad': { type: 'boolean', describe: 'Send the good rows and skip the bad ones' },
-  campaign: { type: 'string', value: 'NAME', describe: 'Name of what a person gets once; default template and list' },
-  key: { type: 'string', value: 'COLUMN', describe: 'Column that makes two rows the same; default the address' },
-  'fold-gmail': { type: 'boolean', describe: 'Gmail addresses that differ in dots, or from a plus on, are one person' },
-  duplicates: { choices: DUPLICATES, describe: 'What to do with two rows of one key; default error' },
+  campaign: {
+    type: 'string',
+    value: 'NAME',
+    describe: 'Name of what each person gets once; default: the template and the list',
+  },
+  key: { type: 'string', value: 'COLUMN', describe: 'Column that identifies a recipient; default: the address' },
+  'fold-gmail': {
+    type: 'boolean',
+    describe: 'Treat Gmail addresses that differ only in dots or after a plus as one person',
+  },
+  duplicates: { choices: DUPLICATES, describe: 'What to do with two rows for one recipient; default error' },
 } as const satisfies Readonly<Record<string, Option>>
 
 /** Some options, or all of them, under one heading of the help. */
@@ -50,7 +57,7 @@ export function grouped(
   return Object.fromEntries(names.map((name) => [name, { ...options[name], group }]))
 }
 
-/** Which rows. What is wrong with it is told where it is used. */
+/** Which rows. It is checked where it is used. */
 export function selectionOf(args: Arguments): Selection {
   return given({
     rows: args.text('rows'),

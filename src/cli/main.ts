@@ -1,4 +1,4 @@
-/** The program `mailmerge`: reads the command line, runs the command, turns errors into exit codes. Knows no merge. */
+/** The program `mailmerge`: reads the command line, runs the command, turns errors into exit codes. Does not know what a merge is. */
 import { Console } from 'node:console'
 import { readFile } from 'node:fs/promises'
 import { setFlagsFromString } from 'node:v8'

@@ -28,16 +28,20 @@ export const SMTP_OPTION: Readonly<Record<string, Option>> = {
 /** Options of how messages go out: also those of resume and retry. */
 export const DELIVERY_OPTIONS: Readonly<Record<string, Option>> = {
   ...SMTP_OPTION,
-  concurrency: { type: 'number', value: 'N', describe: 'SMTP connections at most; default 5' },
+  concurrency: { type: 'number', value: 'N', describe: 'Maximum number of SMTP connections; default 5' },
   rate: {
     type: 'array',
     string: true,
     value: 'N/s',
-    describe: "Limit such as 10/s, 500/day or '500 recipients/day'; every one given holds",
+    describe: "Limit such as 10/s, 500/day or '500 recipients/day'; repeatable, all hold",
   },
-  'retry-for': { type: 'string', value: 'TIME', describe: 'How long deferred rows are tried again; default 4h' },
-  grace: { type: 'string', value: 'TIME', describe: 'How long a stop waits for what is in flight; default 30s' },
-  metrics: { type: 'string', value: 'FILE', describe: 'Keep the numbers of the run in this file, for Prometheus' },
+  'retry-for': { type: 'string', value: 'TIME', describe: 'How long to retry deferred rows; default 4h' },
+  grace: {
+    type: 'string',
+    value: 'TIME',
+    describe: 'How long to wait, when stopped, for messages in flight; default 30s',
+  },
+  metrics: { type: 'string', value: 'FILE', describe: 'Write metrics of the run to this file, for Prometheus' },
 }
 
 /** Runs that have an hour. */
@@ -45,7 +49,7 @@ export const LATE_OPTION: Readonly<Record<string, Option>> = {
   late: {
     type: 'string',
     value: 'TIME|ok',
-    describe: 'How late a run with an hour may begin, or ok for however late; default 1h',
+    describe: 'How late a planned run may still begin, or ok for any time; default 1h',
   },
 }
 

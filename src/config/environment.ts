@@ -62,6 +62,6 @@ function noteTypos(env: NodeJS.Dict<string>, keys: readonly KeyPath[], note?: (t
   for (const name of Object.keys(env)) {
     if (!name.startsWith('MAILMERGE_') || known.has(name)) continue
     const guess = nearest(name, known)
-    if (guess !== undefined) note(`the environment variable ${name} is no setting: did you mean ${guess}?`)
+    if (guess !== undefined) note(`the environment variable ${name} is not a setting: did you mean ${guess}?`)
   }
 }

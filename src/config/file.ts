@@ -27,7 +27,7 @@ export function findConfig(cwd: string, explicit?: string): string | undefined {
   }
 }
 
-/** True also where it cannot be known: why is told by the reading. */
+/** True also where it cannot be known: reading it then gives the reason. */
 function isThere(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false }) !== undefined
@@ -69,7 +69,7 @@ function readText(path: string, shown: string): string {
   try {
     const { size } = statSync(path)
     if (size > MOST_OCTETS)
-      throw new ConfigError(`${shown} is no config: it has ${size} octets`, {
+      throw new ConfigError(`${shown} is not a configuration file: it has ${size} bytes`, {
         hint: 'Check the path given with --config.',
       })
     return readFileSync(path, 'utf8')
@@ -86,7 +86,7 @@ function plainData(document: Document.Parsed, shown: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 50 }) ?? {}
   } catch (cause) {
-    throw new ConfigError(`${shown}: its aliases (*name) multiply beyond measure`, {
+    throw new ConfigError(`${shown}: its aliases (*name) expand too far`, {
       cause,
       hint: 'Write the values out instead.',
     })

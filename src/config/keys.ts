@@ -1,4 +1,4 @@
-/** The keys of the config as paths, read from its schema. Owns walking the schema; knows no values. */
+/** The keys of the config as paths, read from its schema. Owns walking the schema; never sees values. */
 import { z } from 'zod'
 import { configSchema } from './schema.ts'
 

@@ -48,7 +48,7 @@ export interface LoadSettingsOptions {
   readonly flags: Flags
   /** Asks a person, where there is one. */
   readonly askPassword?: (account: string) => Promise<string>
-  /** Things worth saying that are no errors: a variable that is nearly a setting. */
+  /** Things to report that are not errors: a variable that is nearly a setting. */
   readonly note?: (text: string) => void
 }
 
@@ -166,7 +166,7 @@ function place(text: string, folder: string): string {
   // Never shown whole: it may hold a password.
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(text)?.[1]
   if (scheme === undefined) return resolve(folder, text)
-  throw new ConfigError(`there is no way to a database by ${scheme}://`, { hint: 'Name a SQLite file, by its path.' })
+  throw new ConfigError(`${scheme}:// is not supported as a database`, { hint: 'Name a SQLite file, by its path.' })
 }
 
 function sourceSettings(
@@ -237,13 +237,14 @@ function deliverySettings(flags: Flags, config: Config, provider: Provider | und
 /** What the config says was checked by its schema: what is wrong here came from a flag. */
 function rateOf(text: string): RateLimit {
   const rate = readRate(text)
-  if (rate === undefined) throw new UsageError(`--rate does not understand '${text}'`, { hint: RATE_HINT })
+  if (rate === undefined) throw new UsageError(`'${text}' is not a valid rate for --rate`, { hint: RATE_HINT })
   return rate
 }
 
 function durationOf(text: string, flag: string): number {
   const duration = readDuration(text)
-  if (duration === undefined) throw new UsageError(`${flag} does not understand '${text}'`, { hint: DURATION_HINT })
+  if (duration === undefined)
+    throw new UsageError(`'${text}' is not a valid duration for ${flag}`, { hint: DURATION_HINT })
   return duration
 }
 

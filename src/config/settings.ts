@@ -52,7 +52,7 @@ export interface DsnSettings {
 export interface SmtpSettings {
   readonly host: string
   readonly port: number
-  /** `tls` from the first octet; `starttls` required; `auto` takes STARTTLS when offered; `none` never. */
+  /** `tls` from the start; `starttls` required; `auto` takes STARTTLS when offered; `none` never. */
   readonly security: 'tls' | 'starttls' | 'auto' | 'none'
   readonly user?: string
   /** Asked once, when a login is needed: from the environment, a command or a prompt. */
@@ -121,7 +121,7 @@ export interface DkimKey {
 export interface ImapSettings {
   readonly host: string
   readonly port: number
-  /** `tls` from the first octet, `starttls` required, `none` only for this machine. */
+  /** `tls` from the start, `starttls` required, `none` only for this machine. */
   readonly security: 'tls' | 'starttls' | 'none'
   readonly user: string
   /** One of the two; the password is asked when a login needs it. */

@@ -17,14 +17,14 @@ const UNITS: Readonly<Record<string, number>> = {
   week: 604_800_000,
 }
 
-/** Milliseconds of one unit, in the singular or plural; undefined for a word that is none. */
+/** Milliseconds of one unit, in the singular or plural; undefined for any other word. */
 function unitOf(word: string): number | undefined {
   const unit = word.toLowerCase()
   const known = (name: string): number | undefined => (Object.hasOwn(UNITS, name) ? UNITS[name] : undefined)
   return known(unit) ?? (unit.length > 2 && unit.endsWith('s') ? known(unit.slice(0, -1)) : undefined)
 }
 
-/** Milliseconds, or undefined where the text is no duration. `0` needs no unit. */
+/** Milliseconds, or undefined where the text is not a duration. `0` needs no unit. */
 export function readDuration(text: string): number | undefined {
   if (/^\s*0+\s*$/.test(text)) return 0
   const match = /^\s*(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]+)\s*$/i.exec(text)
@@ -34,7 +34,7 @@ export function readDuration(text: string): number | undefined {
 
 export const DURATION_HINT = 'Write a number and a unit: 90s, 15min, 4h, 3d.'
 
-/** The limit, or undefined where the text is no rate. What is counted are messages, unless it says recipients. */
+/** The limit, or undefined where the text is not a rate. What is counted are messages, unless it says recipients. */
 export function readRate(text: string): RateLimit | undefined {
   const match = RATE.exec(text)
   const unit = unitOf(match?.[4] ?? '')
@@ -46,14 +46,14 @@ export function readRate(text: string): RateLimit | undefined {
 
 const RATE = /^\s*(\d{1,9})\s*(?:(messages?|recipients?)\s*)?(?:\/|\bper\b)\s*(\d{1,6})?\s*([a-z]+)\s*$/i
 
-export const RATE_HINT = 'Write how many in which time: 10/s, 500/day, 500 recipients/day.'
+export const RATE_HINT = 'Write how many in what time: 10/s, 500/day, 500 recipients/day.'
 export const MESSAGES_HINT = 'Write it without recipients: 100/hour.'
 
 /** Why a message to this many recipients could never go, however long it waits; undefined where it can. */
 export function whyNeverAllowed(limits: readonly RateLimit[], recipients: number): string | undefined {
   const limit = limits.find(({ count, of }) => of === 'recipients' && count < recipients)
   if (limit === undefined) return undefined
-  return `the message has ${recipients} recipients, and the rate of ${limitWords(limit)} never lets so many through at once`
+  return `the message has ${recipients} recipients, and the rate of ${limitWords(limit)} never lets that many through at once`
 }
 
 export const NEVER_ALLOWED_HINT =

@@ -53,13 +53,13 @@ export function stopWords(reason: StopReason): string {
     case 'not-confirmed':
       return 'not confirmed'
     case 'not-begun':
-      return 'it waits for its hour'
+      return 'waiting for its start time'
     case 'interrupted':
       return 'interrupted'
     case 'deferred':
       return 'some rows are deferred'
     case 'late':
-      return `some rows were for ${reason.startTime.toISOString()}, which is long past; resume with --late ok sends them`
+      return `some rows were to be sent at ${reason.startTime.toISOString()}, which is long past; resume with --late ok sends them`
     case 'quota':
       return `${quotaWords(reason.quota)} until ${reason.until.toISOString()}`
     case 'outage':
@@ -78,13 +78,13 @@ export function stopWords(reason: StopReason): string {
 export function pauseWords(reason: PauseReason): string {
   switch (reason.kind) {
     case 'start-time':
-      return 'the run begins at its hour'
+      return 'the run begins at its start time'
     case 'deferred':
       return 'waiting to try deferred rows again'
     case 'quota':
       return quotaWords(reason.quota)
     case 'slow-down':
-      return `the server asks for less: ${reason.said}`
+      return `the server asks for fewer messages: ${reason.said}`
     case 'outage':
       return reason.said
   }

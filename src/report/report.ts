@@ -72,7 +72,7 @@ export async function writeReport(
   try {
     makeFolder(dirname(path))
   } catch {
-    // Whatever is wrong with the folder is told by the writing itself.
+    // Whatever is wrong with the folder shows when the file is written.
   }
   try {
     await writeOutput(path, reportText(format, rows, head))

@@ -12,8 +12,8 @@ export const STATUS_WORDS: Readonly<Record<RowStatus, string>> = {
 }
 
 export const FEEDBACK_WORDS: Readonly<Record<FeedbackKind, string>> = {
-  hard: 'Bounced for good',
-  soft: 'Bounced for now',
+  hard: 'Bounced permanently',
+  soft: 'Bounced temporarily',
   complaint: 'Complained',
   unsubscribe: 'Unsubscribed',
   auto_reply: 'Answered automatically',

@@ -49,10 +49,10 @@ test('a forgotten person is in no file of the ledger, and is still not written t
   expect(sink.recipients.get('p1@example.com')).toBe(1)
 })
 
-test('forgetting somebody who was never there says so, and what is no address is refused', async () => {
+test('forgetting somebody who was never there says so, and what is not an address is refused', async () => {
   const nobody = await project.run(['forget', 'nobody@example.com'])
   expect(nobody.code).toBe(0)
-  expect(nobody.stderr).toContain('nothing is known of nobody@example.com')
+  expect(nobody.stderr).toContain('nothing is recorded about nobody@example.com')
   expect((await project.run(['forget', '@example.com'])).code).toBe(65)
 })
 

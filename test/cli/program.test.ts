@@ -90,7 +90,7 @@ test('a run that cannot reach its server leaves a truth that status and report t
   expect((await project.run(['status', standing.run])).stdout).toMatch(/state +cancelled/)
 })
 
-test('a run that is not there is told with the nearest one', async () => {
+test('a run that is not there is an error that names the nearest one', async () => {
   const asked = await project.run(['status', 'no-such-run'])
   expect([asked.code, asked.stderr.includes("there is no run 'no-such-run'")]).toEqual([66, true])
 })

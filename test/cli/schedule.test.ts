@@ -66,13 +66,13 @@ test('occurrences that come several times a day have the time in their campaign'
   expect(JSON.parse((await schedule('list', '--json')).stdout).campaign).toBe('{{name}}-{{date}}T{{time}}')
 })
 
-describe('what is wrong is told', () => {
+describe('what is wrong is reported', () => {
   test.each([
-    [['add', 'x'], 64, 'there is no time'],
+    [['add', 'x'], 64, 'needs a time'],
     [['add', 'x', '--cron', '0 9 * *'], 64, 'not a valid cron expression: it has 4 fields'],
     [['add', 'x', '--cron', '0 9 * * * *'], 64, 'not a valid cron expression: it has 6 fields'],
     [['add', 'x', '--cron', '0 25 * * *'], 64, 'not a valid cron expression: Invalid value for hour: 25'],
-    [['add', 'x', '--cron', '0 9 30 2 *'], 64, 'never comes'],
+    [['add', 'x', '--cron', '0 9 30 2 *'], 64, 'never happens'],
     [['add', 'x', '--cron', '0 9 * * *', '--at', 'tomorrow 9:00'], 64, 'cannot both be given'],
     [['add', 'x', '--at', '2020-01-01 09:00'], 64, 'is past'],
     [['add', 'x', '--cron', '0 9 * * *', '--tz', 'Europe/Pari'], 64, 'no time zone'],
@@ -82,7 +82,7 @@ describe('what is wrong is told', () => {
     [['add', 'x', '--cron', '0 9 * * *', '--template', 'leter'], 66, 'there is no template'],
     [['add', 'x', '--cron', '0 9 * * *', '--csv', '-'], 64, 'standard input'],
     [['add', '../x', '--cron', '0 9 * * *'], 64, 'is not a valid name'],
-    [['add', 'x', '--cron', '0 9 * * *', '--late', 'ok'], 64, 'of one run'],
+    [['add', 'x', '--cron', '0 9 * * *', '--late', 'ok'], 64, 'is for a single run'],
     [['add'], 64, '<name> is missing'],
     [['remove', 'nobody'], 66, 'there is no schedule'],
     [['list', 'nobody'], 66, 'there is no schedule'],
@@ -104,7 +104,7 @@ describe('what is wrong is told', () => {
     expect(again.stderr).toContain('schedule remove news')
   })
 
-  test('a list that is not there yet is no error, as it is read at the time', async () => {
+  test('a list that is not there yet is accepted, as it is read at the time', async () => {
     const added = await schedule('add', 'later', '--cron', '0 9 * * *', '--csv', 'later.csv')
     expect(added.code).toBe(0)
     expect(added.stderr).toContain('the list cannot be read now')

@@ -163,7 +163,7 @@ test('an export to standard output under --json is one object a line, as the lis
   ).toEqual(await listed())
 })
 
-test('a file that cannot be written is told in words, not in those of the system', async () => {
+test('a file that cannot be written is reported in words, not in those of the system', async () => {
   const { code, stderr } = await project.run(['suppress', 'export', 'nowhere/list.csv'])
   expect(code).toBe(73)
   expect(stderr).toContain('nowhere/list.csv cannot be written: its folder does not exist')

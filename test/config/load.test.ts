@@ -172,7 +172,7 @@ describe('flags beat environment, environment beats config', () => {
     )
   })
 
-  test('a variable that is nearly a setting is told, one of somebody else is not', async () => {
+  test('a variable that is nearly a setting is reported, one of somebody else is not', async () => {
     const notes: string[] = []
     const env = { MAILMERGE_SMTP_PASSWRD: 'x', MAILMERGE_HARNESS_RUN_NUMBER: '7' }
     await load({ env, note: (text) => notes.push(text) })
@@ -223,7 +223,7 @@ describe('wrong settings', () => {
     ['csv and data', 'csv: a\ndata: b', ['csv and data are both set']],
     ['a service misspelt', 'smtp: {service: gmial}', ["'gmail'"]],
     [
-      'an attachment root that is no list',
+      'an attachment root that is not a list',
       'attachments: {roots: files}',
       ['attachments.roots must be a list', "'files'"],
     ],

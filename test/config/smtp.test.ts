@@ -36,9 +36,9 @@ describe('an SMTP address', () => {
   test.each([
     ['localhost:2525', 'smtp://'],
     ['http://h', "'http://'"],
-    ['smtp://', 'no URL'],
-    ['smtp://h:99999', 'no URL'],
-    ['smtp://h/path', 'goes on'],
+    ['smtp://', 'not a valid URL'],
+    ['smtp://h:99999', 'not a valid URL'],
+    ['smtp://h/path', 'more text after the port'],
     ['smtps:///run/socket', 'socket file'],
     ['smtp://u:canary%zz@h', '%'],
     ['smtp://u:canary%0d%0aRCPT@h', 'control character'],
@@ -142,7 +142,7 @@ describe('passwords', () => {
     ['echo canary; echo canary >&2; exit 3', 'ended with code 3'],
     ['true', 'printed nothing'],
     ['no-such-command-canary', 'ended with code 127'],
-  ])('a command that fails is told without what it printed: %s', async (passwordCommand, says) => {
+  ])('a command that fails is reported without what it printed: %s', async (passwordCommand, says) => {
     const smtp = from({ file: { ...file, passwordCommand }, root: '/' })
     const error = await smtp.password?.().catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(ConfigError)
@@ -164,7 +164,7 @@ describe('passwords', () => {
     expect(asked).toBe(1)
   })
 
-  test('that are nowhere are told with where to put them', async () => {
+  test('that are nowhere are an error that says where to put them', async () => {
     const error = await from({ file })
       .password?.()
       .catch((reason: unknown) => reason)
@@ -220,7 +220,7 @@ describe('tokens instead of passwords', () => {
     [{ ...file, oauth2: 'onw' }, "there is no OAuth2 provider 'onw'"],
   ])('%j is refused', (wrong, says) => expect(() => from({ file: wrong, providers })).toThrow(says))
 
-  test('from a command are asked for anew, but once by those who ask together', async () => {
+  test('from a command are asked for again each time, but once by those who ask together', async () => {
     const { accessToken } = from({ file: { host: 'h', user: 'ada', tokenCommand: 'echo $$-$(date +%N)' }, root: '/' })
     const [one, two] = await Promise.all([accessToken?.(), accessToken?.()])
     expect(one?.reveal()).toBe(two?.reveal())
@@ -281,7 +281,7 @@ describe('providers', () => {
   })
 
   test.each(['gmail', 'googlerelay', 'outlook', 'icloud', 'yahoo', 'fastmail', 'zoho', 'yandex'])(
-    'the mailbox of %s is left at so many recipients, not messages',
+    'the mailbox of %s is left at a number of recipients, not of messages',
     (name) => expect(providerOf(name).rates?.map(({ of }) => of)).toEqual(['recipients']),
   )
 

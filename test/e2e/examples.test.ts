@@ -136,7 +136,7 @@ test('no-server: the run says that nobody answers, and can be resumed', async ()
   expect(ended.code, ended.stderr).toBe(69)
   expect(ended.stderr).toContain('nobody answers at localhost:9')
   expect(ended.stderr).toContain('mailmerge resume')
-  expect(ended.stdout).toContain('0 sent, 3 still to come of 3 rows')
+  expect(ended.stdout).toContain('0 sent, 3 waiting of 3 rows')
 })
 
 test.each(['attachment', 'envelope', 'html', 'newsletter', 'no-server', 'plain-text', 'ticket'])(

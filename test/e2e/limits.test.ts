@@ -123,7 +123,7 @@ test('a row with more recipients than a rate ever lets through is told before an
   expect(code, stderr).toBe(65)
   expect(stderr).toContain('row 3')
   expect(stderr).toContain(
-    'the message has 3 recipients, and the rate of 2 recipients/s never lets so many through at once',
+    'the message has 3 recipients, and the rate of 2 recipients/s never lets that many through at once',
   )
   expect(stderr).toContain('raise the rate')
   expect(sink.ids.size).toBe(0)

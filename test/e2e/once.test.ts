@@ -72,13 +72,13 @@ test.each([
     const stopped = await running.ended
     expect(stopped.code, stopped.stderr).toBe(code)
     expect(stopped.stderr).toContain('stopping: finishing what is in flight')
-    const [, run] = /go on with: mailmerge resume (\S+)/.exec(stopped.stderr) ?? []
+    const [, run] = /to continue: mailmerge resume (\S+)/.exec(stopped.stderr) ?? []
     expect(run).toMatch(/^\d{8}T\d{6}-/)
     const got = sink.ids.size
     expect(got).toBeLessThan(300)
     const counts = statuses(newestResults(project.dir))
     expect(counts).toEqual({ sent: got, deferred: 300 - got })
-    expect(stopped.stdout).toContain(`${got} sent, ${300 - got} still to come of 300 rows`)
+    expect(stopped.stdout).toContain(`${got} sent, ${300 - got} waiting of 300 rows`)
     const rest = await send('--json')
     expect(rest.code, rest.stderr).toBe(0)
     expect(eventsOf(rest.stdout)[0]).toMatchObject({ event: 'planned', rows: 300, to_send: 300 - got })

@@ -47,8 +47,8 @@ test.each([
   const { stderr, stdout, ...end } = await ended
   expect(end.code, stderr).toBe(code)
   expect(stderr).toMatch(/stopping: finishing what is in flight/)
-  expect(stderr).toMatch(/go on with: mailmerge resume \d{8}T\d{6}-\w{4}/)
-  expect(stdout).toMatch(/still to come/)
+  expect(stderr).toMatch(/to continue: mailmerge resume \d{8}T\d{6}-\w{4}/)
+  expect(stdout).toMatch(/waiting/)
   const truth = await truthOf(project)
   expect(truth).toMatchObject({ rows: ROWS, sent: sink.ids.size, inDoubt: [], deferred: ROWS - sink.ids.size })
   expect((await project.run(['resume'])).code).toBe(0)

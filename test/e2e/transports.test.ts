@@ -89,11 +89,11 @@ test('a Maildir gets every message once, also over several commands', async () =
 test('a Maildir that takes nothing more ends the run with 73, and with what came of it and how to go on', async () => {
   project = makeProject({ ...files('transport: maildir:in'), in: 'a file' })
   const { code, stdout, stderr } = await send()
-  expect([code, stdout]).toEqual([73, expect.stringMatching(/^0 sent, 25 still to come of 25 rows/)])
+  expect([code, stdout]).toEqual([73, expect.stringMatching(/^0 sent, 25 waiting of 25 rows/)])
   expect(stderr).toContain('the Maildir')
   expect(results()).toHaveLength(25)
   rmSync(join(project.dir, 'in'))
-  const again = await project.run(['resume', /go on with: mailmerge resume (\S+)/.exec(stderr)?.[1] ?? 'none'])
+  const again = await project.run(['resume', /to continue: mailmerge resume (\S+)/.exec(stderr)?.[1] ?? 'none'])
   expect([again.code, again.stdout]).toEqual([0, expect.stringMatching(/^25 sent of 25 rows/)])
 })
 

@@ -425,7 +425,7 @@ test.each<Wrong & { readonly url: () => string }>([
     const { code, stdout, stderr } = await project.run(['run', '--smtp', wrong.url(), '--retry-for', '0'])
     judge(wrong, { code, stderr, stdout: '', signal: null })
     // What was planned is kept and can be gone on with: nothing is lost by a wrong port.
-    expect(stdout).toContain('3 still to come of 3 rows')
+    expect(stdout).toContain('3 waiting of 3 rows')
     expect(stderr).toContain('mailmerge resume')
     expect(stdout + stderr).not.toContain('secret-canary')
     expect(sink.ids.size).toBe(0)

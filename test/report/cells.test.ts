@@ -109,7 +109,7 @@ describe('HTML', () => {
     expect(html).not.toMatch(/[\u0000\u202E]/)
   })
 
-  test('a browser is told to run nothing', () => {
+  test('a browser is asked to run nothing', () => {
     const counts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
     expect(htmlFrame({ run: 'r', campaign: 'c', counts }, [])[0]).toContain(
       "default-src 'none'; style-src 'unsafe-inline'",

@@ -88,7 +88,7 @@ describe('the file', () => {
   const summary = { event: 'summary', run: 'r', campaign: 'c', counts: counts(2, 0), exitCode: 0 } as SummaryEvent
   const written = (): Record<string, number> => parse(readFileSync(path, 'utf8'))
 
-  test('tells the end, its exit code, and the deferrals on the way', async () => {
+  test('has the end, its exit code, and the deferrals on the way', async () => {
     const heard: string[] = []
     await withMetricsFile(path, { onEvent: ({ event }: MergeEvent) => void heard.push(event) }, async (hooks) => {
       hooks.onEvent(planned)
@@ -106,7 +106,7 @@ describe('the file', () => {
     expect(readdirSync(dir)).toEqual(['run.prom'])
   })
 
-  test('tells the exit code of a run that broke', async () => {
+  test('has the exit code of a run that broke', async () => {
     const work = withMetricsFile(path, {} as { onEvent?(event: MergeEvent): void }, async (hooks) => {
       hooks.onEvent?.(planned)
       throw new LoginError('no')
@@ -126,7 +126,7 @@ describe('the file', () => {
     expect(worked).toBe(false)
   })
 
-  test('that cannot be written any more is told once, and the work goes on', async () => {
+  test('that cannot be written any more is reported once, and the work goes on', async () => {
     const notes: string[] = []
     const hooks = { note: (text: string) => void notes.push(text), onEvent: (_event: MergeEvent) => {} }
     const end = await withMetricsFile(path, hooks, async (own) => {

@@ -126,7 +126,7 @@ test('a pipe is written to and stays a pipe', async () => {
   expect(statSync(path).isFIFO()).toBe(true)
 })
 
-test.skipIf(!existsSync('/dev/full'))('a full disk is told with the path', async () => {
+test.skipIf(!existsSync('/dev/full'))('a full disk is reported with the path', async () => {
   const error = await failure(writeReport('/dev/full', two(), HEAD))
   expect(error).toMatchObject({ exitCode: 73, message: expect.stringMatching(/\/dev\/full.*disk is full/) })
 })

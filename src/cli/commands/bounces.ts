@@ -1,4 +1,4 @@
-/** `mailmerge bounces`: reads what came back into the ledger. Parses and prints; the reading is in newsletter/bounces.ts. */
+/** `mailmerge bounces`: reads what came back into the ledger. Parses and prints; the reading is in bounces/bounces.ts. */
 import { resolve } from 'node:path'
 import type { ShownReport } from '../../bounces/bounces.ts'
 import type { IngestedReport } from '../../bounces/ingest.ts'
@@ -11,7 +11,7 @@ import { plural } from '../terminal/format.ts'
 
 export const bounces: Action = {
   usage: 'bounces [paths..]',
-  describe: 'Read bounces, complaints and unsubscribe mails, and suppress those who must not be written to',
+  describe: 'Read bounces, complaints and unsubscribe requests, and suppress their addresses',
   positionals: {
     paths: {
       describe: 'Messages, an mbox, a Maildir, or - for standard input; default the mailbox of imap: in the config',
@@ -24,7 +24,7 @@ export const bounces: Action = {
     '  mailmerge bounces --dry-run --json report.eml',
   ].join('\n'),
   options: {
-    'dry-run': { type: 'boolean', describe: 'Say what the messages are; take nothing in and mark nothing' },
+    'dry-run': { type: 'boolean', describe: 'Show what the messages are; record nothing and change no mailbox' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {
@@ -48,11 +48,11 @@ export const bounces: Action = {
 }
 
 const KINDS: Readonly<Record<string, string>> = {
-  hard: 'bounced for good',
-  soft: 'bounced for now',
+  hard: 'bounced permanently',
+  soft: 'bounced temporarily',
   complaint: 'complained',
-  unsubscribe: 'asked to leave',
-  auto_reply: 'answered by a program',
+  unsubscribe: 'unsubscribed',
+  auto_reply: 'answered automatically',
   reply: 'answered',
   delivered: 'confirmed',
   unknown: 'not understood',
@@ -96,13 +96,13 @@ class Teller {
     if (out.json || out.quiet) return
     const parts = [...this.#kinds].map(([kind, count]) => `${count} ${KINDS[kind] ?? kind}`)
     const known = this.#known + this.#foreign
-    const none = messages === 0 || known > 0 ? '' : ', with no bounce, complaint, wish to leave or answer among them'
+    const none = messages === 0 || known > 0 ? '' : ', none of them a bounce, complaint, unsubscribe request or answer'
     out.info(`${plural(messages, 'message')} read${parts.length === 0 ? none : `: ${parts.join(', ')}`}`)
     if (this.#suppressed > 0) out.info(`${plural(this.#suppressed, 'address', 'addresses')} suppressed`)
-    if (this.#known > 0) out.info(`${plural(this.#known, 'report was', 'reports were')} taken in before`)
+    if (this.#known > 0) out.info(`${plural(this.#known, 'report was', 'reports were')} read before`)
     if (this.#foreign > 0) {
       out.info(
-        `${plural(this.#foreign, 'report is', 'reports are')} about no message of this ledger and changed nothing; --verbose lists all`,
+        `${plural(this.#foreign, 'report is', 'reports are')} about no message in this ledger and changed nothing; --verbose lists them all`,
       )
     }
   }
@@ -145,6 +145,6 @@ class Teller {
 const WORDS: Readonly<Record<IngestedReport['outcome'], string>> = {
   suppressed: 'suppressed',
   recorded: 'recorded',
-  known: 'taken in before',
-  foreign: 'about no message of this ledger',
+  known: 'read before',
+  foreign: 'about no message in this ledger',
 }

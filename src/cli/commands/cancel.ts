@@ -5,7 +5,7 @@ import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 export const cancel: Action = {
   usage: 'cancel [run]',
   describe: 'End a run for good',
-  positionals: { run: { names: 'run', describe: 'Id of the run; default the one that is unfinished' } },
+  positionals: { run: { names: 'run', describe: 'Run to end; default: the unfinished one' } },
   options: LEDGER_OPTION,
   async run(args, context) {
     const settings = await settingsFor(args, context)

@@ -19,20 +19,23 @@ import { cut, tableLines } from '../terminal/table.ts'
 /** Problems of one weight that are listed without --verbose. */
 const LISTED = 30
 
-/** What only a run heeds. */
+/** Options that only a run uses. */
 const { variant: _variant, 'skip-bad': _skipBad, ...SAME_AS_RUN } = LIST_OPTIONS
 
 export const check: Action = {
   usage: 'check',
-  describe: 'Find everything that can be wrong with a list and a template, and send nothing',
+  describe: 'Find everything that is wrong with a list and a template; send nothing',
   options: {
     ...grouped('What to send:', SAME_AS_RUN),
-    dns: { type: 'boolean', describe: 'Ask name servers about the sender (SPF, DKIM, DMARC, MX) and the recipients' },
+    dns: {
+      type: 'boolean',
+      describe: 'Check the DNS records of the sender (SPF, DKIM, DMARC, MX) and of the recipients',
+    },
     fix: {
       type: 'string',
       value: '[FILE]',
       requiresArg: false,
-      describe: 'Write a mended copy of the list: trimmed, without duplicates; default NAME.mended.csv',
+      describe: 'Write a repaired copy of the list: trimmed, without duplicates; default NAME.mended.csv',
     },
     ...LEDGER_OPTION,
   },
@@ -67,7 +70,7 @@ function mendedLines({ path, rows, trimmed, duplicates, empty, broken }: Mended,
     `${plural(duplicates, 'duplicate')} and ${plural(empty, 'empty row')} left out`,
   ].join('; ')
   if (broken === 0) return [done]
-  return [done, `${plural(broken, 'row')} with wrong cells copied as far as they could be read: mend them by hand`]
+  return [done, `${plural(broken, 'row')} with errors, copied as far as they could be read: fix them by hand`]
 }
 
 function print(report: CheckReport, { out }: Context): void {
@@ -113,7 +116,7 @@ function lastLine({ counts, rows, good, source }: CheckReport): string {
   const found = [
     plural(counts.error, 'error'),
     plural(counts.warning, 'warning'),
-    `${count(counts.info)} worth knowing`,
+    `${plural(counts.info, 'note')}`,
   ].join(', ')
   const list =
     source === undefined ? '' : `; ${count(good)} of ${plural(rows, 'row')} ${rows === 1 ? 'is' : 'are'} good`

@@ -13,8 +13,8 @@ const YIELDING: readonly string[] = ['.gitignore', '.mailmerge/mailmerge.schema.
 
 export const init: Action = {
   usage: 'init [dir]',
-  describe: 'Make a project that runs: config, template, list',
-  positionals: { dir: { describe: 'Folder to make it in; default this one' } },
+  describe: 'Create a project that runs: configuration, template, list',
+  positionals: { dir: { describe: 'Folder to create it in; default: this one' } },
   options: {},
   async run(args, { io, out }) {
     const { starterFiles } = await import('./starter.ts')
@@ -37,19 +37,19 @@ export const init: Action = {
       out.result(JSON.stringify({ folder, files: made.map(([name]) => name) }))
       return 0
     }
-    out.info(`made a project in ${escapeInvisible(shown)}:`)
+    out.info(`created a project in ${escapeInvisible(shown)}:`)
     for (const [name] of made) out.info(`  ${name}`)
-    if (there.includes('.gitignore')) out.info('your .gitignore stays as it is: .mailmerge/ and .env belong into it')
+    if (there.includes('.gitignore')) out.info('your .gitignore stays as it is: add .mailmerge/ and .env to it')
     out.info('')
     out.info('next:')
     // Who has it from npx has no command of that name.
     const own = io.env['npm_command'] === 'exec' ? 'npx mailmerge' : 'mailmerge'
     const steps: readonly (readonly [string, string])[] = [
       ...(shown === '.' ? [] : ([[`cd ${quoted(shown)}`, '']] as const)),
-      [`${own} run --sandbox`, 'deliver to an inbox built in'],
+      [`${own} run --sandbox`, 'deliver to a built-in inbox'],
       [`${own} run --dry-run`, 'the same as .eml files'],
-      [`${own} run --test-to YOUR-ADDRESS`, 'all of it to yourself, through your own server'],
-      [`${own} run`, 'asks, then sends'],
+      [`${own} run --test-to YOUR-ADDRESS`, 'send all of it to yourself, through your own server'],
+      [`${own} run`, 'ask, then send'],
     ]
     const width = Math.max(...steps.map(([command]) => command.length))
     for (const [command, what] of steps) out.info(`  ${what === '' ? command : `${command.padEnd(width)}  # ${what}`}`)

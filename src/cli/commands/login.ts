@@ -15,22 +15,22 @@ import { askLine, canAsk } from '../terminal/prompt.ts'
 
 export const login: Action = {
   usage: 'login [name]',
-  describe: 'Sign in to a mailbox by OAuth2: google, microsoft, or a provider of your own',
+  describe: 'Sign in to a mailbox with OAuth2: google, microsoft, or your own provider',
   epilogue: [
     'Examples:',
     '  mailmerge login microsoft --user ada@example.com',
     '  mailmerge login google --no-open      to open the address on any machine',
     '',
-    'docs/login.md tells how to get a client id.',
+    'docs/login.md explains how to get a client id.',
   ].join('\n'),
   positionals: { name: { describe: 'Provider; default smtp.oauth2, or imap.oauth2' } },
   options: {
     user: { type: 'string', value: 'ADDRESS', describe: 'Address of the mailbox; default smtp.user, or imap.user' },
     'client-id': { type: 'string', value: 'ID', describe: 'Client id; default oauth2.NAME.clientId' },
     device: { type: 'boolean', describe: 'Sign in on another device, with a short code' },
-    'no-open': { type: 'boolean', describe: 'Open no browser, only print the address' },
-    status: { type: 'boolean', describe: 'Say who is signed in, and until when' },
-    remove: { type: 'boolean', describe: 'Forget the sign-in, and take it back at the provider' },
+    'no-open': { type: 'boolean', describe: 'Print the address and open no browser' },
+    status: { type: 'boolean', describe: 'Show who is signed in, and until when' },
+    remove: { type: 'boolean', describe: 'Remove the sign-in, and revoke it at the provider' },
   },
   async run(args, context) {
     if (args.flag('status') && args.flag('remove'))
@@ -131,7 +131,11 @@ async function byBrowser(client: OAuthClient, user: string, open: boolean, conte
     show(url) {
       if (out.json) out.result(JSON.stringify({ event: 'open', url }))
       else {
-        out.error(open ? 'Your browser opens. If it does not, open this address:' : 'Open this address in a browser:')
+        out.error(
+          open
+            ? 'Your browser opens this address. If it does not, open it yourself:'
+            : 'Open this address in a browser:',
+        )
         out.error(escapeInvisible(url))
         if (canAsk(io))
           out.info('If the browser runs on another machine, its last page cannot be shown: paste its address here.')
@@ -148,7 +152,7 @@ async function byBrowser(client: OAuthClient, user: string, open: boolean, conte
 function pasteFrom({ io, out }: Context): (signal: AbortSignal) => Promise<string | undefined> {
   let asked = false
   return (signal) => {
-    if (asked) out.error('that is not it: it begins with http:// and has code= and state= in it')
+    if (asked) out.error('that is not the address: it begins with http:// and contains code= and state=')
     asked = true
     return askLine(io, '', { signal, onInterrupt: () => io.signals?.exit(130) })
   }
@@ -189,11 +193,11 @@ async function remove(provider: OAuthProvider, user: string, { io, out }: Contex
   else if (!out.quiet) {
     out.result(
       tokens === undefined
-        ? `nobody was signed in at ${escapeInvisible(provider.name)} for ${escapeInvisible(user)}`
+        ? `nobody is signed in at ${escapeInvisible(provider.name)} for ${escapeInvisible(user)}`
         : `signed out at ${escapeInvisible(provider.name)} for ${escapeInvisible(user)}; ${shortPath(path, io.cwd)} is removed`,
     )
     if (tokens !== undefined && !revoked)
-      out.info('the provider was not told: what it allowed can be taken back in the settings of the account there')
+      out.info('the sign-in could not be revoked at the provider: revoke it in the settings of the account there')
   }
   return 0
 }
@@ -205,7 +209,7 @@ async function takeBack(provider: OAuthProvider, tokens: Tokens): Promise<boolea
   return client !== undefined && client.server.token_endpoint === tokens.tokenEndpoint && (await revoke(client, tokens))
 }
 
-/** What may be told of tokens. */
+/** What may be shown of tokens. */
 function facts(tokens: Tokens, path: string): Readonly<Record<string, unknown>> {
   return {
     provider: tokens.provider,

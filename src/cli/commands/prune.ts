@@ -1,4 +1,4 @@
-/** `mailmerge prune`: removes campaigns that ended long ago. Parses and prints; the work is in campaign/privacy.ts. */
+/** `mailmerge prune`: removes campaigns that ended long ago. Parses and prints; the work is in campaign/run/forget.ts. */
 import { UsageError } from '../../errors.ts'
 import type { Action } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
@@ -6,11 +6,11 @@ import { moment, plural } from '../terminal/format.ts'
 
 export const prune: Action = {
   usage: 'prune',
-  describe: 'Remove campaigns that ended long ago, with their rows and results',
+  describe: 'Remove old campaigns, with their rows and results',
   epilogue:
-    'Suppressions stay. A campaign of a name that was pruned is not sent again by itself: it has forgotten who had it.',
+    'Suppressions stay. After that nobody knows who got the campaign: the same command would send it to everybody again.',
   options: {
-    'older-than': { type: 'string', value: 'TIME', describe: 'Age of the last run of a campaign: 90d, 12w' },
+    'older-than': { type: 'string', value: 'TIME', describe: 'Remove campaigns whose last run is older: 90d, 12w' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {
@@ -22,7 +22,7 @@ export const prune: Action = {
     const { DURATION_HINT, readDuration } = await import('../../config/units.ts')
     const milliseconds = readDuration(age)
     if (milliseconds === undefined) {
-      throw new UsageError(`--older-than does not understand '${age}'`, { hint: DURATION_HINT })
+      throw new UsageError(`'${age}' is not a valid duration for --older-than`, { hint: DURATION_HINT })
     }
     const settings = await settingsFor(args, context)
     const { pruneRuns } = await import('../../campaign/run/forget.ts')

@@ -10,10 +10,10 @@ const FORMATS = ['csv', 'json', 'html'] as const
 export const report: Action = {
   usage: 'report [run]',
   describe: 'Write the results of a run as csv, json or html',
-  positionals: { run: { names: 'run', describe: 'Id of the run; default the newest' } },
+  positionals: { run: { names: 'run', describe: 'Run; default: the newest' } },
   options: {
-    format: { choices: FORMATS, describe: 'Default by the ending of --output, else csv' },
-    output: { alias: 'o', type: 'string', value: 'FILE', describe: 'File to write; default standard output' },
+    format: { choices: FORMATS, describe: 'Default: by the file name of --output, else csv' },
+    output: { alias: 'o', type: 'string', value: 'FILE', describe: 'File to write; default: standard output' },
     ...LEDGER_OPTION,
   },
   async run(args, context) {

@@ -7,12 +7,12 @@ import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../se
 
 export const resume: Action = {
   usage: 'resume [run]',
-  describe: 'Go on with an unfinished run',
-  positionals: { run: { names: 'run', describe: 'Id of the run; default the newest unfinished one' } },
+  describe: 'Continue an unfinished run',
+  positionals: { run: { names: 'run', describe: 'Run to continue; default: the newest unfinished one' } },
   options: {
     'in-doubt': {
       choices: IN_DOUBT,
-      describe: 'Rows in doubt: send them again, or take them as sent; without it they stay as they are',
+      describe: 'What to do with rows in doubt: send them again, or count them as sent; default: leave them',
     },
     ...LATE_OPTION,
     ...DELIVERY_OPTIONS,

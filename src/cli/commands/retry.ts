@@ -6,10 +6,10 @@ import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from '../settings-option
 
 export const retry: Action = {
   usage: 'retry [run]',
-  describe: 'Try again what failed for good',
-  positionals: { run: { names: 'run', describe: 'Id of the run; default the newest' } },
+  describe: 'Try failed messages again',
+  positionals: { run: { names: 'run', describe: 'Run; default: the newest' } },
   options: {
-    failed: { type: 'boolean', default: true, hidden: true, describe: 'What failed for good; always so' },
+    failed: { type: 'boolean', default: true, hidden: true, describe: 'Failed rows; always so' },
     ...DELIVERY_OPTIONS,
     ...LEDGER_OPTION,
     report: { type: 'array', string: true, value: 'FILE', describe: 'Results file: .csv, .json or .html; repeatable' },

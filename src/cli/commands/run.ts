@@ -12,14 +12,14 @@ import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../se
 import { hourWords } from '../terminal/format.ts'
 
 const WHAT = 'What to send:'
-const WHERE = 'Where it goes:'
-const WHEN = 'When it goes:'
-const HOW = 'How it goes:'
-const REPORT = 'What is kept:'
+const WHERE = 'Where to send it:'
+const WHEN = 'When to send it:'
+const HOW = 'How to send it:'
+const REPORT = 'What to keep:'
 
 export const run: Action = {
   usage: 'run',
-  describe: 'Check every row, then send; given again, go on with what is not yet sent',
+  describe: 'Check every row, then send; given again, send what is not sent yet',
   epilogue: [
     'Examples:',
     '  mailmerge run --csv list.csv --template invite --sandbox',
@@ -28,15 +28,15 @@ export const run: Action = {
   ].join('\n'),
   options: {
     ...grouped(WHAT, LIST_OPTIONS),
-    again: { type: 'boolean', group: WHAT, describe: 'Start the campaign anew: everybody gets it again' },
-    'dry-run': { type: 'boolean', group: WHERE, describe: 'Write .eml files; connect to nothing, record nothing' },
-    out: { type: 'string', value: 'DIR', group: WHERE, describe: 'Folder of the .eml files of --dry-run' },
-    sandbox: { type: 'boolean', group: WHERE, describe: 'Deliver to an inbox built in; record nothing as sent' },
+    again: { type: 'boolean', group: WHAT, describe: 'Start the campaign over: everybody gets it again' },
+    'dry-run': { type: 'boolean', group: WHERE, describe: 'Write .eml files; connect to no server, record nothing' },
+    out: { type: 'string', value: 'DIR', group: WHERE, describe: 'Folder for the .eml files of --dry-run' },
+    sandbox: { type: 'boolean', group: WHERE, describe: 'Deliver to a built-in inbox; record nothing as sent' },
     'test-to': {
       type: 'string',
       value: 'ADDRESS',
       group: WHERE,
-      describe: 'Every message goes to this address; record nothing as sent',
+      describe: 'Send every message to this address instead; record nothing as sent',
     },
     ...grouped(WHERE, DELIVERY_OPTIONS, ['smtp']),
     ...grouped(HOW, DELIVERY_OPTIONS, ['concurrency', 'rate', 'retry-for', 'grace']),
@@ -50,30 +50,30 @@ export const run: Action = {
       type: 'string',
       value: 'ZONE',
       group: WHEN,
-      describe: 'Whose clocks: Europe/Paris; default timeZone, else this machine',
+      describe: 'Time zone of these times: Europe/Paris; default timeZone, else that of this machine',
     },
     'at-local': {
       type: 'string',
       value: 'WHEN',
       group: WHEN,
-      describe: "At 09:00, or '2026-12-01 09:00', on each recipient's clock",
+      describe: "At 09:00, or '2026-12-01 09:00', in each recipient's own time zone",
     },
     'tz-column': {
       type: 'string',
       value: 'COLUMN',
       group: WHEN,
-      describe: 'Column with the zone of each row; found by its name',
+      describe: 'Column with the time zone of each row; default: found by its name',
     },
     ...grouped(WHEN, LATE_OPTION, ['late']),
     after: {
       type: 'string',
       value: 'CAMPAIGN',
       group: WHEN,
-      describe: 'A follow-up: only those who got that campaign and have not answered, left or bounced',
+      describe: 'A follow-up: only to those who got that campaign and have not answered, unsubscribed or bounced',
     },
-    wait: { type: 'string', value: 'TIME', group: WHEN, describe: 'How long after that message: 3d; default at once' },
-    detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, and return; serve or resume sends' },
-    yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'No question before sending' },
+    wait: { type: 'string', value: 'TIME', group: WHEN, describe: 'How long after that message: 3d; default: at once' },
+    detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, then return; serve or resume sends' },
+    yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'Do not ask before sending' },
     report: {
       type: 'array',
       string: true,
@@ -109,11 +109,11 @@ function requestOf(args: Arguments): MergeRequest {
   }
   const mode = one?.[1] ?? 'send'
   if (args.text('out') !== undefined && mode !== 'dry-run') {
-    throw new UsageError('--out is the folder of --dry-run', { hint: 'Add --dry-run, or leave --out out.' })
+    throw new UsageError('--out needs --dry-run', { hint: 'Add --dry-run, or leave --out out.' })
   }
   const limit = args.number('limit')
   if (limit !== undefined && (!Number.isInteger(limit) || limit < 0)) {
-    throw new UsageError(`--limit ${limit} is no number of rows`, { hint: 'Give a whole number: --limit 10' })
+    throw new UsageError(`--limit ${limit} is not a number of rows`, { hint: 'Give a whole number: --limit 10' })
   }
   return {
     mode,
@@ -131,19 +131,19 @@ function requestOf(args: Arguments): MergeRequest {
   }
 }
 
-/** @throws UsageError for a wait that is no duration, or that waits for nothing. */
+/** @throws UsageError for a wait that is not a duration, or that comes without --after. */
 function afterOf(args: Arguments): MergeRequest['after'] {
   const [campaign, wait] = [args.text('after'), args.text('wait')]
   if (campaign === undefined) {
     if (wait === undefined) return undefined
-    throw new UsageError('--wait says how long after the message of --after', { hint: 'Add --after CAMPAIGN.' })
+    throw new UsageError('--wait needs --after', { hint: 'Add --after CAMPAIGN.' })
   }
   const milliseconds = wait === undefined ? 0 : readDuration(wait)
   if (milliseconds !== undefined) return { campaign, wait: milliseconds }
-  throw new UsageError(`--wait does not understand '${wait}'`, { hint: DURATION_HINT })
+  throw new UsageError(`'${wait}' is not a valid duration for --wait`, { hint: DURATION_HINT })
 }
 
-/** @throws UsageError for an hour that says nothing, is past, or is given twice. */
+/** @throws UsageError for a start time that is not one, is past, or is given twice. */
 async function hourOf(
   args: Arguments,
   mode: MergeMode,
@@ -155,17 +155,19 @@ async function hourOf(
     throw new UsageError('--at and --at-local cannot both be given', { hint: 'Each says when the messages go.' })
   }
   if (zoneColumn !== undefined && atLocal === undefined) {
-    throw new UsageError('--tz-column says whose clocks --at-local goes by', { hint: 'Add --at-local 09:00.' })
+    throw new UsageError('--tz-column needs --at-local', { hint: 'Add --at-local 09:00.' })
   }
   if (args.flag('detach') && mode !== 'send') {
-    throw new UsageError('--detach leaves a planned run behind, which a rehearsal does not', { hint: 'Leave it out.' })
+    throw new UsageError('--detach is for real runs; a rehearsal leaves no planned run behind', {
+      hint: 'Leave it out.',
+    })
   }
   const detach = args.flag('detach') ? { detach: true } : {}
   if (atLocal !== undefined) return { ...detach, atLocal: { text: atLocal, ...given({ zoneColumn }) } }
   if (at === undefined) return detach
   const { parseWhen } = await import('../../schedule/parse-time.ts')
   const moment = parseWhen(at, timeZone ?? localZone(), new Date())
-  if (moment.rule === 'gap') say('that hour is not on the clock that day: the first moment after it counts')
-  if (moment.rule === 'twice') say('that hour is on the clock twice that day: the first counts')
+  if (moment.rule === 'gap') say('daylight saving skips that time: the run begins at the first moment after it')
+  if (moment.rule === 'twice') say('that time comes twice that day: the run begins at the first one')
   return { ...detach, at: moment.at }
 }

@@ -10,12 +10,12 @@ import { watchSignals } from '../merge/signals.ts'
 import { DELIVERY_OPTIONS, deliveryFlags, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 
 const DEFAULT_PORT = 8025
-/** The numbers of one run are no numbers of several. */
+/** A metrics file holds the numbers of one run. */
 const { metrics: _, ...RUN_OPTIONS } = DELIVERY_OPTIONS
 
 export const serve: Action = {
   usage: 'serve',
-  describe: 'Run the schedules, send what waits for its hour, answer unsubscribe links, show runs as JSON',
+  describe: 'Run schedules and planned runs, answer unsubscribe links, show runs as JSON',
   epilogue: [
     'The first line on stdout is the address with its token: GET /runs, /runs/ID, /schedules; GET /health needs none.',
     'What happens is logged on stderr, one JSON object a line. docs/serve.md has a systemd unit and a container file.',
@@ -27,14 +27,14 @@ export const serve: Action = {
       describe: `Port to listen on; 0 takes any that is free; default ${DEFAULT_PORT}`,
     },
     host: { type: 'string', value: 'ADDRESS', describe: 'Address to listen on; default 127.0.0.1' },
-    late: { ...LATE_OPTION['late'], value: 'TIME', describe: 'How late a run with an hour may begin; default 1h' },
+    late: { ...LATE_OPTION['late'], value: 'TIME', describe: 'How late a planned run may still begin; default 1h' },
     ...RUN_OPTIONS,
     ...LEDGER_OPTION,
   },
   async run(args, context) {
     const { io } = context
     if (args.text('late') === 'ok') {
-      throw new UsageError('--late ok is said of one run', { hint: 'Give serve a limit, such as --late 12h.' })
+      throw new UsageError('--late ok is for a single run', { hint: 'Give serve a limit: --late 12h.' })
     }
     const settings = await settingsFor(args, context)
     const log = logTo(io.stderr)
@@ -88,7 +88,9 @@ export const serve: Action = {
 function portOf(args: Arguments): number | undefined {
   const port = args.number('port')
   if (port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535)) return port
-  throw new UsageError(`--port ${port} is no port`, { hint: 'Give a number from 1 to 65535, or 0 for any free one.' })
+  throw new UsageError(`--port ${port} is not a valid port`, {
+    hint: 'Give a number from 1 to 65535, or 0 for any free one.',
+  })
 }
 
 /** What the command line of serve said holds for each run. */

@@ -2,18 +2,18 @@
 import { readFile } from 'node:fs/promises'
 
 const CONFIG = `# yaml-language-server: $schema=.mailmerge/mailmerge.schema.json
-# Settings of this mail merge. Everything here can be given on the command line too, and that wins.
+# Settings of this mail merge. Options of the command line take precedence.
 
 csv: list.csv
 template: hello
 
-# The server that takes your mail. Until it is set, 'mailmerge run' talks to localhost, port 25.
+# Your mail server. Until it is set, 'mailmerge run' connects to localhost, port 25.
 # smtp:
 #   service: gmail              # or microsoft365, fastmail, ses ...; or host, port and security
 #   user: you@example.com
 #   passwordCommand: pass show mail   # or MAILMERGE_SMTP_PASSWORD in the environment or in .env
 
-# How fast, and how much. What your provider allows holds by itself with 'service'.
+# How fast, and how much. With 'service' the limits of your provider are kept.
 # concurrency: 5
 # rate: [10/s, 500 recipients/day]
 `

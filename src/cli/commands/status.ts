@@ -30,8 +30,8 @@ interface Standing {
 
 export const status: Action = {
   usage: 'status [run]',
-  describe: 'Show where runs stand',
-  positionals: { run: { names: 'run', describe: 'Id of a run, to see it alone' } },
+  describe: 'Show runs and how far they are',
+  positionals: { run: { names: 'run', describe: 'Show only this run, with its details' } },
   options: LEDGER_OPTION,
   async run(args, context) {
     const settings = await settingsFor(args, context)
@@ -108,9 +108,9 @@ async function showOne(standing: Standing, { out }: Context, timeZone: string | 
   ]
   for (const [name, value] of facts) out.result(`${name.padEnd(9)} ${value}`)
   const open = run.state === 'ready'
-  if (open && counts.deferred > 0) out.info(`go on with: mailmerge resume ${run.id}`)
-  if (counts.in_doubt > 0) out.info(`decide what is in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
-  if (counts.failed > 0) out.info(`try again what failed: mailmerge retry ${run.id}`)
+  if (open && counts.deferred > 0) out.info(`to continue: mailmerge resume ${run.id}`)
+  if (counts.in_doubt > 0) out.info(`decide about rows in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
+  if (counts.failed > 0) out.info(`to try failed messages again: mailmerge retry ${run.id}`)
 }
 
 /** The newest run of each campaign, of runs with the newest first. */
@@ -130,7 +130,7 @@ async function standingOf(
 
 function stateWords({ run, counts, replaced }: Standing): string {
   if (run.state === 'cancelled') return replaced ? 'replaced' : 'cancelled'
-  if (run.state === 'planning') return 'never planned to the end'
+  if (run.state === 'planning') return 'planning was interrupted'
   if (waits(run)) return 'waiting'
   if (counts.deferred > 0) return 'unfinished'
   return counts.in_doubt > 0 ? 'in doubt' : 'finished'

@@ -8,7 +8,7 @@ import { count } from '../terminal/format.ts'
 
 export const verify: Action = {
   usage: 'verify',
-  describe: 'Connect and log in, say what the server offers, send nothing',
+  describe: 'Connect, log in and show what the server offers; send nothing',
   options: SMTP_OPTION,
   async run(args, context) {
     const { out } = context
@@ -54,9 +54,9 @@ function lines(report: ServerReport, { out }: Context): readonly string[] {
       'security',
       report.secure ? escapeInvisible(report.tls ?? 'TLS') : out.style('yellow', 'none: what is sent can be read'),
     ],
-    ['login', report.authenticated ? 'accepted' : 'none was needed or set'],
+    ['login', report.authenticated ? 'accepted' : 'none'],
     ['offers', offers(report)],
-    ['message', report.size === undefined || report.size === 0 ? undefined : `at most ${count(report.size)} octets`],
+    ['message', report.size === undefined || report.size === 0 ? undefined : `at most ${count(report.size)} bytes`],
   ]
   return facts.filter((fact) => fact[1] !== undefined).map(([name, value]) => `${name.padEnd(9)} ${value}`)
 }

@@ -12,7 +12,7 @@ import { exitCodeOf } from './summary.ts'
 
 export interface DriveOptions {
   readonly mode: MergeMode
-  /** No question before sending. */
+  /** Do not ask before sending. */
   readonly yes: boolean
   /** Zone in which times are shown; without it that of this machine. */
   readonly timeZone?: string | undefined
@@ -30,7 +30,7 @@ export async function driveMerge(
   let asking = false
   const signals = watchSignals(io.signals, {
     onFirst: () => {
-      if (!asking) out.info('stopping: finishing what is in flight. Once more to stop at once.')
+      if (!asking) out.info('stopping after the messages in flight. Press Ctrl+C again to stop at once.')
     },
     onSecond: () => out.info('stopping at once'),
   })

@@ -12,13 +12,13 @@ import { count, duration, plural, rate, untilWords } from '../terminal/format.ts
 import type { Output } from '../terminal/output.ts'
 import { cut, widthOf } from '../terminal/table.ts'
 
-/** Redraws no oftener than this on a terminal, and says a plain line no oftener than that in a pipe. */
+/** At least this long between two redraws on a terminal, and between two lines in a pipe. */
 const REDRAW_MS = 100
 const PLAIN_MS = 10_000
-/** After so long, a plain line a minute is enough. */
+/** In a run longer than this, one line a minute is enough. */
 const LONG_RUN_MS = 120_000
 const LONG_PLAIN_MS = 60_000
-/** In a pipe, a line each time another tenth of the rows is done, but no oftener than this. */
+/** In a pipe, a line each time another tenth of the rows is done, at least this long after the one before. */
 const TENTH_MS = 1000
 
 export class Progress {

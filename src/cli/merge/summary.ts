@@ -1,4 +1,4 @@
-/** What a run came to, and what a person may do next. Owns the words under a finished run. */
+/** How a run ended, and what a person may do next. Owns these words. */
 
 import type { PlannedEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeMode } from '../../campaign/merge.ts'
@@ -45,7 +45,7 @@ function outcome(summary: SummaryEvent, mode: MergeMode, out: Output, before: Be
     out.style(sent > 0 ? 'green' : 'bold', `${count(sent)} ${DID[mode]}`),
     failed > 0 ? out.style('red', `${count(failed)} failed`) : undefined,
     inDoubt > 0 ? out.style('yellow', `${count(inDoubt)} in doubt`) : undefined,
-    counts.deferred > 0 ? out.style('yellow', `${count(counts.deferred)} still to come`) : undefined,
+    counts.deferred > 0 ? out.style('yellow', `${count(counts.deferred)} waiting`) : undefined,
     ...beforeParts({ sent: old('sent'), failed: old('failed'), in_doubt: old('in_doubt') }),
     counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
   ].filter((part) => part !== undefined)
@@ -85,18 +85,18 @@ export function exitCodeOf(summary: SummaryEvent | undefined, signal: number | u
 export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: string): readonly string[] {
   const { counts, run } = summary
   if (mode !== 'send') return []
-  if (summary.stopped?.kind === 'not-confirmed') return ['nothing was sent; the same command asks again']
+  if (summary.stopped?.kind === 'not-confirmed') return ['nothing was sent; give the same command to be asked again']
   const lines: string[] = []
   if (summary.stopped?.kind === 'not-begun')
     return [
       `begins ${hourWords(summary.stopped.startTime, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
     ]
-  if (counts.deferred > 0) lines.push(`go on with: mailmerge resume ${run}`)
+  if (counts.deferred > 0) lines.push(`to continue: mailmerge resume ${run}`)
   if (counts.in_doubt > 0)
     lines.push(
       `${plural(counts.in_doubt, 'row is', 'rows are')} in doubt: the connection broke before the server's answer, so nobody ` +
         `can know. mailmerge resume ${run} --in-doubt resend|keep`,
     )
-  if (counts.failed > 0) lines.push(`try again what failed with: mailmerge retry ${run}`)
+  if (counts.failed > 0) lines.push(`to try failed messages again: mailmerge retry ${run}`)
   return lines
 }

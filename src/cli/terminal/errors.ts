@@ -16,7 +16,7 @@ export function showError(error: unknown, out: Output): number {
   if (error instanceof MailmergeError) {
     out.error(`${out.style('red', 'mailmerge:')} ${escapedLines(error.message)}`)
     const [only] = error.problems
-    // A lone problem that the headline tells already is not told twice.
+    // A lone problem that the headline names already is not repeated.
     if (error.problems.length !== 1 || only === undefined || !error.message.includes(only.message))
       listProblems(error.problems, out)
     if (error.hint !== undefined) out.error(out.style('dim', `hint: ${escapedLines(error.hint)}`))
@@ -59,7 +59,7 @@ interface Alike {
   readonly rows: number[]
 }
 
-/** What is wrong in the same way in many rows is one thing to mend. */
+/** What is wrong in the same way in many rows is one thing to fix. */
 function alike(problems: readonly Problem[]): readonly Alike[] {
   const groups = new Map<string, Alike>()
   for (const problem of problems) {

@@ -43,6 +43,6 @@ function workingFolder(): string {
   try {
     return process.cwd()
   } catch (cause) {
-    throw new InputError('the folder of this shell does not exist any more', { cause, hint: 'Change to another one.' })
+    throw new InputError('the current folder no longer exists', { cause, hint: 'Change to another folder.' })
   }
 }

@@ -64,7 +64,7 @@ export class Output {
     if (error === undefined || isGone(error)) return
     throw new OutputError(`standard output cannot be written: ${systemWords(error)}`, {
       cause: error,
-      hint: 'What was sent is recorded: mailmerge report tells it again.',
+      hint: 'What was sent is recorded: mailmerge report prints it again.',
     })
   }
 

@@ -1,7 +1,7 @@
 /**
  * What well-known providers allow, so that `service: gmail` is enough. Owns our knowledge of limits; hosts and ports come
  * from nodemailer's table. Limits that belong to every account of a kind stand here, each with its source; those that
- * depend on a paid plan do not: the server tells them, and `rate` sets them. A setting of the user's wins over a limit.
+ * depend on a paid plan do not: the server says them, and `rate` sets them. A setting of the user's wins over a limit.
  *
  * Each limit counts what the provider says that it counts. Where its page speaks of mails and leaves open whether a copy is
  * one, recipients are counted: that is never too many.
@@ -14,7 +14,7 @@ import type { RateLimit } from '../settings.ts'
 export interface Provider {
   readonly host: string
   readonly port: number
-  /** TLS from the first octet. */
+  /** TLS from the start. */
   readonly secure: boolean
   readonly connections?: number
   readonly rates?: readonly RateLimit[]
@@ -64,7 +64,7 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     connections: 3,
     rates: [perMinute(30), recipients(perDay(10_000))],
     login:
-      'Microsoft 365 takes no passwords over SMTP any more (550 5.7.30): mailmerge login microsoft, and smtp.oauth2: microsoft.',
+      'Microsoft 365 no longer accepts passwords over SMTP (550 5.7.30): mailmerge login microsoft, and smtp.oauth2: microsoft.',
   },
   // 5,000 recipients a day for subscribers and less for others (support.microsoft.com, "Sending limits in Outlook.com");
   // free accounts that are in good standing report 300.
@@ -73,7 +73,7 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     aliases: ['outlookcom', 'hotmail', 'live', 'msn'],
     connections: 2,
     rates: [recipients(perDay(300))],
-    login: 'Outlook.com takes no passwords over SMTP any more: mailmerge login microsoft, and smtp.oauth2: microsoft.',
+    login: 'Outlook.com no longer accepts passwords over SMTP: mailmerge login microsoft, and smtp.oauth2: microsoft.',
   },
   // The rate depends on the account (200 recipients a day and 1 a second in SES's own sandbox); above it SES answers 454:
   // docs.aws.amazon.com/ses/latest/dg/quotas.html.
@@ -136,7 +136,7 @@ const PRESETS: Readonly<Record<string, Preset>> = {
     messagesPerConnection: 5000,
     login: "The user is the word 'apikey', the password an API key that may send mail.",
   },
-  // Limits by plan (300 a day when free): help.brevo.com; the API's 1,000 a second is no limit in practice.
+  // Limits by plan (300 a day when free): help.brevo.com; the API's 1,000 a second does not limit in practice.
   brevo: {
     server: 'SendinBlue',
     aliases: ['sendinblue'],

@@ -31,11 +31,11 @@ export function readSmtpUrl(text: string): SmtpUrl {
   if (!/^[a-z+]+:\/\//i.test(text))
     throw new ConfigError('the SMTP address does not begin with smtp://', { hint: HINT })
   if (url !== null && url.hostname === '' && url.pathname.length > 1) return onSocket(url)
-  if (url === null || url.hostname === '') throw new ConfigError('the SMTP address is no URL', { hint: HINT })
+  if (url === null || url.hostname === '') throw new ConfigError('the SMTP address is not a valid URL', { hint: HINT })
   const scheme = Object.hasOwn(SCHEMES, url.protocol) ? SCHEMES[url.protocol] : undefined
   if (scheme === undefined) throw new ConfigError(`the SMTP address begins with '${url.protocol}//'`, { hint: HINT })
   if (url.search !== '' || url.hash !== '' || url.pathname.length > 1)
-    throw new ConfigError('the SMTP address goes on after the port', { hint: HINT })
+    throw new ConfigError('the SMTP address has more text after the port', { hint: HINT })
   const host = hostOf(url.hostname)
   const user = decoded(url.username)
   const password = decoded(url.password)
@@ -52,7 +52,7 @@ export function readSmtpUrl(text: string): SmtpUrl {
 function onSocket(url: URL): SmtpUrl {
   const scheme = Object.hasOwn(SCHEMES, url.protocol) ? SCHEMES[url.protocol] : undefined
   if (scheme === undefined || scheme.security !== 'auto' || url.search !== '' || url.hash !== '')
-    throw new ConfigError('the SMTP address names a socket file that it cannot name', {
+    throw new ConfigError('this kind of SMTP address cannot name a socket file', {
       hint: 'Write lmtp:///run/dovecot/lmtp, or smtp:///path.',
     })
   return { host: decoded(url.pathname), security: 'none', lmtp: scheme.lmtp }
@@ -62,7 +62,7 @@ function onSocket(url: URL): SmtpUrl {
 function hostOf(hostname: string): string {
   if (hostname.startsWith('[')) return hostname.slice(1, -1)
   const host = domainToASCII(decoded(hostname))
-  if (host === '') throw new ConfigError('the host in the SMTP address is no domain name', { hint: HINT })
+  if (host === '') throw new ConfigError('the host in the SMTP address is not a valid domain name', { hint: HINT })
   return host
 }
 

@@ -131,7 +131,7 @@ function serverOf(config: SmtpConfig): Server {
   }
 }
 
-/** A provider offers TLS, and a login goes over nothing else; port 465 is TLS from the first octet (RFC 8314). */
+/** A provider offers TLS, and a login goes over nothing else; port 465 is TLS from the start (RFC 8314). */
 function usualSecurity(provider: Provider | undefined, port: number | undefined): SmtpSettings['security'] {
   if (port === 465) return 'tls'
   return provider === undefined ? 'auto' : provider.secure && port === provider.port ? 'tls' : 'starttls'
@@ -206,7 +206,7 @@ function loginWay(sources: SmtpSources, known: KnownSecret, user: string): Login
 
 function tokenHint({ oauth2 }: KnownSecret, user = ''): string {
   return oauth2 === undefined
-    ? 'Is the token that tokenCommand prints one for this server, and still good? It was tried once; nothing was sent.'
+    ? 'Check that tokenCommand prints a valid token for this server. It was tried once; nothing was sent.'
     : `Is ${user} the mailbox that was signed in to, and may it send by SMTP? Else: mailmerge login ${oauth2} --user ${user}`
 }
 

@@ -139,7 +139,7 @@ describe('rates and quotas of recipients', () => {
     })
     expect(end.counts).toMatchObject({ sent: 2, deferred: 3 })
     expect(end.error?.message).toBe(
-      'row 3: the message has 11 recipients, and the rate of 10 recipients/min never lets so many through at once',
+      'row 3: the message has 11 recipients, and the rate of 10 recipients/min never lets that many through at once',
     )
     expect(performance.now()).toBeLessThan(MINUTE)
   })

@@ -85,7 +85,7 @@ test('a message to more than a limit of recipients ever lets through is told fro
   expect(new RateGate(limits).msUntilAllowed(0, 6)).toBe(Number.POSITIVE_INFINITY)
   expect(whyNeverAllowed(limits, 5)).toBeUndefined()
   expect(whyNeverAllowed(limits, 6)).toBe(
-    'the message has 6 recipients, and the rate of 5 recipients/10s never lets so many through at once',
+    'the message has 6 recipients, and the rate of 5 recipients/10s never lets that many through at once',
   )
 })
 

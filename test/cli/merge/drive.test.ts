@@ -1,4 +1,4 @@
-/** A merge with a person in front of it: what is asked, what is told, how it ends. The merge itself is a stand-in. */
+/** A merge with a person in front of it: what is asked, what is shown, how it ends. The merge itself is a stand-in. */
 import { expect, test } from 'vitest'
 import type { SummaryEvent } from '../../../src/campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../../../src/campaign/merge.ts'
@@ -92,7 +92,7 @@ test.each(['\r', 'n\r', 'yep\r', '\u0004'])('%j is a no: nothing is sent, and th
   const done = drive(io, askingMerge)
   io.stdin.write(typed)
   expect(await done).toBe(75)
-  expect(screen(io.stderr.text)).toContain('nothing was sent; the same command asks again')
+  expect(screen(io.stderr.text)).toContain('nothing was sent; give the same command to be asked again')
   expect(io.stdout.text).toBe('')
 })
 
@@ -156,7 +156,7 @@ test('stopped while the rows were checked ends with 130 and says that nothing wa
   expect(io.stderr.text).toContain('before anything was sent')
 })
 
-test('a run that breaks tells what was sent, then what broke, then how to go on', async () => {
+test('a run that breaks says what was sent, then what broke, then how to go on', async () => {
   const io = fakeIo()
   const code = await drive(io, async (hooks) => {
     hooks.onEvent?.(
@@ -166,10 +166,10 @@ test('a run that breaks tells what was sent, then what broke, then how to go on'
   })
   expect(code).toBe(69)
   expect(io.stdout.text).toContain('2 sent')
-  expect(io.stderr.text).toMatch(/^mailmerge: nobody answers\n(.*\n)*go on with: mailmerge resume 2026-x/)
+  expect(io.stderr.text).toMatch(/^mailmerge: nobody answers\n(.*\n)*to continue: mailmerge resume 2026-x/)
 })
 
-test('rows that fail are told as they happen, ten of them and then their number; values are escaped', async () => {
+test('rows that fail are shown as they happen, ten of them and then their number; values are escaped', async () => {
   const io = fakeIo()
   await drive(io, async (hooks) => {
     for (let row = 1; row <= 14; row++) {

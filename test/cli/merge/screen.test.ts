@@ -66,7 +66,7 @@ describe('the end', () => {
     expect(next.join('\n')).toMatch(/mailmerge resume r.*--in-doubt resend\|keep/s)
   })
 
-  test('of a run that was not confirmed is no summary, only the way to be asked again', () => {
+  test('of a run that was not confirmed has no summary, only the way to be asked again', () => {
     const shown = show([])
     const refused: SummaryEvent = { ...SUMMARY, outcome: 'unfinished', stopped: { kind: 'not-confirmed' } }
     shown.screen.summary(refused)

@@ -41,8 +41,8 @@ describe('an error', () => {
     (_, i): Problem => ({
       severity: 'error',
       code: 'bad-address',
-      message: 'is no address',
-      hint: 'Mend it.',
+      message: 'is not a valid address',
+      hint: 'Fix it.',
       file: 'list.csv',
       row: i + 1,
       column: 'email',
@@ -53,13 +53,13 @@ describe('an error', () => {
   test('is a sentence, its places, and what to do; long lists are cut and say so', () => {
     const io = fakeIo()
     expect(
-      showError(new DataError('25 problems in list.csv', { problems, hint: 'Mend the list.' }), new Output(io)),
+      showError(new DataError('25 problems in list.csv', { problems, hint: 'Fix the list.' }), new Output(io)),
     ).toBe(65)
     const lines = io.stderr.text.trimEnd().split('\n')
     expect(lines[0]).toBe('mailmerge: 25 problems in list.csv')
-    expect(lines[1]).toBe('  list.csv, row 1, column email: is no address (x1\\u001b[2J)')
-    expect(lines.filter((line) => line.includes('Mend it.'))).toHaveLength(1)
-    expect(lines.slice(-2)).toEqual(['  and 5 more problems; --verbose lists all', 'hint: Mend the list.'])
+    expect(lines[1]).toBe('  list.csv, row 1, column email: is not a valid address (x1\\u001b[2J)')
+    expect(lines.filter((line) => line.includes('Fix it.'))).toHaveLength(1)
+    expect(lines.slice(-2)).toEqual(['  and 5 more problems; --verbose lists all', 'hint: Fix the list.'])
     expect(io.stdout.text).toBe('')
   })
 

@@ -20,7 +20,7 @@ const SENT = [
 /** Options that mean something else here than for a run. */
 const READ_EACH_TIME = {
   ...LIST_OPTIONS,
-  csv: { type: 'string', value: 'FILE', describe: 'The list, read again each time; --data is the same' },
+  csv: { type: 'string', value: 'FILE', describe: 'The list, read again each time; the same as --data' },
   data: { type: 'string', value: 'FILE', describe: 'The list: CSV, XLSX, ODS, JSON, NDJSON' },
   template: { ...LIST_OPTIONS.template, describe: 'Name under templates/, or a path; read again each time too' },
   campaign: {
@@ -29,8 +29,8 @@ const READ_EACH_TIME = {
     describe: "Name of each occurrence: 'news-{{date}}'; also {{time}}, {{week}}, {{month}}, {{year}}, {{name}}",
   },
 } as const
-const WHEN = 'When it is sent:'
-const WHAT = 'What is sent:'
+const WHEN = 'When to send it:'
+const WHAT = 'What to send:'
 
 export const add: Action = {
   usage: 'add <name>',
@@ -80,7 +80,7 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
   const { out } = context
   const [cron, at] = [args.text('cron'), args.text('at')]
   if ((cron === undefined) === (at === undefined)) {
-    throw new UsageError(cron === undefined ? 'there is no time' : '--cron and --at cannot both be given', {
+    throw new UsageError(cron === undefined ? 'a schedule needs a time' : '--cron and --at cannot both be given', {
       hint: "Give --cron '0 9 * * MON' for a recurring run, or --at '2026-12-01 09:00' for a single one.",
     })
   }
@@ -98,13 +98,13 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
       : ({ kind: 'cron', expression: cron.trim() } as const)
   const [first] = recurrenceOf({ timing, zone }).after(now, 1)
   if (first === undefined) {
-    throw new UsageError(`'${cron ?? at}' never comes`, {
-      hint: 'No year has such a day. Five fields: minute, hour, day of month, month, day of week.',
+    throw new UsageError(`'${cron ?? at}' never happens`, {
+      hint: 'There is no such day in any year. The fields are: minute, hour, day of month, month, day of week.',
     })
   }
   const late = args.text('late')
   if (late === 'ok') {
-    throw new UsageError('--late ok is said of one run', { hint: 'A schedule has --catch-up last, or --late 12h.' })
+    throw new UsageError('--late ok is for a single run', { hint: 'A schedule has --catch-up last, or --late 12h.' })
   }
   const campaign = campaignPattern({ name, timing, zone }, args.text('campaign'), now)
   await look(settings, args, (text) => out.info(text))
@@ -125,7 +125,7 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
   try {
     if (!(await ledger.schedules.add(made))) {
       throw new UsageError(`there is a schedule '${name}' already`, {
-        hint: `Name it otherwise, or remove the other one first: mailmerge schedule remove ${name}`,
+        hint: `Choose another name, or remove the other schedule first: mailmerge schedule remove ${name}`,
       })
     }
     if (out.json) out.result(JSON.stringify(await scheduleFields(ledger, made)))
@@ -134,9 +134,9 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
     await ledger.close()
   }
   if (cron !== undefined && isOneCampaign(campaign)) {
-    out.info(`every occurrence is the campaign '${campaign}': each time it reaches those who have not had it yet`)
+    out.info(`every occurrence is the campaign '${campaign}': each time it goes to those who have not had it yet`)
   }
-  out.info('mailmerge serve sends it then, or mailmerge schedule run-due in a crontab')
+  out.info('mailmerge serve sends it then; so does mailmerge schedule run-due in a crontab')
   return 0
 }
 

@@ -1,4 +1,4 @@
-/** `mailmerge schedule run-due`: runs what is due and tells of it. The work is in newsletter/run-due.ts. */
+/** `mailmerge schedule run-due`: runs what is due and reports it. The work is in schedule/run-due.ts. */
 import { resolve } from 'node:path'
 import type { Settings } from '../../../config/settings.ts'
 import { UsageError } from '../../../errors.ts'
@@ -14,10 +14,10 @@ import { scheduleNamed, wallWords } from './find-schedule.ts'
 
 export const runDue: Action = {
   usage: 'run-due [name]',
-  describe: 'Send what is due now, and return; made for a crontab',
+  describe: 'Send what is due now, then return; for a crontab',
   positionals: { name: { describe: 'Only this schedule; default all', names: 'schedule' } },
   options: {
-    late: { type: 'string', value: 'ok', describe: 'Make up for the last occurrence that was missed or failed' },
+    late: { type: 'string', value: 'ok', describe: 'Send the last occurrence that was missed or failed' },
     ...LEDGER_OPTION,
   },
   run: sendDue,
@@ -43,7 +43,7 @@ async function sendDue(args: Arguments, context: Context): Promise<number> {
   const { loadSettings } = await import('../../../config/load.ts')
   const name = args.text('name')
   const signals = watchSignals(io.signals, {
-    onFirst: () => out.info('stopping: finishing what is in flight. Once more to stop at once.'),
+    onFirst: () => out.info('stopping after the messages in flight. Press Ctrl+C again to stop at once.'),
   })
   try {
     const results = await withLedger(settings, async (ledger) => {
@@ -63,8 +63,8 @@ async function sendDue(args: Arguments, context: Context): Promise<number> {
           onMissed: ({ occurrence, reason }) => {
             if (out.json) out.result(JSON.stringify({ event: 'missed', ...occurrenceFields(occurrence), reason }))
             out.error(
-              `${occurrence.schedule}: the occurrence of ${wallWords(occurrence.wall)} was missed: ${reason}. ` +
-                `mailmerge schedule run-due ${occurrence.schedule} --late ok makes up for the last one`,
+              `${occurrence.schedule}: ${wallWords(occurrence.wall)} was missed: ${reason}. ` +
+                `mailmerge schedule run-due ${occurrence.schedule} --late ok sends the last one`,
             )
           },
           onNotice: ({ what, hint }) => out.error(`${escapeInvisible(what)}. ${hint}`),

@@ -13,7 +13,7 @@ const OPTIONAL_NAME = { name: { describe: 'Name of a schedule; default all', nam
 
 const list: Action = {
   usage: 'list [name]',
-  describe: 'Show the schedules, when each comes next and what came of the last time',
+  describe: 'Show the schedules: when each is due next, and how the last run ended',
   positionals: OPTIONAL_NAME,
   options: LEDGER_OPTION,
   async run(args, context) {
@@ -49,7 +49,7 @@ const list: Action = {
 
 const remove: Action = {
   usage: 'remove <name>',
-  describe: 'End a schedule; what it sent stays on record',
+  describe: 'Remove a schedule; what it sent stays on record',
   positionals: NAME,
   options: LEDGER_OPTION,
   async run(args, context) {
@@ -59,14 +59,14 @@ const remove: Action = {
       await scheduleNamed(ledger, name)
       await ledger?.schedules.remove(name)
     })
-    context.out.info(`${name} comes no more; a run that it began is not ended: mailmerge status lists it`)
+    context.out.info(`${name} is removed; a run that it began goes on: mailmerge status lists it`)
     return 0
   },
 }
 
 const next: Action = {
   usage: 'next [name]',
-  describe: 'Show the next times, by local clock and UTC, with the campaign of each',
+  describe: 'Show the next times, local and UTC, with the campaign of each',
   positionals: OPTIONAL_NAME,
   options: {
     number: { alias: 'n', type: 'number', value: 'N', describe: 'How many times to show; default 5' },
@@ -111,7 +111,7 @@ const next: Action = {
 
 export const schedule: Group = {
   usage: 'schedule',
-  describe: 'Keep future and recurring runs',
+  describe: 'Manage future and recurring runs',
   epilogue: [
     'Examples:',
     "  mailmerge schedule add news --cron '0 9 * * MON' --tz Europe/Paris -t news",
@@ -123,10 +123,10 @@ export const schedule: Group = {
   commands: [add, list, remove, next, runDue],
 }
 
-const NO_SCHEDULES = 'there are no schedules; mailmerge schedule add makes one'
+const NO_SCHEDULES = 'there are no schedules; mailmerge schedule add creates one'
 
 const RULES = {
   exact: '',
-  gap: ' (not on the clock: the first moment after)',
-  twice: ' (twice on the clock: the first)',
+  gap: ' (skipped by daylight saving: the first moment after it)',
+  twice: ' (twice that day: the first one)',
 }

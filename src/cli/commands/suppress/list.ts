@@ -45,7 +45,7 @@ export const list: Action = {
 export const exportEntries: Action = {
   usage: 'export [file]',
   describe: 'Write the entries as a CSV file',
-  positionals: { file: { describe: 'File to write; default standard output' } },
+  positionals: { file: { describe: 'File to write; default: standard output' } },
   options: OPTIONS,
   async run(args, context) {
     const { io, out } = context

@@ -28,7 +28,7 @@ const remove: Action = {
 
 export const suppress: Group = {
   usage: 'suppress',
-  describe: 'Keep the list of who must not be written to',
+  describe: 'Manage the addresses that must not be written to',
   epilogue: [
     'Examples:',
     '  mailmerge suppress add ada@example.com --note "asked by phone"',
