@@ -1,5 +1,9 @@
 /** What the columns of a list hold, told from its rows. Owns the guess at their kind; changes no cell. */
 import type { ColumnType } from '../config/settings.ts'
+import { cellText } from '../source/cells/cell.ts'
+import type { Reading } from '../source/cells/compare.ts'
+import { readDate } from '../source/cells/date.ts'
+import { readNumber } from '../source/cells/number.ts'
 import type { RowData } from '../source/source.ts'
 
 export type ColumnKind = 'address' | 'number' | 'date' | 'list' | 'text' | 'empty'
@@ -19,6 +23,8 @@ export interface ColumnFacts {
 }
 
 export interface SurveyOptions {
+  /** How the list is written. */
+  readonly reading: Pick<Reading, 'locale'>
   readonly columns: readonly string[]
   readonly types: Readonly<Record<string, ColumnType>>
   readonly used: ReadonlySet<string>
@@ -26,12 +32,7 @@ export interface SurveyOptions {
   readonly key?: string
 }
 
-const LOOKS: readonly (readonly [Exclude<ColumnKind, 'empty' | 'text'>, RegExp])[] = [
-  ['address', /^[^\s@]+@[^\s@]+\.[^\s@]+$/],
-  // A number that begins with 0 is a code: a postcode, a telephone number.
-  ['number', /^[+-]?(?:0|[1-9]\d*|[1-9]\d{0,2}(?:[,.' ]\d{3})+)(?:[.,]\d+)?\s?[%€$£]?$/],
-  ['date', /^(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?$/],
-]
+const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 
 interface Seen {
   filled: number
@@ -51,11 +52,11 @@ export class ColumnSurvey {
   see(data: RowData): void {
     for (const [column, seen] of this.#seen) {
       const value = data[column]
-      const text = typeof value === 'string' ? value.trim() : value === null || value === undefined ? '' : value
+      const text = cellText(value).trim()
       if (text === '') continue
       seen.filled++
-      if (seen.kind !== 'text') seen.kind = both(seen.kind, kindOf(text))
-      if (seen.example === '') seen.example = text instanceof Date ? text.toISOString() : String(text).slice(0, 60)
+      if (seen.kind !== 'text') seen.kind = both(seen.kind, kindOf(value, this.#options.reading))
+      if (seen.example === '') seen.example = text.slice(0, 60)
     }
   }
 
@@ -72,12 +73,15 @@ export class ColumnSurvey {
   }
 }
 
-function kindOf(value: unknown): ColumnKind {
-  if (value instanceof Date) return 'date'
-  if (Array.isArray(value)) return 'list'
-  if (typeof value === 'number') return 'number'
-  const text = String(value)
-  return LOOKS.find(([, look]) => look.test(text))?.[0] ?? 'text'
+/** What helpers read it as; a number that begins with 0 is a code: a postcode, a telephone number. */
+function kindOf(cell: unknown, { locale }: Pick<Reading, 'locale'>): ColumnKind {
+  if (Array.isArray(cell)) return 'list'
+  const text = cellText(cell).trim()
+  if (ADDRESS.test(text)) return 'address'
+  const number = typeof cell === 'string' && /^\+?0\d|^\+/.test(text) ? undefined : readNumber(cell, locale)
+  if (number !== undefined) return 'number' in number ? 'number' : 'text'
+  const date = readDate(cell, locale)
+  return date !== undefined && 'kind' in date ? 'date' : 'text'
 }
 
 /** A column of two kinds is text. */

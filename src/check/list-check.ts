@@ -5,7 +5,7 @@
 
 import { planRows } from '../campaign/plan/plan.ts'
 import type { CheckedRow, RowRenderer } from '../campaign/plan/render-row.ts'
-import { openSelector, type Selection } from '../campaign/plan/select.ts'
+import { openSelector, readingOf, type Selection } from '../campaign/plan/select.ts'
 import type { Split } from '../campaign/plan/variants.ts'
 import { addressColumn, openListAgain } from '../campaign/run/list.ts'
 import { openMerge } from '../campaign/run/open-merge.ts'
@@ -58,7 +58,9 @@ export async function checkList(
   const isBound = templates.map((one) => bound(one, columns, findings)).every(Boolean)
   const content = template !== undefined && isBound ? { template, split } : undefined
   const now = options.now ?? new Date()
-  const selector = await openSelector(options, columns, settings.segments ?? {}, () => openListAgain(settings))
+  const selector = await openSelector(options, columns, settings.segments ?? {}, readingOf(settings), () =>
+    openListAgain(settings),
+  )
   const campaign = settings.campaign ?? `${content?.template.name ?? 'check'}-${source.stem}`
   const group = settings.group ?? campaign
   await using merge = await openMerge(
@@ -136,6 +138,7 @@ class ListCheck {
     const { settings, source, emailColumn, used } = parts
     this.#parts = parts
     this.#survey = new ColumnSurvey({
+      reading: readingOf(settings),
       columns: source.columns,
       types: settings.source.types ?? {},
       used,

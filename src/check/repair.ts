@@ -13,6 +13,7 @@ import { isSystemError, outputWords } from '../fs/system-errors.ts'
 import { gmailKey, normalizeAddress } from '../message/address/key.ts'
 import { parseRecipient } from '../message/address/recipient.ts'
 import { findEmailColumn } from '../source/address-column.ts'
+import { cellText } from '../source/cells/cell.ts'
 import { openSource } from '../source/open.ts'
 import type { RowData } from '../source/source.ts'
 
@@ -112,12 +113,6 @@ function keyOf(
 /** Without what is not seen at either end: spaces of any kind, byte order marks, zero-width characters. */
 function trimmed(cell: string): string {
   return cell.replace(/^[\s\u200B-\u200D\u2060\uFEFF]+|[\s\u200B-\u200D\u2060\uFEFF]+$/g, '')
-}
-
-function cellText(cell: unknown): string {
-  if (cell === null || cell === undefined) return ''
-  if (cell instanceof Date) return cell.toISOString()
-  return typeof cell === 'object' ? JSON.stringify(cell) : String(cell)
 }
 
 function csvLine(cells: readonly string[]): string {

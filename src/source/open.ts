@@ -38,8 +38,8 @@ export interface OpenOptions {
  * @throws InputError when it is missing or unreadable, DataError when it is not a list, ConfigError for wrong settings.
  */
 export async function openSource(settings: SourceSettings, options: OpenOptions = {}): Promise<Source> {
-  const { locale = 'en', timeZone, compile } = options
-  const source = await openPlain(settings, options, locale)
+  const { locale, timeZone, compile } = options
+  const source = await openPlain(settings, options, locale ?? 'en')
   return mapColumns(source, settings, { locale, timeZone, compile })
 }
 
@@ -63,7 +63,7 @@ async function openInputAs(
   const kind = kindOf(input, settings.format)
   if (kind === 'workbook') {
     const { openWorkbook } = await import('./workbook/workbook.ts')
-    return openWorkbook(input, { ...sheetOptions(settings), locale })
+    return openWorkbook(input, { ...sheetOptions(settings), locale, timeZone: options.timeZone })
   }
   const { sheet } = settings
   const note = sheet === undefined ? [] : [`${input.name} is not a workbook: it has no sheet '${sheet}'`]

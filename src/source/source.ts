@@ -14,6 +14,8 @@ export interface Row {
   /** First line of the record in the file, from 1, or the row's number in its sheet; absent where there are neither. */
   readonly line?: number
   readonly data: RowData
+  /** True for a row that a workbook hides or filters out. */
+  readonly hidden?: boolean
   /** What is wrong with the record itself (ragged, a NUL, a cell over the cap). A row with problems is never sent. */
   readonly problems?: readonly Problem[]
 }

@@ -35,7 +35,7 @@ export async function computedColumns(options: ComputedOptions): Promise<(text: 
   })
   const helpers = new Set(engine.helpers)
   helpers.delete('log')
-  const data = { helpers: { locale, timeZone, images: [], tables: {} } }
+  const data = { helpers: { locale, listLocale: options.locale, timeZone, images: [], tables: {} } }
   return (text) => {
     const snippet = { file: 'mailmerge.yaml (columns.computed)', lineOffset: 0, text }
     const compiled = engine.compile(snippet)

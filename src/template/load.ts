@@ -128,7 +128,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
       return snippetOf(file, shown(file, root))
     },
     foreignCode: own.files.map((file) => shown(file, root)),
-    locale: options.locale ?? 'en',
+    locale: options.locale,
     timeZone: options.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
   })
   return {

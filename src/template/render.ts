@@ -43,7 +43,7 @@ export interface RendererOptions {
   readonly attachmentTemplate: (path: string) => Snippet
   /** Files whose code runs for each row and may not come to an end. */
   readonly foreignCode: readonly string[]
-  readonly locale: string
+  readonly locale: string | undefined
   readonly timeZone: string
 }
 
@@ -114,7 +114,8 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
     const row = cellsOf(given)
     const images: HelperData['images'] = []
     let helpers: HelperData = {
-      locale: context.locale ?? options.locale,
+      locale: context.locale ?? options.locale ?? 'en',
+      listLocale: context.locale ?? options.locale,
       timeZone: context.timeZone ?? options.timeZone,
       images,
       tables,
@@ -123,7 +124,10 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
     let data = { merge, helpers }
     if (locale !== undefined) {
       const chosen = locale(row, data).trim()
-      if (chosen !== '') helpers = { ...helpers, locale: checkedLocale(chosen, localeWritten) }
+      if (chosen !== '') {
+        const tag = checkedLocale(chosen, localeWritten)
+        helpers = { ...helpers, locale: tag, listLocale: tag }
+      }
       data = { merge, helpers }
     }
     const rendered: Mutable<Rendered> = {

@@ -11,6 +11,7 @@ import type { Suppression, SuppressionReason } from '../ledger/records.ts'
 import { normalizeAddress } from '../message/address/key.ts'
 import { parseRecipient } from '../message/address/recipient.ts'
 import { findEmailColumn } from '../source/address-column.ts'
+import { cellText } from '../source/cells/cell.ts'
 import type { Row, Source } from '../source/source.ts'
 
 /** What is said of entries that say nothing of themselves. */
@@ -141,19 +142,16 @@ function columnsOf({ columns, name }: Source): EntryColumns {
 }
 
 function cellsOf({ data }: Row, { address, others }: EntryColumns): Cells {
-  const cells: Cells = { address: cellText(data[address]) }
-  for (const [meaning, column] of others) cells[meaning] ??= cellText(data[column])
+  const cells: Cells = { address: undefused(data[address]) }
+  for (const [meaning, column] of others) cells[meaning] ??= undefused(data[column])
   return cells
 }
 
-function cellText(cell: unknown): string {
-  if (cell instanceof Date) return cell.toISOString()
-  // What an export defused for spreadsheets is read as it was.
-  return cell === null || cell === undefined
-    ? ''
-    : String(cell)
-        .trim()
-        .replace(/^'(?=[=+\-@%|])/, '')
+/** What an export defused for spreadsheets, as it was. */
+function undefused(cell: unknown): string {
+  return cellText(cell)
+    .trim()
+    .replace(/^'(?=[=+\-@%|])/, '')
 }
 
 type Made = { readonly suppression: Suppression } | { readonly fault: string; readonly value: string }

@@ -1,6 +1,7 @@
 /** Opens lists from texts and octets for the tests, and reads them whole. */
 import { Readable } from 'node:stream'
 import type { SourceSettings } from '../../src/config/settings.ts'
+import { hasOwnText } from '../../src/source/cells/cell.ts'
 import { openSource } from '../../src/source/open.ts'
 import type { Row, Source } from '../../src/source/source.ts'
 import { computedColumns } from '../../src/template/computed.ts'
@@ -27,5 +28,12 @@ export async function readText(
 export async function readAll(source: Source): Promise<ReadList> {
   const rows: Row[] = []
   for await (const batch of source.rows()) rows.push(...batch)
-  return { source, rows, data: rows.map((row) => ({ ...row.data })) }
+  return { source, rows, data: rows.map(({ data }) => asShown(data)) }
+}
+
+/** Cells as a reader of the list sees them. */
+function asShown(data: Row['data']): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(data).map(([column, cell]) => [column, hasOwnText(cell) ? cell.toString() : cell]),
+  )
 }

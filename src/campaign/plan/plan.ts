@@ -182,7 +182,12 @@ function planRow(
   earlier: ReadonlyMap<string, Followed> | undefined,
 ): MaybePromise<RowOutcome> {
   const { renderer } = options
-  const unselected = options.selector(row)
+  let unselected: SkipReason | undefined
+  try {
+    unselected = options.selector(row)
+  } catch (error) {
+    return badRow(row, [...(row.problems ?? []), ...problemsOf(error, 'bad-row')], options, bad)
+  }
   if (unselected !== undefined) return skipped(row, unselected, renderer)
   if (row.problems !== undefined && row.problems.length > 0) return badRow(row, row.problems, options, bad)
   const failed = (error: unknown): RowOutcome => badRow(row, problemsOf(error, 'bad-row'), options, bad)

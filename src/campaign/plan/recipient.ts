@@ -3,6 +3,7 @@ import { DataError, type Problem } from '../../errors.ts'
 import { gmailKey, normalizeAddress } from '../../message/address/key.ts'
 import { parseAddressList } from '../../message/address/list.ts'
 import { parseRecipient } from '../../message/address/recipient.ts'
+import { cellText } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
 import { type MarkedText, unmark } from '../../template/marked-text.ts'
 
@@ -80,8 +81,4 @@ function addressIn(cell: string, column: string): string {
   const judged = parseRecipient(cell)
   if ('mailbox' in judged) return judged.mailbox.wire
   throw rowError('bad-address', cell.trim() === '' ? 'the address is empty' : judged.fault, column, { value: cell })
-}
-
-function cellText(cell: unknown): string {
-  return cell === null || cell === undefined ? '' : String(cell)
 }

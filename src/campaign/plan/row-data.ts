@@ -1,5 +1,6 @@
-/** Cells to text and back, for the ledger. Owns that format: JSON, with dates marked so that they come back as dates. */
+/** Cells to text and back, for the ledger. Owns that format: JSON, in which dates and stored cells are marked. */
 import type { FileFacts } from '../../message/files/library.ts'
+import { DateCell, type DateKind, StoredCell } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
 import type { Thread } from './thread.ts'
 
@@ -12,34 +13,59 @@ export interface StoredRow {
   readonly thread?: Thread
 }
 
+/** Before what is kept as JSON of its own: stored cells, dates, and texts that begin as this mark does. */
+const CELL_MARK = '\u0001cell:'
+/** As dates were kept by earlier versions. */
 const DATE_MARK = '\u0001date:'
 
-function mark(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
-  // JSON.stringify has already called toJSON: the date itself is still on the holder.
-  const original = this[key]
-  return original instanceof Date ? DATE_MARK + original.toISOString() : value
+type Kept =
+  | readonly [kind: 'text', text: string]
+  | readonly [kind: 'stored', value: number | boolean, text: string]
+  | readonly [kind: 'date', moment: number, date: DateKind, wall: number, text: string]
+
+/** What is kept of a cell that JSON cannot hold as it is. */
+function keptOf(cell: unknown): Kept | undefined {
+  if (typeof cell === 'string') return cell.charCodeAt(0) === 1 ? ['text', cell] : undefined
+  if (cell instanceof StoredCell) return ['stored', cell.value, cell.toString()]
+  return cell instanceof DateCell ? ['date', cell.getTime(), cell.kind, cell.wall, cell.toString()] : undefined
 }
 
-function unmark(_key: string, value: unknown): unknown {
-  return typeof value === 'string' && value.startsWith(DATE_MARK) ? new Date(value.slice(DATE_MARK.length)) : value
+/** Cells as JSON can hold them; the same object where it can hold all of them. */
+function marked(cells: RowData): RowData {
+  let copy: Record<string, unknown> | undefined
+  for (const name in cells) {
+    const cell = cells[name]
+    const kept = keptOf(cell)
+    const isDate = kept === undefined && cell instanceof Date
+    if (kept === undefined && !isDate) continue
+    copy ??= Object.assign(Object.create(null), cells) as Record<string, unknown>
+    copy[name] = isDate ? DATE_MARK + cell.toISOString() : CELL_MARK + JSON.stringify(kept)
+  }
+  return copy ?? cells
 }
 
-function holdsDate(cells: RowData): boolean {
-  for (const name in cells) if (typeof cells[name] === 'object' && cells[name] !== null) return true
-  return false
+function unmarked(cell: unknown): unknown {
+  if (typeof cell !== 'string' || cell.charCodeAt(0) !== 1) return cell
+  if (cell.startsWith(DATE_MARK)) return new Date(cell.slice(DATE_MARK.length))
+  if (!cell.startsWith(CELL_MARK)) return cell
+  const kept = JSON.parse(cell.slice(CELL_MARK.length)) as Kept
+  if (kept[0] === 'text') return kept[1]
+  return kept[0] === 'stored' ? new StoredCell(kept[1], kept[2]) : new DateCell(kept[1], kept[2], kept[3], kept[4])
 }
 
 export function storeRow(cells: RowData, files: readonly FileFacts[], thread?: Thread): string {
   const stored: StoredRow = {
-    cells,
+    cells: marked(cells),
     ...(files.length === 0 ? {} : { files: files.map(({ fingerprint }) => fingerprint) }),
     ...(thread === undefined ? {} : { thread }),
   }
-  return holdsDate(cells) ? JSON.stringify(stored, mark) : JSON.stringify(stored)
+  return JSON.stringify(stored)
 }
 
 /** The stored row again; its cells have no prototype, so that no column name reaches anything else. */
 export function restoreRow(text: string): StoredRow {
-  const parsed = (text.includes('\\u0001date:') ? JSON.parse(text, unmark) : JSON.parse(text)) as StoredRow
-  return { ...parsed, cells: Object.assign(Object.create(null), parsed.cells) as RowData }
+  const parsed = JSON.parse(text) as StoredRow
+  const cells = Object.assign(Object.create(null), parsed.cells) as Record<string, unknown>
+  if (text.includes('\\u0001')) for (const name in cells) cells[name] = unmarked(cells[name])
+  return { ...parsed, cells }
 }

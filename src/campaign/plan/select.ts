@@ -3,15 +3,21 @@
  * that is not selected is planned as skipped, so that the report still adds up to the source.
  */
 import { hash } from 'node:crypto'
+import type { Settings } from '../../config/settings.ts'
 import { didYouMean } from '../../did-you-mean.ts'
-import { UsageError } from '../../errors.ts'
+import { DataError, UsageError } from '../../errors.ts'
 import type { SkipReason } from '../../ledger/records.ts'
+import type { Reading } from '../../source/cells/compare.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { type Condition, parseCondition } from './condition.ts'
+
+export type HiddenRows = 'skip' | 'send'
 
 export interface Selection {
   /** `1-20,33,40-` */
   readonly rows?: string
+  /** What happens to rows that a workbook hides or filters out; `skip` without it. */
+  readonly hiddenRows?: HiddenRows
   readonly limit?: number
   /** `column=value`, `column!=value`, `column>value` ... all of which must hold. */
   readonly where?: readonly string[]
@@ -26,8 +32,16 @@ export interface Selection {
 /** Segments of the project: conditions by name. */
 export type Segments = Readonly<Record<string, readonly string[]>>
 
-/** Says why a row is not selected, or nothing when it is. Stateful where `limit` counts: ask once a row, in order. */
+/**
+ * Says why a row is not selected, or nothing when it is. Stateful where `limit` counts: ask once a row, in order.
+ * @throws DataError for a row with a cell that cannot be compared.
+ */
 export type Selector = (row: Row) => SkipReason | undefined
+
+/** How the settings say that the list is written. */
+export function readingOf({ locale, timeZone }: Pick<Settings, 'locale' | 'timeZone'>): Reading {
+  return { locale, timeZone }
+}
 
 interface Range {
   readonly from: number
@@ -61,18 +75,19 @@ export async function openSelector(
   selection: Selection,
   columns: readonly string[],
   segments: Segments,
+  reading: Reading,
   again: () => Promise<Source>,
 ): Promise<Selector> {
   const { limit, sample, seed = '1', ...others } = selection
   if (sample === undefined) {
-    if (selection.seed === undefined) return createSelector(selection, columns, segments)
+    if (selection.seed === undefined) return createSelector(selection, columns, segments, reading)
     throw new UsageError('--seed is for --sample', { hint: 'Add --sample N, or leave --seed out.' })
   }
   if (!Number.isInteger(sample) || sample < 0) {
     throw new UsageError('--sample needs a number of rows, 0 or more', { hint: 'For example: --sample 100' })
   }
-  const chosen = await drawSample(await again(), createSelector(others, columns, segments), sample, seed)
-  return createSelector(selection, columns, segments, chosen)
+  const chosen = await drawSample(await again(), createSelector(others, columns, segments, reading), sample, seed)
+  return createSelector(selection, columns, segments, reading, chosen)
 }
 
 /** The selector of what needs no look at the list beforehand; `chosen` are the rows of a sample that was drawn. */
@@ -80,16 +95,19 @@ export function createSelector(
   selection: Selection,
   columns: readonly string[],
   segments: Segments = {},
+  reading: Reading = { locale: undefined, timeZone: undefined },
   chosen?: ReadonlySet<number>,
 ): Selector {
   const ranges = selection.rows === undefined ? undefined : parseRowRanges(selection.rows)
-  const conditions = (selection.where ?? []).map((text) => parseCondition(text, columns))
+  const conditions = (selection.where ?? []).map((text) => parseCondition(text, columns, reading))
   const { segment } = selection
-  const members = segment === undefined ? [] : segmentConditions(segment, columns, segments)
+  const members = segment === undefined ? [] : segmentConditions(segment, columns, segments, reading)
   const limit = selection.limit ?? Number.POSITIVE_INFINITY
   if (!(limit >= 0)) throw new UsageError('--limit needs a number of rows, 0 or more')
   let taken = 0
+  const skipsHidden = selection.hiddenRows !== 'send'
   return (row) => {
+    if (skipsHidden && row.hidden === true) return { kind: 'hidden', detail: '' }
     if (ranges !== undefined && !ranges.some(({ from, to }) => row.number >= from && row.number <= to)) {
       return by('--rows')
     }
@@ -108,9 +126,15 @@ function by(option: string): SkipReason {
   return { kind: 'unselected', detail: option }
 }
 
-function segmentConditions(name: string, columns: readonly string[], segments: Segments): readonly Condition[] {
+function segmentConditions(
+  name: string,
+  columns: readonly string[],
+  segments: Segments,
+  reading: Reading,
+): readonly Condition[] {
   const conditions = Object.hasOwn(segments, name) ? segments[name] : undefined
-  if (conditions !== undefined) return conditions.map((text) => parseCondition(text, columns, `the segment '${name}'`))
+  if (conditions !== undefined)
+    return conditions.map((text) => parseCondition(text, columns, reading, `the segment '${name}'`))
   const names = Object.keys(segments)
   throw new UsageError(`there is no segment '${name}'`, {
     hint: didYouMean(
@@ -127,9 +151,19 @@ function segmentConditions(name: string, columns: readonly string[], segments: S
 async function drawSample(source: Source, selects: Selector, size: number, seed: string): Promise<ReadonlySet<number>> {
   const best = new LowestLots(size)
   for await (const rows of source.rows()) {
-    for (const row of rows) if (selects(row) === undefined) best.offer(lotOf(seed, row.number), row.number)
+    for (const row of rows) if (isSelected(row, selects)) best.offer(lotOf(seed, row.number), row.number)
   }
   return best.rows()
+}
+
+/** A row that cannot be compared is an error when it is planned. */
+function isSelected(row: Row, selects: Selector): boolean {
+  try {
+    return selects(row) === undefined
+  } catch (error) {
+    if (error instanceof DataError) return false
+    throw error
+  }
 }
 
 /** 48 bits of chance that every machine agrees on. */

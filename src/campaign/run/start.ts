@@ -14,7 +14,7 @@ import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest, PlanPreview } from '../merge.ts'
 import { type Planned, planRows } from '../plan/plan.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
-import { openSelector, type Selector } from '../plan/select.ts'
+import { openSelector, readingOf, type Selector } from '../plan/select.ts'
 import { type Content, openContent } from './content.ts'
 import { beginAndDeliver, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
@@ -105,7 +105,9 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
       request.atLocal === undefined
         ? undefined
         : openRecipientTime(request.atLocal, { columns, zone: timeZone, now, lateBy }),
-    selector: await openSelector(request, columns, settings.segments ?? {}, () => openListAgain(settings)),
+    selector: await openSelector(request, columns, settings.segments ?? {}, readingOf(settings), () =>
+      openListAgain(settings),
+    ),
     now,
   }
 }

@@ -5,9 +5,11 @@
 import type { SourceSettings } from '../../config/settings.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { ConfigError, MailmergeError, type Problem } from '../../errors.ts'
+import { cellText } from '../cells/cell.ts'
+import type { Reading } from '../cells/compare.ts'
 import { short } from '../header.ts'
 import type { Row, RowData, Source } from '../source.ts'
-import { createValueReader, type Region } from './typed-values.ts'
+import { createValueReader, type ValueReader } from './typed-values.ts'
 
 type ColumnSettings = Pick<SourceSettings, 'rename' | 'types' | 'computed'>
 
@@ -19,7 +21,7 @@ export interface Expression {
   render(row: RowData): string
 }
 
-export interface ColumnOptions extends Region {
+export interface ColumnOptions extends Reading {
   /** Compiles a computed column; throws DataError for a text that is wrong. */
   readonly compile: ((text: string) => Expression) | undefined
 }
@@ -81,20 +83,16 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
   }
 }
 
-function readTyped(
-  data: Record<string, unknown>,
-  column: string,
-  read: ReturnType<typeof createValueReader>,
-): Fault | undefined {
+function readTyped(data: Record<string, unknown>, column: string, read: ValueReader): Fault | undefined {
   const value = data[column]
-  if (typeof value !== 'string' || value.trim() === '') return undefined
+  if (value === null || value === undefined || (typeof value === 'string' && value.trim() === '')) return undefined
   const reading = read(value)
   if ('value' in reading) {
     data[column] = reading.value
     return undefined
   }
-  const hint = 'Fix the cell, or the format under columns.types.'
-  return { code: 'bad-value', message: `the cell ${reading.fault}`, hint, value: short(value) }
+  const { fault, hint = 'Fix the cell, or the format under columns.types.' } = reading
+  return { code: 'bad-value', message: `the cell ${fault}`, hint, value: short(cellText(value)) }
 }
 
 function renamed(source: Source, rename: Readonly<Record<string, string>>): readonly string[] {

@@ -1,6 +1,15 @@
-/** ODS workbooks (OpenDocument 1.3) as sheets of texts. The format keeps what each cell shows, so nothing is formatted. */
+/** ODS workbooks (OpenDocument 1.3) as sheets. The format keeps what each cell shows, so nothing is formatted. */
 import { DataError } from '../../errors.ts'
-import { MAX_SHEET_COLUMNS, MAX_SHEET_ROWS, type Sheet, type SheetRow, type Workbook } from './sheet-source.ts'
+import { StoredCell } from '../cells/cell.ts'
+import { dateCell, parseDate } from '../cells/date.ts'
+import {
+  MAX_SHEET_COLUMNS,
+  MAX_SHEET_ROWS,
+  type Sheet,
+  type SheetCell,
+  type SheetRow,
+  type Workbook,
+} from './sheet-source.ts'
 import { type Attributes, readXml, type XmlHandler } from './xml.ts'
 import type { Zip } from './zip.ts'
 
@@ -9,9 +18,10 @@ const CONTENT = 'content.xml'
 /** Elements whose paragraphs are not the cell's: comments, drawings. */
 const ASIDES: ReadonlySet<string> = new Set(['annotation', 'frame', 'custom-shape', 'shapes'])
 
-export async function openOds(zip: Zip): Promise<Workbook> {
+/** @param timeZone IANA zone of dates; the computer's without it. */
+export async function openOds(zip: Zip, timeZone: string | undefined): Promise<Workbook> {
   const sheets: Sheet[] = []
-  const reader = new ContentReader(zip.name, (name, hidden) => {
+  const reader = new ContentReader(zip.name, timeZone, (name, hidden) => {
     sheets.push({ name, hidden })
     return false
   })
@@ -21,7 +31,7 @@ export async function openOds(zip: Zip): Promise<Workbook> {
     async *rows(sheet) {
       let number = -1
       const wanted = sheets.indexOf(sheet)
-      const rowReader = new ContentReader(zip.name, () => ++number === wanted)
+      const rowReader = new ContentReader(zip.name, timeZone, () => ++number === wanted)
       for await (const _ of readXml(zip.read(CONTENT), `${zip.name}, ${CONTENT},`, rowReader)) {
         const rows = rowReader.drainRows()
         if (rows.length > 0) yield rows
@@ -34,6 +44,7 @@ export async function openOds(zip: Zip): Promise<Workbook> {
 /** Empty cells and rows at the end are written once with a count, up to the last of the sheet: they stay a number here. */
 class ContentReader implements XmlHandler {
   readonly #file: string
+  readonly #timeZone: string | undefined
   /** Called for each table; true when its rows are wanted. */
   readonly #onTable: (name: string, hidden: boolean) => boolean
   readonly #hiddenStyles = new Set<string>()
@@ -42,16 +53,18 @@ class ContentReader implements XmlHandler {
   #reading = false
   #number = 0
   #rowRepeat = 1
-  #cells: string[] = []
+  #hidden = false
+  #cells: SheetCell[] = []
   #blank = 0
   #cellRepeat = 1
   #paragraphs: string[] = []
-  #fallback = ''
+  #attributes: Attributes = {}
   #inParagraph = 0
   #inNote = 0
 
-  constructor(file: string, onTable: (name: string, hidden: boolean) => boolean) {
+  constructor(file: string, timeZone: string | undefined, onTable: (name: string, hidden: boolean) => boolean) {
     this.#file = file
+    this.#timeZone = timeZone
     this.#onTable = onTable
   }
 
@@ -80,6 +93,7 @@ class ContentReader implements XmlHandler {
         break
       case 'table-row':
         this.#rowRepeat = repeat(attributes['table:number-rows-repeated'])
+        this.#hidden = ['collapse', 'filter'].includes(attributes['table:visibility'] ?? '')
         this.#cells = []
         this.#blank = 0
         break
@@ -87,7 +101,7 @@ class ContentReader implements XmlHandler {
       case 'covered-table-cell':
         this.#cellRepeat = repeat(attributes['table:number-columns-repeated'])
         this.#paragraphs = []
-        this.#fallback = bareValue(attributes)
+        this.#attributes = attributes
         break
       default:
         this.#openText(name, attributes)
@@ -125,24 +139,28 @@ class ContentReader implements XmlHandler {
 
   #closeCell(): void {
     if (!this.#reading) return
-    const text = this.#paragraphs.length === 0 ? this.#fallback : this.#paragraphs.join('\n')
+    const text = this.#paragraphs.length === 0 ? bareValue(this.#attributes) : this.#paragraphs.join('\n')
     if (text === '') {
       this.#blank += this.#cellRepeat
       return
     }
     if (this.#cells.length + this.#blank + this.#cellRepeat > MAX_SHEET_COLUMNS) throw this.#beyond('columns')
     for (; this.#blank > 0; this.#blank--) this.#cells.push('')
-    for (let i = 0; i < this.#cellRepeat; i++) this.#cells.push(text)
+    const cell = storedCell(this.#attributes, text, this.#timeZone) ?? text
+    for (let i = 0; i < this.#cellRepeat; i++) this.#cells.push(cell)
   }
 
   #closeRow(): void {
     if (!this.#reading) return
-    if (this.#cells.every((cell) => cell.trim() === '')) {
+    if (this.#cells.every((cell) => typeof cell === 'string' && cell.trim() === '')) {
       this.#number += this.#rowRepeat
       return
     }
     if (this.#number + this.#rowRepeat > MAX_SHEET_ROWS) throw this.#beyond('rows')
-    for (let i = 0; i < this.#rowRepeat; i++) this.#rows.push({ number: ++this.#number, cells: this.#cells })
+    for (let i = 0; i < this.#rowRepeat; i++) {
+      const row = { number: ++this.#number, cells: this.#cells }
+      this.#rows.push(this.#hidden ? { ...row, hidden: true } : row)
+    }
   }
 
   #beyond(what: string): DataError {
@@ -153,6 +171,19 @@ class ContentReader implements XmlHandler {
 function repeat(count: string | undefined): number {
   const number = Number(count ?? 1)
   return Number.isInteger(number) && number > 0 ? number : 1
+}
+
+/** What a cell stores (OpenDocument 1.3 part 3, 19.389); undefined for a text. */
+function storedCell(attributes: Attributes, text: string, timeZone: string | undefined): SheetCell | undefined {
+  const type = attributes['office:value-type'] ?? attributes['calcext:value-type']
+  if (type === 'boolean') return new StoredCell(attributes['office:boolean-value'] === 'true', text)
+  if (type === 'date') {
+    const read = parseDate(attributes['office:date-value'] ?? '')
+    return read === undefined || 'either' in read ? undefined : dateCell(read, timeZone, text)
+  }
+  if (type !== 'float' && type !== 'percentage' && type !== 'currency') return undefined
+  const number = Number(attributes['office:value'] ?? Number.NaN)
+  return Number.isFinite(number) ? new StoredCell(number, text) : undefined
 }
 
 /** The value of a cell whose writer did not say how it looks. */

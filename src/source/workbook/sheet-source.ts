@@ -3,6 +3,7 @@
  * the two file formats are read by `xlsx.ts` and `ods.ts`.
  */
 import { DataError, type Problem } from '../../errors.ts'
+import { cellText, type DateCell, type StoredCell } from '../cells/cell.ts'
 import { type Header, readHeader, short } from '../header.ts'
 import type { Input } from '../input/input.ts'
 import { createRowMaker, type Row, type Source } from '../source.ts'
@@ -21,12 +22,16 @@ export interface CellFault {
   readonly hint: string
 }
 
+export type SheetCell = string | StoredCell | DateCell
+
 /** A row that holds something. */
 export interface SheetRow {
   /** As the program shows it, from 1. */
   readonly number: number
-  /** Texts as a person sees them, from the first column on. */
-  readonly cells: readonly string[]
+  /** From the first column on: texts as a person sees them, and what is stored as a number, date or answer. */
+  readonly cells: readonly SheetCell[]
+  /** True for a row that the program does not show: hidden by hand, or filtered out. */
+  readonly hidden?: boolean
   readonly faults?: readonly CellFault[]
 }
 
@@ -99,7 +104,7 @@ async function findHeader(
     for (const { number, cells } of rows) {
       if (number < (wanted ?? 1)) continue
       if (wanted !== undefined && number > wanted) break
-      return { ...readHeader(cells, { file, line: number, gaps: true }), row: number }
+      return { ...readHeader(cells.map(cellText), { file, line: number, gaps: true }), row: number }
     }
     if (wanted !== undefined && (rows.at(-1)?.number ?? 0) >= wanted) break
   }
@@ -133,7 +138,7 @@ async function* readRows(
       if (row.number <= header.row) continue
       const data = make(positions.map((position) => row.cells[position]))
       const problems = problemsOf(row, named, file, ++number)
-      const base = { number, line: row.number, data }
+      const base = { number, line: row.number, data, ...(row.hidden === true ? { hidden: true } : {}) }
       batch.push(problems.length === 0 ? base : { ...base, problems })
       if (batch.length < BATCH) continue
       yield batch
@@ -155,7 +160,8 @@ function problemsOf(
     const column = named.get(cell)
     if (column !== undefined) problems.push({ ...place, code, message, hint, column })
   }
-  for (const [cell, value] of row.cells.entries()) {
+  for (const [cell, stored] of row.cells.entries()) {
+    const value = cellText(stored)
     if (value.trim() === '' || named.has(cell)) continue
     const letters = columnLetters(cell)
     problems.push({

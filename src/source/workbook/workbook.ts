@@ -16,16 +16,23 @@ const OTHERS: readonly (readonly [part: string, what: string])[] = [
   ['index.zip', 'an Apple Numbers or Pages document'],
 ]
 
+export interface WorkbookOptions extends SheetOptions {
+  /** BCP 47 tag that numbers and dates are written in. */
+  readonly locale: string
+  /** IANA zone of dates; the computer's without it. */
+  readonly timeZone: string | undefined
+}
+
 /** @throws DataError when the zip is not a workbook. */
-export async function openWorkbook(input: Input, options: SheetOptions & { readonly locale: string }): Promise<Source> {
+export async function openWorkbook(input: Input, options: WorkbookOptions): Promise<Source> {
   const zip = await Zip.open(input)
   const other = OTHERS.find(([part]) => zip.parts.has(part))
   if (other !== undefined) {
     throw new DataError(`${input.name} is ${other[1]}, not a list`, { hint: 'Save the list as .xlsx or CSV.' })
   }
   if (zip.parts.has('xl/workbook.xml') || zip.parts.has('_rels/.rels')) {
-    return openSheet(input, await openXlsx(zip, options.locale), options)
+    return openSheet(input, await openXlsx(zip, options.locale, options.timeZone), options)
   }
-  if (zip.parts.has('content.xml')) return openSheet(input, await openOds(zip), options)
+  if (zip.parts.has('content.xml')) return openSheet(input, await openOds(zip, options.timeZone), options)
   throw new DataError(`${input.name} is a zip archive, not a list`, { hint: 'Unpack it and give the list itself.' })
 }

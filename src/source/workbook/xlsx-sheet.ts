@@ -1,7 +1,9 @@
-/** The cells of one XLSX sheet, as texts. Owns the cell types of ECMA-376 part 1, 18.18.11; opens no file. */
+/** The cells of one XLSX sheet. Owns the cell types of ECMA-376 part 1, 18.18.11; opens no file. */
 import { DataError } from '../../errors.ts'
+import { StoredCell } from '../cells/cell.ts'
+import { dateCell, parseDate } from '../cells/date.ts'
 import type { NumberFormat } from './number-format.ts'
-import { type CellFault, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS, type SheetRow } from './sheet-source.ts'
+import { type CellFault, MAX_SHEET_COLUMNS, MAX_SHEET_ROWS, type SheetCell, type SheetRow } from './sheet-source.ts'
 import type { XmlHandler } from './xml.ts'
 
 /** Texts of a shared or inline string: all its runs, without the reading aids of Japanese text (`rPh`). */
@@ -34,14 +36,27 @@ export class RichText {
   }
 }
 
+export interface SheetReaderOptions {
+  readonly file: string
+  /** Formats of cells by their style. */
+  readonly formats: readonly NumberFormat[]
+  readonly shared: readonly string[]
+  /** Format of cells without a style of their own. */
+  readonly general: NumberFormat
+  /** IANA zone of dates; the computer's without it. */
+  readonly timeZone: string | undefined
+}
+
 export class SheetReader implements XmlHandler {
   readonly #file: string
   readonly #formats: readonly NumberFormat[]
   readonly #shared: readonly string[]
   readonly #general: NumberFormat
+  readonly #timeZone: string | undefined
   #rows: SheetRow[] = []
   #number = 0
-  #cells: string[] = []
+  #hidden = false
+  #cells: SheetCell[] = []
   #faults: CellFault[] = []
   #position = -1
   #type = 'n'
@@ -51,11 +66,12 @@ export class SheetReader implements XmlHandler {
   #inValue = false
   #rich = new RichText()
 
-  constructor(file: string, formats: readonly NumberFormat[], shared: readonly string[], general: NumberFormat) {
+  constructor({ file, formats, shared, general, timeZone }: SheetReaderOptions) {
     this.#file = file
     this.#formats = formats
     this.#shared = shared
     this.#general = general
+    this.#timeZone = timeZone
   }
 
   drainRows(): readonly SheetRow[] {
@@ -69,6 +85,7 @@ export class SheetReader implements XmlHandler {
       this.#number = attributes['r'] === undefined ? this.#number + 1 : Number(attributes['r'])
       if (!(this.#number >= 1 && this.#number <= MAX_SHEET_ROWS))
         throw this.#beyond(`row ${attributes['r'] ?? this.#number}`)
+      this.#hidden = attributes['hidden'] === '1' || attributes['hidden'] === 'true'
       this.#cells = []
       this.#faults = []
       this.#position = -1
@@ -98,13 +115,13 @@ export class SheetReader implements XmlHandler {
   }
 
   #closeCell(): void {
-    const text = this.#cellText()
-    if (text === '') return
+    const cell = this.#cell()
+    if (cell === '') return
     while (this.#cells.length < this.#position) this.#cells.push('')
-    this.#cells[this.#position] = text
+    this.#cells[this.#position] = cell
   }
 
-  #cellText(): string {
+  #cell(): SheetCell {
     const value = this.#value
     switch (this.#type) {
       case 's':
@@ -112,19 +129,20 @@ export class SheetReader implements XmlHandler {
       case 'inlineStr':
         return this.#rich.drain()
       case 'b':
-        return value === '' ? '' : value === '1' || value === 'true' ? 'TRUE' : 'FALSE'
+        return value === '' ? '' : answer(value === '1' || value === 'true')
       case 'e':
         this.#fault('cell-error', `the cell shows the error ${value}`, 'Fix the formula in the sheet.')
         return value
       case 'str':
-      case 'd':
         return value
+      case 'd':
+        return this.#isoDate(value)
       default:
-        return this.#numberText(value)
+        return this.#numberCell(value)
     }
   }
 
-  #numberText(value: string): string {
+  #numberCell(value: string): SheetCell {
     if (value === '') {
       if (this.#formula) {
         this.#fault(
@@ -137,7 +155,20 @@ export class SheetReader implements XmlHandler {
     }
     const number = Number(value)
     if (!Number.isFinite(number)) return value
-    return (this.#formats[this.#style] ?? this.#general)(number)
+    const format = this.#formats[this.#style] ?? this.#general
+    if (format.date === undefined) return new StoredCell(number, format(number))
+    return dateCell({ kind: format.date, at: new Date(format.wallOf(number)) }, this.#timeZone, format(number))
+  }
+
+  /** A date that is stored as its text (ECMA-376 part 1, 18.18.11, `d`), shown as the cell's format shows dates. */
+  #isoDate(value: string): SheetCell {
+    const read = parseDate(value.replace(/Z$/, ''))
+    if (read === undefined || 'either' in read) return value
+    const format = this.#formats[this.#style]
+    const shown = format?.date === undefined ? value : format(format.serialOf(read.at.getTime()))
+    const isMidnight = read.at.getTime() % 86_400_000 === 0
+    const kind = format?.date ?? (isMidnight ? 'day' : 'wall')
+    return dateCell({ kind, at: read.at }, this.#timeZone, shown)
   }
 
   #fault(code: string, message: string, hint: string): void {
@@ -145,14 +176,21 @@ export class SheetReader implements XmlHandler {
   }
 
   #closeRow(): void {
-    if (this.#faults.length === 0 && this.#cells.every((cell) => cell.trim() === '')) return
-    const row = { number: this.#number, cells: this.#cells }
+    if (this.#faults.length === 0 && this.#cells.every((cell) => typeof cell === 'string' && cell.trim() === '')) return
+    const row = { number: this.#number, cells: this.#cells, ...(this.#hidden ? { hidden: true } : {}) }
     this.#rows.push(this.#faults.length === 0 ? row : { ...row, faults: this.#faults })
   }
 
   #beyond(what: string): DataError {
     return new DataError(`${this.#file} has a ${what}, which no sheet can have`, { hint: 'Save the list as CSV.' })
   }
+}
+
+const TRUE = new StoredCell(true, 'TRUE')
+const FALSE = new StoredCell(false, 'FALSE')
+
+function answer(value: boolean): StoredCell {
+  return value ? TRUE : FALSE
 }
 
 /** 0 for `A1`, 27 for `AB7`; -1 for what is not a cell. */

@@ -1,4 +1,4 @@
-/** XLSX workbooks (ECMA-376, transitional and strict) as sheets of texts. Runs no formula: what was calculated is read. */
+/** XLSX workbooks (ECMA-376, transitional and strict) as sheets. Runs no formula: what was calculated is read. */
 import { DataError } from '../../errors.ts'
 import { createNumberFormat, type NumberFormat } from './number-format.ts'
 import type { Sheet, Workbook } from './sheet-source.ts'
@@ -14,8 +14,11 @@ interface XlsxSheet extends Sheet {
   readonly part: string
 }
 
-/** @param locale BCP 47 tag that numbers and dates are written in. */
-export async function openXlsx(zip: Zip, locale: string): Promise<Workbook> {
+/**
+ * @param locale BCP 47 tag that numbers and dates are written in.
+ * @param timeZone IANA zone of dates; the computer's without it.
+ */
+export async function openXlsx(zip: Zip, locale: string, timeZone: string | undefined): Promise<Workbook> {
   const root = await readRelations(zip, '', '_rels/.rels')
   const main = root.find(({ type }) => type.endsWith('/officeDocument'))?.target ?? 'xl/workbook.xml'
   const folder = main.slice(0, main.lastIndexOf('/') + 1)
@@ -34,7 +37,8 @@ export async function openXlsx(zip: Zip, locale: string): Promise<Workbook> {
     async *rows(sheet) {
       const { part } = sheet as XlsxSheet
       shared ??= strings === undefined ? Promise.resolve([]) : readShared(zip, strings)
-      const reader = new SheetReader(zip.name, formats, await shared, createNumberFormat({ id: 0, from1904, locale }))
+      const general = createNumberFormat({ id: 0, from1904, locale })
+      const reader = new SheetReader({ file: zip.name, formats, shared: await shared, general, timeZone })
       for await (const _ of readXml(zip.read(part), `${zip.name}, ${part},`, reader)) {
         const rows = reader.drainRows()
         if (rows.length > 0) yield rows
@@ -103,8 +107,7 @@ async function readFormats(
       if (name === 'numFmt' && formatCode !== undefined) patterns.set(Number(numFmtId), formatCode)
       if (name !== 'xf' || !inCells) return
       const id = Number(numFmtId ?? 0)
-      const pattern = patterns.get(id)
-      formats.push(createNumberFormat({ id, from1904, locale, ...(pattern === undefined ? {} : { pattern }) }))
+      formats.push(createNumberFormat({ id, from1904, locale, pattern: patterns.get(id) }))
     },
     close(name) {
       if (name === 'cellXfs') inCells = false

@@ -2,6 +2,7 @@
  * Rows as templates get them. Owns what an object without a prototype turns into where a text is wanted: a mark that the
  * engine finds, so that `{{address}}` for an object is an error and not `[object Object]`.
  */
+import { hasOwnText } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
 
 const OPEN = '\u{F0002}'
@@ -32,7 +33,7 @@ export function cellsOf(row: RowData): RowData {
 function inner(value: object): unknown {
   if (Array.isArray(value))
     return value.map((item: unknown) => (typeof item === 'object' && item !== null ? inner(item) : item))
-  if (value instanceof Date) return value
+  if (value instanceof Date || hasOwnText(value)) return value
   return cellsOf(value as RowData)
 }
 

@@ -3,17 +3,20 @@
  * that leaves the engine has gone through here.
  */
 import { DataError } from '../../errors.ts'
+import { CellError } from '../../source/cells/cell.ts'
 import { failure, mustacheAt, offsetOf, type Place, type Snippet } from '../files/place.ts'
 
 /** Says of a helper's mistake where the helper stands, in the coordinates of the text that is being rendered. */
 class HelperFailure extends Error {
   readonly helper: string
   readonly place: Place | undefined
+  readonly hint: string | undefined
 
-  constructor(helper: string, place: Place | undefined, cause: unknown) {
+  constructor(helper: string, place: Place | undefined, cause: unknown, hint?: string) {
     super(cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause), { cause })
     this.helper = helper
     this.place = place
+    this.hint = hint
   }
 }
 
@@ -21,8 +24,20 @@ class HelperFailure extends Error {
 export function helperError(helper: string, options: unknown, error: unknown): unknown {
   if (error instanceof DataError || error instanceof HelperFailure || isFromEngine(error) || isStackOverflow(error))
     return error
-  const loc = (options as { readonly loc?: { readonly start?: Place } } | undefined)?.loc
-  return new HelperFailure(helper, loc?.start, error)
+  const { loc, data } = (options ?? {}) as CallOptions
+  const hint = error instanceof CellError ? error.hint?.replace('COLUMN', columnOf(error.cell, data?.root)) : undefined
+  return new HelperFailure(helper, loc?.start, error, hint)
+}
+
+interface CallOptions {
+  readonly loc?: { readonly start?: Place }
+  readonly data?: { readonly root?: unknown }
+}
+
+/** The column that a value came from, where it is one of the row. */
+function columnOf(cell: unknown, row: unknown): string {
+  if (typeof row !== 'object' || row === null) return 'COLUMN'
+  return Object.entries(row).find(([, value]) => value === cell)?.[0] ?? 'COLUMN'
 }
 
 /** Errors of strict names carry where they stand. */
@@ -103,9 +118,9 @@ export function renderError(snippet: Snippet, error: unknown, onlyOwn = false): 
 }
 
 function helperFailure(snippet: Snippet, error: HelperFailure, onlyOwn: boolean): unknown {
-  const { helper, place, message } = error
+  const { helper, place, message, hint } = error
   if (onlyOwn && (place === undefined || !standsHere(snippet, place, helper))) return error
-  return failure(snippet, 'helper-failed', `${helper}: ${message}`, undefined, place)
+  return failure(snippet, 'helper-failed', `${helper}: ${message}`, hint, place)
 }
 
 function standsHere({ text }: Snippet, place: Place, word: string): boolean {

@@ -4,6 +4,7 @@
  */
 import Handlebars from 'handlebars'
 import type { DataError } from '../../errors.ts'
+import { hasOwnText, storedValue } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
 import { failure, MUSTACHE, placeOf, type Snippet } from '../files/place.ts'
 import { plainOf } from '../markup.ts'
@@ -59,6 +60,7 @@ export class Engine {
     // The built-in log writes to stdout, where only results belong.
     this.#handlebars.registerHelper('log', () => '')
     this.#emptySections()
+    this.#storedConditions()
     this.#boundEach()
     this.#boundPartials()
     this.#setUpOnce()
@@ -160,8 +162,19 @@ export class Engine {
   #emptySections(): void {
     const { blockHelperMissing } = this.#handlebars.helpers
     this.#handlebars.registerHelper('blockHelperMissing', function (this: unknown, ...args: unknown[]) {
-      return blockHelperMissing?.call(this, args[0] === '' ? null : args[0], args.at(-1))
+      const value = storedValue(args[0])
+      return blockHelperMissing?.call(this, value === '' ? null : value, args.at(-1))
     })
+  }
+
+  /** `{{#if paid}}` asks what a cell holds, not what it shows: FALSE is no. */
+  #storedConditions(): void {
+    for (const name of ['if', 'unless']) {
+      const condition = this.#handlebars.helpers[name]
+      this.#handlebars.registerHelper(name, function (this: unknown, ...args: unknown[]) {
+        return condition?.call(this, storedValue(args[0]), args.at(-1))
+      })
+    }
   }
 
   /** The loop of Handlebars, with its turns and what they write counted. */
@@ -279,6 +292,6 @@ function sureFor({ text }: Snippet, cells: ReadonlySet<string> | undefined): Com
     names.every((name) => {
       const cell = row[name]
       if (typeof cell === 'string') return cell.length <= SHORT_CELL
-      return typeof cell === 'number' || typeof cell === 'boolean'
+      return typeof cell === 'number' || typeof cell === 'boolean' || hasOwnText(cell)
     })
 }

@@ -3,11 +3,16 @@
  * gives an empty text, never `NaN` or `undefined`.
  */
 import { BoundedMap } from '../../bounded-map.ts'
+import { cellText, storedValue } from '../../source/cells/cell.ts'
+import type { Reading } from '../../source/cells/compare.ts'
 import type { Helper } from '../engine/engine.ts'
 
 /** What a helper may know beside its arguments; set for each row. */
 export interface HelperData {
+  /** Language that helpers write in. */
   readonly locale: string
+  /** Language that the list is written in, where the project or the row says so. */
+  readonly listLocale: string | undefined
   readonly timeZone: string
   /** Images that the row's HTML shows. */
   readonly images: {
@@ -43,24 +48,24 @@ export function condition(test: (values: readonly unknown[], options: HelperOpti
   }
 }
 
-export function isEmpty(value: unknown): boolean {
+export function isEmpty(cell: unknown): boolean {
+  const value = storedValue(cell)
   if (value === undefined || value === null || value === false) return true
   return typeof value === 'string' ? value.trim() === '' : Array.isArray(value) && value.length === 0
 }
 
+/** A value as a text prints it. */
 export function text(value: unknown): string {
-  if (value === undefined || value === null) return ''
-  return value instanceof Date ? value.toISOString() : String(value)
-}
-
-/** A value as an error shows it. */
-export function short(value: unknown): string {
-  const whole = text(value)
-  return `'${whole.length > 40 ? `${whole.slice(0, 40)}…` : whole}'`
+  return Array.isArray(value) ? String(value) : cellText(value)
 }
 
 export function localeOf({ hash, data }: HelperOptions): string {
   return text(hash['locale']) || data.helpers.locale
+}
+
+/** How the cells of the list are read. */
+export function readingOf({ data }: HelperOptions): Reading {
+  return { locale: data.helpers.listLocale, timeZone: data.helpers.timeZone }
 }
 
 /** The items of a list: an array, or a cell that holds several things between `;`, `,`, `|` or line breaks. */

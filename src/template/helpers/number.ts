@@ -1,20 +1,20 @@
 /** Helpers for numbers, money and counts. Owns their forms and the sums that mails need. */
+import { quoted } from '../../source/cells/cell.ts'
+import { numberOf } from '../../source/cells/compare.ts'
+import { readNumber } from '../../source/cells/number.ts'
 import type { Helper } from '../engine/engine.ts'
-import { type HelperOptions, isEmpty, itemsOf, localeOf, plain, remembered, short, text } from './helper.ts'
-import { readNumber } from './values.ts'
+import { type HelperOptions, isEmpty, itemsOf, localeOf, plain, readingOf, remembered, text } from './helper.ts'
 
 const numberFormat = remembered(Intl.NumberFormat)
 const pluralRules = remembered(Intl.PluralRules)
 
-function numberOf(value: unknown, options: HelperOptions): number {
-  const read = readNumber(value, localeOf(options))
-  if (read === undefined) throw new Error(`${short(value)} is no number`)
-  return read
+function read(value: unknown, options: HelperOptions): number {
+  return numberOf(value, readingOf(options))
 }
 
 function formatNumber(value: unknown, options: HelperOptions, extra: Intl.NumberFormatOptions): string {
   if (isEmpty(value)) return ''
-  const number = numberOf(value, options)
+  const number = read(value, options)
   const { digits } = options.hash
   const fraction =
     digits === undefined ? {} : { minimumFractionDigits: Number(digits), maximumFractionDigits: Number(digits) }
@@ -26,16 +26,35 @@ function formatCurrency([value, given]: readonly unknown[], options: HelperOptio
   const currency = text(given ?? options.hash['code']).trim()
   if (!/^[A-Za-z]{3}$/.test(currency)) {
     throw new Error(
-      currency === '' ? 'the currency is missing: {{currency amount "EUR"}}' : `${short(currency)} is no currency code`,
+      currency === ''
+        ? 'the currency is missing: {{currency amount "EUR"}}'
+        : `${quoted(currency)} is not a currency code`,
     )
   }
+  refuseOtherCurrency(value, currency, options)
   return formatNumber(value, options, { style: 'currency', currency })
+}
+
+/** `$5` is not five euros, whatever the template says. A stored number is shown with any sign that its cell has. */
+function refuseOtherCurrency(value: unknown, code: string, options: HelperOptions): void {
+  const found = readNumber(value, readingOf(options).locale)
+  const written = found !== undefined && 'currency' in found ? found.currency : undefined
+  if (written === undefined || signsOf(code.toUpperCase(), localeOf(options)).has(written)) return
+  throw new Error(`${quoted(value)} is an amount in ${written}, not in ${code.toUpperCase()}`)
+}
+
+function signsOf(currency: string, locale: string): ReadonlySet<string> {
+  const sign = (currencyDisplay: 'symbol' | 'narrowSymbol'): string =>
+    numberFormat(locale, { style: 'currency', currency, currencyDisplay })
+      .formatToParts(1)
+      .find(({ type }) => type === 'currency')?.value ?? ''
+  return new Set([currency, sign('symbol'), sign('narrowSymbol')])
 }
 
 function plural([count, ...forms]: readonly unknown[], options: HelperOptions): string {
   const { hash } = options
   const locale = localeOf(options)
-  const value = Array.isArray(count) ? count.length : isEmpty(count) ? 0 : numberOf(count, options)
+  const value = Array.isArray(count) ? count.length : isEmpty(count) ? 0 : read(count, options)
   const type = hash['type'] === 'ordinal' ? 'ordinal' : 'cardinal'
   const category = pluralRules(locale, { type }).select(value)
   const named = value === 0 && hash['zero'] !== undefined ? hash['zero'] : (hash[category] ?? hash['other'])
@@ -51,13 +70,13 @@ function exact(value: number): number {
   return Number(value.toPrecision(15))
 }
 
-function reckon(operation: (a: number, b: number) => number): Helper {
+function arithmetic(operation: (a: number, b: number) => number): Helper {
   return plain((values, options) => {
     if (values.length < 2) throw new Error('it needs two numbers')
     if (values.some(isEmpty)) return ''
-    const numbers = values.map((value) => numberOf(value, options))
+    const numbers = values.map((value) => read(value, options))
     const result = exact(numbers.reduce((left, right) => operation(left, right)))
-    if (!Number.isFinite(result)) throw new Error('the result is no number')
+    if (!Number.isFinite(result)) throw new Error('the result is not a number')
     return result
   })
 }
@@ -65,7 +84,7 @@ function reckon(operation: (a: number, b: number) => number): Helper {
 /** `{{sum items "price"}}`, `{{sum prices}}`. */
 function sum([list, field]: readonly unknown[], options: HelperOptions): number {
   const numbers = itemsOf(list).map((item) => (field === undefined ? item : own(item, text(field))))
-  return exact(numbers.reduce<number>((total, one) => total + (isEmpty(one) ? 0 : numberOf(one, options)), 0))
+  return exact(numbers.reduce<number>((total, one) => total + (isEmpty(one) ? 0 : read(one, options)), 0))
 }
 
 function own(item: unknown, field: string): unknown {
@@ -76,7 +95,7 @@ function own(item: unknown, field: string): unknown {
 function round([value, digits]: readonly unknown[], options: HelperOptions): unknown {
   if (isEmpty(value)) return ''
   const places = Math.min(12, Math.max(0, Number(digits) || 0))
-  return Number(`${Math.round(Number(`${numberOf(value, options)}e${places}`))}e-${places}`)
+  return Number(`${Math.round(Number(`${read(value, options)}e${places}`))}e-${places}`)
 }
 
 export const NUMBER_HELPERS: Readonly<Record<string, Helper>> = {
@@ -84,10 +103,10 @@ export const NUMBER_HELPERS: Readonly<Record<string, Helper>> = {
   percent: plain(([value], options) => formatNumber(value, options, { style: 'percent' })),
   currency: plain(formatCurrency),
   plural: plain(plural),
-  add: reckon((a, b) => a + b),
-  subtract: reckon((a, b) => a - b),
-  multiply: reckon((a, b) => a * b),
-  divide: reckon((a, b) => a / b),
+  add: arithmetic((a, b) => a + b),
+  subtract: arithmetic((a, b) => a - b),
+  multiply: arithmetic((a, b) => a * b),
+  divide: arithmetic((a, b) => a / b),
   round: plain(round),
   sum: plain(sum),
   count: plain(([value]) => itemsOf(value).length),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../../errors.ts'
 import { foreignWords } from '../../fs/system-errors.ts'
+import { storedValue } from '../../source/cells/cell.ts'
 import type { Helper } from '../engine/engine.ts'
 import { shown } from '../files/find.ts'
 
@@ -36,8 +37,15 @@ export async function projectHelpers(root: string): Promise<ProjectHelpers> {
     }
     const { default: whole, ...named } = module
     for (const [name, helper] of Object.entries({ ...(typeof whole === 'object' ? whole : {}), ...named })) {
-      if (typeof helper === 'function') helpers[name] = helper as Helper
+      if (typeof helper === 'function') helpers[name] = withStoredValues(helper as Helper)
     }
   }
   return { helpers, files }
+}
+
+/** A helper of the project gets numbers and answers of a workbook as they are stored. */
+function withStoredValues(helper: Helper): Helper {
+  return function (this: unknown, ...args) {
+    return helper.apply(this, args.map(storedValue))
+  }
 }

@@ -1,9 +1,10 @@
 /** Helpers for words and lists. Owns what they do to text; escaping is the engine's, except where line breaks become `<br>`. */
 
 import { nearest } from '../../did-you-mean.ts'
+import { quoted } from '../../source/cells/cell.ts'
 import { csvCell } from '../../text/csv-cells.ts'
 import type { Helper } from '../engine/engine.ts'
-import { type HelperOptions, isEmpty, itemsOf, localeOf, plain, remembered, short, text } from './helper.ts'
+import { type HelperOptions, isEmpty, itemsOf, localeOf, plain, remembered, text } from './helper.ts'
 import { qrPng } from './qr.ts'
 import { readYes } from './values.ts'
 
@@ -60,10 +61,10 @@ function table([name, key, otherwise]: readonly unknown[], { data }: HelperOptio
   const entries = Object.hasOwn(tables, text(name)) ? tables[text(name)] : undefined
   if (entries === undefined) {
     const guess = nearest(text(name), Object.keys(tables))
-    throw new Error(`there is no table ${short(name)}${guess === undefined ? '' : `; did you mean '${guess}'?`}`)
+    throw new Error(`there is no table ${quoted(name)}${guess === undefined ? '' : `; did you mean '${guess}'?`}`)
   }
   const found = Object.hasOwn(entries, text(key)) ? entries[text(key)] : otherwise
-  if (found === undefined) throw new Error(`the table ${short(name)} has no entry ${short(key)}`)
+  if (found === undefined) throw new Error(`the table ${quoted(name)} has no entry ${quoted(key)}`)
   return found
 }
 

@@ -1,24 +1,19 @@
-/** Helpers for dates and times. Owns their forms; how a cell is read is in `values.ts`. */
+/** Helpers for dates and times. Owns their forms; how a cell is read is in `source/cells`. */
 import { Temporal } from 'temporal-polyfill'
+import { quoted } from '../../source/cells/cell.ts'
+import { dateOf } from '../../source/cells/compare.ts'
 import { momentOf } from '../../time-zone.ts'
 import type { Helper } from '../engine/engine.ts'
-import { type HelperOptions, isEmpty, localeOf, plain, remembered, short, text } from './helper.ts'
-import { type ReadDate, readDate } from './values.ts'
+import { type HelperOptions, isEmpty, localeOf, plain, readingOf, remembered, text } from './helper.ts'
 
 const dateFormat = remembered(Intl.DateTimeFormat)
 
 const STYLES: ReadonlySet<unknown> = new Set(['full', 'long', 'medium', 'short'])
 type Style = 'full' | 'long' | 'medium' | 'short'
 
-function read(value: unknown): ReadDate {
-  const found = readDate(value)
-  if (found === undefined) throw new Error(`${short(value)} is no date such as 2026-12-24 or 2026-12-24 19:00`)
-  return found
-}
-
 function formatDate(value: unknown, options: HelperOptions, usual: Intl.DateTimeFormatOptions): string {
   if (isEmpty(value)) return ''
-  const { kind, at } = read(value)
+  const { kind, at } = dateOf(value, readingOf(options))
   const { hash, data } = options
   const zone = text(hash['zone'])
   const style = styleOf(hash['style'])
@@ -38,7 +33,7 @@ function wallOf(at: Date): Temporal.PlainDateTime {
 
 function styleOf(value: unknown): Style | undefined {
   if (value === undefined) return undefined
-  if (!STYLES.has(value)) throw new Error(`style is one of ${[...STYLES].join(', ')}, not ${short(value)}`)
+  if (!STYLES.has(value)) throw new Error(`style is one of ${[...STYLES].join(', ')}, not ${quoted(value)}`)
   return value as Style
 }
 
@@ -99,13 +94,14 @@ function monthName(at: Date, locale: string, timeZone: string, month: 'long' | '
 const UNITS = ['minutes', 'hours', 'days', 'weeks', 'months', 'years'] as const
 
 /** `{{date (later due 14 "days")}}`: a day stays a day, a time a time. */
-function later([value, amount, unit]: readonly unknown[], { data }: HelperOptions): unknown {
+function later([value, amount, unit]: readonly unknown[], options: HelperOptions): unknown {
+  const { data } = options
   if (isEmpty(value)) return ''
-  const { kind, at } = read(value)
+  const { kind, at } = dateOf(value, readingOf(options))
   const name = `${text(unit) || 'days'}s`.replace(/ss$/, 's') as (typeof UNITS)[number]
   const count = Number(amount)
-  if (!UNITS.includes(name)) throw new Error(`the unit is one of ${UNITS.join(', ')}, not ${short(unit)}`)
-  if (!Number.isInteger(count)) throw new Error(`${short(amount)} is no whole number of ${name}`)
+  if (!UNITS.includes(name)) throw new Error(`the unit is one of ${UNITS.join(', ')}, not ${quoted(unit)}`)
+  if (!Number.isInteger(count)) throw new Error(`${quoted(amount)} is not a whole number of ${name}`)
   if (kind === 'moment') {
     const moment = Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(data.helpers.timeZone)
     return moment

@@ -117,7 +117,7 @@ describe('--sample', () => {
     },
   })
   async function drawn(selection: Parameters<typeof createSelector>[0]): Promise<number[]> {
-    const select = await openSelector(selection, columns, {}, list)
+    const select = await openSelector(selection, columns, {}, { locale: undefined, timeZone: undefined }, list)
     return many.filter((row) => select(row) === undefined).map((row) => row.number)
   }
 

@@ -166,9 +166,9 @@ async function look(settings: Settings, args: Arguments, say: (text: string) => 
     say(`note: the list cannot be read now: ${error instanceof Error ? escapeInvisible(error.message) : ''}`)
   })
   if (source === undefined) return
-  const { openSelector } = await import('../../../campaign/plan/select.ts')
+  const { openSelector, readingOf } = await import('../../../campaign/plan/select.ts')
   const { sample: _sample, seed: _seed, ...selection } = issueOf(args)
-  await openSelector(selection, source.columns, settings.segments ?? {}, () => openList(settings))
+  await openSelector(selection, source.columns, settings.segments ?? {}, readingOf(settings), () => openList(settings))
 }
 
 /** Paths are kept whole: the schedule runs from elsewhere. */
