@@ -79,9 +79,8 @@ function kindOf(cell: unknown, { locale }: Pick<Reading, 'locale'>): ColumnKind 
   const text = cellText(cell).trim()
   if (ADDRESS.test(text)) return 'address'
   const number = typeof cell === 'string' && /^\+?0\d|^\+/.test(text) ? undefined : readNumber(cell, locale)
-  if (number !== undefined) return 'number' in number ? 'number' : 'text'
-  const date = readDate(cell, locale)
-  return date !== undefined && 'kind' in date ? 'date' : 'text'
+  if (number !== undefined) return 'number'
+  return readDate(cell, locale) === undefined ? 'text' : 'date'
 }
 
 /** A column of two kinds is text. */
