@@ -1,9 +1,9 @@
 /**
- * Messages a second from a rendered row to octets, beside nodemailer's MailComposer with the same content in the same
+ * Messages a second from a rendered row to bytes, beside nodemailer's MailComposer with the same content in the same
  * process: `node bench/compose.ts [seconds a round] [text|html|file|foreign|dkim]`. `joined` is composing and copying all
- * octets into one buffer, which is what nodemailer gives; `whole` is rendering the row with its template and composing. With
+ * bytes into one buffer, which is what nodemailer gives; `whole` is rendering the row with its template and composing. With
  * DKIM the peer is crypto.sign alone, with as many signatures under way as there are threads. `node bench/compose.ts memory
- * [messages]` composes so many and shows what the process holds.
+ * [messages]` composes that many and shows what the process holds.
  */
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -102,7 +102,7 @@ interface Speed {
   readonly perCore: number
 }
 
-/** How often `work` is done, `atOnce` of it at a time, over so many seconds. */
+/** How often `work` is done, `atOnce` of it at a time, for that many seconds. */
 async function measureSpeed(seconds: number, atOnce: number, work: (index: number) => unknown): Promise<Speed> {
   let done = 0
   const started = performance.now()
@@ -178,7 +178,7 @@ async function isAsync(compose: (index: number) => Message | Promise<Message>): 
   return compose(0) instanceof Promise
 }
 
-/** Signatures alone, of as many octets as the signed header fields of a message have. */
+/** Signatures alone, of as many bytes as the signed header fields of a message have. */
 function signatures(seconds: number): Promise<Speed> {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const data = Buffer.alloc(900, 'x')
@@ -201,7 +201,7 @@ async function speed(seconds: number, only: string | undefined): Promise<void> {
       const { size } = await one.composer.compose(render(one.template, 0), identities[0]!)
       const best = await measure(one, seconds, peer)
       const digits = isSigning ? 2 : 1
-      process.stdout.write(`${one.title}, ${size} octets; ${isSigning ? 'crypto.sign alone' : 'nodemailer'}`)
+      process.stdout.write(`${one.title}, ${size} bytes; ${isSigning ? 'crypto.sign alone' : 'nodemailer'}`)
       process.stdout.write(` ${Math.round(best.peer.rate)}/s\n`)
       for (const figure of ['compose', 'joined', 'whole'] as const) {
         const { rate, perCore } = best[figure]

@@ -112,11 +112,11 @@ async function distance(sink: Sink, rounds: number): Promise<void> {
   }
 }
 
-/** (c) Octets: every message carries the same file of 1 MB. */
+/** (c) Bytes: every message carries the same file of 1 MB. */
 async function attachment(sink: Sink, rounds: number): Promise<void> {
   const rows = 1000
   const few = 200
-  // Base64 in lines of 76 makes 78 octets of 57.
+  // Base64 in lines of 76 makes 78 bytes of 57.
   const octets = Math.round((1_000_000 / 57) * 78) + 3500
   const list = await makeWorkload({ rows, attachment: 1_000_000 })
   const short = await makeWorkload({ rows: few, attachment: 1_000_000 })

@@ -1,6 +1,6 @@
 /**
  * Messages a second of SMTP lanes alone (no plan, no ledger: an attempt is durable at once) into Postfix's smtp-sink on
- * loopback, beside Postfix's smtp-source with the same number of connections: `node bench/lane.ts [messages] [octets]`.
+ * loopback, beside Postfix's smtp-source with the same number of connections: `node bench/lane.ts [messages] [bytes]`.
  * Both want Debian's package postfix; without it a sink of our own takes the mails and nothing stands beside.
  */
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
@@ -148,7 +148,7 @@ async function main(): Promise<void> {
       }
       const beside =
         source.length === 0 ? '' : `, smtp-source ${best(source)}/s, ratio ${(best(lanes) / best(source)).toFixed(2)}`
-      process.stdout.write(`${connections} connections, ${octets} octets: lanes ${best(lanes)}/s${beside}\n`)
+      process.stdout.write(`${connections} connections, ${octets} bytes: lanes ${best(lanes)}/s${beside}\n`)
     }
   } finally {
     child.kill()

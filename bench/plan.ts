@@ -13,7 +13,7 @@ const [rows = 1_000_000, rounds = 3] = process.argv.slice(2).map(Number)
 const list = await makeWorkload({ rows })
 const memory: number[][] = []
 
-/** Seconds from the first octet read to the plan being settled and durable, without the start of the program. */
+/** Seconds from the first byte read to the plan being settled and durable, without the start of the program. */
 async function plan(): Promise<number> {
   rmSync(join(list.dir, '.mailmerge'), { recursive: true, force: true })
   const seen: number[] = []

@@ -5,7 +5,7 @@
  * a server which does nothing but answer, so that the cost of HTTP itself on this machine is known; and beside a flood that
  * goes to `mailmerge serve`. The run and the server that is flooded have one core together, which is the worst that can be
  * had; the sink and the flood, which are other machines in life, have another. Beside the flood a recipient leaves ten
- * times a second, from another address: how long that takes is told too.
+ * times a second, from another address: how long that takes is reported, too.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -35,7 +35,7 @@ function bare(): void {
   server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as { port: number }).port }))
 }
 
-/** Tries with a changed link each, so many a second over connections that stay; tells how many were answered, how late. */
+/** Tries with a changed link each, that many a second over connections that stay open; reports how many were answered, how late. */
 function flood(port: number, perSecond: number): void {
   const waits: number[] = []
   const free: Socket[] = []

@@ -1,4 +1,4 @@
-/** What we stand on is no older than the versions in which its known holes were closed. A lower version fails here. */
+/** What we build on is not older than the versions in which its known holes were closed. A lower version fails here. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -49,7 +49,7 @@ test('what a user installs cannot be older either', () => {
   }
 })
 
-test('SQLite has the mend of its write-ahead log (3.51.3)', () => {
+test('SQLite has the fix of its write-ahead log (3.51.3)', () => {
   expect(atLeast(process.versions.sqlite ?? '0', '3.51.3'), process.versions.sqlite).toBe(true)
 })
 

@@ -1,4 +1,4 @@
-/** A long wire: a TCP proxy that holds every octet back for a while in each direction, and limits no throughput. */
+/** A long wire: a TCP proxy that holds every byte back for a while in each direction, and limits no throughput. */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { median } from './measure.ts'

@@ -1,7 +1,7 @@
 /** Rounds in turns, medians, and the words that benches print. Owns how numbers are compared; measures nothing by itself. */
 import { cpus } from 'node:os'
 
-/** What one contender came to in each round. */
+/** The results of one contender, a number a round. */
 export type Rounds = Readonly<Record<string, readonly number[]>>
 
 /**

@@ -1,4 +1,4 @@
-/** Postfix's smtp-sink and smtp-source, the fastest plain peers at hand. Owns finding, starting and stopping them. */
+/** Postfix's smtp-sink and smtp-source, the fastest plain peers that are installed. Owns finding, starting and stopping them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -33,7 +33,7 @@ export async function startSink(): Promise<Sink> {
   throw new Error('smtp-sink does not listen')
 }
 
-/** Sends `count` constant messages of `octets` and gives the messages a second. */
+/** Sends `count` constant messages of `bytes` and gives the messages a second. */
 export async function smtpSource(port: number, connections: number, count: number, octets: number): Promise<number> {
   const options = ['-d', '-s', `${connections}`, '-m', `${count}`, '-l', `${octets}`]
   const started = performance.now()

@@ -16,7 +16,7 @@ export function build(): void {
 export interface Timed {
   /** From start to end of the process. */
   readonly seconds: number
-  /** The most memory that it had, in MiB, where the system tells. */
+  /** The most memory that it had, in MiB, where the system reports it. */
   readonly peak: number | undefined
   readonly stdout: string
 }

@@ -44,7 +44,7 @@ export interface Workload {
 
 export interface WorkloadOptions {
   readonly rows: number
-  /** Octets of a file that every message carries. */
+  /** Bytes of a file that every message carries. */
   readonly attachment?: number
 }
 
@@ -63,7 +63,7 @@ export async function makeWorkload({ rows, attachment }: WorkloadOptions): Promi
   return { dir, list, remove: () => rmSync(dir, { recursive: true, force: true }) }
 }
 
-/** Octets that look like a compressed file: not text, and the same every time. */
+/** Bytes that look like a compressed file: not text, and the same every time. */
 function octets(size: number): Buffer {
   const buffer = Buffer.alloc(size)
   let state = 1

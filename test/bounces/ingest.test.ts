@@ -127,7 +127,7 @@ describe('a bounce', () => {
     expect(await suppressions()).toEqual([])
   })
 
-  test('is known by the return path that it came to, whatever messages somebody made capital', async () => {
+  test('is known by the return path that it was sent to, whatever letters somebody made capital', async () => {
     await sent('news', 'ada@example.com')
     const inbound = report(undefined, '5.1.1', '550 user unknown', { to: 'BOUNCES+News1@Example.org' })
     expect(await outcomes([inbound], { returnPath: 'bounces+*@example.org' })).toEqual(['suppressed'])

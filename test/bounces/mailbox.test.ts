@@ -73,7 +73,7 @@ describe('a mailbox', () => {
     expect(messages[0]?.file).toBe('standard input')
   })
 
-  test('that is empty holds no message, and one that is not there is told', async () => {
+  test('that is empty holds no message, and one that is not there is reported', async () => {
     expect(await read(put('empty', ''))).toEqual([])
     await expect(read(join(dir, 'none'))).rejects.toThrow(InputError)
     await expect(read(join(dir, 'none'))).rejects.toThrow(/cannot be read: it does not exist/)

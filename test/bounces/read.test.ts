@@ -51,7 +51,7 @@ describe.skipIf(!existsSync(CORPUS))(
       expect(1 - others.length / Object.keys(expected).length).toBeGreaterThanOrEqual(0.95)
     })
 
-    test('of complaints and of holidays are told apart from bounces', () => {
+    test('of complaints and of holidays are distinguished from bounces', () => {
       const kindsOf = (name: string): readonly ReportKind[] => readReports(read(name)).map(({ kind }) => kind)
       for (const name of Object.keys(expected).filter((one) => one.startsWith('arf-'))) {
         const kinds = kindsOf(`${name}.eml`)
@@ -187,7 +187,7 @@ describe('a delivery report', () => {
     expect(only(dsn([recipient(status, said)])).kind).toBe(kind)
   })
 
-  test('that only says that it is still tried is soft; delivered, relayed and expanded are no bounces', () => {
+  test('that only says that it is still tried is soft; delivered, relayed and expanded are not bounces', () => {
     expect(only(dsn([recipient('4.4.1', '', 'delayed')])).kind).toBe('soft')
     for (const action of ['delivered', 'relayed', 'expanded'])
       expect(only(dsn([recipient('2.0.0', '250 OK', action)])).kind).toBe('delivered')

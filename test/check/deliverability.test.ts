@@ -100,7 +100,7 @@ describe('the rules of large providers', () => {
     expect(problem?.hint).toBeTruthy()
   })
 
-  test('are not known where the name server fails: a failure is no missing record', async () => {
+  test('are not known where the name server fails: a failure is not a missing record', async () => {
     const { states } = await check({ ...GOOD, 'society.test': failing, '_dmarc.society.test': failing })
     expect(states).toMatchObject({ spf: 'unknown', dmarc: 'unknown' })
   })
@@ -114,7 +114,7 @@ describe('the rules of large providers', () => {
 })
 
 describe('domains of the recipients', () => {
-  test('that do not exist, or take no mail, are warnings at the first row that has them', async () => {
+  test('that do not exist, or do not accept mail, are warnings at the first row that has them', async () => {
     const list = 'name,email\nA,a@reader.test\nB,b@gone.test\nC,c@gone.test\nD,d@null.test\n'
     const { report } = await check(GOOD, { list })
     expect(report.problems).toContainEqual(
@@ -124,7 +124,7 @@ describe('domains of the recipients', () => {
     expect(report.counts.error).toBe(0)
   })
 
-  test('that nobody answers for are counted, and are no problem of the list', async () => {
+  test('that nobody answers for are counted, and are not a problem of the list', async () => {
     const { report } = await check(GOOD, { mx: { ...MAIL, 'reader.test': failing } })
     expect(report.problems).toContainEqual(expect.objectContaining({ code: 'dns-unknown', severity: 'info' }))
     expect(report.problems.some(({ code }) => code === 'no-such-domain')).toBe(false)

@@ -47,7 +47,7 @@ describe('problems of a list', () => {
     expect(report).toMatchObject({ rows: 5, good: 4, counts: { error: 2 } })
   })
 
-  test('are told also where the list cannot be read to its end: what broke it, and what came before', async () => {
+  test('are reported also where the list cannot be read to its end: what broke it, and what came before', async () => {
     const report = await check('name,email,day\nAda,ada@@post.eu,M\nBob,bob@post.eu,M\n"Eve,eve@post.eu,M\n')
     expect(report.problems.filter(({ severity }) => severity === 'error').map(({ message }) => message)).toEqual([
       expect.stringContaining('never closed'),
@@ -83,7 +83,7 @@ describe('problems of a list', () => {
     expect(found(folded, 'same-mailbox')).toEqual([])
   })
 
-  test('of a column that the list has not are told with the nearest, and the data is checked all the same', async () => {
+  test('of a column that the list has not are reported with the nearest, and the data is checked all the same', async () => {
     const report = await check('name,email,dey\nAda,ada@post.eu,M\nBob,nonsense,M\n')
     expect(report.problems).toContainEqual(
       expect.objectContaining({ severity: 'error', message: expect.stringContaining("'day'") }),

@@ -1,4 +1,4 @@
-/** Advice on messages that are right and yet not good: each sort is told, and what is good is left in peace. */
+/** Advice on messages that are right and yet not good: each kind is reported, and what is good is left in peace. */
 import { describe, expect, test } from 'vitest'
 import { createMessageLints, GMAIL_CLIP } from '../../src/check/lints/message-lints.ts'
 import type { Rendered } from '../../src/template/template.ts'
@@ -63,7 +63,7 @@ describe('bodies', () => {
     ])
   })
 
-  test('over what Gmail shows, by octets and not by letters', () => {
+  test('over what Gmail shows, in bytes and not in letters', () => {
     expect(codes(page('x'.repeat(GMAIL_CLIP)))).toContain('clipped')
     expect(codes(page('ä'.repeat(GMAIL_CLIP / 2)))).toContain('clipped')
     expect(codes(page('x'.repeat(GMAIL_CLIP - 200)))).toEqual([])
@@ -98,7 +98,7 @@ describe('links', () => {
     expect(codes({ text: 'See http://example.com/a, or (https://example.com/b).' })).toEqual(['insecure-link'])
   })
 
-  test('that differ in their query alone are told once', () => {
+  test('that differ in their query alone are reported once', () => {
     const { advice } = lint(
       message(page('<a href="http://example.com/a?u=1">x</a><a href="http://example.com/a?u=2">y</a>')),
     )

@@ -14,7 +14,7 @@ async function mended(list: string, flags: Flags = {}, config = 'csv: list.csv\n
   return { facts, text: readFileSync(project.path('new.csv'), 'utf8') }
 }
 
-describe('a mended copy', () => {
+describe('a repaired copy', () => {
   test('is trimmed, without empty rows and later rows of one person, and the list is as it was', async () => {
     const list =
       'name,email\n  Ada ,\u00A0ada@mail.test\u200B\n" ",\u200B\n"Bob ""B""",bob@mail.test\nAda again,ADA@mail.test\n'
@@ -24,7 +24,7 @@ describe('a mended copy', () => {
     expect(readFileSync(project.path('list.csv'), 'utf8')).toBe(list)
   })
 
-  test('keeps rows that only a person can mend', async () => {
+  test('keeps rows that only a person can fix', async () => {
     const { text } = await mended('name,email\nAda,ada@@mail.test\nBob,ada@@mail.test\n')
     expect(text.split('\r\n')).toHaveLength(4)
   })
@@ -58,7 +58,7 @@ describe('a mended copy', () => {
     expect(readFileSync(project.path('list.csv'), 'utf8')).toBe('email\nada@mail.test\n')
   })
 
-  test('that cannot be written is told, and leaves nothing behind', async () => {
+  test('that cannot be written is reported, and leaves nothing behind', async () => {
     project = makeCheckedProject({ 'list.csv': 'email\nada@mail.test\n', 'mailmerge.yaml': 'csv: list.csv\n' })
     await expect(mendList(await project.settings(), project.path('no/such/folder.csv'))).rejects.toThrow(OutputError)
     expect(readdirSync(project.dir).sort()).toEqual(['list.csv', 'mailmerge.yaml'])

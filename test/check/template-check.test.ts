@@ -90,7 +90,7 @@ describe('warnings, with which a run would go on', () => {
     expect(found?.hint).toBeTruthy()
   })
 
-  test('an empty greeting is told with the first row that has it', async () => {
+  test('an empty greeting is reported with the first row that has it', async () => {
     const list = 'name,email\nAda,ada@example.com\n,bob@example.com\n,eve@example.com\nZoe,zoe@example.com\n'
     const said = await check({
       'list.csv': list,

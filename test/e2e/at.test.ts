@@ -42,7 +42,7 @@ test('a run with an hour is checked now and sent then, not before', async () => 
   expect(sink.ids.size - before).toBe(3)
 })
 
-test('a bad row is told at once, not at the hour', async () => {
+test('a bad row is reported at once, not at the hour', async () => {
   const project = newProject('name,email\nAda,ada@example.com\nBob,nobody\n')
   const { code, stderr } = await project.run(['run', '--yes', '--at', 'tomorrow 9:00'])
   expect(code).toBe(65)
@@ -66,7 +66,7 @@ test('stopped while it waits, a run has sent nothing, says how to go on, and is 
   expect(sink.ids.size - before).toBe(3)
 })
 
-test('later than it may be, a planned run is told and not sent, until a person says that late is right', async () => {
+test('later than it may be, a planned run is reported and not sent, until a person says that late is right', async () => {
   const project = newProject()
   const before = sink.ids.size
   const planned = await project.run(['run', '--yes', '--at', iso(0), '--detach'])

@@ -69,7 +69,7 @@ test('html: values are text in it, and the plain part is made from it', async ()
   expect(ada?.text).toContain('We moved to Zürich.')
 })
 
-test('attachment: one file for everyone and one of its own for each row, octet for octet', async () => {
+test('attachment: one file for everyone and one of its own for each row, byte for byte', async () => {
   const arrived = await send('attachment')
   for (const [index, { mail }] of arrived.entries()) {
     const [terms, invoice] = mail.attachments

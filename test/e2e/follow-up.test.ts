@@ -126,7 +126,7 @@ describe('a follow-up', () => {
     expect(third?.inReplyTo).toBe(second?.messageId)
   })
 
-  test('waits for each row as long as it is told, and an answer meanwhile stops it', async () => {
+  test('waits for each row as long as it is reported, and an answer meanwhile stops it', async () => {
     await start()
     const planned = await run('second', ['--after', 'first', '--wait', '3d', '--detach'])
     expect(planned.code, planned.stderr).toBe(75)
@@ -161,7 +161,7 @@ describe('a follow-up', () => {
     expect((await project.run(['status'])).stdout).not.toContain('second')
   })
 
-  test('of a campaign that never was is refused with the nearest, and a wait alone is no follow-up', async () => {
+  test('of a campaign that never was is refused with the nearest, and a wait alone is not a follow-up', async () => {
     await start()
     const wrong = await run('second', ['--after', 'frist'])
     expect(wrong.code).toBe(64)

@@ -84,7 +84,7 @@ test.each([
   },
 )
 
-test('what is left of a quota is told in what it counts, and a second campaign finds it', async () => {
+test('what is left of a quota is reported in what it counts, and a second campaign finds it', async () => {
   sink = await startRecordingSink()
   prepare(4, sink.port, "rate: [50/day, '16 recipients/day']\n")
   project.write('templates/letter.txt', COPIED)
@@ -111,7 +111,7 @@ test('what is left of a quota is told in what it counts, and a second campaign f
   ])
 })
 
-test('a row with more recipients than a rate ever lets through is told before anything is sent', async () => {
+test('a row with more recipients than a rate ever lets through is reported before anything is sent', async () => {
   sink = await startRecordingSink()
   prepare(3, sink.port, 'rate: 2 recipients/s\n')
   project.write(
@@ -194,7 +194,7 @@ test('a server that allows three connections and says 421 to others: all is sent
   expect(newestResults(project.dir).every(({ attempts }) => attempts === '1')).toBe(true)
 })
 
-test("the row's own address refused has failed, a refused copy is told, and the others still get theirs", async () => {
+test("the row's own address refused has failed, a refused copy is reported, and the others still get theirs", async () => {
   server = await startScriptedServer({
     rcpt: ({ line }) => (/p2@|boss@/.test(line) ? '550 5.1.1 no such user' : undefined),
   })
@@ -213,7 +213,7 @@ test("the row's own address refused has failed, a refused copy is told, and the 
   ])
 })
 
-/** Takes whatever is said, so many octets a second a connection, and answers as a server would. */
+/** Takes whatever is said, a number of bytes a second on each connection, and answers as a server would. */
 async function startSlowSink(
   octetsPerSecond: number,
 ): Promise<{ port: number; taken: () => number; close: () => void }> {

@@ -122,7 +122,7 @@ describe('mailmerge login', { timeout: 120_000 }, () => {
     expect([code, idp.grants.at(-1)]).toEqual([0, 'device_code 200'])
   })
 
-  test('tells who is signed in, and forgets it', async () => {
+  test('reports who is signed in, and forgets it', async () => {
     await prepare({})
     const missing = await project.run(['login', '--status'], env())
     expect([missing.code, missing.stderr]).toEqual([77, expect.stringContaining('mailmerge login own')])
@@ -226,7 +226,7 @@ describe('a run', { timeout: 120_000 }, () => {
     ])
   })
 
-  test('takes a token from a command, anew for each connection', async () => {
+  test('takes a token from a command, again for each connection', async () => {
     await prepare({ mail: ({ message }) => (message > 1 ? '421 4.7.0 too many messages' : undefined) })
     await signIn()
     project.write(

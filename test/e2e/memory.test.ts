@@ -15,7 +15,7 @@ interface Peak {
   readonly megabytes: number
 }
 
-/** Runs over so many rows and watches the high-water mark of resident memory that the kernel keeps. */
+/** Runs over that many rows and watches the high-water mark of resident memory that the kernel keeps. */
 async function peakOf(rows: number, args: readonly string[]): Promise<Peak> {
   const project = makeProject({
     'list.csv': listOf(rows),

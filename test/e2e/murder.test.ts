@@ -39,7 +39,7 @@ afterAll(async () => {
   for (const project of projects) project.remove()
 })
 
-/** What the kills came to, for people who run the long form. */
+/** What became of the kills, for people who run the long form. */
 const seen = { kills: 0, runs: 0, rows: 0, sent: 0, inDoubt: 0, arrived: 0, planning: 0, deepest: 0, mostInDoubt: 0 }
 
 test(`killed ${KILLS} times at random instants, resumed and killed again, a run loses nothing and sends nothing twice`, {
@@ -94,7 +94,7 @@ async function killUntilDone(project: Project): Promise<number> {
     } else seen.planning++
     if (signal !== 'SIGKILL') {
       expect([0, 75], stderr).toContain(code)
-      // Octets of a process that was killed may still be on their way.
+      // Bytes of a process that was killed may still be on their way.
       await new Promise((resolve) => setTimeout(resolve, 50))
       return kills
     }

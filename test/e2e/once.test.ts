@@ -1,4 +1,4 @@
-/** Once per person and campaign, over many runs of the whole program: interrupted, repeated, with new and mended rows. */
+/** Once per person and campaign, over many runs of the whole program: interrupted, repeated, with new and fixed rows. */
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -113,7 +113,7 @@ test('new rows of a list are sent, those before are not', async () => {
   expect(run.stderr).toContain('4 rows checked, 1 to send (3 sent before)')
 })
 
-test('a row that failed for good waits for its mending; retry tries the others again', async () => {
+test('a row that failed for good waits until it is corrected; retry tries the others again', async () => {
   let refused = true
   const recipient = (address: string): string | undefined =>
     refused && /^(p2|p3)@/.test(address) ? '550 5.1.1 no such user' : undefined
@@ -150,7 +150,7 @@ test('a row deferred by the server stays to come, and resume tries it again', as
   expect([(await project.run(['resume'])).code, sink.recipients.get('p2@example.com')]).toEqual([0, 1])
 })
 
-test('--again starts the campaign anew, another --campaign is another', async () => {
+test('--again starts the campaign again, another --campaign is another', async () => {
   const { project, sink, send } = await scene(listOf(4))
   await send()
   expect([(await send('--again')).code, sink.ids.size, sink.recipients.get('p1@example.com')]).toEqual([0, 8, 2])
@@ -190,7 +190,7 @@ describe('two rows of one person', () => {
     expect([(await send('--duplicates', 'all', '--campaign', 'all')).code, sink.ids.size]).toEqual([0, 7])
   })
 
-  test('are told by the column of --key', async () => {
+  test('are reported by the column of --key', async () => {
     const { project, sink, send } = await scene(TWICE)
     const run = await send('--key', 'member')
     expect([run.code, sink.connections]).toEqual([65, 0])

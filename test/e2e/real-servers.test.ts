@@ -88,7 +88,7 @@ function results(): readonly Row[] {
   })
 }
 
-/** Waits until the server has passed on so many more messages than were there before. */
+/** Waits until the server has passed on that many more messages than were there before. */
 async function passedOn(before: number, count: number): Promise<RecordingSink['messages']> {
   for (let waited = 0; waited < TIME && sink.messages.length < before + count; waited += 50)
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -190,7 +190,7 @@ describe.each(SERVERS)('a real $name', ({ start, limit, smtputf8 }) => {
     expect(arrived.filter(({ from, to }) => from.includes('evil') || to.includes('victim@example.com'))).toEqual([])
   })
 
-  test('gets lines of dots octet for octet, and nothing that could be two messages', { timeout: TIME }, async ({
+  test('gets lines of dots byte for byte, and nothing that could be two messages', { timeout: TIME }, async ({
     skip,
   }) => {
     if ('skipped' in server) return skip(server.skipped)

@@ -122,7 +122,7 @@ describe('the sandbox', () => {
     expect([sink.connections, recorded()]).toEqual([0, false])
   })
 
-  test('holds the octets of the dry run but for their date', async () => {
+  test('holds the bytes of the dry run but for their date', async () => {
     await project.run(['run', '--dry-run'])
     const again = eventsOf((await project.run(['run', '--sandbox', '--json'])).stdout).at(-1)
     const plain = (mails: ReadonlyMap<string, Buffer>): readonly string[] =>

@@ -72,9 +72,9 @@ describe('a copy of each sent message in the mailbox of the sender', () => {
     expect(await sentFolder()).toHaveLength(2)
   })
 
-  test('that cannot be kept is told, changes nothing about the run, and is kept later', { timeout: 60_000 }, async ({
-    skip,
-  }) => {
+  test('that cannot be kept is reported, changes nothing about the run, and is kept later', {
+    timeout: 60_000,
+  }, async ({ skip }) => {
     if ('skipped' in box) return skip(box.skipped)
     start(1)
     const before = (await sentFolder()).length

@@ -94,7 +94,7 @@ interface Answer {
   readonly body: string
 }
 
-/** A request octet for octet as given: fetch would mend the Host. */
+/** A request byte for byte as given: fetch would correct the Host. */
 function ask(
   address: string,
   path: string,
@@ -172,7 +172,7 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
-test('a port that another program has is told, and ends with 73', async () => {
+test('a port that another program has is reported, and ends with 73', async () => {
   const project = newProject()
   const serve = await serving(project)
   const { code, stderr } = await project.run(['serve', '--port', new URL(serve.address).port])
@@ -199,7 +199,7 @@ test('a planned run is sent at its hour, and an occurrence of a schedule is a ca
   for (const count of [...got('hour').values(), ...got('second').values()]) expect(count).toBe(1)
 })
 
-test('an occurrence whose list is not there yet is sent when it comes; one with bad rows is told and sent when mended', async () => {
+test('an occurrence whose list is not there yet is sent when it comes; one with bad rows is reported and sent when corrected', async () => {
   const project = newProject()
   project.write('bad.csv', 'name,email\nAda,nobody\n')
   await addOnce(project, 'later', new Date(), 'later.csv')

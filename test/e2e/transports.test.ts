@@ -39,7 +39,7 @@ describe.skipIf('skipped' in dovecot)(`a real Dovecot ${'skipped' in dovecot ? `
   const lmtp = (): string => ('skipped' in dovecot ? '' : `smtp: { url: "lmtp://127.0.0.1:${dovecot.port}" }`)
   const mails = (user: string): readonly string[] => ('skipped' in dovecot ? [] : dovecot.mails(user))
 
-  test('LMTP: each row reaches its own mailbox, and who has none is told with the reason', async () => {
+  test('LMTP: each row reaches its own mailbox, and who has none is reported with the reason', async () => {
     project = makeProject(files(lmtp(), listOf(4)))
     const { code, stderr } = await send()
     expect([code, stderr]).toEqual([1, expect.stringContaining('p3@example.com')])
@@ -134,7 +134,7 @@ test('an mbox gets every message, as a parser of others reads it', async () => {
   expect(parsed.map(({ subject }) => subject)).toEqual(['Hello Person 1', 'Hello Person 2', 'Hello Person 3'])
 })
 
-test('a sendmail that defers, refuses and takes: each row ends as it was told', async () => {
+test('a sendmail that defers, refuses and takes: each row ends as its exit code says', async () => {
   project = makeProject({
     ...files('transport: sendmail:./sm\nretryFor: 0s', listOf(3)),
     sm: '#!/bin/sh\ncat > /dev/null\nfor to; do :; done\ncase $to in p1*) exit 0;; p2*) echo no such user >&2; exit 67;; *) exit 75;; esac\n',
@@ -172,7 +172,7 @@ test("Postfix's own sendmail takes every message, with the envelope of the row",
   }
 })
 
-test('a module of the user that refuses its key ends the run with 77, and a mended one sends all', async () => {
+test('a module of the user that refuses its key ends the run with 77, and a corrected one sends all', async () => {
   const module = (good: boolean): string =>
     `export default ({ key }) => ({ name: 'own', version: '1', send(mail, done) {
       done(${good} ? null : Object.assign(new Error('bad key'), { status: 401 }), { response: '250 ok' })
@@ -189,7 +189,7 @@ test('a module of the user that refuses its key ends the run with 77, and a mend
   expect(results().map((cells) => cells[3])).toEqual(['sent', 'sent', 'sent'])
 })
 
-test('a module that is not there is told before the list is planned: no run is left behind', async () => {
+test('a module that is not there is reported before the list is planned: no run is left behind', async () => {
   project = makeProject(files('transport: ./nowhere.mjs'))
   const { code, stderr } = await send()
   expect([code, stderr]).toEqual([78, expect.stringContaining('there is no transport ./nowhere.mjs')])

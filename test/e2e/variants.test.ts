@@ -90,7 +90,7 @@ describe('a split campaign', () => {
   })
 })
 
-test('a name that a variant does not find in the list is told before anything is sent', async () => {
+test('a name that a variant does not find in the list is reported before anything is sent', async () => {
   start(CONFIG.replace('Last seats, {{name}}', 'Last seats, {{nam}}'))
   const { code, stderr } = await project.run(['run', '--yes', '--smtp', to()])
   expect(code).toBe(65)

@@ -150,7 +150,7 @@ describe('the dialogue of --verbose', () => {
     }
   })
 
-  test('of a run holds every command, tells lanes apart, and has no content and no secret', async () => {
+  test('of a run holds every command, distinguishes lanes, and has no content and no secret', async () => {
     server = await startScriptedServer({ auth: () => undefined })
     configure(server.port, LOGIN)
     const { code, stderr, stdout } = await project.run(['run', '--yes', '--verbose', '--again'], {

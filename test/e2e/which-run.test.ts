@@ -1,4 +1,4 @@
-/** Whom a command means when it is told little, and that it says so. No server is met. */
+/** Whom a command means when it is reported little, and that it says so. No server is met. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { fakeIo } from '../cli/fake-io.ts'
@@ -53,16 +53,16 @@ test('resume and retry without an id say which run they take, and with an id nee
   }
 })
 
-test('the hour of a run is told by the clocks that it was given by', async () => {
+test('the hour of a run is reported by the clocks that it was given by', async () => {
   const { stderr } = await mailmerge('run', '--detach', '--at', 'tomorrow 9:00', '--tz', 'Asia/Tokyo')
   expect(stderr.match(/begins .*, 09:00 \(Asia\/Tokyo\)/g)).toHaveLength(2)
 })
 
-test('a project without a ledger is told with the ledger that was looked for', async () => {
+test('a project without a ledger is reported with the ledger that was looked for', async () => {
   expect((await mailmerge('status', '--ledger', 'typo.db')).stderr).toContain('there is no ledger typo.db')
 })
 
-test('in a folder that is no project, what is missing is told with how to make one', async () => {
+test('in a folder that is not a project, what is missing is reported with how to make one', async () => {
   project.remove()
   project = makeProject({ 'list.csv': listOf(1) })
   const { code, stderr } = await mailmerge('run', '--csv', 'list.csv')
@@ -74,7 +74,7 @@ test('prune that finds nothing says so', async () => {
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^nothing to remove: no campaign ended before /)])
 })
 
-test('a file that is no report of a mail server is read, and said to be none', async () => {
+test('a file that is not a report of a mail server is read, and said to be none', async () => {
   const { code, stderr } = await mailmerge('bounces', '--dry-run', `${project.dir}/list.csv`)
   expect([code, stderr]).toEqual([0, expect.stringContaining('1 message read, with no bounce')])
 })

@@ -39,7 +39,7 @@ function makeRun(rows: number, pipelining: number | 'auto'): { project: Project;
 function endsOf(calls: readonly Call[]): { readonly ended: string[]; readonly unrecorded: string[] } {
   const ended: string[] = []
   const unrecorded: string[] = []
-  /** Octets that each thread gave to its files and did not yet sync, and what is on the disk. */
+  /** Bytes that each thread gave to its files and did not yet sync, and what is on the disk. */
   const written = new Map<string, string>()
   let synced = ''
   for (const { thread, name, text } of calls) {

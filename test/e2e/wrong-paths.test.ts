@@ -91,7 +91,7 @@ describe.each<[what: string, args: (path: string) => readonly string[]]>([
     ['circle/x', CIRCLE],
     [TOO_LONG, 'its name is too long'],
   ])('%s', async (path, words) => {
-    // A folder that is there is looked at first, and then it is itself what is no folder.
+    // A folder that is there is looked at first, and then it is itself what is not a folder.
     const { said, code } = await given(args(at(path)))
     judge({ code, said: said.replace('it is no folder', PART) }, 73, path, words)
   })

@@ -19,12 +19,12 @@ test('what is missing is the file where one is read, and its folder where one is
   expect([systemWords(missing), outputWords(missing)]).toEqual(['it does not exist', 'its folder does not exist'])
 })
 
-test('a folder that cannot be made because of a file is told from a file that is in the way', () => {
+test('a folder that cannot be made because of a file is distinguished from a file that is in the way', () => {
   const there = systemError('EEXIST', 'file already exists', 'mkdir')
   expect([folderWords(there), outputWords(there)]).toEqual(['it is no folder', 'a part of its path is no folder'])
 })
 
-test('code that is not ours may have wanted any file, so its path is told', () => {
+test('code that is not ours may have wanted any file, so its path is reported', () => {
   expect(foreignWords(systemError('EACCES', 'permission denied'))).toBe('/a, b/c.csv: permission denied')
   expect(foreignWords(new Error('no key'))).toBe('no key')
 })

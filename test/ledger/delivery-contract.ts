@@ -27,7 +27,7 @@ export function deliveryContract(open: OpenHouse): void {
   })
 
   describe('whose turn it is', () => {
-    test('rows come in the order of the list, after the one that was last, so many at a time', async () => {
+    test('rows come in the order of the list, after the one that was last, a number of them at a time', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org', 'd@x.org'))
       expect((await dueOf(ledger, run, NOW, 0, 2)).map(({ row }) => row)).toEqual([1, 2])
       expect((await dueOf(ledger, run, NOW, 2, 2)).map(({ row }) => row)).toEqual([3, 4])
@@ -124,7 +124,7 @@ export function deliveryContract(open: OpenHouse): void {
       ])
     })
 
-    test('of a row that was deferred and then sent, the last answer is told and nothing of the one before', async () => {
+    test('of a row that was deferred and then sent, the last answer is reported and nothing of the one before', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
       await ledger.deliveries.record([
@@ -159,7 +159,7 @@ export function deliveryContract(open: OpenHouse): void {
       await ledger.deliveries.record([began(b)])
     })
 
-    test('a row is begun once until its end is told', async () => {
+    test('a row is begun once until its end is reported', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
       await ledger.deliveries.record([began(a)])
@@ -169,7 +169,7 @@ export function deliveryContract(open: OpenHouse): void {
       expect(await resultsOf(ledger, run)).toMatchObject([{ status: 'sent', attempts: 2, firstAttemptAt: NOW }])
     })
 
-    test('whatever is told in whatever order, the kept counts are those of the rows', async () => {
+    test('whatever is reported in whatever order, the kept counts are those of the rows', async () => {
       const statuses = fc.constantFrom<RowStatus>('sent', 'failed', 'skipped', 'deferred', 'in_doubt')
       let round = 0
       await fc.assert(
@@ -204,7 +204,7 @@ export function deliveryContract(open: OpenHouse): void {
   })
 
   describe("a person's word", () => {
-    test('retry brings back what failed, anew, and makes a finished run ready', async () => {
+    test('retry brings back what failed, from the start, and makes a finished run ready', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
       await ledger.deliveries.record([settled(a, 'sent'), settled(b, 'failed', { reason: 'mailbox unknown' })])
@@ -216,7 +216,7 @@ export function deliveryContract(open: OpenHouse): void {
       const record = await ledger.runs.find(run)
       expect(record?.state).toBe('ready')
       expect(record).not.toHaveProperty('endedAt')
-      // The tries of a new series are counted anew; the attempts of all time are kept.
+      // The tries of a new series are counted again; the attempts of all time are kept.
       await ledger.deliveries.record([settled(b, 'sent')])
       expect((await resultsOf(ledger, run))[1]).toMatchObject({ status: 'sent', attempts: 2 })
     })
@@ -251,7 +251,7 @@ export function deliveryContract(open: OpenHouse): void {
       expect(await ledger.deliveries.nextDue(run)).toBeUndefined()
     })
 
-    test('a run that is not there is told with where it was looked for', async () => {
+    test('a run that is not there is reported with where it was looked for', async () => {
       await expect(ledger.results.counts('nobody')).rejects.toThrow('there is no run nobody in the ledger')
     })
   })

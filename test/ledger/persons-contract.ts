@@ -55,7 +55,7 @@ export function personsContract(open: OpenHouse): void {
       expect(await ask('other')).toEqual(['Ada@X.org', 'anyone@spam.example'])
     })
 
-    test('the first entry stays, with its reason; the number of new ones is told', async () => {
+    test('the first entry stays, with its reason; the number of new ones is reported', async () => {
       expect(await ledger.suppressions.add([entry('a@x.org'), entry('b@x.org')])).toBe(2)
       expect(await ledger.suppressions.add([entry('a@x.org', { reason: 'manual' }), entry('c@x.org')])).toBe(1)
       expect((await ledger.suppressions.find(['a@x.org'], '')).get('a@x.org')?.reason).toBe('unsubscribed')

@@ -42,7 +42,7 @@ test('the sleep of a machine is time that went by', async () => {
   expect(await ask(7200, 8200)).toBe(10)
 })
 
-test('after the machine was started anew the wall clock counts, and still never backwards', async () => {
+test('after the machine was restarted the wall clock counts, and still never backwards', async () => {
   expect(await ask(0, 1000)).toBe(10)
   expect(await ask(20, 5, 'two')).toBe(0)
   expect(await ask(-7200, 6, 'three')).toBe(0)

@@ -41,7 +41,7 @@ export function quotasContract(open: OpenHouse): void {
       await another.close()
     })
 
-    test('all of it is granted, what is left is told, and when to ask again is when it opens', async () => {
+    test('all of it is granted, what is left is reported, and when to ask again is when it opens', async () => {
       expect(await ledger.quotas.reserve([tenAMinute], 7, NOW)).toEqual({
         granted: 7,
         left: { count: 10, seconds: 60, left: 3 },
@@ -115,7 +115,7 @@ export function quotasContract(open: OpenHouse): void {
         await another.close()
       })
 
-      test('as many whole messages as fit are granted, the rest is told, and when one of that size fits', async () => {
+      test('as many whole messages as fit are granted, the rest is reported, and when one of that size fits', async () => {
         expect(await ledger.quotas.reserve([tenPeople], 5, NOW, 4)).toMatchObject({
           granted: 2,
           left: { count: 10, seconds: 60, of: 'recipients', left: 2 },
@@ -140,7 +140,7 @@ export function quotasContract(open: OpenHouse): void {
         expect((await ledger.quotas.reserve([tenPeople], 1, retryAt ?? NOW, 4)).granted).toBe(1)
       })
 
-      test('a message to more than all of it is never granted, and no time is told', async () => {
+      test('a message to more than all of it is never granted, and no time is reported', async () => {
         const { granted, retryAt } = await ledger.quotas.reserve([tenPeople], 1, NOW, 11)
         expect([granted, retryAt]).toEqual([0, undefined])
       })

@@ -67,7 +67,7 @@ export function schedulesContract(name: string, build: () => Promise<LedgerHouse
       ])
     })
 
-    test('what is done stays done, also when the schedule is removed and added anew', async () => {
+    test('what is done stays done, also when the schedule is removed and added again', async () => {
       await ledger.schedules.add(weekly)
       await ledger.schedules.claim(first, NOW)
       await ledger.schedules.update(first, { state: 'done' }, NOW)

@@ -119,7 +119,7 @@ describe('nothing is attached from outside the fence', () => {
     })
   })
 
-  test('every wrong path of a row is told at once', async () => {
+  test('every wrong path of a row is reported at once', async () => {
     const error = await Promise.resolve(
       store().inspect([file('none.txt'), file('docs/a.txt'), file('../x')], []),
     ).catch((thrown: unknown) => thrown)
@@ -197,7 +197,7 @@ describe('what was checked is what is read', () => {
     const attachments = store()
     expect(await attachments.load(wanted, images, planned)).toHaveLength(3)
     writeFileSync(path, 'changed!!')
-    // What is at hand is what was planned.
+    // What is loaded is what was planned.
     expect(await codeOf(() => attachments.load(wanted, images, planned))).toBe('fine')
     expect(await codeOf(() => store().load(wanted, images, planned))).toBe('attachment-changed')
     rmSync(path)
@@ -226,7 +226,7 @@ describe('paths', () => {
     expect((await load(path)).map(({ name }) => name)).toEqual(names)
   })
 
-  test('a pattern takes no folder and nothing hidden', async () => {
+  test('a pattern matches no folder and nothing hidden', async () => {
     expect((await load('invoices/*')).length).toBe(3)
     expect((await load('*')).map(({ name }) => name)).toEqual(['list.csv'])
   })
@@ -346,7 +346,7 @@ describe('what rows share is read once', () => {
       if (index === 2) shared = terms
       if (index > 2) expect(terms).toBe(shared)
     }
-    // Files of single rows are not kept: the first of them has to be read anew.
+    // Files of single rows are not kept: the first of them has to be read again.
     const again = attachments.load([file('invoices/own-0.pdf')], [])
     expect(again).toBeInstanceOf(Promise)
     await again

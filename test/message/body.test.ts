@@ -72,7 +72,7 @@ describe('the encoding is the smallest that is safe', () => {
   })
 })
 
-test('octets of any kind are lines of base64', () => {
+test('bytes of any kind are lines of base64', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (octets) => {
       const written = encodeOctets(octets).toString('latin1')

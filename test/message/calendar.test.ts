@@ -231,7 +231,7 @@ describe('an update and a cancellation find their event', () => {
   })
 })
 
-describe('what is wrong is told by its field', () => {
+describe('what is wrong is reported by its field', () => {
   test.each<[Partial<Written<RenderedCalendar>>, string]>([
     [{ method: 'maybe' }, "calendar.method: 'maybe' is none of request, cancel, publish"],
     [{ summary: ' ' }, 'calendar.summary: it is empty'],

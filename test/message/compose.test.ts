@@ -162,7 +162,7 @@ describe('the structure has what is needed and no more', () => {
   })
 })
 
-/** `mixed(text/plain image/png)`, from the octets alone. */
+/** `mixed(text/plain image/png)`, from the bytes alone. */
 function shapeOf(entity: string): string {
   const [head = ''] = entity.split('\r\n\r\n', 1)
   const type = /^content-type: ([^;\r]+)/im.exec(head)?.[1] ?? ''
@@ -271,7 +271,7 @@ test('two authors need a sender, which is the first of them', async () => {
   expect(fieldOf(octetsOf(await compose()), 'Sender')).toBeUndefined()
 })
 
-test('the same row makes the same octets, however often and by which composer', async () => {
+test('the same row makes the same bytes, however often and by which composer', async () => {
   const rendered: WrittenMessage = {
     ...BARE,
     text: 'grün',
@@ -287,7 +287,7 @@ test('the same row makes the same octets, however often and by which composer', 
   expect(fieldOf(first, 'Date')).toBe('Fri, 2 Jan 2026 03:04:05 +0000')
 })
 
-test('a file that rows share is encoded once: each message holds the very same octets', async () => {
+test('a file that rows share is encoded once: each message holds the very same bytes', async () => {
   const part = {
     disposition: 'attachment',
     name: 'a',

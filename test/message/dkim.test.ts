@@ -201,7 +201,7 @@ describe('a key that cannot sign is said by its file, with what to do', () => {
     }
   })
 
-  test('and so is a domain or selector that is no name', () => {
+  test('and so is a domain or selector that is not a name', () => {
     for (const wrong of [{ domain: 'example.org; s=x' }, { selector: 'a b' }, { selector: '' }, { domain: 'a\r\nb' }])
       expect(() => createSigner([{ ...KEYS[0]!, ...wrong }], root)).toThrow(/is not a name/)
   })

@@ -133,7 +133,7 @@ test.each([
 })
 
 test.each(['', 'X Y', 'X:Y', 'Größe', '.X', '-X', 'X\r\nBcc', `X${'y'.repeat(70)}`])(
-  '%j is no header name',
+  '%j is not a header name',
   async (name) => {
     expect(await refusal([[name, 'x']])).toMatch(/is no header name/)
   },

@@ -20,14 +20,14 @@ const mailbox = (wire: string, name?: string) => ({
   ...(name === undefined ? {} : { name }),
 })
 
-/** The values of encoded words by the letter of RFC 2047; what is no encoded word stays. */
+/** The values of encoded words by the letter of RFC 2047; what is not an encoded word stays. */
 function decoded(value: string): string {
   return value
     .replace(/(=\?UTF-8\?[QB]\?[^?]*\?=)\s+(?==\?UTF-8\?)/g, '$1')
     .replace(/(?:=\?UTF-8\?[QB]\?[^?]*\?=)+/g, (words) => Buffer.from(decodedOctets(words), 'latin1').toString('utf8'))
 }
 
-/** The octets in encoded words, as Latin-1. */
+/** The bytes in encoded words, as Latin-1. */
 function decodedOctets(words: string): string {
   return [...words.matchAll(/=\?UTF-8\?([QB])\?([^?]*)\?=/g)]
     .map(([, how, text = '']) => (how === 'B' ? Buffer.from(text, 'base64').toString('latin1') : fromQ(text)))

@@ -1,4 +1,4 @@
-/** A composed message in octets, what the wire allows of it, and how two parsers by other authors read it. */
+/** A composed message in bytes, what the wire allows of it, and how two parsers by other authors read it. */
 import { type AddressObject, simpleParser } from 'mailparser'
 import PostalMime from 'postal-mime'
 import { createAttachmentStore } from '../../src/message/attachment/attachment.ts'

@@ -100,7 +100,7 @@ test('an invoice says what its Markdown says, in its order', async () => {
   )
 })
 
-test('the same source gives the same octets, and another source others', async () => {
+test('the same source gives the same bytes, and another source others', async () => {
   const source = '# Ticket\n\n![](qr:123)\n\n![](images/seal.png "40 right")\n'
   const first = Buffer.from(await draw(source))
   expect(Buffer.from(await draw(source)).equals(first)).toBe(true)
@@ -203,7 +203,7 @@ describe('pages', () => {
   })
 })
 
-describe('what cannot be drawn is told, before and when it is drawn', () => {
+describe('what cannot be drawn is reported, before and when it is drawn', () => {
   test.each([
     ['---\npage: A9\n---\nx', 'page'],
     ['---\ncolour: red\n---\nx', 'colour'],

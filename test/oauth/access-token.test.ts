@@ -40,7 +40,7 @@ async function signIn(): Promise<Tokens> {
   return tokens
 }
 
-/** A clock so many seconds ahead. */
+/** A clock that many seconds ahead. */
 const ahead = (seconds: number) => () => new Date(Date.now() + seconds * 1000)
 const renewals = (): number => idp.grants.filter((grant) => grant.startsWith('refresh_token')).length
 

@@ -102,7 +102,7 @@ describe('by the browser', () => {
     expect(seen).toEqual([400, 400, 404, 404])
   })
 
-  test('tells the person in the browser and in the terminal when it does not work', async () => {
+  test('informs the person in the browser and in the terminal when it does not work', async () => {
     const client = await clientFor()
     let page = Promise.resolve('')
     const failed = byBrowser(client, {
@@ -233,7 +233,7 @@ describe('the client', () => {
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('canary')
   })
 
-  test('of an answer that is no OAuth2 shows nothing of it', async () => {
+  test('of an answer that is not OAuth2 shows nothing of it', async () => {
     const client = await clientFor()
     const error = await byBrowser(client, {
       show(url) {

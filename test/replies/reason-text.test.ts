@@ -111,7 +111,7 @@ describe('why a server refused', () => {
     expect(reason('550 5.2.2 user unknown to have room for spam', 'rcpt')).toBe('mailbox full')
   })
 
-  describe('by where it was said, when nothing else tells', () => {
+  describe('by where it was said, when nothing else decides', () => {
     test.each([
       ['550 go away', 'mail', 'sender refused'],
       ['550 go away', 'rcpt', 'recipient refused'],

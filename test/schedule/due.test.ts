@@ -62,7 +62,7 @@ const MONTHS = process.env['MAILMERGE_TEST_MONTHS'] === undefined ? ALL_MONTHS.s
 
 /**
  * A month with a clock that ticks unevenly and is put back by up to two hours now and then, watched by two processes on one
- * ledger that keep nothing in mind from one look to the next, as if each were killed and begun anew between them. Gives
+ * ledger that keep nothing in mind from one look to the next, as if each were killed and begun again between them. Gives
  * what they took together.
  */
 async function month(schedule: Schedule, from: string, seed: number): Promise<readonly string[]> {

@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-/** What is told by a process that begins on this file. */
+/** What is reported by a process that begins on this file. */
 async function begin(name: string, now: Date, zones = '2026a'): Promise<readonly string[]> {
   const ledger = await openSqliteLedger(join(dir, name))
   try {
@@ -40,7 +40,7 @@ test('it is known when schedules last ran, and nothing where they never did', as
   }
 })
 
-test('a ledger that was copied is told where it begins anew, once, and where it comes from nothing is', async () => {
+test('a ledger that was copied is reported where it begins again, once, and where it comes from nothing is', async () => {
   await begin('ledger.db', FIRST)
   copyFileSync(join(dir, 'ledger.db'), join(dir, 'copy.db'))
   expect(await begin('copy.db', LATER)).toEqual([
@@ -50,7 +50,7 @@ test('a ledger that was copied is told where it begins anew, once, and where it 
   expect(await begin('ledger.db', LATER)).toEqual([])
 })
 
-test('other time zone data is told once', async () => {
+test('other time zone data is reported once', async () => {
   await begin('ledger.db', FIRST)
   expect(await begin('ledger.db', LATER, '2026b')).toEqual(['the time zone data is 2026b now'])
   expect(await begin('ledger.db', LATER, '2026b')).toEqual([])

@@ -83,7 +83,7 @@ test.each([
   expect(days).toEqual(days.map((_, index) => new Date(first + index * 86_400_000).toISOString().slice(0, 10)))
 })
 
-test.each(['', '* * * *', '61 * * * *', 'every monday', '0 9 * * * *'])('%j is no cron expression', (text) => {
+test.each(['', '* * * *', '61 * * * *', 'every monday', '0 9 * * * *'])('%j is not a cron expression', (text) => {
   expect(() => parseRecurrence(text, 'UTC')).toThrow(UsageError)
 })
 

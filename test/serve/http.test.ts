@@ -32,7 +32,7 @@ async function start(proxies = 0): Promise<void> {
 beforeEach(() => start())
 afterEach(() => server.close())
 
-/** Writes octets as they are, and gives all that comes until the server hangs up. */
+/** Writes bytes as they are, and gives all that comes until the server hangs up. */
 async function raw(...parts: readonly string[]): Promise<string> {
   const socket = connect(Number(new URL(server.address).port), '127.0.0.1')
   let text = ''
@@ -96,7 +96,7 @@ describe('what is too much is refused, and the next one is served', () => {
     expect(asked.length).toBeLessThanOrEqual(1)
   })
 
-  test('what is no HTTP', async () => {
+  test('what is not HTTP', async () => {
     expect(status(await raw('EHLO example.com\r\n\r\n'))).toBe(400)
     expect(status(await raw('GET //[ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n'))).toBe(400)
   })

@@ -153,7 +153,7 @@ test('a process that slept while its run was at work does not take the run for a
   await served
 })
 
-test('an occurrence that was taken and left for too long is told, once, and not begun', async () => {
+test('an occurrence that was taken and left for too long is reported, once, and not begun', async () => {
   await addSchedules(1)
   const occurrence = {
     schedule: 's0',
@@ -174,7 +174,7 @@ test('an occurrence that was taken and left for too long is told, once, and not 
   await served
 })
 
-test('a periodic job that fails is told and done again; one that finds the disk failing ends it all', async () => {
+test('a periodic job that fails is reported and done again; one that finds the disk failing ends it all', async () => {
   let times = 0
   const jobs: PeriodicJob[] = [
     {

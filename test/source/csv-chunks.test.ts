@@ -16,7 +16,7 @@ const OPEN = resolve(import.meta.dirname, '../../src/source/open.ts')
 
 type Reader = Pick<RecordReader, 'write' | 'end'>
 
-/** All that the chunks came to; after a break there is no more. */
+/** All that the chunks hold; after a break there is no more. */
 async function readingsOf(reader: Reader, chunks: readonly Buffer[]): Promise<readonly Reading[]> {
   const readings: Reading[] = []
   for (const read of [...chunks.map((chunk) => () => reader.write(chunk)), () => reader.end()]) {

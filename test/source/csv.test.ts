@@ -64,7 +64,7 @@ describe('dialects', () => {
     expect((await readText('a||b\n1||2\n', { delimiter: '||' })).source.columns).toEqual(['a', 'b'])
   })
 
-  test('a sheet that is asked of a list without sheets is told', async () => {
+  test('a sheet that is asked of a list without sheets is reported', async () => {
     const { source } = await readText('email\na@b.example\n', { sheet: 'People' })
     expect(source.notes).toEqual([expect.stringContaining("is not a workbook: it has no sheet 'People'")])
   })
@@ -225,7 +225,7 @@ test('any table, written in any dialect and cut anywhere, is read as it was', as
         const expected: unknown[] = []
         for (const row of cells) {
           const record = row.map(write).join(delimiter) + end
-          // A row that holds nothing is no row.
+          // A row that holds nothing is not a row.
           if (row.some((value) => value.trim() !== '')) expected.push([line, ...row])
           text += record
           line += record.split('\n').length - 1

@@ -186,7 +186,7 @@ describe('UTF-8', () => {
     expect(source.notes[0]).toBe('read as Windows-1252 (its mark says UTF-8, its text is not)')
   })
 
-  test('a UTF-16 mark before text of single octets is left out', async () => {
+  test('a UTF-16 mark before text of single bytes is left out', async () => {
     const octets = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from('email,name\na@example.com,Ann\n')])
     const { source } = await readText(octets)
     expect(source.columns).toEqual(['email', 'name'])

@@ -34,7 +34,7 @@ describe('where lists come from', () => {
     expect([source.name, source.stem]).toEqual(['guests 2026.csv', 'guests 2026'])
   })
 
-  test('a gzip file, known by its octets', async () => {
+  test('a gzip file, known by its bytes', async () => {
     const { source, data } = await read(file('list.csv.gz', gzipSync(LIST)))
     expect(data).toEqual(ROWS)
     expect(source.stem).toBe('list')
@@ -84,7 +84,7 @@ describe('what cannot be read', () => {
     })
   })
 
-  test('an address on the web, which is told as one', async () => {
+  test('an address on the web, which is reported as one', async () => {
     await expect(read('https://example.com/list.csv')).rejects.toThrow(/is an address, and a list is a file/)
   })
 

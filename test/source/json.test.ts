@@ -89,7 +89,7 @@ describe('rows that are not right carry their problems', () => {
     expect(rows[1]?.problems?.[0]).toMatchObject({ row: 2, line: 2, severity: 'error' })
   })
 
-  test('octets that are no UTF-8', async () => {
+  test('bytes that are not UTF-8', async () => {
     const octets = Buffer.concat([Buffer.from('{"email": "ä"}\n{"email": "'), Buffer.from([0xff]), Buffer.from('"}\n')])
     const { rows } = await readText(octets)
     expect(rows.map((row) => row.problems?.[0]?.code)).toEqual([undefined, 'lost-text'])

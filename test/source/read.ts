@@ -1,4 +1,4 @@
-/** Opens lists from texts and octets for the tests, and reads them whole. */
+/** Opens lists from texts and bytes for the tests, and reads them whole. */
 import { Readable } from 'node:stream'
 import type { SourceSettings } from '../../src/config/settings.ts'
 import { hasOwnText } from '../../src/source/cells/cell.ts'
@@ -12,7 +12,7 @@ export interface ReadList {
   readonly data: readonly Record<string, unknown>[]
 }
 
-/** Reads `content` as standard input, in pieces of `size` octets. */
+/** Reads `content` as standard input, in pieces of `size` bytes. */
 export async function readText(
   content: string | Uint8Array,
   settings: Omit<SourceSettings, 'path'> = {},

@@ -63,7 +63,7 @@ describe('SQLite', () => {
     expect((await read('SELECT count(*) AS n FROM people', 'people.db')).data).toEqual([{ n: 1201 }])
   })
 
-  test('a file that is no database', async () => {
+  test('a file that is not a database', async () => {
     await expect(read('SELECT 1', join(import.meta.dirname, 'sql.test.ts'))).rejects.toThrow(
       /failed: file is not a database/,
     )

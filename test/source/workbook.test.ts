@@ -149,7 +149,7 @@ describe('hostile workbooks are refused, in little time and memory', () => {
 
   test('a part that is larger than it says', async () => {
     const workbook = writeXlsx(Buffer.alloc(1 << 20, ' '))
-    // The size once unpacked stands 24 octets into the part's entry of the directory.
+    // The size once unpacked stands 24 bytes into the part's entry of the directory.
     const entry = workbook.indexOf('xl/worksheets/sheet1.xml', workbook.indexOf('PK\x01\x02')) - 46
     workbook.writeUInt32LE(1000, entry + 24)
     expect(await refused(workbook)).toMatch(/is damaged/)

@@ -1,4 +1,4 @@
-/** A Dovecot of the test's own that takes mail over LMTP: one Maildir a user, and whoever is no user is refused. */
+/** A Dovecot of the test's own that takes mail over LMTP: one Maildir a user, and whoever is not a user is refused. */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

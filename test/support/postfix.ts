@@ -26,9 +26,9 @@ export interface Postfix extends RealServer {
   /** Where the Maildirs are that it delivers into, and whose they are. */
   readonly mailFolder: string
   readonly mailOwner: { readonly uid: number; readonly gid: number }
-  /** Waits until so many are delivered. */
+  /** Waits until that many are delivered. */
   waitFor(count: number): Promise<readonly Buffer[]>
-  /** Stops it in order or at once, leaves it away for so long, starts it again. */
+  /** Stops it in order or at once, leaves it down for that long, starts it again. */
   restart(milliseconds: number, how: 'stop' | 'abort'): Promise<void>
 }
 

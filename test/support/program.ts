@@ -71,7 +71,7 @@ export function startProgram(
   return { child, ended }
 }
 
-/** A list of so many people. */
+/** A list of that many people. */
 export function listOf(count: number): string {
   const lines = ['name,email']
   for (let i = 1; i <= count; i++) lines.push(`Person ${i},p${i}@example.com`)

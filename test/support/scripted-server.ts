@@ -1,6 +1,6 @@
 /**
  * An SMTP or LMTP server that misbehaves on order. Each step of the conversation may be answered by an action of the test's
- * own; everything that is not ordered goes as it should. What arrived whole is recorded octet by octet.
+ * own; everything that is not ordered goes as it should. What arrived whole is recorded byte by byte.
  *
  * @example
  * const server = await startScriptedServer({ rcpt: onceAt(3, '550 5.1.1 unknown'), pieces: 'bytes' })
@@ -28,9 +28,9 @@ export type Action =
   | { readonly mute: true }
   /** Reply twice. */
   | { readonly twice: true }
-  /** Octets as they are, without a line end of ours; what was asked is done if they begin with 2 or 3. */
+  /** Bytes as they are, without a line end of ours; what was asked is done if they begin with 2 or 3. */
   | { readonly raw: string }
-  /** Reply after so many milliseconds. */
+  /** Reply after that many milliseconds. */
   | { readonly after: number; readonly reply?: string }
 
 export interface Step {
@@ -40,7 +40,7 @@ export interface Step {
   readonly message: number
   /** The command line, or nothing for content. */
   readonly line: string
-  /** Octets of content so far, for `content`. */
+  /** Bytes of content so far, for `content`. */
   readonly octets: number
   /** What the end of data is answered for, in LMTP; empty in SMTP. */
   readonly recipient: string
@@ -78,7 +78,7 @@ export interface ScriptedServerOptions extends Script {
   readonly authMechanisms?: readonly string[]
   /** How replies are cut into packets; `merged` holds them until there is nothing more to answer. */
   readonly pieces?: 'whole' | 'bytes' | 'random' | 'merged'
-  /** Certificate and key for TLS: from the first octet, or after STARTTLS. */
+  /** Certificate and key for TLS: from the first byte, or after STARTTLS. */
   readonly tls?: { readonly key: string; readonly cert: string; readonly implicit?: boolean }
   /** Throw away what came in one packet behind the end of data, as some servers do. */
   readonly swallowBehindData?: boolean
@@ -129,7 +129,7 @@ export interface ScriptedServer {
   readonly commands: readonly string[]
   /** Those of them that came outside TLS. */
   readonly clearCommands: readonly string[]
-  /** Lines that were no command: content in the wrong place, or worse. */
+  /** Lines that were not commands: content in the wrong place, or worse. */
   readonly strays: readonly string[]
   readonly connections: number
   close(): Promise<void>

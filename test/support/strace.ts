@@ -25,7 +25,7 @@ export function noStrace(): string | undefined {
 export interface Call {
   readonly thread: string
   readonly name: string
-  /** Its arguments as strace writes them: octets that are not printable as `\r`, `\0`, `\303`. */
+  /** Its arguments as strace writes them: bytes that are not printable as `\r`, `\0`, `\303`. */
   readonly text: string
 }
 
@@ -60,7 +60,7 @@ export async function trace(
 
 /**
  * Runs `mailmerge ...args`, killed at the entry of the n-th call of that name: the call is not done any more.
- * @returns false when it came to its end before that call.
+ * @returns false when it ended before that call.
  */
 export async function killedAt(project: Project, args: readonly string[], name: string, n: number): Promise<boolean> {
   // With --seccomp-bpf strace injects no signals.

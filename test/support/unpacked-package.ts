@@ -9,7 +9,7 @@ const KEPT = join(tmpdir(), 'mailmerge-test-packages')
 
 /**
  * Downloads packages and unpacks them together; the folder is kept for the next test run.
- * @returns the folder that stands for `/`, or why there is none.
+ * @returns the folder that serves as `/`, or why there is none.
  */
 export function unpackPackages(packages: readonly string[]): string | { readonly skipped: string } {
   const folder = join(KEPT, packages.join('+'))

@@ -41,7 +41,7 @@ test.each([
   ['a cell that is not there', { other: 'x' }],
   ['a cell that holds an object', { name: { first: 'Ada' } }],
   ['cells that make a text of more than 20 million characters', { name: 'x'.repeat(7_000_001) }],
-])('%s is told as in rendering', async (_what, cells) => {
+])('%s is reported as in rendering', async (_what, cells) => {
   const template = await load('t', { 'templates/t.html': '<p>{{name}} {{name}} {{name}}</p>' })
   const told = (look: 'render' | 'check'): string => {
     try {

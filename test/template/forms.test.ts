@@ -73,7 +73,7 @@ describe('a single file', () => {
   })
 })
 
-test('a template that is not there is told with the nearest one', async () => {
+test('a template that is not there is reported with the nearest one', async () => {
   const files = { 'templates/invite.txt': 'x', 'templates/_layouts/plain.hbs': '{{{body}}}' }
   await expect(load('invit', files)).rejects.toMatchObject({ hint: "Did you mean 'invite'?", exitCode: 66 })
 })

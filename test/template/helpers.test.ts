@@ -235,7 +235,7 @@ describe('helpers of the project', () => {
     expect(to).toBe('\u{F0000}Onward\u{F0001} <a@example.com>')
   })
 
-  test('that fail, or give a promise, are told by their place in the template', async () => {
+  test('that fail, or give a promise, are reported by their place in the template', async () => {
     for (const [name, message] of [
       ['broken', 'broken: no luck'],
       ['slow', 'slow: it gives a promise, and a helper must give its value at once'],

@@ -1,4 +1,4 @@
-/** Templates and rows that mean harm: nothing is reached that is no cell, and all work has an end. */
+/** Templates and rows that mean harm: nothing is reached that is not a cell, and all work has an end. */
 import { readFileSync } from 'node:fs'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
@@ -368,7 +368,7 @@ test('the floor versions of what templates stand on hold', () => {
     const [a = 0, b = 0, c = 0] = floor
     return major > a || (major === a && (minor > b || (minor === b && patch >= c)))
   }
-  // AST injection and prototype access were mended in 4.7.9, files read by mj-include in 5.0.0.
+  // AST injection and prototype access were fixed in 4.7.9, files read by mj-include in 5.0.0.
   expect(atLeast('handlebars', [4, 7, 9])).toBe(true)
   expect(atLeast('mjml', [5, 0, 0])).toBe(true)
 })

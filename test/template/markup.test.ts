@@ -150,7 +150,7 @@ describe('MJML', () => {
     expect((await render('t', files)).html).toBe('<p>own copy</p>')
   })
 
-  test('that is wrong is told by file and line', async () => {
+  test('that is wrong is reported by file and line', async () => {
     const wrong = load('t', {
       'templates/t.mjml': '---\nsubject: x\n---\n<mjml>\n<mj-body>\n<mj-nonsense>a</mj-nonsense></mj-body></mjml>',
     })

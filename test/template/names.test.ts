@@ -1,10 +1,10 @@
-/** Names that a list has not, and mistakes in templates: each is told by file, line and column, with what to do. */
+/** Names that a list has not, and mistakes in templates: each is reported by file, line and column, with what to do. */
 import { describe, expect, test } from 'vitest'
 import { CONTEXT, html, load, problems, render, rowOf, text } from './project.ts'
 
 const ADA = { name: 'Ada', email: 'ada@example.com', 'first name': 'Ada', date: '2026-12-24', 'a-b': 'x' }
 
-describe('a name that is no column', () => {
+describe('a name that is not a column', () => {
   test.each([
     ['text', 'Dear\n  {{nmae}}', 2, '5', 'nmae'],
     ['a helper', 'Dear {{upper nmae}}', 1, '14', 'nmae'],
@@ -42,7 +42,7 @@ describe('a name that is no column', () => {
     expect(found).toMatchObject([{ code: 'unknown-column', file: `templates/${file}`, line, column }])
   })
 
-  test('is told for each of them at once, and once where it stands once', async () => {
+  test('is reported for each of them at once, and once where it stands once', async () => {
     const body = '{{nmae}} {{emial}}\n{{zzz}}'
     const found = await problems(render('t', { 'templates/t.html': body }, ADA))
     expect(found.map(({ message, line }) => `${line} ${message}`)).toEqual([
@@ -53,7 +53,7 @@ describe('a name that is no column', () => {
     expect(found[2]?.hint).toMatch(/^The list has the columns name, email/)
   })
 
-  test('in the settings is told without a line', async () => {
+  test('in the settings is reported without a line', async () => {
     const refused = render('t', { 'templates/t.txt': 'x' }, ADA, { message: { subject: '{{nmae}}' } })
     const [found] = await problems(refused)
     expect(found).toMatchObject({ file: 'mailmerge.yaml (message)', hint: "Did you mean 'name'?" })
@@ -103,7 +103,7 @@ describe('a column', () => {
     expect(found?.hint).toMatch(/The helper of that name needs a value: \{\{currency column\}\}/)
   })
 
-  test('that holds an object is no text, and says which fields it has', async () => {
+  test('that holds an object is not a text, and says which fields it has', async () => {
     const cells = { address: rowOf({ street: 'Main St', city: 'York' }) }
     expect(await problems(render('t', { 'templates/t.txt': '{{address}}' }, cells))).toMatchObject([
       { code: 'no-text', message: 'a value put out here is no text: it has the fields street, city' },
@@ -145,7 +145,7 @@ describe('a mistake', () => {
     ['a locale that is none', '{{number 3 locale="x"}}', 'helper-failed', 1],
     ['a table that is not there', '{{table "x" name}}', 'helper-failed', 1],
     ['a loop without a list', '{{#each}}x{{/each}}', 'template-failed', undefined],
-  ])('%s is told by file and line', async (_, body, code, line) => {
+  ])('%s is reported by file and line', async (_, body, code, line) => {
     const refused = render('t', { 'templates/t.txt': body, 'templates/_partials/footer.hbs': 'f' }, ADA)
     const [found] = await problems(refused)
     expect(found).toMatchObject({ code, file: 'templates/t.txt' })
@@ -168,7 +168,7 @@ describe('a mistake', () => {
     if (hint !== undefined) expect(found?.hint).toBe(hint)
   })
 
-  test('in a row of HTML with styles is told at the line of the file', async () => {
+  test('in a row of HTML with styles is reported at the line of the file', async () => {
     const body = '<style>p { color: red }</style>\n<p>Dear</p>\n<p>{{date when}}</p>'
     const template = await load('t', { 'templates/t.html': body })
     expect(() => template.render(rowOf({ when: 'soon' }), CONTEXT)).toThrow(
@@ -176,7 +176,7 @@ describe('a mistake', () => {
     )
   })
 
-  test('in a partial is told at the line of the partial, also within what its caller gave it', async () => {
+  test('in a partial is reported at the line of the partial, also within what its caller gave it', async () => {
     const files = {
       'templates/_partials/when.hbs': '\n{{date day}}',
       'templates/_partials/box.hbs': '[{{> @partial-block}}]',
@@ -189,7 +189,7 @@ describe('a mistake', () => {
     expect(() => b.render(row, CONTEXT)).toThrow('templates/b.txt:4:1: date:')
   })
 
-  test('of the campaign’s own names is told', async () => {
+  test('of the campaign’s own names is reported', async () => {
     const [found] = await problems(render('t', { 'templates/t.txt': '{{@merge.unsubscribeUrl}}' }, ADA))
     expect(found).toMatchObject({ code: 'unknown-name', hint: expect.stringContaining('unsubscribe:') })
   })

@@ -32,7 +32,7 @@ export function rowOf(cells: Readonly<Record<string, unknown>>): Readonly<Record
   return Object.assign(Object.create(null), cells)
 }
 
-/** Loads, binds to the row's own columns, and renders; a look ahead must come to the same. */
+/** Loads, binds to the row's own columns, and renders; a look ahead must give the same. */
 export async function render(
   name: string,
   files: Files,

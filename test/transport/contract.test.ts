@@ -250,7 +250,7 @@ describe.each(SUBJECTS)('%s', (_name, make) => {
     expect(subject.arrived()).toEqual(['<2@test>'])
   })
 
-  test('tells of itself without sending', async () => {
+  test('describes itself without sending', async () => {
     const report = await subject.transport.verify()
     expect(report.server).not.toBe('')
     expect(subject.transport.name).not.toBe('')

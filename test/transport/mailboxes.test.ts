@@ -72,7 +72,7 @@ describe('Maildir', () => {
     expect(readdirSync(join(dir, 'box', 'new'))).toHaveLength(1000)
   })
 
-  test('is no folder that holds something else', async () => {
+  test('does not use a folder that holds something else', async () => {
     writeFileSync(join(dir, 'thesis.txt'), 'x')
     await expect(createMaildirTransport(dir).open()).rejects.toMatchObject({ exitCode: 73 })
     expect(readdirSync(dir)).toEqual(['thesis.txt'])

@@ -1,4 +1,4 @@
-/** Transports of nodemailer, modules of the user's own, and SES: what their answers and errors come to. */
+/** Transports of nodemailer, modules of the user's own, and SES: what their answers and errors mean. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -121,7 +121,7 @@ describe('an answer', () => {
     expect(await outcomeOf(null, info)).toEqual({ kind: 'accepted', reply })
   })
 
-  test('that took the row but not a copy tells the copy', async () => {
+  test('that took the row but not a copy reports the copy', async () => {
     const message = letter(1, { to: ['r@example.com', 'copy@example.com'] })
     const info = {
       rejected: ['copy@example.com'],
@@ -187,7 +187,7 @@ describe("nodemailer's own SMTP", () => {
     expect((await through(options))?.kind).toBe(kind)
   })
 
-  test('that turns us away, or refuses the login once, is told before a message waits for it', async () => {
+  test('that turns us away, or refuses the login once, is reported before a message waits for it', async () => {
     server = await startScriptedServer({ greeting: () => '554 no' })
     const away = createNodemailerTransport({ name: 'test', plugin: plainTo(server.port) })
     await expect(away.open()).rejects.toMatchObject({ exitCode: 69 })
@@ -231,7 +231,7 @@ describe('a module of the user', () => {
     [{ module: './own.mjs', option: { word: 'x' } }, "'option'", "'options'"],
     [{ sendmail: '/usr/bin/msmtp', arg: ['-a'] }, "'arg'", "'args'"],
     [{ maildir: 'archive', folder: 'x' }, "'folder'", 'maildir:PATH'],
-  ])('a setting that it does not have is told: %j', async (transport, says, advises) => {
+  ])('a setting that it does not have is reported: %j', async (transport, says, advises) => {
     await expect(open(transport)).rejects.toMatchObject({
       name: 'ConfigError',
       message: expect.stringContaining(says),

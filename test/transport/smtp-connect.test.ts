@@ -215,7 +215,7 @@ describe('TLS that cannot be trusted -> refused with its reason, nothing said in
   })
 })
 
-test('a server that knows no EHLO is spoken to by HELO, one command at a time', async () => {
+test('a server that does not know EHLO is greeted with HELO, one command at a time', async () => {
   const port = await serve({ ehlo: () => '502 5.5.1 what?' })
   const { final } = await deliverAll(port, 3)
   expect(Object.values(final)).toEqual(['accepted', 'accepted', 'accepted'])

@@ -208,7 +208,7 @@ describe.each(LEVELS)('level %i', (level) => {
       expect(kinds(delivered, 3)).toEqual(['unsent', 'accepted'])
     })
 
-    test('that says so many messages a connection -> a new one at once, and the number is remembered', async () => {
+    test('that limits the messages of a connection -> a new one at once, and the number is remembered', async () => {
       const mail: Rule = ({ message }) =>
         message > 4 ? { close: '421 too many messages in this connection' } : undefined
       const port = await serve({ mail })
@@ -308,7 +308,7 @@ describe.each(LEVELS)('level %i', (level) => {
       expect(delivered.ends[0]?.kind).toBe(place === 'end' && level === 2 ? 'protocol' : 'lost')
     })
 
-    test('octet by octet, slower than the limit, is silence too', async () => {
+    test('byte by byte, slower than the limit, is silence too', async () => {
       const drip: Rule = ({ connection, message }) => (connection === 1 && message === 2 ? { raw: '250-' } : undefined)
       const port = await serve({ end: drip })
       const delivered = await deliverAll(port, 3, { settings })
@@ -377,7 +377,7 @@ describe.each(LEVELS)('level %i', (level) => {
     expect(server.connections).toBe(3)
   })
 
-  test('so many recipients a connection -> not one more, copies counted', async () => {
+  test('a limit of recipients a connection -> not one more, copies counted', async () => {
     const port = await serve({})
     const messages = Array.from({ length: 7 }, (_, at) =>
       letter(at + 1, { to: [`r${at + 1}@example.com`, `copy${at + 1}@example.com`] }),
@@ -411,7 +411,7 @@ describe.each(LEVELS)('level %i', (level) => {
     expect(received()).toEqual(['<1@test>', '<3@test>'])
   })
 
-  test('content with lines of dots in it -> arrives whole, and is no end of data', async () => {
+  test('content with lines of dots in it -> arrives whole, and is not the end of data', async () => {
     const port = await serve({})
     const dotted = letter(1, { body: 'a\r\n.\r\nMAIL FROM:<evil@example.org>\r\n..\r\n' })
     await deliverAll(port, 2, { settings, messages: [dotted, letter(2)] })
@@ -420,7 +420,7 @@ describe.each(LEVELS)('level %i', (level) => {
     expect(server.strays).toEqual([])
   })
 
-  test('long content full of dots arrives octet by octet', async () => {
+  test('long content full of dots arrives byte by byte', async () => {
     const port = await serve({})
     const body = `${'.\r\n'.repeat(5)}${`..${'x'.repeat(60)}\r\n`.repeat(6000)}end\r\n`
     const message = letter(1, { body })
@@ -437,7 +437,7 @@ describe.each(LEVELS)('level %i', (level) => {
   })
 })
 
-test('a server that takes no content for long -> unsent when the limit says so, and the memory for it stays small', async () => {
+test('a server that accepts no content for long -> unsent when the limit says so, and the memory for it stays small', async () => {
   const port = await serve({ content: ({ octets }) => (octets > 100_000 ? { stall: true } : undefined) })
   const limits = { connect: 2000, greeting: 2000, command: 300, data: 300, endOfData: 300 }
   const shared = Buffer.from(`${'x'.repeat(70)}\r\n`.repeat(1000))
@@ -486,7 +486,7 @@ describe('level 2 alone', () => {
     expect([...received()].sort()).toEqual(all(6).filter((id) => id !== '<3@test>'))
   })
 
-  test('the next message begins only when the end of the one before was told', async () => {
+  test('the next message begins only when the end of the one before was reported', async () => {
     const port = await serve({})
     const events: string[] = []
     const jobs = [1, 2, 3, 4, 5].map((number) => ({ message: letter(number), number }))
@@ -502,7 +502,7 @@ describe('level 2 alone', () => {
     expect(events).toEqual([1, 2, 3, 4, 5].flatMap((number) => [`begin ${number}`, `accepted ${number}`]))
   })
 
-  test('work that is not at hand holds no end of data back', async () => {
+  test('work that is not ready holds no end of data back', async () => {
     const port = await serve({})
     const told: string[] = []
     let arrive: (job: Job) => void = () => {}

@@ -1,6 +1,6 @@
 /**
  * Servers that nobody thought of: any number of faults at any place, in any packets, at any level of pipelining. Whatever they
- * do, what is told of each message is true, and every lane ends.
+ * do, what is reported of each message is true, and every lane ends.
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -84,7 +84,7 @@ function scriptOf(faults: readonly Fault[], options: ScriptedServerOptions): Scr
   return { ...options, ...Object.fromEntries(PLACES.map((place) => [place, rule(place)])) }
 }
 
-test(`${SERVERS} servers with faults of any kind at any place -> what is told of each message is true`, {
+test(`${SERVERS} servers with faults of any kind at any place -> what is reported of each message is true`, {
   timeout: 60_000 + SERVERS * 2_000,
 }, async () => {
   const server = fc.record({

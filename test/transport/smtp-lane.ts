@@ -1,4 +1,4 @@
-/** What tests of lanes need: settings, messages, and a feed that writes down what it was told. */
+/** What tests of lanes need: settings, messages, and a feed that writes down what it was given. */
 import type { SmtpSettings } from '../../src/config/settings.ts'
 import type { Message } from '../../src/message/message.ts'
 import { createSmtpTransport } from '../../src/transport/smtp/smtp-transport.ts'

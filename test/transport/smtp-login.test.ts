@@ -162,7 +162,7 @@ describe('a token', () => {
     expectNoSecret(said, error)
   })
 
-  test('is asked for anew for each connection', async () => {
+  test('is asked for again for each connection', async () => {
     let asked = 0
     const accessToken = (): Promise<Secret> => Promise.resolve(new Secret(`${TOKEN}${++asked}`))
     const transport = createSmtpTransport(

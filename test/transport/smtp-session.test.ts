@@ -193,7 +193,7 @@ describe.each(LEVELS)('pipelining level %i', (level) => {
     expect(server.messages[0]?.octets.toString().endsWith(body)).toBe(true)
   })
 
-  test('a copy that is refused is told; the own address that is refused takes the message with it', async () => {
+  test('a copy that is refused is reported; the own address that is refused takes the message with it', async () => {
     const port = await serve({ rcpt: (step) => (step.line.includes('bad@') ? '550 5.1.1 unknown' : undefined) })
     const messages = [
       letter(1, { to: ['a@example.com', 'bad@example.com'] }),
@@ -220,7 +220,7 @@ describe.each(LEVELS)('pipelining level %i', (level) => {
     expect(received()).toEqual(['<2@test>'])
   })
 
-  test('so many messages a connection (452 4.5.3) -> a new connection, no row deferred, the limit remembered', async () => {
+  test('a limit of messages a connection (452 4.5.3) -> a new connection, no row deferred, the limit remembered', async () => {
     const port = await serve({ mail: (step) => (step.message > 3 ? '452 4.5.3 Too many messages sent' : undefined) })
     const { outcomes, final, memory } = await deliverAll(port, 10, { settings: { pipelining: level }, lanes: 10 })
     expect([...received()].sort()).toEqual([...all(10)].sort())

@@ -18,7 +18,7 @@ test('the same recipient has the same link every time, another group another one
   )
 })
 
-test('no changed octet of a token opens it', () => {
+test('no changed byte of a token opens it', () => {
   const octets = Buffer.from(tokens.seal(ada), 'base64url')
   for (let index = 0; index < octets.length; index++) {
     const forged = Buffer.from(octets)
@@ -48,7 +48,7 @@ test.each([
   'a'.repeat(10_000),
   tokens.seal(ada).slice(0, -2),
   `${tokens.seal(ada)}=`,
-])('what is no token opens as nothing: %#', (text) => {
+])('what is not a token opens as nothing: %#', (text) => {
   expect(tokens.open(text)).toBeUndefined()
 })
 

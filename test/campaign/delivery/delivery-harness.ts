@@ -188,7 +188,7 @@ export interface HarnessOptions extends SqliteLedgerOptions {
   readonly hours?: readonly number[]
 }
 
-/** A planned run over these addresses (or so many) in a ledger of its own. */
+/** A planned run over these addresses (or a number of them) in a ledger of its own. */
 export async function openHarness(
   people: number | readonly string[],
   options: HarnessOptions = {},
@@ -301,7 +301,7 @@ export async function untilSettled<T>(promise: Promise<T>): Promise<T> {
   return promise
 }
 
-/** Lets so much time pass. */
+/** Lets that much time pass. */
 export async function advance(milliseconds: number): Promise<void> {
   const end = performance.now() + milliseconds
   for (;;) {
@@ -318,7 +318,7 @@ export function moments(transport: { readonly tries: readonly Try[] }): readonly
   return transport.tries.map(({ at }) => at)
 }
 
-/** The most that fell into any window of so many milliseconds. */
+/** The most that fell into any window of that many milliseconds. */
 export function mostWithin(moments: readonly number[], milliseconds: number): number {
   let most = 0
   let from = 0

@@ -74,7 +74,7 @@ describe('rates and quotas', () => {
     expect(end.error).toBeUndefined()
   })
 
-  test('while it waits for a quota it says so, keeps no lane open and tells what is left', async () => {
+  test('while it waits for a quota it says so, keeps no lane open and reports what is left', async () => {
     harness = await openHarness(40)
     const paused: string[] = []
     const transport = scriptedTransport()
@@ -187,8 +187,8 @@ describe('a server that allows fewer connections', () => {
   })
 })
 
-describe('a server that takes so many messages in a time', () => {
-  /** A bucket that holds so many messages and gets one more every so many milliseconds. */
+describe('a server that takes a limited number of messages in a time', () => {
+  /** A bucket that holds a number of messages and gets one more after each interval, in milliseconds. */
   function bucket(size: number, every: number): () => boolean {
     let full = size
     let at = performance.now()
@@ -250,7 +250,7 @@ describe('a server that takes so many messages in a time', () => {
 describe('limits for each domain', () => {
   const people = Array.from({ length: 120 }, (_, at) => `p${at}@${at % 2 === 0 ? 'big.example' : `d${at}.example`}`)
 
-  test('so many at once to one domain, and the others go on meanwhile', async () => {
+  test('no more than the limit at once to one domain, and the others go on meanwhile', async () => {
     harness = await openHarness(people)
     const busy = new Map<string, number>()
     let most = 0
@@ -282,7 +282,7 @@ describe('limits for each domain', () => {
     },
   )
 
-  test('so many in a time to one domain, without connecting in vain meanwhile', async () => {
+  test('no more than the limit in a time to one domain, without connecting for nothing meanwhile', async () => {
     harness = await openHarness(people)
     const transport = scriptedTransport({ takes: 10 })
     const rates = [{ count: 10, seconds: 30 }]
@@ -295,7 +295,7 @@ describe('limits for each domain', () => {
   })
 })
 
-test('progress tells rate, lanes, rows to try again, what is left of the quota, and a time that minds the limits', async () => {
+test('progress reports rate, lanes, rows to try again, what is left of the quota, and a time that respects the limits', async () => {
   harness = await openHarness(40)
   type Progress = Parameters<NonNullable<Parameters<DeliveryHarness['start']>[1] & object>['onProgress'] & object>[0]
   let told: Progress | undefined

@@ -1,4 +1,4 @@
-/** That no limit of recipients is ever exceeded, that a message goes whole, and that one which never could is told. */
+/** That no limit of recipients is ever exceeded, that a message goes whole, and that one which never could is reported. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Message } from '../../../src/message/message.ts'
 import { pauseWords } from '../../../src/report/reasons.ts'
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 describe('rates and quotas of recipients', () => {
   const copies = (count: number): readonly string[] => Array.from({ length: count }, (_, at) => `copy${at}@example.org`)
-  /** So many recipients for each row, again and again. */
+  /** That many recipients for each row, again and again. */
   const sized =
     (...sizes: readonly number[]) =>
     ({ address, row }: { readonly address: string; readonly row: number }): Message =>
@@ -144,7 +144,7 @@ describe('rates and quotas of recipients', () => {
     expect(performance.now()).toBeLessThan(MINUTE)
   })
 
-  test('what is left, and the time to the end, are told in recipients', async () => {
+  test('what is left, and the time to the end, are reported in recipients', async () => {
     harness = await openHarness(20)
     type Progress = Parameters<NonNullable<Parameters<DeliveryHarness['start']>[1] & object>['onProgress'] & object>[0]
     let told: Progress | undefined

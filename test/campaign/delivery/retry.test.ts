@@ -95,7 +95,7 @@ describe('what a reply means', () => {
     expect(blamesSender({ code: 550, text: 'relaying denied' }, 'rcpt')).toBe(true)
     expect(blamesSender({ code: 553, text: 'sender refused' }, 'mail')).toBe(true)
     expect(blamesSender({ code: 554, enhanced: '5.7.30', text: 'no REQUIRETLS' }, 'mail')).toBe(true)
-    // What is wrong with this message alone is no word on the sender, although MAIL is where it is said.
+    // What is wrong with this message alone says nothing about the sender, although MAIL is where it is said.
     expect(blamesSender({ code: 552, text: 'message size exceeds fixed limit' }, 'mail')).toBe(false)
     expect(blamesSender({ code: 550, enhanced: '5.3.4', text: 'too big' }, 'mail')).toBe(false)
     expect(blamesSender({ code: 553, enhanced: '5.6.7', text: 'no SMTPUTF8' }, 'mail')).toBe(false)

@@ -76,7 +76,7 @@ test('no window ever holds more recipients than its limit, and a message has all
   )
 })
 
-test('a message to more than a limit of recipients ever lets through is told from one that must wait', () => {
+test('a message to more than a limit of recipients ever lets through is distinguished from one that must wait', () => {
   const limits = [
     { count: 2, seconds: 1 },
     { count: 5, seconds: 10, of: 'recipients' as const },
@@ -90,7 +90,7 @@ test('a message to more than a limit of recipients ever lets through is told fro
 })
 
 test.each(['10/s', '30/min', '500 recipients/day', '20 recipients/hour', '7 recipients/10s'])(
-  '%s is told as it is written',
+  '%s is reported as it is written',
   (text) => {
     const limit = readRate(text)
     expect(limit === undefined ? '' : limitWords(limit)).toBe(text)

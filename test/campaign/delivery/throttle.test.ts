@@ -27,7 +27,7 @@ function throttleOf(count: number): { throttle: Throttle; used: () => Promise<nu
   return { throttle, used }
 }
 
-/** Waits until a message to so many may go. */
+/** Waits until a message to that many recipients may go. */
 async function allowed(throttle: Throttle, recipients: number): Promise<void> {
   for (let turn = 0; throttle.msUntilAllowed(performance.now(), recipients) > 0; turn++) {
     if (turn > 50) throw new Error('it never may')
@@ -35,7 +35,7 @@ async function allowed(throttle: Throttle, recipients: number): Promise<void> {
   }
 }
 
-test('what goes was taken before it goes, whole, and what is left is told with what is in hand', async () => {
+test('what goes was taken before it goes, whole, and what is left is reported with what is in hand', async () => {
   const { throttle, used } = throttleOf(10)
   expect(throttle.msUntilAllowed(performance.now(), 4)).toBeGreaterThan(0)
   await allowed(throttle, 4)
@@ -56,7 +56,7 @@ test('a message that does not fit takes nothing, and closes the quota until it d
   expect(throttle.closedFor(performance.now())).toBeLessThan(63_000)
 })
 
-test('what is taken and not used in a second is void, and is taken anew', async () => {
+test('what is taken and not used in a second is void, and is taken again', async () => {
   const { throttle, used } = throttleOf(10)
   await allowed(throttle, 3)
   await advance(900)

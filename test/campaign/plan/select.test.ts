@@ -45,7 +45,7 @@ describe('--where', () => {
     ['age<36', [3]],
     ['name~a', [1, 2]],
     ['name!~A', [3, 4]],
-  ])('%s selects rows %j: numbers as numbers, an empty cell is no number', (where, numbers) => {
+  ])('%s selects rows %j: numbers as numbers, an empty cell is not a number', (where, numbers) => {
     expect(chosen({ where: [where] })).toEqual(numbers)
   })
 
@@ -121,7 +121,7 @@ describe('--sample', () => {
     return many.filter((row) => select(row) === undefined).map((row) => row.number)
   }
 
-  test('draws exactly so many, the same for the same seed, others for another', async () => {
+  test('draws exactly that many, the same for the same seed, others for another', async () => {
     const first = await drawn({ sample: 50 })
     expect(first).toHaveLength(50)
     expect(await drawn({ sample: 50 })).toEqual(first)
@@ -145,7 +145,7 @@ describe('--sample', () => {
     expect(await drawn({ sample: 0 })).toEqual([])
   })
 
-  test('a seed without a sample, and a sample that is no number of rows, are errors', async () => {
+  test('a seed without a sample, and a sample that is not a number of rows, are errors', async () => {
     await expect(drawn({ seed: '2' })).rejects.toThrow(UsageError)
     await expect(drawn({ sample: 1.5 })).rejects.toThrow(UsageError)
   })

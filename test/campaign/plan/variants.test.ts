@@ -59,7 +59,7 @@ describe('the variants of a project', () => {
   const open = ({ subject }: { readonly subject?: string | undefined }): Promise<Template> =>
     Promise.resolve(template(subject ?? 'plain'))
 
-  test('are no split where there are none', async () => {
+  test('do not split where none are set', async () => {
     expect(await openSplit(undefined, 'news', undefined, open)).toBeUndefined()
   })
 
@@ -68,7 +68,7 @@ describe('the variants of a project', () => {
     for (const key of people.slice(0, 50)) expect(chosen?.of(key).template.name).toBe('Good evening')
   })
 
-  test('do not hold a wrong name, which is told with the nearest', async () => {
+  test('do not hold a wrong name, which is reported with the nearest', async () => {
     await expect(openSplit(settings, 'news', 'evenning', open)).rejects.toThrow(UsageError)
     await expect(openSplit(settings, 'news', 'evenning', open)).rejects.toMatchObject({
       hint: "Did you mean 'evening'?",

@@ -44,7 +44,7 @@ const sent = (recipient: number): LedgerEvent => ({
   attempted: true,
 })
 
-/** A ledger with a run of so many rows, all of them sent. */
+/** A ledger with a run of that many rows, all of them sent. */
 async function fill(rows: number): Promise<string> {
   const ledger = await openSqliteLedger(path)
   const addresses = Array.from({ length: rows }, (_, at) => `p${at}@x.org`)
@@ -216,7 +216,7 @@ describe('its form', () => {
   })
 })
 
-describe('what is no sound ledger is refused, said, and never overwritten', () => {
+describe('what is not a sound ledger is refused, said, and never overwritten', () => {
   const untouched = async (what: RegExp): Promise<void> => {
     const before = readFileSync(path)
     const { exitCode, message, hint } = await problemOf(openSqliteLedger(path))
@@ -257,7 +257,7 @@ describe('what is no sound ledger is refused, said, and never overwritten', () =
     await untouched(/damaged/)
   })
 
-  test('one with octets changed anywhere in its pages says so, or says what it said before', async () => {
+  test('one with bytes changed anywhere in its pages says so, or says what it said before', async () => {
     await fill(400)
     const sound = readFileSync(path)
     const answers = new Set<string>()
@@ -343,7 +343,7 @@ describe('while it is in use', () => {
     await ledger.close()
   })
 
-  test('a lock that is never given back is told, with who may hold it, and the ledger is sound after it', async () => {
+  test('a lock that is never given back is reported, with who may hold it, and the ledger is sound after it', async () => {
     const ledger = await openSqliteLedger(path, { lockWait: 200 })
     const holder = await openSqliteLedger(path)
     await holder.campaigns.claim(await holder.campaigns.open('c'), {
@@ -403,7 +403,7 @@ describe('while it is in use', () => {
 const root = process.getuid?.() === 0
 
 describe.skipIf(process.platform !== 'linux')('a disk that is not as it should be', () => {
-  test.skipIf(root)('a folder that may not be written to is told', async () => {
+  test.skipIf(root)('a folder that may not be written to is reported', async () => {
     chmodSync(dir, 0o500)
     const { exitCode, message } = await problemOf(openSqliteLedger(path))
     chmodSync(dir, 0o700)
@@ -457,7 +457,7 @@ describe.skipIf(process.platform !== 'linux')('a disk that is not as it should b
   })
 
   test.skipIf(cannot)(
-    'a disk that becomes read-only stops the ledger, and a read-only one is told at once',
+    'a disk that becomes read-only stops the ledger, and a read-only one is reported at once',
     async () => {
       await onMount('size=8m', async (place) => {
         const file = join(place, 'ledger.db')

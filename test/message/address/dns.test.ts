@@ -33,7 +33,7 @@ test('a null MX says that there is no mail (RFC 7505)', async () => {
   expect(await lookUp('example.com')).toEqual({ kind: 'null-mx' })
 })
 
-test('a domain that does not exist is told from a name server that failed', async () => {
+test('a domain that does not exist is distinguished from a name server that failed', async () => {
   const gone = resolver({ resolveMx: () => refused('ENOTFOUND'), resolve4: () => refused('ENOTFOUND') })
   expect(await createMailDomains({ resolver: gone })('nowhere.example')).toEqual({ kind: 'none' })
   const broken = resolver({ resolveMx: () => refused('ESERVFAIL') })

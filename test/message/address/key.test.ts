@@ -63,7 +63,7 @@ test.each([
   expect(suggestDomain(domain)).toBeUndefined()
 })
 
-test('roles and reserved domains are told from people', () => {
+test('roles and reserved domains are distinguished from people', () => {
   expect(['info@x.example', 'No-Reply@x.example', 'sales+eu@x.example'].map(isRoleAddress)).toEqual([true, true, true])
   expect(['ada@x.example', 'information.ada@x.example'].map(isRoleAddress)).toEqual([false, false])
   expect(

@@ -204,6 +204,6 @@ describe('a cell is one recipient', () => {
   })
 })
 
-test('a cell of megabytes is no recipient and costs nothing', () => {
+test('a cell of megabytes is not a recipient and costs nothing', () => {
   expect(parseRecipient(`a${' '.repeat(3_000_000)}b <x>`)).toEqual({ fault: expect.stringContaining('254 octets') })
 })

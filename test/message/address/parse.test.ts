@@ -54,7 +54,7 @@ describe('an address that the standard allows and hardly anybody has is said to 
   })
 })
 
-describe('what is no address is refused with the rule that it breaks', () => {
+describe('what is not an address is refused with the rule that it breaks', () => {
   test.each([
     ['', 'empty'],
     ['ada', "no '@'"],
@@ -179,7 +179,7 @@ describe.skipIf(!existsSync(CORPUS))(
       expect(errors.filter(({ address }) => parseAddress(address).kind !== 'invalid')).toEqual([])
     })
 
-    test('all that it calls valid is accepted, in so many words but for the two that are named', () => {
+    test('all that it calls valid is accepted, as it is written but for the two that are named', () => {
       const valid = cases.filter(({ category }) => /VALID_CATEGORY|DNSWARN/.test(category))
       expect(valid.length).toBeGreaterThan(20)
       const parsed = valid.map(({ address }) => ({ address, kind: parseAddress(address).kind }))
