@@ -49,14 +49,15 @@ export interface Campaigns {
   /** Finds the newest generation of a campaign or makes it; `again` makes the next generation. */
   open(name: string, options?: { readonly again?: boolean }): Promise<Campaign>
   find(name: string): Promise<Campaign | undefined>
-  /** @throws UnfinishedError that names the holder, when another living process has it. */
+  /**
+   * Attempts that an earlier owner started and that were never answered are in doubt from then on.
+   * @throws UnfinishedError that names the holder, when another living process has it.
+   */
   claim(campaign: Campaign, owner: Owner): Promise<Claim>
 }
 
 /** The right to plan and deliver one campaign; other processes wait, or report who holds it. */
 export interface Claim {
-  /** Attempts that an earlier owner left begun and unanswered: now in doubt. */
-  readonly orphans: number
   release(): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 /**
- * Tells one process from another, also after its number was given away again or the machine was started anew. Owns what
- * a process's identity is made of; never decides what a dead owner's campaign is worth.
+ * The identity of a process, which no other has after its number is used again or the machine restarts. Owns what it is
+ * made of; never decides what happens to a dead owner's campaign.
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -11,7 +11,7 @@ export function ownerOfThisProcess(): Owner {
   return { pid: process.pid, host: hostname(), bootId: bootId(), processStart: startOf(process.pid) ?? '' }
 }
 
-/** Whether the owner still runs; undefined when that cannot be told from here (another host or container). */
+/** Whether the owner still runs; undefined when that cannot be known from here (another host or container). */
 export function isAlive(owner: Owner): boolean | undefined {
   if (owner.host !== hostname()) return undefined
   const here = bootId()

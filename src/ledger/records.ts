@@ -38,11 +38,11 @@ export interface RunRecord {
   readonly campaign: Campaign
   readonly state: RunState
   readonly startedAt: Date
-  readonly endedAt?: Date
+  readonly endedAt?: Date | undefined
   /** Not before this moment (`--at`). */
-  readonly notBefore?: Date
+  readonly notBefore?: Date | undefined
   /** When delivery began, for a run with a `notBefore`. */
-  readonly begunAt?: Date
+  readonly begunAt?: Date | undefined
   readonly source: string
   readonly template: string
   /** The frozen plan: a template whose hash differs is not what was planned. */
@@ -55,7 +55,7 @@ export interface NewRun {
   readonly id: string
   readonly campaign: Campaign
   readonly startedAt: Date
-  readonly notBefore?: Date
+  readonly notBefore?: Date | undefined
   readonly source: string
   readonly template: string
   readonly templateHash: string
@@ -106,11 +106,11 @@ export interface PlannedRow {
   /** The row's cells as JSON text. */
   readonly data: string
   /** Present when the row is not to be sent. */
-  readonly skip?: SkipReason
+  readonly skip?: SkipReason | undefined
   /** Not before this moment, for this row alone. */
-  readonly notBefore?: Date
+  readonly notBefore?: Date | undefined
   /** Variant of an A/B split that the row fell to. */
-  readonly variant?: string
+  readonly variant?: string | undefined
 }
 
 /** Two rows of one plan with the same key. */
@@ -137,10 +137,10 @@ export interface DueRow {
   readonly occurrence: number
   readonly address: string
   readonly data: string
-  readonly variant?: string
+  readonly variant?: string | undefined
   /** Attempts so far. */
   readonly attempts: number
-  readonly firstAttemptAt?: Date
+  readonly firstAttemptAt?: Date | undefined
 }
 
 /** The state that a row is in after an attempt, or because of what it was found to be. */
@@ -149,16 +149,16 @@ export interface RowUpdate {
   readonly lane: number
   readonly at: Date
   readonly status: RowStatus
-  readonly reason?: string
+  readonly reason?: string | undefined
   /** For `skipped`. */
-  readonly skip?: SkipReason
-  readonly smtpCode?: number
-  readonly enhancedCode?: string
-  readonly response?: string
-  readonly messageId?: string
+  readonly skip?: SkipReason | undefined
+  readonly smtpCode?: number | undefined
+  readonly enhancedCode?: string | undefined
+  readonly response?: string | undefined
+  readonly messageId?: string | undefined
   /** For `deferred`: when to try again. */
-  readonly dueAt?: Date
-  /** False when the message was never put to the server, so that it is no attempt: it keeps the row's count as it is. */
+  readonly dueAt?: Date | undefined
+  /** False when the message was never offered to the server: the attempts of the row stay as they are. */
   readonly attempted: boolean
 }
 
@@ -182,18 +182,18 @@ export interface ResultRow {
   readonly status: RowStatus
   /** In words. Empty for a skipped row, which has `skip`. */
   readonly reason: string
-  readonly skip?: SkipReason
-  readonly smtpCode?: number
-  readonly enhancedCode?: string
-  readonly response?: string
-  readonly messageId?: string
+  readonly skip?: SkipReason | undefined
+  readonly smtpCode?: number | undefined
+  readonly enhancedCode?: string | undefined
+  readonly response?: string | undefined
+  readonly messageId?: string | undefined
   readonly attempts: number
-  readonly firstAttemptAt?: Date
-  readonly finishedAt?: Date
+  readonly firstAttemptAt?: Date | undefined
+  readonly finishedAt?: Date | undefined
   /** Variant that the recipient got, or is to get. */
-  readonly variant?: string
+  readonly variant?: string | undefined
   /** The worst that came back of it. */
-  readonly bounce?: Bounce
+  readonly bounce?: Bounce | undefined
 }
 
 /** The earlier message of a campaign to one recipient key, and what came of it. */
@@ -202,11 +202,11 @@ export interface PriorMessage {
   readonly row: number
   /** The row's cells as they were planned. */
   readonly data: string
-  readonly variant?: string
-  readonly messageId?: string
-  readonly finishedAt?: Date
+  readonly variant?: string | undefined
+  readonly messageId?: string | undefined
+  readonly finishedAt?: Date | undefined
   /** The worst that came back. */
-  readonly bounce?: FeedbackKind
+  readonly bounce?: FeedbackKind | undefined
   /** A person answered. */
   readonly answered: boolean
 }
@@ -225,13 +225,13 @@ export type SuppressionReason = 'unsubscribed' | 'hard_bounce' | 'soft_bounces' 
 
 export interface Suppression {
   /** A whole address, lower-cased, or `@domain` for everyone there. Absent when only its hash is kept (`forget`). */
-  readonly address?: string
+  readonly address?: string | undefined
   /** SHA-256 in hex of the normalised address or `@domain`. */
   readonly hash: string
   /** Campaign group it holds for; empty for all. */
   readonly group: string
   readonly reason: SuppressionReason
-  readonly note?: string
+  readonly note?: string | undefined
   readonly addedAt: Date
 }
 
@@ -245,9 +245,9 @@ export interface Reservation {
   /** Messages. */
   readonly granted: number
   /** When to ask again, where fewer were granted than asked for. */
-  readonly retryAt?: Date
+  readonly retryAt?: Date | undefined
   /** What is left, after this, of the quota that has least left; of what it counts. */
-  readonly left?: RateLimit & { readonly left: number }
+  readonly left?: (RateLimit & { readonly left: number }) | undefined
 }
 
 /** What `forget` removed. */

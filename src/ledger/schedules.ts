@@ -32,16 +32,16 @@ export interface Occurrence {
 
 export interface OccurrenceRecord extends Occurrence {
   readonly state: OccurrenceState
-  readonly run?: string
-  readonly reason?: string
+  readonly run?: string | undefined
+  readonly reason?: string | undefined
   readonly changedAt: Date
 }
 
 /** The next state of an occurrence. */
 export interface OccurrenceUpdate {
   readonly state: Exclude<OccurrenceState, 'missed'>
-  readonly run?: string
-  readonly reason?: string
+  readonly run?: string | undefined
+  readonly reason?: string | undefined
 }
 
 /** Every change is durable when it resolves. */

@@ -1,31 +1,23 @@
 /** What every ledger promises of a delivery: whose turn it is, what became of it, and what a person says of that. */
 import fc from 'fast-check'
-import { beforeEach, describe, expect, test } from 'vitest'
-import type { Ledger } from '../../src/ledger/ledger.ts'
-import type { Campaign, RowStatus } from '../../src/ledger/records.ts'
+import { describe, expect, test } from 'vitest'
+import { NO_ROWS, type RowStatus } from '../../src/ledger/records.ts'
 import {
-  began,
+  backend,
+  campaign,
   dueOf,
-  type LedgerHouse,
   later,
-  NOBODY,
+  ledger,
   NOW,
-  type OpenHouse,
   planRun,
   recipientsOf,
   resultsOf,
   rowsOf,
-  settled,
-} from './house.ts'
+  started,
+  updated,
+} from './harness.ts'
 
-export function deliveryContract(open: OpenHouse): void {
-  let house: LedgerHouse
-  let ledger: Ledger
-  let campaign: Campaign
-  beforeEach(() => {
-    ;({ house, ledger, campaign } = open)
-  })
-
+export function deliveryContract(): void {
   describe('whose turn it is', () => {
     test('rows come in the order of the list, after the one that was last, a number of them at a time', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org', 'd@x.org'))
@@ -56,9 +48,9 @@ export function deliveryContract(open: OpenHouse): void {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
       await ledger.deliveries.record([
-        settled(a, 'deferred', { dueAt: later(60) }),
-        began(b),
-        settled(b, 'deferred', { dueAt: later(30) }),
+        updated(a, 'deferred', { dueAt: later(60) }),
+        started(b),
+        updated(b, 'deferred', { dueAt: later(30) }),
       ])
       expect((await dueOf(ledger, run, later(29))).map(({ row }) => row)).toEqual([3])
       expect((await dueOf(ledger, run, later(30))).map(({ row }) => row)).toEqual([2, 3])
@@ -77,10 +69,10 @@ export function deliveryContract(open: OpenHouse): void {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org', 'd@x.org'))
       const [a = 0, b = 0, c = 0] = await recipientsOf(ledger, run)
       await ledger.deliveries.record([
-        began(a),
-        settled(a, 'sent', { at: later(1), smtpCode: 250, enhancedCode: '2.0.0', response: 'queued as 4F' }),
-        settled(b, 'failed', { at: later(2), smtpCode: 550, reason: 'mailbox unknown', messageId: '<b@x>' }),
-        settled(c, 'skipped', { at: later(3), skip: { kind: 'suppressed', detail: 'unsubscribed' }, attempted: false }),
+        started(a),
+        updated(a, 'sent', { at: later(1), smtpCode: 250, enhancedCode: '2.0.0', response: 'queued as 4F' }),
+        updated(b, 'failed', { at: later(2), smtpCode: 550, reason: 'mailbox unknown', messageId: '<b@x>' }),
+        updated(c, 'skipped', { at: later(3), skip: { kind: 'suppressed', detail: 'unsubscribed' }, attempted: false }),
       ])
       expect(await ledger.results.counts(run)).toEqual({ sent: 1, failed: 1, skipped: 1, deferred: 1, in_doubt: 0 })
       expect(await resultsOf(ledger, run)).toEqual([
@@ -128,16 +120,16 @@ export function deliveryContract(open: OpenHouse): void {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
       await ledger.deliveries.record([
-        began(a),
-        settled(a, 'deferred', {
+        started(a),
+        updated(a, 'deferred', {
           smtpCode: 451,
           enhancedCode: '4.7.1',
           response: 'later',
           reason: 'greylisted',
           dueAt: NOW,
         }),
-        began(a, later(5)),
-        settled(a, 'sent', { at: later(6), smtpCode: 250 }),
+        started(a, later(5)),
+        updated(a, 'sent', { at: later(6), smtpCode: 250 }),
       ])
       expect(await resultsOf(ledger, run)).toEqual([
         {
@@ -150,22 +142,22 @@ export function deliveryContract(open: OpenHouse): void {
     test('a row that is not waiting to be sent can be begun or settled by nobody, and then nothing of it is recorded', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
-      await ledger.deliveries.record([settled(a, 'sent')])
-      await expect(ledger.deliveries.record([began(b), began(a)])).rejects.toMatchObject({ exitCode: 70 })
-      await expect(ledger.deliveries.record([settled(a, 'failed')])).rejects.toThrow('sent already')
-      await expect(ledger.deliveries.record([began(987_654_321)])).rejects.toMatchObject({ exitCode: 70 })
-      expect(await ledger.results.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
+      await ledger.deliveries.record([updated(a, 'sent')])
+      await expect(ledger.deliveries.record([started(b), started(a)])).rejects.toMatchObject({ exitCode: 70 })
+      await expect(ledger.deliveries.record([updated(a, 'failed')])).rejects.toThrow('sent already')
+      await expect(ledger.deliveries.record([started(987_654_321)])).rejects.toMatchObject({ exitCode: 70 })
+      expect(await ledger.results.counts(run)).toEqual({ ...NO_ROWS, sent: 1, deferred: 1 })
       // Nothing of the refused transaction was kept: the row can be begun.
-      await ledger.deliveries.record([began(b)])
+      await ledger.deliveries.record([started(b)])
     })
 
     test('a row is begun once until its end is reported', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
-      await ledger.deliveries.record([began(a)])
-      await expect(ledger.deliveries.record([began(a)])).rejects.toThrow()
-      await ledger.deliveries.record([settled(a, 'deferred', { dueAt: NOW })])
-      await ledger.deliveries.record([began(a, later(1)), settled(a, 'sent', { at: later(2) })])
+      await ledger.deliveries.record([started(a)])
+      await expect(ledger.deliveries.record([started(a)])).rejects.toThrow()
+      await ledger.deliveries.record([updated(a, 'deferred', { dueAt: NOW })])
+      await ledger.deliveries.record([started(a, later(1)), updated(a, 'sent', { at: later(2) })])
       expect(await resultsOf(ledger, run)).toMatchObject([{ status: 'sent', attempts: 2, firstAttemptAt: NOW }])
     })
 
@@ -181,10 +173,10 @@ export function deliveryContract(open: OpenHouse): void {
           for (const [at, status] of news) {
             const recipient = recipients[at] ?? 0
             await ledger.deliveries
-              .record([began(recipient), settled(recipient, status, { dueAt: later(5) })])
+              .record([started(recipient), updated(recipient, status, { dueAt: later(5) })])
               .catch(() => {})
           }
-          const found = { ...NOBODY }
+          const found = { ...NO_ROWS }
           for (const { status } of await resultsOf(ledger, run)) found[status]++
           expect(await ledger.results.counts(run)).toEqual(found)
         }),
@@ -194,10 +186,10 @@ export function deliveryContract(open: OpenHouse): void {
 
     test('what one process recorded, another sees', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
-      const another = await house.open()
+      const another = await backend.open()
       const [a = 0] = await recipientsOf(ledger, run)
-      await ledger.deliveries.record([settled(a, 'sent')])
-      expect(await another.results.counts(run)).toEqual({ ...NOBODY, sent: 1 })
+      await ledger.deliveries.record([updated(a, 'sent')])
+      expect(await another.results.counts(run)).toEqual({ ...NO_ROWS, sent: 1 })
       expect(await another.deliveries.due(run, { now: NOW, after: 0, limit: 9 })).toEqual([])
       await another.close()
     })
@@ -207,24 +199,24 @@ export function deliveryContract(open: OpenHouse): void {
     test('retry brings back what failed, from the start, and makes a finished run ready', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
-      await ledger.deliveries.record([settled(a, 'sent'), settled(b, 'failed', { reason: 'mailbox unknown' })])
+      await ledger.deliveries.record([updated(a, 'sent'), updated(b, 'failed', { reason: 'mailbox unknown' })])
       await ledger.runs.end(run, 'finished', later(9))
       expect(await ledger.runs.find(run)).toMatchObject({ state: 'finished', endedAt: later(9) })
       expect(await ledger.deliveries.retryFailed(run)).toBe(1)
-      expect(await ledger.results.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
+      expect(await ledger.results.counts(run)).toEqual({ ...NO_ROWS, sent: 1, deferred: 1 })
       expect(await dueOf(ledger, run)).toMatchObject([{ key: 'b@x.org', attempts: 0 }])
       const record = await ledger.runs.find(run)
       expect(record?.state).toBe('ready')
-      expect(record).not.toHaveProperty('endedAt')
+      expect(record?.endedAt).toBeUndefined()
       // The tries of a new series are counted again; the attempts of all time are kept.
-      await ledger.deliveries.record([settled(b, 'sent')])
+      await ledger.deliveries.record([updated(b, 'sent')])
       expect((await resultsOf(ledger, run))[1]).toMatchObject({ status: 'sent', attempts: 2 })
     })
 
     test('retry of a run in which nothing failed changes nothing', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
-      await ledger.deliveries.record([settled(a, 'sent')])
+      await ledger.deliveries.record([updated(a, 'sent')])
       await ledger.runs.end(run, 'finished', NOW)
       expect(await ledger.deliveries.retryFailed(run)).toBe(0)
       expect((await ledger.runs.find(run))?.state).toBe('finished')
@@ -233,13 +225,13 @@ export function deliveryContract(open: OpenHouse): void {
     test('rows in doubt are sent again, or taken as sent, only when somebody says so', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
-      await ledger.deliveries.record([began(a), settled(a, 'in_doubt'), settled(b, 'failed')])
+      await ledger.deliveries.record([started(a), updated(a, 'in_doubt'), updated(b, 'failed')])
       expect(await dueOf(ledger, run)).toEqual([])
       expect(await ledger.deliveries.resolveInDoubt(run, 'resend')).toBe(1)
       expect((await dueOf(ledger, run)).map(({ key }) => key)).toEqual(['a@x.org'])
-      await ledger.deliveries.record([began(a), settled(a, 'in_doubt')])
+      await ledger.deliveries.record([started(a), updated(a, 'in_doubt')])
       expect(await ledger.deliveries.resolveInDoubt(run, 'keep')).toBe(1)
-      expect(await ledger.results.counts(run)).toEqual({ ...NOBODY, sent: 1, failed: 1 })
+      expect(await ledger.results.counts(run)).toEqual({ ...NO_ROWS, sent: 1, failed: 1 })
       expect((await resultsOf(ledger, run))[0]).toMatchObject({ status: 'sent', reason: 'in doubt; taken as sent' })
       expect(await ledger.deliveries.resolveInDoubt(run, 'resend')).toBe(0)
     })

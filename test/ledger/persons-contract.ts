@@ -1,31 +1,23 @@
 /** What every ledger promises of persons: who must not be written to, and who is to be forgotten. */
-import { beforeEach, describe, expect, test } from 'vitest'
-import type { Ledger } from '../../src/ledger/ledger.ts'
+import { describe, expect, test } from 'vitest'
 import { ownerOfThisProcess } from '../../src/ledger/owner.ts'
-import type { Campaign, Suppression } from '../../src/ledger/records.ts'
+import { NO_ROWS, type Suppression } from '../../src/ledger/records.ts'
 import {
-  began,
+  backend,
+  campaign,
   dueOf,
-  type LedgerHouse,
   later,
-  NOBODY,
+  ledger,
   NOW,
-  type OpenHouse,
   planRun,
   recipientsOf,
   resultsOf,
   rowsOf,
-  settled,
-} from './house.ts'
+  started,
+  updated,
+} from './harness.ts'
 
-export function personsContract(open: OpenHouse): void {
-  let house: LedgerHouse
-  let ledger: Ledger
-  let campaign: Campaign
-  beforeEach(() => {
-    ;({ house, ledger, campaign } = open)
-  })
-
+export function personsContract(): void {
   describe('suppressions', () => {
     const entry = (address: string, more: Partial<Suppression> = {}): Suppression => ({
       address,
@@ -84,7 +76,7 @@ export function personsContract(open: OpenHouse): void {
     })
 
     test('the mark moves with every change, also that of another process, and stays otherwise', async () => {
-      const another = await house.open()
+      const another = await backend.open()
       const before = await ledger.suppressions.version()
       expect(await ledger.suppressions.version()).toBe(before)
       await another.suppressions.add([entry('a@x.org')])
@@ -109,13 +101,13 @@ export function personsContract(open: OpenHouse): void {
     test('a person is gone from rows, keys and results; states and counts stay; suppressions stay as hashes', async () => {
       const run = await planRun(ledger, campaign, rowsOf('ada@x.org', 'b@x.org', 'c@x.org'))
       const [a = 0] = await recipientsOf(ledger, run)
-      await ledger.deliveries.record([began(a), settled(a, 'sent', { response: 'ok for ada@x.org' })])
+      await ledger.deliveries.record([started(a), updated(a, 'sent', { response: 'ok for ada@x.org' })])
       await ledger.suppressions.add([
         { address: 'ada@x.org', hash: '', group: '', reason: 'manual', note: 'ada said so', addedAt: NOW },
       ])
       expect(await ledger.privacy.forget('ada@x.org')).toEqual({ rows: 1, runs: [run], suppressions: 1 })
       expect(JSON.stringify(await resultsOf(ledger, run))).not.toContain('ada')
-      expect(await ledger.results.counts(run)).toEqual({ ...NOBODY, sent: 1, deferred: 2 })
+      expect(await ledger.results.counts(run)).toEqual({ ...NO_ROWS, sent: 1, deferred: 2 })
       expect((await ledger.suppressions.find(['ada@x.org'], 'any')).size).toBe(1)
       expect(await ledger.privacy.forget('ada@x.org')).toMatchObject({ rows: 0 })
     })
@@ -129,7 +121,7 @@ export function personsContract(open: OpenHouse): void {
         skip: { kind: 'forgotten' },
         address: '',
       })
-      const found = { ...NOBODY }
+      const found = { ...NO_ROWS }
       for (const { status } of await resultsOf(ledger, run)) found[status]++
       expect(await ledger.results.counts(run)).toEqual(found)
     })
@@ -137,18 +129,18 @@ export function personsContract(open: OpenHouse): void {
     test('a person of several runs keeps the state in each of them', async () => {
       const first = await planRun(ledger, campaign, rowsOf('ada@x.org', 'b@x.org'))
       const [a = 0] = await recipientsOf(ledger, first)
-      await ledger.deliveries.record([settled(a, 'sent')])
+      await ledger.deliveries.record([updated(a, 'sent')])
       const second = await planRun(ledger, campaign, rowsOf('b@x.org', 'ada@x.org'))
       expect(await ledger.privacy.forget('ada@x.org')).toEqual({ rows: 2, runs: [first, second], suppressions: 0 })
       expect((await resultsOf(ledger, first)).map(({ status }) => status)).toEqual(['sent', 'deferred'])
       expect((await resultsOf(ledger, second)).map(({ status }) => status)).toEqual(['deferred', 'sent'])
-      expect(await ledger.results.counts(second)).toEqual({ ...NOBODY, sent: 1, deferred: 1 })
+      expect(await ledger.results.counts(second)).toEqual({ ...NO_ROWS, sent: 1, deferred: 1 })
     })
 
     test('does not wait for a process that is gone', async () => {
       await planRun(ledger, campaign, rowsOf('ada@x.org'))
       await ledger.campaigns.claim(campaign, { ...ownerOfThisProcess(), pid: 2 ** 22 + 1 })
-      const another = await house.open()
+      const another = await backend.open()
       expect(await another.privacy.forget('ada@x.org')).toMatchObject({ rows: 1 })
       await another.close()
     })
@@ -167,7 +159,7 @@ export function personsContract(open: OpenHouse): void {
       const open = await planRun(ledger, other, rowsOf('a@x.org'))
       expect(await ledger.privacy.prune(later(-3600))).toEqual({ campaigns: 1, runs: [old] })
       expect(await ledger.runs.find(old)).toBeUndefined()
-      expect(await ledger.results.counts(open)).toEqual({ ...NOBODY, deferred: 1 })
+      expect(await ledger.results.counts(open)).toEqual({ ...NO_ROWS, deferred: 1 })
       await expect(ledger.campaigns.open('invite-list')).rejects.toMatchObject({ exitCode: 64 })
       expect((await ledger.campaigns.open('invite-list', { again: true })).generation).toBe(2)
       expect(await ledger.privacy.prune(later(-3600))).toEqual({ campaigns: 0, runs: [] })

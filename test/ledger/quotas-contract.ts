@@ -1,21 +1,14 @@
 /** What every ledger promises of quotas. */
 import fc from 'fast-check'
-import { beforeEach, describe, expect, test } from 'vitest'
-import type { Ledger } from '../../src/ledger/ledger.ts'
-import { type LedgerHouse, later, NOW, type OpenHouse } from './house.ts'
+import { describe, expect, test } from 'vitest'
+import { backend, later, ledger, NOW } from './harness.ts'
 
-export function quotasContract(open: OpenHouse): void {
-  let house: LedgerHouse
-  let ledger: Ledger
-  beforeEach(() => {
-    ;({ house, ledger } = open)
-  })
-
+export function quotasContract(): void {
   describe('quotas', () => {
     const tenAMinute = { name: 'ada@mail', count: 10, seconds: 60 }
 
     test('no window holds more than was granted, whoever asks and whenever', async () => {
-      const another = await house.open(() => NOW)
+      const another = await backend.open(() => NOW)
       const steps = fc.array(fc.record({ wait: fc.nat(40), ask: fc.integer({ min: 1, max: 4 }), who: fc.boolean() }), {
         minLength: 20,
         maxLength: 60,
@@ -81,7 +74,7 @@ export function quotasContract(open: OpenHouse): void {
       const tenPeople = { ...tenAMinute, of: 'recipients' } as const
 
       test('no window holds more of them than was granted, whoever asks and whenever, and no message is granted in part', async () => {
-        const another = await house.open(() => NOW)
+        const another = await backend.open(() => NOW)
         const steps = fc.array(
           fc.record({
             wait: fc.nat(40),

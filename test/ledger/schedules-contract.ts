@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Occurrence, Schedule } from '../../src/ledger/schedules.ts'
-import { type LedgerHouse, planRun, rowsOf } from './house.ts'
+import { backend, ledger, planRun, rowsOf } from './harness.ts'
 
 const NOW = new Date('2026-12-01T09:00:01Z')
 const weekly: Schedule = {
@@ -19,19 +19,15 @@ const first: Occurrence = {
   campaign: 'news-2026-12-01',
 }
 
-export function schedulesContract(name: string, build: () => Promise<LedgerHouse>): void {
-  describe(`schedules in ${name}`, () => {
-    let house: LedgerHouse
-    let ledger: Ledger
+export function schedulesContract(): void {
+  describe('schedules', () => {
     let another: Ledger
 
     beforeEach(async () => {
-      house = await build()
-      ledger = await house.open()
-      another = await house.open()
+      another = await backend.open()
     })
 
-    afterEach(() => house.close())
+    afterEach(() => another.close())
 
     test('schedules are kept as they were added, by name, and a name is taken once', async () => {
       const once: Schedule = { ...weekly, name: 'launch', timing: { kind: 'once', wall: '2026-12-24T18:00' } }

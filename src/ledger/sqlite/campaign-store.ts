@@ -51,18 +51,18 @@ export class CampaignStore implements Campaigns {
   async claim(campaign: Campaign, owner: Owner): Promise<Claim> {
     const token = randomBytes(12).toString('hex')
     const store = this.#store
-    const orphans = await store.write(() => {
+    await store.write(() => {
       const now = this.#now().getTime()
       const holder = store.get(sql.selectClaim, campaign.id)
       if (holder !== undefined && isHeld(holder, now)) throw heldBy(holder, campaign.name)
       const { pid, host, bootId, processStart } = owner
       store.run(sql.replaceClaim, campaign.id, token, pid, host, bootId, processStart, now)
-      return this.#leaveInDoubt(campaign.id, now)
+      this.#leaveInDoubt(campaign.id, now)
     })
     const beat = setInterval(() => this.#beat(campaign.id, token), HEARTBEAT_MS)
     beat.unref()
     this.#held.set(token, { campaign: campaign.id, beat })
-    return { orphans, release: () => this.#release(token) }
+    return { release: () => this.#release(token) }
   }
 
   async releaseAll(): Promise<void> {
@@ -94,10 +94,9 @@ export class CampaignStore implements Campaigns {
     }
   }
 
-  #leaveInDoubt(campaign: number, now: number): number {
+  #leaveInDoubt(campaign: number, now: number): void {
     const store = this.#store
-    const orphans = store.all(sql.openAttempts, campaign)
-    for (const orphan of orphans) {
+    for (const orphan of store.all(sql.openAttempts, campaign)) {
       const recipient = numberOf(orphan['recipient'])
       const began = numberOf(orphan['began_at'])
       const messageId = textOf(orphan['message_id'])
@@ -120,7 +119,6 @@ export class CampaignStore implements Campaigns {
       )
       if (row !== undefined) store.run(sql.addToCounts, runNumberOf(numberOf(row['plan'])), 0, 0, 0, -1, 1)
     }
-    return orphans.length
   }
 }
 
@@ -133,7 +131,7 @@ function campaignOf(row: SqlRow): Campaign {
   }
 }
 
-/** Whether the holder of a claim is alive, as far as it can be told. `now` in milliseconds. */
+/** Whether the holder of a claim is alive, as far as can be known from here. `now` in milliseconds. */
 export function isHeld(claim: SqlRow, now: number): boolean {
   return isAlive(ownerOf(claim)) ?? now - numberOf(claim['heartbeat_at']) < SILENCE_MS
 }
@@ -163,7 +161,7 @@ function pruned(name: string, at: Date): UsageError {
   return new UsageError(
     `the campaign ${name} was pruned at ${at.toISOString()}: nobody knows any more whom it reached`,
     {
-      hint: 'Name another campaign with --campaign, or start this one anew with --again: everyone on the list is written to.',
+      hint: 'Name another campaign with --campaign, or start this one again with --again: everyone on the list is written to.',
     },
   )
 }

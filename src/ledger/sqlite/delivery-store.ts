@@ -164,8 +164,8 @@ export function dueRowOf(row: SqlRow): DueRow {
     occurrence: numberOf(row['occurrence']),
     address: textOf(row['address']),
     data: textOf(row['data']),
-    ...optionalText('variant', row['variant']),
+    variant: optionalText(row['variant']),
     attempts: numberOf(row['tries']),
-    ...optionalDate('firstAttemptAt', row['tries_since']),
+    firstAttemptAt: optionalDate(row['tries_since']),
   }
 }

@@ -11,12 +11,11 @@ import { ConfigError, InputError, MailmergeError, OutputError } from '../../erro
 import { linkIfAbsent, syncFileSync, syncFolderSync } from '../../fs/atomic.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
-import { migrate, schemaVersion } from './migrate.ts'
-import { APPLICATION_ID, type Migration } from './schema.ts'
+import { APPLICATION_ID, type Migration, migrate, schemaVersion } from './schema.ts'
 import { explain } from './storage-errors.ts'
 import { numberOf } from './values.ts'
 
-/** Before it, two connections could damage a file when its log was begun anew (https://sqlite.org/releaselog/3_51_3.html). */
+/** Before it, two connections could damage a file when its log was started again (https://sqlite.org/releaselog/3_51_3.html). */
 const OLDEST_SQLITE = [3, 51, 3] as const
 
 /** A wait for a lock holds the event loop, so SQLite itself waits hardly at all; the store asks again. */
@@ -54,7 +53,7 @@ export const fileSystemOf = (folder: string): number => Number(statfsSync(folder
 /**
  * Opens the ledger, making it first when there is none and `create` is set.
  * @throws ConfigError for an old SQLite or a network file system, InputError when there is none, OutputError when it
- * cannot be written, is damaged, is no ledger, or is of a newer version.
+ * cannot be written, is damaged, is not a ledger, or is of a newer version.
  */
 export function openLedgerFile(path: string, options: FileOptions): DatabaseSync {
   refuseOldSqlite(options.sqliteVersion)
@@ -77,7 +76,7 @@ function openFile(path: string, options: FileOptions): DatabaseSync {
   const { size } = statSync(path)
   if (size === 0) {
     throw new OutputError(`the ledger ${path} is empty`, {
-      hint: 'It was cut off or never written. Put a copy from a backup in its place, or delete it to start anew.',
+      hint: 'It was cut off or never written. Put a copy from a backup in its place, or delete it to start again.',
     })
   }
   const database = new DatabaseSync(path, { readOnly: options.readOnly, timeout: BUSY_TIMEOUT_MS })
@@ -157,7 +156,7 @@ function refuseLeftLog(path: string): void {
   for (const log of [`${path}-wal`, `${path}-journal`]) {
     if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) === 0) continue
     throw new OutputError(`there is no ledger ${path}, but its log ${log} is there`, {
-      hint: 'Put the ledger back beside its log: together they know who was written to. To start anew, move the log away.',
+      hint: 'Put the ledger back beside its log: together they know who was written to. To start again, move the log away.',
     })
   }
 }
@@ -165,7 +164,7 @@ function refuseLeftLog(path: string): void {
 function refuseForeign(database: DatabaseSync, path: string): void {
   const id = numberOf(database.prepare('PRAGMA application_id').get()?.['application_id'])
   if (id === APPLICATION_ID) return
-  throw new OutputError(`${path} is a database, but no ledger of mailmerge`, {
+  throw new OutputError(`${path} is a database, but not a ledger of mailmerge`, {
     hint: 'Name another file: --ledger PATH. This one was left as it is.',
   })
 }

@@ -88,7 +88,7 @@ export const numberTwins = `
 UPDATE run_row SET occurrence = twin.rank FROM temp.twin
 WHERE run_row.id = twin.id AND twin.rank > 1 AND run_row.occurrence > 0`
 
-/** Under `skip`: later rows of a key stand for nobody. */
+/** Under `skip`: later rows of a key have no recipient. */
 export const skipTwins = `
 UPDATE run_row SET occurrence = 0, skip = coalesce(skip, twin.first_id & 0xffffffff), skip_kind = coalesce(skip_kind, 'duplicate')
 FROM temp.twin WHERE run_row.id = twin.id AND twin.rank > 1`
@@ -124,7 +124,7 @@ export const moveRecipients = `
 WITH n AS MATERIALIZED (
   SELECT i.recipient AS id, p.id AS plan, p.not_before, p.variant,
     (o.data IS p.data AND o.address IS p.address) AS same,
-    (r.status = 'skipped' OR (r.status = 'failed' AND (o.data IS NOT p.data OR o.address IS NOT p.address))) AS anew
+    (r.status = 'skipped' OR (r.status = 'failed' AND (o.data IS NOT p.data OR o.address IS NOT p.address))) AS revived
   FROM run_row AS p
     CROSS JOIN identity AS i ON i.campaign = ?3 AND i.key = p.key AND i.occurrence = p.occurrence
     CROSS JOIN recipient AS r ON r.id = i.recipient
@@ -132,19 +132,19 @@ WITH n AS MATERIALIZED (
   WHERE p.id BETWEEN ?1 AND ?2 AND p.skip IS NULL AND p.occurrence > 0 AND i.recipient <> p.id)
 UPDATE recipient SET
   plan = n.plan,
-  status = CASE WHEN n.anew THEN 'deferred' ELSE status END,
+  status = CASE WHEN n.revived THEN 'deferred' ELSE status END,
   due_at = CASE WHEN status NOT IN ('deferred', 'failed', 'skipped') THEN NULL
                 WHEN status = 'deferred' AND n.same AND tries > 0 THEN max(coalesce(due_at, n.not_before), coalesce(n.not_before, due_at))
-                WHEN status = 'deferred' OR n.anew THEN n.not_before END,
-  tries = CASE WHEN n.anew OR (status = 'deferred' AND NOT n.same) THEN 0 ELSE tries END,
-  tries_since = CASE WHEN n.anew OR (status = 'deferred' AND NOT n.same) THEN NULL ELSE tries_since END,
-  finished_at = CASE WHEN n.anew THEN NULL ELSE finished_at END,
-  variant = CASE WHEN n.anew OR status = 'deferred' THEN n.variant ELSE recipient.variant END,
-  reason = CASE WHEN n.anew THEN NULL ELSE reason END,
-  skip_kind = CASE WHEN n.anew THEN NULL ELSE skip_kind END,
-  smtp_code = CASE WHEN n.anew THEN NULL ELSE smtp_code END,
-  enhanced_code = CASE WHEN n.anew THEN NULL ELSE enhanced_code END,
-  response = CASE WHEN n.anew THEN NULL ELSE response END
+                WHEN status = 'deferred' OR n.revived THEN n.not_before END,
+  tries = CASE WHEN n.revived OR (status = 'deferred' AND NOT n.same) THEN 0 ELSE tries END,
+  tries_since = CASE WHEN n.revived OR (status = 'deferred' AND NOT n.same) THEN NULL ELSE tries_since END,
+  finished_at = CASE WHEN n.revived THEN NULL ELSE finished_at END,
+  variant = CASE WHEN n.revived OR status = 'deferred' THEN n.variant ELSE recipient.variant END,
+  reason = CASE WHEN n.revived THEN NULL ELSE reason END,
+  skip_kind = CASE WHEN n.revived THEN NULL ELSE skip_kind END,
+  smtp_code = CASE WHEN n.revived THEN NULL ELSE smtp_code END,
+  enhanced_code = CASE WHEN n.revived THEN NULL ELSE enhanced_code END,
+  response = CASE WHEN n.revived THEN NULL ELSE response END
 FROM n WHERE recipient.id = n.id`
 
 export const planSize = `
@@ -168,7 +168,7 @@ WHERE number = ?1`
 
 /**
  * A row is what its recipient is in the campaign. A row that was not to be sent shows what became of the recipient only
- * when that is final; a row that stands for nobody is skipped. ?1 first, ?2 last, ?3 campaign.
+ * when that is final; a row without a recipient is skipped. ?1 first, ?2 last, ?3 campaign.
  */
 const rowJoins = `
 FROM run_row AS n
@@ -237,12 +237,12 @@ UPDATE attempt SET ended_at = ?2, outcome = ?3, reason = ?4, smtp_code = ?5, enh
   message_id = coalesce(?8, message_id), room = NULL
 WHERE recipient = ?1 AND outcome IS NULL RETURNING id, message_id, began_at`
 
-/** An attempt that ended before it came to the end of data. */
+/** An attempt that ended before the end of data. */
 export const insertEndedAttempt = `
 INSERT INTO attempt (recipient, lane, began_at, message_id, ended_at, outcome, reason, smtp_code, enhanced_code, response)
 VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9) RETURNING id, message_id, began_at`
 
-/** ?2 the attempt that did it, which tells the rest: what an earlier one came to is no news any more. */
+/** ?2 the attempt that did it, which holds the rest: the outcome of an earlier one no longer counts. */
 export const markSent = `
 UPDATE recipient SET status = 'sent', settled_by = ?2, due_at = NULL, attempts = attempts + 1, tries = tries + 1,
   reason = NULL, smtp_code = NULL, enhanced_code = NULL, response = NULL, message_id = NULL

@@ -49,11 +49,11 @@ export class QuotaStore implements Quotas {
       }
       const tightest = rooms.indexOf(least)
       const left = leftOf(quotas[tightest], rests[tightest] ?? 0, granted, recipients)
-      if (granted === count) return { granted, ...left }
-      const waits = quotas.map((quota) => this.#wait(quota, time, costOf(quota, recipients)))
+      if (granted === count) return { granted, left }
+      const waits = quotas.map((quota) => this.#untilRoom(quota, time, costOf(quota, recipients)))
       const wait = Math.max(...waits)
-      const retryAt = Number.isFinite(wait) ? { retryAt: new Date(now.getTime() + Math.ceil(wait)) } : {}
-      return { granted, ...left, ...retryAt }
+      const retryAt = Number.isFinite(wait) ? new Date(now.getTime() + Math.ceil(wait)) : undefined
+      return { granted, left, retryAt }
     })
   }
 
@@ -62,14 +62,14 @@ export class QuotaStore implements Quotas {
    * setting of the clock frees a quota; after a reboot it goes on from the wall clock, yet never backwards.
    */
   #time(now: Date): number {
-    const mark = this.#mark('quota_time')
+    const last = this.#number('quota_time')
     const boot = this.#boot
     const uptime = boot === undefined ? 0 : Math.floor(boot.uptime() * 1000)
     const sameBoot = boot !== undefined && this.#store.get(sql.getMeta, 'quota_boot')?.['value'] === boot.bootId
     const time =
-      sameBoot && mark !== undefined
-        ? mark + Math.max(0, uptime - (this.#mark('quota_uptime') ?? uptime))
-        : Math.max(now.getTime(), mark ?? Number.NEGATIVE_INFINITY)
+      sameBoot && last !== undefined
+        ? last + Math.max(0, uptime - (this.#number('quota_uptime') ?? uptime))
+        : Math.max(now.getTime(), last ?? Number.NEGATIVE_INFINITY)
     this.#store.run(sql.setMeta, 'quota_time', time)
     if (boot !== undefined) {
       this.#store.run(sql.setMeta, 'quota_boot', boot.bootId)
@@ -78,7 +78,7 @@ export class QuotaStore implements Quotas {
     return time
   }
 
-  #mark(name: string): number | undefined {
+  #number(name: string): number | undefined {
     const value = this.#store.get(sql.getMeta, name)?.['value']
     return typeof value === 'number' ? value : undefined
   }
@@ -102,7 +102,7 @@ export class QuotaStore implements Quotas {
   }
 
   /** Milliseconds until there is room for `cost` more: 0 when there is now, infinite when there never is. */
-  #wait(quota: Quota, time: number, cost: number): number {
+  #untilRoom(quota: Quota, time: number, cost: number): number {
     const { seconds, count } = quota
     const parts = namesOf(quota)
       .flatMap((name) => this.#store.all(sql.quotaBuckets, name, seconds, oldestPart(seconds, time)))
@@ -138,15 +138,10 @@ function windowsOf(quotas: readonly Quota[]): readonly Quota[] {
   )
 }
 
-function leftOf(
-  quota: Quota | undefined,
-  rest: number,
-  granted: number,
-  recipients: number,
-): Pick<Reservation, 'left'> {
-  if (quota === undefined) return {}
+function leftOf(quota: Quota | undefined, rest: number, granted: number, recipients: number): Reservation['left'] {
+  if (quota === undefined) return undefined
   const { name: _, ...limit } = quota
-  return { left: { ...limit, left: Math.max(0, rest - granted * costOf(quota, recipients)) } }
+  return { ...limit, left: Math.max(0, rest - granted * costOf(quota, recipients)) }
 }
 
 /** Milliseconds. */

@@ -83,31 +83,32 @@ export class ResultStore implements Results {
 }
 
 function resultOf(row: SqlRow): ResultRow {
+  const skip = skipOf(row)
   return {
     row: numberOf(row['row']),
     key: textOf(row['key']),
     address: textOf(row['address']),
     status: textOf(row['status']) as RowStatus,
-    ...reasonOf(row),
-    ...optionalNumber('smtpCode', row['smtp_code']),
-    ...optionalText('enhancedCode', row['enhanced_code']),
-    ...optionalText('response', row['response']),
-    ...optionalText('messageId', row['message_id']),
+    reason: skip === undefined ? textOf(row['reason']) : '',
+    skip,
+    smtpCode: optionalNumber(row['smtp_code']),
+    enhancedCode: optionalText(row['enhanced_code']),
+    response: optionalText(row['response']),
+    messageId: optionalText(row['message_id']),
     attempts: numberOf(row['attempts']),
-    ...optionalDate('firstAttemptAt', row['first_attempt_at']),
-    ...optionalDate('finishedAt', row['finished_at']),
-    ...optionalText('variant', row['variant']),
-    ...bounceOf(row),
+    firstAttemptAt: optionalDate(row['first_attempt_at']),
+    finishedAt: optionalDate(row['finished_at']),
+    variant: optionalText(row['variant']),
+    bounce: bounceOf(row),
   }
 }
 
-function reasonOf({ skip_kind: kind, reason }: SqlRow): Pick<ResultRow, 'reason' | 'skip'> {
-  if (kind === null) return { reason: textOf(reason) }
-  return { reason: '', skip: { kind: textOf(kind) as SkipKind, detail: textOf(reason) } }
+function skipOf({ skip_kind: kind, reason }: SqlRow): ResultRow['skip'] {
+  return kind === null ? undefined : { kind: textOf(kind) as SkipKind, detail: textOf(reason) }
 }
 
-function bounceOf({ bounce_kind: kind, bounce }: SqlRow): Pick<ResultRow, 'bounce'> {
-  return kind === null ? {} : { bounce: { kind: textOf(kind) as FeedbackKind, reason: textOf(bounce) } }
+function bounceOf({ bounce_kind: kind, bounce }: SqlRow): ResultRow['bounce'] {
+  return kind === null ? undefined : { kind: textOf(kind) as FeedbackKind, reason: textOf(bounce) }
 }
 
 function priorOf(row: SqlRow): PriorMessage {
@@ -115,10 +116,10 @@ function priorOf(row: SqlRow): PriorMessage {
     status: textOf(row['status']) as RowStatus,
     row: numberOf(row['row']),
     data: textOf(row['data']),
-    ...optionalText('variant', row['variant']),
-    ...optionalText('messageId', row['message_id']),
-    ...optionalDate('finishedAt', row['finished_at']),
-    ...(optionalText('bounce', row['bounce_kind']) as { readonly bounce?: FeedbackKind }),
+    variant: optionalText(row['variant']),
+    messageId: optionalText(row['message_id']),
+    finishedAt: optionalDate(row['finished_at']),
+    bounce: optionalText(row['bounce_kind']) as FeedbackKind | undefined,
     answered: numberOf(row['answered']) === 1,
   }
 }

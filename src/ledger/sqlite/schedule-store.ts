@@ -104,8 +104,8 @@ function recordOf(row: SqlRow): OccurrenceRecord {
     at: new Date(numberOf(row['at'])),
     campaign: textOf(row['campaign']),
     state: textOf(row['state']) as OccurrenceState,
-    ...optionalText('run', row['run']),
-    ...optionalText('reason', row['reason']),
+    run: optionalText(row['run']),
+    reason: optionalText(row['reason']),
     changedAt: new Date(numberOf(row['changed_at'])),
   }
 }

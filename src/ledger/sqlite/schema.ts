@@ -1,9 +1,11 @@
 /**
- * Every table and index of the SQLite ledger, as the migrations that made them. Owns the shape of the file; never reads
- * or writes what is in it. A released migration is not edited: a change is a new entry at the end.
+ * Every table and index of the SQLite ledger, as the migrations that made them, and bringing a file up to date. Owns the shape
+ * of the file and its version number. A released migration is not edited: a change is a new entry at the end.
  */
+import type { DatabaseSync } from 'node:sqlite'
+import { numberOf } from './values.ts'
 
-/** Written into the file's header ("MmLg"), so that a ledger is told from any other SQLite file. */
+/** Written into the file's header ("MmLg"), to distinguish a ledger from any other SQLite file. */
 export const APPLICATION_ID = 0x4d6d4c67
 
 /** One step of the schema. It runs in one transaction together with the new version number. */
@@ -252,3 +254,27 @@ export const migrations: readonly Migration[] = [
   { version: 3, sql: version3 },
   { version: 4, sql: version4 },
 ]
+
+export function schemaVersion(database: DatabaseSync): number {
+  return numberOf(database.prepare('PRAGMA user_version').get()?.['user_version'])
+}
+
+/** Runs every migration that the file has not had. One that fails, or is cut off, leaves the file as it was before it. */
+export function migrate(database: DatabaseSync, migrations: readonly Migration[]): void {
+  for (const { version, sql } of migrations) {
+    if (schemaVersion(database) >= version) continue
+    database.exec('PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE')
+    try {
+      // Another process may have been first.
+      if (schemaVersion(database) < version) {
+        database.exec(sql)
+        database.exec(`PRAGMA user_version = ${version}`)
+      }
+      database.exec('COMMIT')
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+    database.exec('PRAGMA busy_timeout = 20')
+  }
+}

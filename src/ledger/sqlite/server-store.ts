@@ -1,4 +1,5 @@
 /** What was learnt of servers, in the SQLite ledger. Owns that table alone. */
+import { given } from '../../given.ts'
 import type { ServerTraits } from '../../transport/transport.ts'
 import type { Servers } from '../ledger.ts'
 import * as sql from './queries.ts'
@@ -15,11 +16,11 @@ export class ServerStore implements Servers {
   get(server: string): Promise<ServerTraits> {
     return this.#store.read(() => {
       const row = this.#store.get(sql.selectServer, server)
-      return {
-        ...(optionalNumber('pipelining', row?.['pipelining']) as { readonly pipelining?: 0 | 1 | 2 }),
-        ...optionalDate('pipeliningUntil', row?.['pipelining_until']),
-        ...optionalNumber('messagesPerConnection', row?.['messages_per_connection']),
-      }
+      return given({
+        pipelining: optionalNumber(row?.['pipelining']) as ServerTraits['pipelining'],
+        pipeliningUntil: optionalDate(row?.['pipelining_until']),
+        messagesPerConnection: optionalNumber(row?.['messages_per_connection']),
+      })
     })
   }
 

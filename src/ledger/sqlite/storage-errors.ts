@@ -66,7 +66,7 @@ export function explain(error: unknown, location: string): MailmergeError {
     case CORRUPT:
     case NOTADB:
       return new OutputError(
-        `the ledger ${location} is damaged or is no ledger: ${said}`,
+        `the ledger ${location} is damaged, or is not a ledger: ${said}`,
         details(
           'It was left as it is. Put a copy from a backup in its place, or move it away; without it nobody knows who was written to.',
         ),

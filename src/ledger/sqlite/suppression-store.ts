@@ -108,11 +108,11 @@ export class SuppressionStore implements Suppressions {
 
 function suppressionOf(row: SqlRow): Suppression {
   return {
-    ...optionalText('address', row['address']),
+    address: optionalText(row['address']),
     hash: Buffer.from(row['hash'] as Uint8Array).toString('hex'),
     group: textOf(row['group']),
     reason: textOf(row['reason']) as SuppressionReason,
-    ...optionalText('note', row['note']),
+    note: optionalText(row['note']),
     addedAt: new Date(numberOf(row['added_at'])),
   }
 }

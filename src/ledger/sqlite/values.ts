@@ -19,15 +19,15 @@ export function timeOf(date: Date | undefined): number | null {
   return date === undefined ? null : date.getTime()
 }
 
-/** `{ [name]: value }`, or nothing for null. */
-export function optionalNumber<Name extends string>(name: Name, value: SQLOutputValue | undefined) {
-  return (typeof value === 'number' ? { [name]: value } : {}) as { readonly [K in Name]?: number }
+/** Undefined for null. */
+export function optionalNumber(value: SQLOutputValue | undefined): number | undefined {
+  return typeof value === 'number' ? value : undefined
 }
 
-export function optionalText<Name extends string>(name: Name, value: SQLOutputValue | undefined) {
-  return (typeof value === 'string' ? { [name]: value } : {}) as { readonly [K in Name]?: string }
+export function optionalText(value: SQLOutputValue | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
-export function optionalDate<Name extends string>(name: Name, value: SQLOutputValue | undefined) {
-  return (typeof value === 'number' ? { [name]: new Date(value) } : {}) as { readonly [K in Name]?: Date }
+export function optionalDate(value: SQLOutputValue | undefined): Date | undefined {
+  return typeof value === 'number' ? new Date(value) : undefined
 }

@@ -22,7 +22,7 @@ import type { Ledger } from '../../../src/ledger/ledger.ts'
 import type { LedgerEvent } from '../../../src/ledger/records.ts'
 import { type Migration, migrations } from '../../../src/ledger/sqlite/schema.ts'
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite.ts'
-import { planRun, resultsOf, rowsOf } from '../house.ts'
+import { planRun, resultsOf, rowsOf } from '../harness.ts'
 
 let dir: string
 let path: string
@@ -216,7 +216,7 @@ describe('its form', () => {
   })
 })
 
-describe('what is not a sound ledger is refused, said, and never overwritten', () => {
+describe('what is not a sound ledger is refused with an error, and never overwritten', () => {
   const untouched = async (what: RegExp): Promise<void> => {
     const before = readFileSync(path)
     const { exitCode, message, hint } = await problemOf(openSqliteLedger(path))
@@ -233,22 +233,22 @@ describe('what is not a sound ledger is refused, said, and never overwritten', (
 
   test('a picture', async () => {
     writeFileSync(path, Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(20_000, 7)]))
-    await untouched(/is damaged or is no ledger/)
+    await untouched(/is damaged, or is not a ledger/)
   })
 
   test('the database of another program', async () => {
     const database = new DatabaseSync(path)
     database.exec('CREATE TABLE orders (x)')
     database.close()
-    await untouched(/is a database, but no ledger of mailmerge/)
+    await untouched(/is a database, but not a ledger of mailmerge/)
   })
 
   test('one whose header was hit', async () => {
     await fill(50)
-    const octets = readFileSync(path)
-    octets.fill(0, 0, 16)
-    writeFileSync(path, octets)
-    await untouched(/is damaged or is no ledger/)
+    const bytes = readFileSync(path)
+    bytes.fill(0, 0, 16)
+    writeFileSync(path, bytes)
+    await untouched(/is damaged, or is not a ledger/)
   })
 
   test.each([0.25, 0.5, 0.75])('one that was cut off at %d of its length', async (part) => {
@@ -262,10 +262,10 @@ describe('what is not a sound ledger is refused, said, and never overwritten', (
     const sound = readFileSync(path)
     const answers = new Set<string>()
     for (let round = 0; round < 60; round++) {
-      const octets = Buffer.from(sound)
-      const at = 100 + Math.floor(((octets.length - 110) * (round + 0.5)) / 60)
-      for (let next = at; next < at + 8; next++) octets[next] = (octets[next] ?? 0) ^ 0xff
-      writeFileSync(path, octets)
+      const bytes = Buffer.from(sound)
+      const at = 100 + Math.floor(((bytes.length - 110) * (round + 0.5)) / 60)
+      for (let next = at; next < at + 8; next++) bytes[next] = (bytes[next] ?? 0) ^ 0xff
+      writeFileSync(path, bytes)
       try {
         const ledger = await openSqliteLedger(path)
         try {
@@ -278,7 +278,7 @@ describe('what is not a sound ledger is refused, said, and never overwritten', (
       } catch (error) {
         expect(error).toMatchObject({ exitCode: expect.any(Number), hint: expect.any(String) })
         answers.add('refused')
-        expect(readFileSync(path).equals(octets)).toBe(true)
+        expect(readFileSync(path).equals(bytes)).toBe(true)
       }
     }
     expect(answers.has('refused')).toBe(true)

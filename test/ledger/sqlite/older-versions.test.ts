@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Ledger } from '../../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite.ts'
 import { csvHeader, csvLines } from '../../../src/report/csv.ts'
-import { resultsOf } from '../house.ts'
+import { resultsOf } from '../harness.ts'
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures')
 const RUN = '20261125T100000-00aaa'

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Ledger } from '../../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../../src/ledger/sqlite/sqlite.ts'
-import { ledgerContract } from '../contract.ts'
-import type { LedgerHouse } from '../house.ts'
-import { schedulesContract } from '../schedules-contract.ts'
+import type { LedgerBackend } from '../harness.ts'
+import { ledgerContract } from '../ledger-contract.ts'
 
-function house(): Promise<LedgerHouse> {
+function sqliteBackend(): Promise<LedgerBackend> {
   const dir = mkdtempSync(join(tmpdir(), 'mailmerge-ledger-'))
   const open: Ledger[] = []
   return Promise.resolve({
@@ -23,5 +22,4 @@ function house(): Promise<LedgerHouse> {
   })
 }
 
-ledgerContract('a SQLite file', house)
-schedulesContract('a SQLite file', house)
+ledgerContract('a SQLite file', sqliteBackend)

@@ -1,17 +1,35 @@
-/** What the contract of a ledger stands on: a store that several may open, rows, runs and news for it. */
+/** What the tests of a ledger begin with: a backend that several may open, and rows, runs and events for it. */
+import { afterEach, beforeEach } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Campaign, LedgerEvent, PlannedRow, ResultRow, RowStatus, RowUpdate } from '../../src/ledger/records.ts'
 
-/** One store, to which several processes may connect. */
-export interface LedgerHouse {
+/** One place where a ledger is kept, to which several processes may connect. */
+export interface LedgerBackend {
   /** A connection of its own, as another process has it. `now` is its wall clock. */
   open(now?: () => Date): Promise<Ledger>
   close(): Promise<void>
 }
 
+/** Of the test that runs now. */
+export let backend: LedgerBackend
+export let ledger: Ledger
+export let campaign: Campaign
+
+/** Opens a new backend before each test, and closes it after. */
+export function useBackend(open: () => Promise<LedgerBackend>): void {
+  beforeEach(async () => {
+    backend = await open()
+    ledger = await backend.open(() => NOW)
+    campaign = await ledger.campaigns.open('invite-list')
+  })
+  afterEach(async () => {
+    await ledger.close()
+    await backend.close()
+  })
+}
+
 export const NOW = new Date('2026-11-25T10:00:00Z')
 export const later = (seconds: number): Date => new Date(NOW.getTime() + seconds * 1000)
-export const NOBODY = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
 
 export function rowsOf(...addresses: readonly string[]): readonly PlannedRow[] {
   return addresses.map((address, at) => ({
@@ -24,7 +42,7 @@ export function rowsOf(...addresses: readonly string[]): readonly PlannedRow[] {
 
 let runs = 0
 
-/** Plans and settles a run; gives its id. */
+/** Plans a run to its end; gives its id. */
 export async function planRun(
   ledger: Ledger,
   campaign: Campaign,
@@ -55,19 +73,12 @@ export async function resultsOf(ledger: Ledger, run: string): Promise<readonly R
   return rows
 }
 
-export function began(recipient: number, at: Date = NOW): LedgerEvent {
+export function started(recipient: number, at: Date = NOW): LedgerEvent {
   return { kind: 'attempt-started', recipient, lane: 1, at, messageId: `<${recipient}@x>` }
 }
 
-export function settled(recipient: number, status: RowStatus, more: Partial<RowUpdate> = {}): LedgerEvent {
+export function updated(recipient: number, status: RowStatus, more: Partial<RowUpdate> = {}): LedgerEvent {
   return { kind: 'row-updated', recipient, lane: 1, at: NOW, status, attempted: true, ...more }
-}
-
-/** What each test of the contract begins with. */
-export interface OpenHouse {
-  house: LedgerHouse
-  ledger: Ledger
-  campaign: Campaign
 }
 
 export function dueOf(ledger: Ledger, run: string, now: Date = NOW, after = 0, limit = 100) {
