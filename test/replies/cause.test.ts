@@ -55,7 +55,7 @@ describe('what is about the recipient or the message stays so', () => {
   })
 })
 
-test('the end of a session is told from a limit of the account and from a limit over time', () => {
+test('the end of a session is distinguished from a limit of the account and from a limit over time', () => {
   expect(endsSession(reply('451 Mails per session limit exceeded.'))).toBe(true)
   expect(endsSession(reply('452 4.5.3 Too many messages in this session'))).toBe(true)
   expect(endsSession(reply('450 too many messages in the last hour'))).toBe(false)
