@@ -8,7 +8,7 @@ import type { Split } from '../campaign/plan/variants.ts'
 import { openTemplate, openVariants } from '../campaign/run/content.ts'
 import { hasList, openList } from '../campaign/run/list.ts'
 import type { Settings } from '../config/settings.ts'
-import { problemsOf, UsageError } from '../errors.ts'
+import { type Problem, problemsOf, UsageError } from '../errors.ts'
 import type { Source } from '../source/source.ts'
 import type { Template } from '../template/template.ts'
 import { Findings } from './findings.ts'
@@ -74,10 +74,22 @@ async function askedRules(
 /** A template that cannot be used is a finding; one that is not there is an error. */
 async function templateOf(name: string, settings: Settings, findings: Findings): Promise<Template | undefined> {
   try {
-    return await openTemplate(name, settings)
+    const template = await openTemplate(name, settings)
+    for (const file of template.unread) findings.add(unreadFile(file))
+    return template
   } catch (error) {
     for (const problem of problemsOf(error, 'bad-template')) findings.add(problem)
     return undefined
+  }
+}
+
+function unreadFile(file: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'unread-file',
+    message: 'nothing reads this file of the template',
+    hint: 'A template folder holds message.yaml, text.hbs, and one of html.hbs, body.md and body.mjml.',
+    file,
   }
 }
 

@@ -6,6 +6,7 @@ import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, vis
 import { ConfigError, InputError, type Problem } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import { given } from '../given.ts'
+import { decodeText, ENCODING_HINT } from '../text/decode-text.ts'
 import { type WrongSetting, wrongSettings } from './explain-errors.ts'
 import { type Config, configSchema } from './schema.ts'
 
@@ -72,7 +73,7 @@ function readText(path: string, shown: string): string {
       throw new ConfigError(`${shown} is not a configuration file: it has ${size} bytes`, {
         hint: 'Check the path given with --config.',
       })
-    return readFileSync(path, 'utf8')
+    return textOf(path, shown)
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause
     throw new InputError(`the config ${shown} cannot be read: ${systemWords(cause)}`, {
@@ -80,6 +81,13 @@ function readText(path: string, shown: string): string {
       hint: 'Check that it is a file, and its permissions.',
     })
   }
+}
+
+/** @throws ConfigError for a file that is not UTF-8. */
+function textOf(path: string, shown: string): string {
+  const decoded = decodeText(readFileSync(path))
+  if ('text' in decoded) return decoded.text
+  throw new ConfigError(`${shown}:${decoded.line}: the file ${decoded.fault}`, { hint: ENCODING_HINT })
 }
 
 function plainData(document: Document.Parsed, shown: string): unknown {
@@ -142,8 +150,9 @@ export function readDotEnv(folder: string): NodeJS.Dict<string> {
   const path = join(folder, '.env')
   if (!existsSync(path)) return {}
   try {
-    return parseEnv(readFileSync(path, 'utf8'))
+    return parseEnv(textOf(path, path))
   } catch (cause) {
+    if (cause instanceof ConfigError) throw cause
     throw new InputError(`the file ${path} cannot be read: ${systemWords(cause)}`, {
       cause,
       hint: 'Check its permissions.',

@@ -4,9 +4,10 @@
  */
 import { BoundedMap } from '../bounded-map.ts'
 import type { DkimKey } from '../config/settings.ts'
+import { DataError } from '../errors.ts'
 import { andThen, type MaybePromise } from '../maybe-promise.ts'
 import { holdsValue, isBlank, type MarkedText, unmark } from '../template/marked-text.ts'
-import type { Rendered } from '../template/template.ts'
+import { fieldKey, type Rendered } from '../template/template.ts'
 import { parseAddressList } from './address/list.ts'
 import type { Mailbox } from './address/mailbox.ts'
 import { parseAddress } from './address/parse.ts'
@@ -15,7 +16,7 @@ import { BOUNDARY_MARK } from './body.ts'
 import { buildCalendar, type CalendarPart } from './calendar/calendar.ts'
 import { createSigner, type DkimSigner } from './dkim/dkim.ts'
 import { furtherFields } from './fields.ts'
-import { addressField, headerFault, headerText, messageDate, structured, unstructured } from './header.ts'
+import { addressField, HeaderFault, headerFault, headerText, messageDate, structured, unstructured } from './header.ts'
 import type { Composer, Identity, Message } from './message.ts'
 import {
   calendarEntity,
@@ -66,6 +67,14 @@ export function createComposer(options: ComposerOptions): Composer {
 
   /** Everything of a message that a row can get wrong: its addresses, fields and invitation. */
   function headOf(rendered: Rendered, identity: Identity): Head {
+    try {
+      return head(rendered, identity)
+    } catch (error) {
+      throw error instanceof HeaderFault ? withColumn(error, rendered) : error
+    }
+  }
+
+  function head(rendered: Rendered, identity: Identity): Head {
     const { from, to, cc, bcc, replyTo, sender, recipient } = addressesOf(rendered, identity, lists)
     const [author] = from
     if (!MESSAGE_ID.test(identity.messageId))
@@ -147,6 +156,14 @@ export function createComposer(options: ComposerOptions): Composer {
       return headOf(rendered, identity).envelope
     },
   }
+}
+
+/** The same fault with the column of the list that the field is made of. */
+function withColumn(fault: HeaderFault, { columns }: Rendered): DataError {
+  const names = columns?.get(fieldKey(fault.field)) ?? []
+  if (names.length === 0) return fault
+  const problems = fault.problems.map((problem) => ({ column: names.join(', '), ...problem }))
+  return new DataError(fault.message, { problems, cause: fault })
 }
 
 const MESSAGE_ID = /^<[!-;=?-~]{1,500}@[!-;=?-~]{1,300}>$/

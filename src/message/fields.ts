@@ -82,7 +82,7 @@ function links(name: string, marked: MarkedText): string {
 
 /** A text that cannot end the link that it is part of. */
 function inLink(text: string): string {
-  return text.toWellFormed().replace(/[^!-~]|[<>,]/gu, encodeURIComponent)
+  return text.toWellFormed().replace(/[^!-~]|[<>,"\\^`{|}]/gu, encodeURIComponent)
 }
 
 /** Some readers decode what looks like an encoded word wherever it stands. */

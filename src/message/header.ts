@@ -3,7 +3,7 @@
  * promise that no value breaks out of its field.
  */
 
-import { DataError } from '../errors.ts'
+import { DataError, type ErrorDetails } from '../errors.ts'
 import { blankInvisible } from '../text/visible.ts'
 import type { Mailbox } from './address/mailbox.ts'
 
@@ -45,9 +45,20 @@ export function headerFault(
   code: string,
   message: string,
   more: { readonly value?: string; readonly hint: string },
-): DataError {
+): HeaderFault {
   const value = blankInvisible(more.value ?? field, 80)
-  return new DataError(message, { problems: [{ severity: 'error', code, message, value, hint: more.hint }] })
+  const problem = { severity: 'error', code, message, value, hint: more.hint } as const
+  return new HeaderFault(field, message, { problems: [problem] })
+}
+
+/** A value that cannot stand in a field of the message. */
+export class HeaderFault extends DataError {
+  readonly field: string
+
+  constructor(field: string, message: string, details: ErrorDetails) {
+    super(message, details)
+    this.field = field
+  }
 }
 
 /** An unstructured field (Subject, custom headers) with its name and CRLF. The value is any text that `headerText` lets through. */
@@ -212,14 +223,15 @@ export function fileNameParameter(parameter: 'filename' | 'name', name: string):
     return `;\r\n ${parameter}="${safe.replace(/[\\"]/g, '\\$&')}"`
   // Against RFC 2047 section 5, but read by all who do not know RFC 2231, and by none who do.
   if (parameter === 'name') return `;\r\n name="${encodedWords(safe, ' name=""'.length).join('\r\n ')}"`
-  const encoded = encodeURIComponent(safe).replace(
-    /['()*!]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
   const pieces: string[] = []
   let piece = ''
-  for (const unit of encoded.match(/%[0-9A-F]{2}|[^%]/g) ?? []) {
-    if (piece.length + unit.length > 50) {
+  // Some readers decode each piece by itself: a letter stays in one, with the signs that join it to others where they fit.
+  for (const letter of lettersOf(safe)) {
+    const unit = encodeURIComponent(letter).replace(
+      /['()*!]/g,
+      (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+    )
+    if (piece !== '' && piece.length + unit.length > LONGEST_PIECE) {
       pieces.push(piece)
       piece = ''
     }
@@ -228,6 +240,17 @@ export function fileNameParameter(parameter: 'filename' | 'name', name: string):
   pieces.push(piece)
   if (pieces.length === 1) return `;\r\n filename*=UTF-8''${pieces[0]}`
   return pieces.map((text, index) => `;\r\n filename*${index}*=${index === 0 ? "UTF-8''" : ''}${text}`).join('')
+}
+
+/** Characters of a piece of a long parameter. */
+const LONGEST_PIECE = 50
+const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' })
+
+/** What a person sees as one letter; its code points where it is too long for a piece. */
+function lettersOf(text: string): readonly string[] {
+  return [...graphemes.segment(text)].flatMap(({ segment }) =>
+    Buffer.byteLength(segment) * 3 <= LONGEST_PIECE ? [segment] : [...segment],
+  )
 }
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']

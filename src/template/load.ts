@@ -15,9 +15,9 @@ import { expand, type Partials, readPartials } from './files/partials.ts'
 import { failure, MUSTACHE, type Snippet, snippetOf, unreadable } from './files/place.ts'
 import { HELPERS, STRICT } from './helpers/helpers.ts'
 import { projectHelpers } from './helpers/project-helpers.ts'
+import { createPictures } from './images.ts'
 import { markValue } from './marked-text.ts'
 import {
-  embedImages,
   htmlToText,
   inlineStyles,
   inlineStylesOf,
@@ -28,7 +28,7 @@ import {
   plainOf,
 } from './markup.ts'
 import { createRenderer, type Engines, type RendererOptions } from './render.ts'
-import type { RenderedInline, Template } from './template.ts'
+import type { Template } from './template.ts'
 
 export interface LoadOptions {
   /** The project: `templates/` is in it, and nothing outside of it is read. */
@@ -79,6 +79,8 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     partials: new Map([...partials].map(([name, { source }]) => [name, parsed(source)])),
     inline: inlineNames([...bodies, ...[...partials.values()].map(({ source }) => source)]),
   }
+  const columnsOf = (snippet: Snippet): readonly string[] =>
+    snippet.text.includes('{{') ? [...new Set(namesIn(parsed(snippet), known).map(({ name }) => name))] : []
   const look = (snippet: Snippet): Snippet => {
     if (snippet.text.includes('{{')) uses.push(...namesIn(parsed(snippet), known))
     return snippet
@@ -92,36 +94,31 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
   }
   const page = await pageOf(found, layout?.snippet, partials, root)
   const text = textOf(found, page, layout?.snippet, partials)
-  const images = new Map<string, RenderedInline>()
-  const embedded = (snippet: Snippet, folder: string): Snippet => {
-    const { html, inline } = embedImages(snippet.text, snippet, folder, root)
-    for (const image of inline) images.set(image.cid, image)
-    return html === snippet.text ? snippet : { ...snippet, text: html, madeOf: snippet.madeOf ?? [snippet] }
-  }
+  const pictures = createPictures(root)
   const styled = page === undefined || found.mjml !== undefined ? page?.text : inlineStyles(page.text)
   const html =
-    page === undefined || styled === undefined ? undefined : embedded({ ...page, text: styled }, found.folder)
+    page === undefined || styled === undefined ? undefined : pictures.embed({ ...page, text: styled }, found.folder)
   for (const [name, partial] of partials) {
     const piece = page === undefined ? partial.html.text : inlineStylesOf(page.text, partial.html.text)
     const madeOf = partial.html.madeOf ?? [partial.source]
     // Only a page needs the images of its partials.
     const inPage =
       page === undefined || !calls(page.text, name) ? partial.html : { ...partial.html, text: piece, madeOf }
-    engines.html.partial(name, inPage === partial.html ? inPage : embedded(inPage, dirname(partial.path)))
+    engines.html.partial(name, inPage === partial.html ? inPage : pictures.embed(inPage, dirname(partial.path)))
     engines.text.partial(name, partial.text)
     engines.textOfHtml.partial(name, partial.text)
     engines.marked.partial(name, partial.source)
   }
-  const inline = [...images.values()]
-  for (const image of inline) if (image.kind === 'file') files.push(resolve(root, image.path))
+  for (const image of pictures.fixed) if (image.kind === 'file') files.push(resolve(root, image.path))
   const renderer = createRenderer({
     fields,
     written,
     engines,
     look,
+    columnsOf,
     ...(text === undefined ? {} : { text }),
     ...(html === undefined ? {} : { html }),
-    inline,
+    pictures,
     attachmentTemplate: (path) => {
       const file = attachmentFile(path, found, root)
       files.push(file)
@@ -134,6 +131,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
   return {
     name: found.name,
     files: [...new Set(files)].map((file) => shown(file, root)),
+    unread: found.unread.filter((file) => !files.some((one) => shown(one, root) === file)),
     hash: hashOf(files, options),
     columns: [...new Set(uses.map(({ name }) => name))],
     bind: (names) => checkNames(uses, names, known.helpers),

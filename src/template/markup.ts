@@ -3,14 +3,11 @@
  * these transformations: as tokens that no markup touches, put back afterwards.
  */
 
-import { hash } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { marked } from 'marked'
 import { failure, MUSTACHE, placeOf, type Snippet } from './files/place.ts'
-import type { RenderedInline } from './template.ts'
 
 /** Heavy libraries are loaded by those templates that need them, and not by every command. */
 const load = createRequire(import.meta.url)
@@ -27,7 +24,7 @@ interface Protected {
 const BLOCK_TAG = /^\{\{[{~]*\s*(?:[#/^!]|else\b)/
 
 /** Puts tokens in the place of mustaches; `blocks` says how those that are no values are written between elements. */
-function protect(source: string, blocks?: (token: string, tag: string, before: string) => string): Protected {
+export function protect(source: string, blocks?: (token: string, tag: string, before: string) => string): Protected {
   const kept: string[] = []
   let inTag = false
   let from = 0
@@ -239,42 +236,6 @@ export function htmlToText(html: string): string {
 export function plainOf(value: unknown): string {
   const text = value === undefined || value === null ? '' : String(value)
   return /<[a-z!/]|&(?:[a-z]+|#\d+);/i.test(text) ? htmlToText(text).trimEnd() : text
-}
-
-/**
- * Turns local images into parts that the HTML shows by `cid:` (RFC 2392).
- * @throws DataError for an image that is not there.
- */
-export function embedImages(
-  html: string,
-  snippet: Snippet,
-  folder: string,
-  root: string,
-): { readonly html: string; readonly inline: readonly RenderedInline[] } {
-  const inline = new Map<string, RenderedInline>()
-  const changed = html.replace(
-    /(<img\b[^>]*?\bsrc\s*=\s*)(["'])([^"']+)\2/gi,
-    (whole, before: string, quote: string, source: string) => {
-      const path = source.trim()
-      if (/^([a-z][a-z0-9+.-]*:|\/\/|#|\{\{)/i.test(path) || path.includes('{{')) return whole
-      const found = [resolve(folder, path), resolve(root, path)].find((candidate) => existsSync(candidate))
-      if (found === undefined || !isWithin(root, found)) {
-        const message =
-          found === undefined ? `the image '${path}' does not exist` : `the image '${path}' is outside the project`
-        throw failure(
-          snippet,
-          'missing-image',
-          message,
-          `Paths of images start at ${relative(root, folder) || 'the project folder'}, or at the project folder.`,
-        )
-      }
-      const key = relative(root, found)
-      const cid = `${hash('sha256', key, 'hex').slice(0, 16)}@mailmerge`
-      inline.set(key, { kind: 'file', cid, path: key })
-      return `${before}${quote}cid:${cid}${quote}`
-    },
-  )
-  return { html: changed, inline: [...inline.values()] }
 }
 
 /** The path is in the folder, and not the folder itself. */

@@ -8,15 +8,16 @@ import type { MessageFields } from './files/message-file.ts'
 import { failure, type Snippet } from './files/place.ts'
 import type { HelperData } from './helpers/helper.ts'
 import { readYes } from './helpers/values.ts'
+import type { Pictures } from './images.ts'
 import { isBlank, type MarkedText, markedOutput, ownText, trimMarked } from './marked-text.ts'
 import { withPreheader } from './markup.ts'
-import type {
-  RenderContext,
-  Rendered,
-  RenderedAttachment,
-  RenderedCalendar,
-  RenderedInline,
-  Template,
+import {
+  fieldKey,
+  type RenderContext,
+  type Rendered,
+  type RenderedAttachment,
+  type RenderedCalendar,
+  type Template,
 } from './template.ts'
 
 /** Engines by the way in which values are written. */
@@ -37,9 +38,11 @@ export interface RendererOptions {
   readonly engines: Engines
   /** Notes the names that a text uses. */
   readonly look: (snippet: Snippet) => Snippet
+  /** Columns that a text reads. */
+  readonly columnsOf: (snippet: Snippet) => readonly string[]
   readonly text?: { readonly engine: 'text' | 'textOfHtml'; readonly snippet: Snippet } | undefined
   readonly html?: Snippet
-  readonly inline: readonly RenderedInline[]
+  readonly pictures: Pictures
   readonly attachmentTemplate: (path: string) => Snippet
   /** Files whose code runs for each row and may not come to an end. */
   readonly foreignCode: readonly string[]
@@ -72,11 +75,18 @@ const LISTS =
   /^(?:list-(?:help|unsubscribe|subscribe|post|owner|archive)|disposition-notification-to|return-receipt-to)$/i
 
 export function createRenderer(options: RendererOptions): Pick<Template, 'render' | 'check'> {
-  const { fields, engines, look, inline } = options
+  const { fields, engines, look, pictures } = options
+  const inline = pictures.fixed
+  const columns = new Map<string, readonly string[]>()
+  const written = (path: FieldPath, text: string): Snippet => {
+    const snippet = look(options.written(path, text))
+    columns.set(fieldKey(String(path.at(-1))), options.columnsOf(snippet))
+    return snippet
+  }
   const compiler: FieldCompiler = {
-    text: (path, text) => (text === undefined ? undefined : engines.text.compile(look(options.written(path, text)))),
+    text: (path, text) => (text === undefined ? undefined : engines.text.compile(written(path, text))),
     marked(path, text) {
-      const compiled = text === undefined ? undefined : engines.marked.compile(look(options.written(path, text)))
+      const compiled = text === undefined ? undefined : engines.marked.compile(written(path, text))
       return compiled === undefined ? undefined : (row, data) => markedOutput(compiled(row, data))
     },
   }
@@ -139,6 +149,7 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
           ? NONE
           : attachments.map((render) => render(row, data)).filter((one) => one !== undefined),
       inline,
+      columns,
     }
     if (to !== undefined) rendered.to = to(row, data)
     if (cc !== undefined) rendered.cc = cc(row, data)
@@ -148,13 +159,23 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
     if (text !== undefined && !(isCheck && text.isSure(row))) rendered.text = text(row, data)
     // Images that only the text part asked for are nobody's.
     images.length = 0
-    if (html !== undefined && !(isCheck && html.isSure(row))) rendered.html = html(row, data)
+    let shown = inline
+    if (html !== undefined && !(isCheck && html.isSure(row) && !pictures.ofRows)) {
+      rendered.html = html(row, data)
+      if (pictures.ofRows) {
+        const page = pictures.shown(rendered.html)
+        rendered.html = page.html
+        const known = new Set(inline.map(({ cid }) => cid))
+        shown = [...inline, ...page.inline.filter(({ cid }) => !known.has(cid))]
+      }
+    }
     if (calendar !== undefined) {
       const written = calendar(row, data)
       rendered.calendar = written.timeZone?.trim() ? written : { ...written, timeZone: helpers.timeZone }
     }
+    rendered.inline = shown
     if (images.length > 0)
-      rendered.inline = [...inline, ...images.map((image) => ({ kind: 'content', ...image }) as const)]
+      rendered.inline = [...shown, ...images.map((image) => ({ kind: 'content', ...image }) as const)]
     return rendered
   }
   const { foreignCode } = options
@@ -216,7 +237,9 @@ function attachmentRenderer(
     // Marked as addresses are: a star in a row's value is a star, not a pattern that fits other people's files.
     const path = compiler.marked(at('path'), one.path)
     const name = 'name' in one ? compiler.text(at('name'), one.name) : undefined
+    const [column] = one.path.includes('{{') ? options.columnsOf(options.written(at('path'), one.path)) : []
     const more = {
+      ...(column === undefined ? {} : { column }),
       ...('type' in one && one.type !== undefined ? { type: one.type } : {}),
       ...('optional' in one && one.optional ? { optional: true } : {}),
     }

@@ -26,6 +26,8 @@ export type RenderedAttachment =
       readonly name?: string
       readonly type?: string
       readonly optional?: boolean
+      /** Column that the path comes from, where it can be told. */
+      readonly column?: string
     }
   | { readonly kind: 'content'; readonly name: string; readonly type?: string; readonly content: string | Uint8Array }
   /** A PDF drawn from Markdown, in which a value of the row is text (see `message/pdf/pdf.ts`). */
@@ -39,6 +41,8 @@ export type RenderedInline =
       readonly path: string
       /** A value of the row names it; what the template itself names is part of the template's hash. */
       readonly ofRow?: boolean
+      /** Column that named it, where it can be told. */
+      readonly column?: string
     }
   | {
       readonly kind: 'content'
@@ -84,6 +88,13 @@ export interface Rendered {
   readonly attachments: readonly RenderedAttachment[]
   readonly inline: readonly RenderedInline[]
   readonly calendar?: RenderedCalendar
+  /** Columns that each field reads, by its `fieldKey`. */
+  readonly columns?: ReadonlyMap<string, readonly string[]>
+}
+
+/** `replyTo` and `Reply-To` are one field. */
+export function fieldKey(name: string): string {
+  return name.toLowerCase().replaceAll('-', '')
 }
 
 /** A compiled template. `render` is pure and synchronous: same row and context, same result. */
@@ -92,6 +103,8 @@ export interface Template {
   readonly name: string
   /** Every file that went in, for messages and for the hash. */
   readonly files: readonly string[]
+  /** Files beside them that look like a part of the template and are none: a name that is misspelt. */
+  readonly unread: readonly string[]
   /** SHA-256 in hex over all that went in (own files, layouts, partials, helpers, embedded images). */
   readonly hash: string
   /** Column names that the template reads, where this can be told from its text. */

@@ -166,7 +166,7 @@ function mailboxOf({ raw, name, spec, fault }: Element): ReturnType<typeof parse
 
 /** The cells of a value that may be a list: a comma in quotes or brackets is part of its cell. */
 function splitValue(value: string): readonly string[] {
-  return value.match(/(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,;])+/gs) ?? []
+  return value.match(/(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,;\r\n])+/gs) ?? []
 }
 
 /** A value that can be shown in an error: cut, and with characters spelt out that cannot be seen. */

@@ -13,6 +13,9 @@ const ATOM = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u{80}-\u{10FFFF}-]+$/u
 const QUOTED = /^"(?:[^"\\\u0000-\u001F\u007F]|\\[\u0020-\u007E])*"$/
 /** Control characters, separators and direction marks, which hide what an address is; what is no character at all. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Cn}\u{FFFD}]/u
+/** Quotation marks of any language, or apostrophes, around the whole. A quoted local part alone is not meant. */
+const QUOTED_WHOLE =
+  /^["'`\u2018\u2019\u201A\u201C\u201D\u201E\u00AB\u00BB].*@.*["'`\u00B4\u2018\u2019\u201C\u201D\u00AB\u00BB]$/su
 /** No address is as long, so that a cell of megabytes costs nothing. */
 const ABSURD = 2_000
 
@@ -74,6 +77,9 @@ function wholeFault(text: string): string | undefined {
   const unseen = unseenFault(text)
   if (unseen !== undefined) return unseen
   if (/^\s|\s$/u.test(text)) return 'it has a space at its edge'
+  if (QUOTED_WHOLE.test(text)) return 'it stands in quotes, which are not part of an address'
+  if (/^\/o=/i.test(text))
+    return 'it is an Exchange address of Outlook, not an SMTP address; export the contacts with their e-mail addresses'
   if (/^mailto:/i.test(text)) return "it begins with 'mailto:', which belongs to links"
   if (/^<@[^>]*:/.test(text) || /^@[^:]*:/.test(text)) return 'it holds a route, which no server follows any more'
   if (/^[^"@<:]*:(?:\s|.*;$)/s.test(text)) return 'it is a group, not an address'

@@ -7,7 +7,8 @@ import { parseAddress, severalFault, unseenFault } from './parse.ts'
  * all data: what looks like a second address is a fault, said in words that follow `'...' is no address: `.
  */
 export function parseRecipient(cell: string): { readonly mailbox: Mailbox } | { readonly fault: string } {
-  const text = cell.trim()
+  // Copied from a field of a mail program, an address ends as a list does.
+  const text = cell.trim().replace(/(?<=[^\s,;])\s*[,;]\s*$/u, '')
   const parsed = parseAddress(text)
   if (parsed.kind !== 'invalid') return { mailbox: parsed.mailbox }
   const split = text.length > 2_000 ? undefined : splitName(text)

@@ -4,14 +4,15 @@
  */
 import { basename } from 'node:path'
 import { DataError, type Problem } from '../../errors.ts'
+import { given } from '../../given.ts'
 import { all, andThen, type MaybePromise } from '../../maybe-promise.ts'
-import { type MarkedText, ownText } from '../../template/marked-text.ts'
+import { type MarkedText, markValue } from '../../template/marked-text.ts'
 import type { RenderedAttachment, RenderedInline } from '../../template/template.ts'
 import { safeName } from '../files/file-name.ts'
 import { type FileFacts, FileLibrary, type LibraryFile } from '../files/library.ts'
 import type { ProjectFile } from '../files/project-file.ts'
 import type { LoadedPart } from '../mime.ts'
-import { endingOf, typeOfContent, typeOfFile } from './media-type.ts'
+import { endingOf, typeOfContent, typeOfFile, withCharset } from './media-type.ts'
 
 export interface AttachmentStore {
   /**
@@ -56,6 +57,10 @@ interface Wanted {
   readonly name?: string
   readonly type?: string
   readonly contentId?: string
+  /** One picture that the row named. */
+  readonly isPicture?: boolean
+  /** Column of the list that named it. */
+  readonly column?: string
 }
 
 const MEGABYTE = 1024 * 1024
@@ -65,16 +70,16 @@ const NO_FILES: readonly ProjectFile[] = []
 
 export function createAttachmentStore(options: AttachmentStoreOptions): AttachmentStore {
   const { keptBytes, ...fence } = options
-  const library = new FileLibrary<LoadedPart>({ maxBytes: 50 * MEGABYTE, ...fence, purpose: 'attachment' }, keptBytes)
+  const library = new FileLibrary<LoadedPart>({ maxBytes: 50 * MEGABYTE, ...fence }, keptBytes)
 
   /** The files that are wanted; none for an optional one that is not there. */
-  function findWanted({ path, optional }: Wanted): MaybePromise<readonly ProjectFile[]> {
+  function findWanted({ path, optional, isPicture, column }: Wanted): MaybePromise<readonly ProjectFile[]> {
     return andThen(
-      library.find(path),
+      isPicture ? library.findPicture(path) : library.find(path),
       (found) => found,
       (error) => {
         if (optional && isMissing(error)) return NO_FILES
-        throw error
+        throw column === undefined ? error : withColumn(error, column)
       },
     )
   }
@@ -160,14 +165,16 @@ function partOf(
     const other = made.get(key)
     if (other !== undefined) return other
     if (made.size >= KEPT_PARTS) made.clear()
-    const part = filePart(wanted, name, type, content)
+    const part = filePart(wanted, name, withCharset(type, content), content)
     made.set(key, part)
     return part
   })
 }
 
 function wantedOf(one: Extract<RenderedAttachment | RenderedInline, { kind: 'file' }>): Wanted {
-  return 'cid' in one ? { path: ownText(one.path), contentId: one.cid } : one
+  if (!('cid' in one)) return one
+  const { path, cid, column, ofRow = false } = one
+  return { path: markValue(path), contentId: cid, isPicture: ofRow, ...given({ column }) }
 }
 
 /** The files whose content a row decides. */
@@ -221,6 +228,13 @@ function changedSince(file: ProjectFile | undefined): DataError {
   const hint =
     'Give the run command again: it plans again with the files as they are now, and sends what is not yet sent.'
   return new DataError(message, { hint, problems: [{ severity: 'error', code: 'attachment-changed', message, hint }] })
+}
+
+/** The same error, with the column that its files come from. */
+function withColumn(error: unknown, column: string): unknown {
+  if (!(error instanceof DataError)) return error
+  const problems = error.problems.map((problem) => ({ column, ...problem }))
+  return new DataError(error.message, { problems, cause: error, ...given({ hint: error.hint }) })
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,10 +1,11 @@
 /** Media types of files, by name and by content. Owns no list of its own: `mime` knows names, `file-type` signatures. */
+import { isAscii, isUtf8 } from 'node:buffer'
 import mime from 'mime'
 
-/** The ending of a name has the say; without one that is known, the content; text is text, all else octets. */
+/** By the ending of the name where it is known, else by the content: text is text, all else bytes. */
 export async function typeOfFile(name: string, content: Uint8Array): Promise<string> {
   const byName = mime.getType(name)
-  if (byName !== null) return isText(byName) && holdsNul(content) ? 'application/octet-stream' : byName
+  if (byName !== null) return isText(byName) && isBinary(content) ? BINARY : byName
   // Loaded by those who need it: few files come without an ending.
   const { fileTypeFromBuffer } = await import('file-type')
   // The library may fail on a signature whose file goes on wrongly; then it is no file of that type.
@@ -27,10 +28,29 @@ function isText(type: string): boolean {
   return type.startsWith('text/')
 }
 
-function plainType(content: Uint8Array): string {
-  return holdsNul(content) ? 'application/octet-stream' : 'text/plain'
+/** The type with its charset, where the content of a text is UTF-8 and says more than ASCII. */
+export function withCharset(type: string, content: Uint8Array): string {
+  if (!isText(type) || /;\s*charset\s*=/i.test(type) || isAscii(content) || !isUtf8(content)) return type
+  return `${type}; charset=utf-8`
 }
 
-function holdsNul(content: Uint8Array): boolean {
-  return content.subarray(0, 4_096).includes(0)
+function plainType(content: Uint8Array): string {
+  return isBinary(content) ? BINARY : 'text/plain'
 }
+
+/** A NUL is in no text, and other control characters only in one that is otherwise right. */
+function isBinary(content: Uint8Array): boolean {
+  const head = content.subarray(0, 4_096)
+  if (head.includes(0)) return true
+  const controls = head.filter((byte) => byte < 32 && !TEXT_CONTROLS.has(byte)).length
+  // The head may end within a letter: then its last bytes are not asked.
+  const isWhole =
+    content.length === head.length
+      ? isUtf8(head)
+      : [0, 1, 2, 3].some((cut) => isUtf8(head.subarray(0, head.length - cut)))
+  return controls > 0 && (!isWhole || controls * 10 > head.length)
+}
+
+const BINARY = 'application/octet-stream'
+/** Tab, line feed, vertical tab, form feed, carriage return, the end mark of DOS, escape. */
+const TEXT_CONTROLS: ReadonlySet<number> = new Set([9, 10, 11, 12, 13, 26, 27])

@@ -114,6 +114,8 @@ function hourOf(hour: number, half: string | undefined): number {
   return (hour % 12) + (half.toLowerCase() === 'pm' ? 12 : 0)
 }
 
+const LONGEST_DURATION = 200
+
 /**
  * `90m`, `1h30m`, `2 hours`, `3d`, `1w`, `PT1H30M`.
  * @throws DataError that names the field.
@@ -121,11 +123,13 @@ function hourOf(hour: number, half: string | undefined): number {
 export function readDuration(field: string, text: string): Temporal.Duration {
   const units =
     /^(?:(\d{1,4})\s*w(?:eeks?)?)?\s*(?:(\d{1,5})\s*d(?:ays?)?)?\s*(?:(\d{1,6})\s*h(?:(?:ou)?rs?)?)?\s*(?:(\d{1,8})\s*m(?:in(?:ute)?s?)?)?$/i
-  const match = units.exec(text)
+  // A single space between the parts, and no more parts than there can be: a cell of blanks must not cost time.
+  const tidy = text.length > LONGEST_DURATION ? '' : text.trim().replace(/\s+/g, ' ')
+  const match = tidy === '' ? null : units.exec(tidy)
   try {
     const [, weeks = 0, days = 0, hours = 0, minutes = 0] = (match ?? []).map(Number).map((part) => part || 0)
     const duration =
-      match === null ? Temporal.Duration.from(text) : Temporal.Duration.from({ weeks, days, hours, minutes })
+      match === null ? Temporal.Duration.from(tidy) : Temporal.Duration.from({ weeks, days, hours, minutes })
     if (duration.sign > 0) return duration
   } catch {
     // Said below, in the words of the template.

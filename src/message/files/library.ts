@@ -3,7 +3,7 @@
  * fence around the project is `project-file`'s.
  */
 import { andThen, type MaybePromise, Memo } from '../../maybe-promise.ts'
-import type { MarkedText } from '../../template/marked-text.ts'
+import { type MarkedText, unmark } from '../../template/marked-text.ts'
 import { createContentCache } from './content-cache.ts'
 import {
   createProjectFiles,
@@ -12,6 +12,7 @@ import {
   type ProjectFiles,
   type ProjectFilesOptions,
 } from './project-file.ts'
+import { fileError } from './project-path.ts'
 
 /** The content of a file, and what is made of it. */
 export interface LibraryFile<T> {
@@ -38,19 +39,31 @@ const KEPT_PATHS = 2_000
 
 export class FileLibrary<T> {
   readonly #files: ProjectFiles
+  readonly #pictures: ProjectFiles
   readonly #found = new Memo<MarkedText, readonly ProjectFile[]>(KEPT_PATHS)
+  readonly #foundPictures = new Memo<MarkedText, readonly ProjectFile[]>(KEPT_PATHS)
   readonly #digests = new Memo<string, string>(KEPT_PATHS)
   readonly #reading = new Map<string, Promise<LibraryFile<T>>>()
   readonly #cache
 
-  constructor(options: ProjectFilesOptions, keptBytes = KEPT_BYTES) {
-    this.#files = createProjectFiles(options)
+  constructor(options: Omit<ProjectFilesOptions, 'purpose'>, keptBytes = KEPT_BYTES) {
+    this.#files = createProjectFiles({ ...options, purpose: 'attachment' })
+    this.#pictures = createProjectFiles({ ...options, purpose: 'image' })
     this.#cache = createContentCache<LibraryFile<T>>(keptBytes)
   }
 
   /** The files of a path, a pattern or a list of paths. @throws DataError as `ProjectFiles.find` does. */
   find(path: MarkedText): MaybePromise<readonly ProjectFile[]> {
     return this.#found.get(path, () => this.#files.find(path))
+  }
+
+  /** The same for a picture, which is a single file. */
+  findPicture(path: MarkedText): MaybePromise<readonly ProjectFile[]> {
+    return this.#foundPictures.get(path, async () => {
+      const found = await this.#pictures.find(path)
+      if (found.length === 1) return found
+      throw fileError('image', 'missing', unmark(path), 'is not one file')
+    })
   }
 
   /** The content of a file that was found. Lanes that want it at the same moment read it once. */

@@ -8,6 +8,7 @@ import { access, type FileHandle, glob, open, realpath, stat } from 'node:fs/pro
 import { isAbsolute, join, resolve } from 'node:path'
 import type { DataError } from '../../errors.ts'
 import { type MarkedText, unmark } from '../../template/marked-text.ts'
+import { hintForMissing, sameToTheEye } from './alike.ts'
 import {
   type FilePurpose,
   fileError,
@@ -54,13 +55,16 @@ export interface ProjectFiles {
   digest(file: ProjectFile): Promise<string>
 }
 
+/** A row without a file is most often one that has none, not one whose name was forgotten. */
+const EMPTY_HINT =
+  'Where some rows have no file, set optional: true, or when: with a condition, beside the path of this attachment.'
 /** A pattern that fits more is a mistake. */
 const MOST_FILES = 100
 
 export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
   const { purpose, root, maxBytes } = options
   const fail = (kind: string, path: string, what: string, cause?: unknown): DataError =>
-    fileError(purpose, kind, path, what, cause)
+    fileError(purpose, kind, path, what, { cause })
   let fence: Promise<{ readonly roots: readonly string[]; readonly never: ReadonlySet<string> }> | undefined
 
   async function fenceOf(): Promise<{ readonly roots: readonly string[]; readonly never: ReadonlySet<string> }> {
@@ -75,15 +79,23 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
   async function find(marked: MarkedText): Promise<readonly ProjectFile[]> {
     const path = unmark(marked).trim()
     const why = forbiddenPath(path)
+    if (path === '') throw fileError(purpose, 'outside', path, 'is empty', { hint: EMPTY_HINT })
     if (why !== undefined) throw fail('outside', path, why)
     // A name that exists is that file, whatever its letters mean to a pattern.
-    const literal = await inspect(path, path)
+    const literal = (await inspect(path, path)) ?? (await inspectAlike(path))
     if (literal !== undefined) return [literal]
     const parts = severalPaths(marked)
     if (parts !== undefined) return (await Promise.all(parts.map(find))).flat()
     const pattern = patternOf(marked)
-    if (pattern === undefined || isAbsolute(path)) throw fail('missing', path, 'does not exist')
+    if (pattern === undefined || isAbsolute(path))
+      throw fileError(purpose, 'missing', path, 'does not exist', { hint: await hintForMissing(root, path) })
     return findPattern(pattern, path)
+  }
+
+  /** The file that a path means to the eye, where its letters or slashes are written otherwise. */
+  async function inspectAlike(path: string): Promise<ProjectFile | undefined> {
+    const alike = isAbsolute(path) ? undefined : await sameToTheEye(root, path)
+    return alike === undefined ? undefined : inspect(alike, path)
   }
 
   async function findPattern(pattern: string, path: string): Promise<readonly ProjectFile[]> {
@@ -157,7 +169,7 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
   }
 
   function changed(file: ProjectFile, cause?: unknown): DataError {
-    return fileError(purpose, 'changed', file.path, 'changed after it was checked; give the command again', cause)
+    return fileError(purpose, 'changed', file.path, 'changed after it was checked; give the command again', { cause })
   }
 
   return {

@@ -106,10 +106,16 @@ const HINTS: Readonly<Record<string, string>> = {
 }
 
 /** The error for a file that cannot be had: `bad('image', 'missing', 'a.png', 'does not exist')`. */
-export function fileError(purpose: FilePurpose, kind: string, path: string, what: string, cause?: unknown): DataError {
+export function fileError(
+  purpose: FilePurpose,
+  kind: string,
+  path: string,
+  what: string,
+  more: { readonly cause?: unknown; readonly hint?: string | undefined } = {},
+): DataError {
   const message = `the ${purpose} '${shownPath(path)}' ${what}`
   const code = kind === 'missing' ? `missing-${purpose}` : `${purpose}-${kind}`
-  const hint = HINTS[purpose]
+  const hint = more.hint ?? HINTS[purpose]
   const problem = {
     severity: 'error',
     code,
@@ -117,5 +123,5 @@ export function fileError(purpose: FilePurpose, kind: string, path: string, what
     value: shownPath(path),
     ...(hint === undefined ? {} : { hint }),
   } as const
-  return new DataError(message, { problems: [problem], ...(cause === undefined ? {} : { cause }) })
+  return new DataError(message, { problems: [problem], cause: more.cause })
 }

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { DataError, InputError, type Problem } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
+import { decodeText, ENCODING_HINT } from '../../text/decode-text.ts'
 
 /** Where a piece of template text came from, for errors. */
 export interface Origin {
@@ -107,10 +108,17 @@ export function placeOf(text: string, offset: number): Place {
   return { line: before.split('\n').length, column: offset - (before.lastIndexOf('\n') + 1) }
 }
 
-/** Reads a text file as a snippet. @throws InputError when it cannot be read. */
+/** Reads a text file as a snippet. @throws InputError when it cannot be read, DataError when it is not UTF-8. */
 export function snippetOf(path: string, shown: string): Snippet {
+  const decoded = decodeText(bytesOf(path, shown))
+  if ('text' in decoded) return { file: shown, lineOffset: 0, text: decoded.text }
+  const place = { line: decoded.line, column: 0 }
+  throw failure({ file: shown, lineOffset: 0 }, 'encoding', `the file ${decoded.fault}`, ENCODING_HINT, place)
+}
+
+function bytesOf(path: string, shown: string): Uint8Array {
   try {
-    return { file: shown, lineOffset: 0, text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') }
+    return readFileSync(path)
   } catch (cause) {
     throw unreadable(shown, cause)
   }
