@@ -7,6 +7,7 @@ import { planRows } from '../campaign/plan/plan.ts'
 import type { CheckedRow, RowRenderer } from '../campaign/plan/render-row.ts'
 import { openSelector, readingOf, type Selection } from '../campaign/plan/select.ts'
 import type { Split } from '../campaign/plan/variants.ts'
+import { usedColumns } from '../campaign/run/content.ts'
 import { addressColumn, openListAgain } from '../campaign/run/list.ts'
 import { openMerge } from '../campaign/run/open-merge.ts'
 import type { Settings } from '../config/settings.ts'
@@ -52,8 +53,8 @@ export async function checkList(
   findings: Findings,
 ): Promise<ListFacts> {
   const { columns, name } = source
-  const emailColumn = addressColumn(settings, source)
   const templates = split?.variants.map((variant) => variant.template) ?? (template === undefined ? [] : [template])
+  const emailColumn = addressColumn(settings, source, templates)
   // Each reports what it lacks, also when another has reported so.
   const isBound = templates.map((one) => bound(one, columns, findings)).every(Boolean)
   const content = template !== undefined && isBound ? { template, split } : undefined
@@ -69,7 +70,12 @@ export async function checkList(
     {},
   )
   const used = new Set(templates.flatMap((one) => one.columns))
-  const check = new ListCheck({ settings, source, emailColumn, used, hasTemplate: content !== undefined, findings })
+  const columnsUsed = usedColumns(templates, emailColumn, settings.key)
+  const check = new ListCheck({
+    ...{ settings, source, emailColumn, used, columnsUsed, findings },
+    hasTemplate: content !== undefined,
+    sendsHidden: options.hiddenRows === 'send',
+  })
   if (template !== undefined) check.noteUnused()
   if (content === undefined && emailColumn === undefined) check.noteNoAddressColumn()
   const runId = newRunId(now, Math.random)
@@ -87,6 +93,7 @@ export async function checkList(
       duplicates: 'error',
       notBefore: undefined,
       follow: undefined,
+      used: columnsUsed,
       signal: options.signal,
       observer: {
         onChecked: (row, checked) => check.row(row, checked),
@@ -115,6 +122,9 @@ interface ListCheckParts {
   readonly emailColumn: string | undefined
   /** Columns that the templates read. */
   readonly used: ReadonlySet<string>
+  /** Those, the key and the address. */
+  readonly columnsUsed: ReadonlySet<string>
+  readonly sendsHidden: boolean
   /** Without a template that fits the list only the data is checked. */
   readonly hasTemplate: boolean
   readonly findings: Findings
@@ -132,6 +142,7 @@ class ListCheck {
   #rows = 0
   #good = 0
   #suppressed = 0
+  #hidden = 0
   #withoutUnsubscribe = 0
 
   constructor(parts: ListCheckParts) {
@@ -151,11 +162,24 @@ class ListCheck {
   /** A batch of rows was read and its good rows were seen. */
   async batch(rows: readonly Row[], project: Ledger | undefined, group: string): Promise<void> {
     this.#rows += rows.length
-    for (const row of rows) this.#survey.see(row.data)
+    for (const row of rows) this.#see(row)
     const addresses = this.#addresses
     this.#addresses = []
     if (project === undefined || addresses.length === 0) return
     this.#suppressed += (await project.suppressions.find(addresses, group)).size
+  }
+
+  #see(row: Row): void {
+    this.#survey.see(row.data)
+    if (row.hidden) this.#hidden++
+    for (const problem of row.unreadable ?? []) {
+      if (this.#parts.columnsUsed.has(problem.column ?? '')) continue
+      this.#parts.findings.add({
+        ...problem,
+        severity: 'warning',
+        hint: 'Nothing uses this column: no row is held up by it.',
+      })
+    }
   }
 
   /** A row that would be sent. */
@@ -310,6 +334,15 @@ class ListCheck {
         code: 'suppressed',
         message: `${this.#suppressed.toLocaleString('en-US')} of the rows are suppressed and would be skipped`,
         hint: 'mailmerge suppress list shows who is.',
+      })
+    }
+    if (this.#hidden > 0) {
+      const rows = this.#hidden === 1 ? '1 row is' : `${this.#hidden.toLocaleString('en-US')} rows are`
+      this.#parts.findings.add({
+        severity: 'info',
+        code: 'hidden-rows',
+        message: `${rows} hidden in the workbook and ${this.#parts.sendsHidden ? 'sent all the same' : 'would be skipped'}`,
+        ...(this.#parts.sendsHidden ? {} : { hint: '--hidden-rows send sends them too.' }),
       })
     }
     if (size !== undefined) {

@@ -1,7 +1,7 @@
 /** Options that say which list, which rows and which template: the same words for run, check and schedule. */
 import type { Selection } from '../campaign/plan/select.ts'
 import type { Flags } from '../config/load.ts'
-import { DUPLICATES } from '../config/words.ts'
+import { DUPLICATES, HIDDEN_ROWS } from '../config/words.ts'
 import { given } from '../given.ts'
 import type { Arguments, Option } from './command.ts'
 
@@ -31,6 +31,7 @@ export const LIST_OPTIONS = {
     describe: 'Only rows that match column=value; repeatable',
   },
   segment: { type: 'string', value: 'NAME', describe: 'Only rows of a segment named in mailmerge.yaml' },
+  'hidden-rows': { choices: HIDDEN_ROWS, describe: 'Rows that a workbook hides or filters out; default skip' },
   sample: { type: 'number', value: 'N', describe: 'Only N of them, picked at random' },
   seed: { type: 'string', value: 'TEXT', describe: 'Seed for --sample: the same seed picks the same rows' },
   variant: { type: 'string', value: 'NAME', describe: 'Send everybody this variant of mailmerge.yaml' },
@@ -64,6 +65,7 @@ export function selectionOf(args: Arguments): Selection {
     limit: args.number('limit'),
     where: args.texts('where'),
     segment: args.text('segment'),
+    hiddenRows: args.choice('hiddenRows', HIDDEN_ROWS),
     sample: args.number('sample'),
     seed: args.text('seed'),
   })

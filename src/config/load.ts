@@ -89,7 +89,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
       campaign: flags.campaign ?? config.campaign,
       group: config.group,
       key: flags.key ?? config.key,
-      emailColumn: config.emailColumn,
+      emailColumn: config.emailColumn?.normalize('NFC'),
       segments: config.segments,
       variants: config.variants,
       metrics: metricsPath(flags, config, cwd, root),

@@ -19,3 +19,6 @@ export const SUPPRESSION_REASONS = [
 
 /** What is done with rows in doubt when a run goes on. */
 export const IN_DOUBT = ['resend', 'keep'] as const
+
+/** What happens to rows that a workbook hides or filters out. */
+export const HIDDEN_ROWS = ['skip', 'send'] as const

@@ -6,7 +6,7 @@ import { Temporal } from 'temporal-polyfill'
 import { z } from 'zod'
 import type { Flags } from '../config/load.ts'
 import { readDuration } from '../config/units.ts'
-import { CATCH_UP, DUPLICATES } from '../config/words.ts'
+import { CATCH_UP, DUPLICATES, HIDDEN_ROWS } from '../config/words.ts'
 import { OutputError, UsageError } from '../errors.ts'
 import type { Occurrence, Schedule } from '../ledger/schedules.ts'
 import { momentOf } from '../time-zone.ts'
@@ -30,6 +30,7 @@ const issueSchema = z.strictObject({
     limit: z.number().optional(),
     where: z.array(z.string()).optional(),
     segment: z.string().optional(),
+    hiddenRows: z.enum(HIDDEN_ROWS).optional(),
     sample: z.number().optional(),
     seed: z.string().optional(),
     variant: z.string().optional(),

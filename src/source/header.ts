@@ -1,5 +1,6 @@
 /** Reads the line of column names. Owns which names a list may have; knows no file format. */
 import { DataError, type Problem } from '../errors.ts'
+import { findEmailColumn } from './address-column.ts'
 
 /** More columns than this are taken for a mistake: a wrong delimiter, or rows and columns swapped. */
 export const MAX_COLUMNS = 2000
@@ -8,28 +9,29 @@ export interface Header {
   readonly columns: readonly string[]
   /** Position of each column's cells in a record, from 0. */
   readonly positions: readonly number[]
+  /** Cells up to the last column with a name. */
+  readonly width: number
   readonly notes: readonly string[]
 }
 
-/** Where the header is, and what its format allows. */
+/** Where the header is. */
 export interface HeaderPlace {
   readonly file: string
   readonly line?: number
-  /** Columns without a name may be between others, as in a sheet; they are left out. */
-  readonly gaps?: boolean
 }
 
 const LOOKS_LIKE_ADDRESS = /^[^\s@<>"',;]+@[^\s@<>"',;]+\.[^\s@<>"',;]+$/
 
 /**
- * Column names from the header's cells: white space around them is taken off, columns without a name at the end are
- * left out.
- * @throws DataError naming every column that is empty or there twice, or when the line is not a header.
+ * Column names from the header's cells, as people see them: white space around them is taken off, line breaks in them are
+ * spaces, letters with their accents apart are one letter. Columns without a name are left out, and those of one name
+ * are told apart by their number: `phone (3)`, `phone (4)`.
+ * @throws DataError when the line is not a header.
  */
 export function readHeader(cells: readonly string[], place: HeaderPlace): Header {
-  const names = cells.map((cell) => cell.trim())
-  let width = names.length
-  while (width > 0 && names[width - 1] === '') width--
+  const names = cells.map(nameOf)
+  const positions = [...names.keys()].filter((i) => names[i] !== '')
+  const width = (positions.at(-1) ?? -1) + 1
   if (width === 0) {
     throw new DataError(`${place.file} has no column names`, {
       hint: 'The first line of a list names its columns: email,name,city',
@@ -40,48 +42,45 @@ export function readHeader(cells: readonly string[], place: HeaderPlace): Header
       hint: 'Is this the right file, and is its delimiter the right one? --delimiter sets it.',
     })
   }
-  const positions = [...names.keys()].slice(0, width).filter((i) => place.gaps !== true || names[i] !== '')
-  const columns = positions.map((i) => names[i] ?? '')
-  const address = columns.find((name) => LOOKS_LIKE_ADDRESS.test(name))
+  const address = names.find((name) => LOOKS_LIKE_ADDRESS.test(name))
   if (address !== undefined) {
     throw new DataError(`${place.file} begins with a row, not with column names: '${short(address)}' is an address`, {
       hint: 'Put a line of column names on top, such as: email,name,city',
       problems: [problem(place, 'no-header', 'an address is where a column name belongs', undefined, address)],
     })
   }
-  const problems = nameProblems(columns, place)
+  const problems = positions.flatMap((i) => unusable(names[i] ?? '', i + 1, place))
   if (problems.length > 0) {
     const [first] = problems
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
     throw new DataError(`the column names of ${place.file} cannot be used: ${first?.message}${more}`, {
-      hint: 'Give every column a name of its own in the first line of the list.',
+      hint: 'Give every column a name of letters and digits in the first line of the list.',
       problems,
     })
   }
-  return { columns, positions, notes: notesOn(cells, positions, columns) }
+  const same = namedTwice(names)
+  const columns = positions.map((i) => (same.has(names[i] ?? '') ? `${names[i]} (${i + 1})` : (names[i] ?? '')))
+  return { columns, positions, width, notes: notesOn(cells, names, same) }
 }
 
-function nameProblems(columns: readonly string[], place: HeaderPlace): readonly Problem[] {
-  const problems: Problem[] = []
-  const seen = new Map<string, number>()
-  for (const [i, name] of columns.entries()) {
-    const number = i + 1
-    if (name === '') {
-      problems.push(problem(place, 'empty-column-name', `column ${number} has no name`, `${number}`))
-      continue
-    }
-    const before = seen.get(name)
-    if (before !== undefined) {
-      const message = `'${short(name)}' names both column ${before} and column ${number}`
-      problems.push(problem(place, 'duplicate-column-name', message, name))
-    }
-    seen.set(name, before ?? number)
-    if (/[\0\n\r\u{FFFD}]/u.test(name)) {
-      const message = `the name of column ${number} holds a character that cannot be in a name`
-      problems.push(problem(place, 'bad-column-name', message, `${number}`, name))
-    }
-  }
-  return problems
+function nameOf(cell: string): string {
+  const name = cell
+    .replace(/\s*[\r\n]\s*/g, ' ')
+    .trim()
+    .normalize('NFC')
+  // A space before a quote keeps it from being one.
+  return /^\s/.test(cell) && /^".*"$/.test(name) ? name.slice(1, -1).trim() : name
+}
+
+function unusable(name: string, number: number, place: HeaderPlace): readonly Problem[] {
+  if (!/[\0\u{FFFD}]/u.test(name)) return []
+  const message = `the name of column ${number} holds a character that cannot be in a name`
+  return [problem(place, 'bad-column-name', message, `${number}`, name)]
+}
+
+/** Names of more than one column. */
+function namedTwice(names: readonly string[]): ReadonlySet<string> {
+  return new Set(names.filter((name, i) => name !== '' && names.indexOf(name) !== i))
 }
 
 function problem(place: HeaderPlace, code: string, message: string, column?: string, value?: string): Problem {
@@ -96,18 +95,18 @@ function problem(place: HeaderPlace, code: string, message: string, column?: str
   }
 }
 
-function notesOn(
-  cells: readonly string[],
-  positions: readonly number[],
-  columns: readonly string[],
-): readonly string[] {
+function notesOn(cells: readonly string[], names: readonly string[], same: ReadonlySet<string>): readonly string[] {
   const notes: string[] = []
-  const dropped = cells.length - columns.length
+  const dropped = names.filter((name) => name === '').length
   if (dropped > 0) notes.push(`left out ${dropped} column${dropped === 1 ? '' : 's'} without a name`)
-  const padded = columns.filter((name, i) => name !== cells[positions[i] ?? i])
+  const padded = names.filter((name, i) => name !== '' && /^\s|\s$/.test(cells[i] ?? ''))
   if (padded.length > 0) {
     const list = padded.map((name) => `'${short(name)}'`).join(', ')
     notes.push(`took off the spaces around the column name${padded.length === 1 ? '' : 's'} ${list}`)
+  }
+  for (const name of same) {
+    const numbers = [...names.keys()].filter((i) => names[i] === name).map((i) => `'${short(name)} (${i + 1})'`)
+    notes.push(`several columns are called '${short(name)}': they are ${numbers.join(' and ')} here`)
   }
   return notes
 }
@@ -116,4 +115,36 @@ function notesOn(
 export function short(value: string): string {
   const cut = value.length > 60 ? `${value.slice(0, 60)}…` : value
   return cut.replace(/[\u{0}-\u{1F}]/gu, (character) => String.fromCodePoint(0x2400 + character.charCodeAt(0)))
+}
+
+/** A record of the beginning of a list, with the number that `headerRow` counts it by. */
+export interface FirstRecord {
+  readonly number: number
+  readonly cells: readonly string[]
+}
+
+/**
+ * The number of the record that holds the column names, where the first is a title: one cell alone, with a line of several
+ * names further down and an address below it, or fewer cells than a line that names the address column.
+ */
+export function titledHeaderRow(records: readonly FirstRecord[]): number | undefined {
+  const [first, ...others] = records
+  if (first === undefined || findEmailColumn(first.cells.map(nameOf)) !== undefined) return undefined
+  const filled = (cells: readonly string[]): number => cells.filter((cell) => cell.trim() !== '').length
+  const holdsAddress = ({ cells }: FirstRecord): boolean => cells.some((cell) => LOOKS_LIKE_ADDRESS.test(cell.trim()))
+  const isHeader = (record: FirstRecord, i: number): boolean => {
+    if (holdsAddress(record) || !others.slice(i + 1).some(holdsAddress)) return false
+    const count = filled(record.cells)
+    if (count <= filled(first.cells)) return false
+    return filled(first.cells) === 1 || findEmailColumn(record.cells.map(nameOf)) !== undefined
+  }
+  return others.find(isHeader)?.number
+}
+
+/** The error for a title above the column names. */
+export function titleError(file: string, title: readonly string[], row: number): DataError {
+  const shown = short(title.find((cell) => cell.trim() !== '')?.trim() ?? '')
+  return new DataError(`${file} begins with '${shown}', which is not a line of column names`, {
+    hint: `The names seem to be in row ${row}. Set it in mailmerge.yaml: data: { path: ${file}, headerRow: ${row} }`,
+  })
 }

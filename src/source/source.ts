@@ -18,6 +18,8 @@ export interface Row {
   readonly hidden?: boolean
   /** What is wrong with the record itself (ragged, a NUL, a cell over the cap). A row with problems is never sent. */
   readonly problems?: readonly Problem[]
+  /** Cells that show no value of their own (an error of a formula): problems where something uses their column. */
+  readonly unreadable?: readonly Problem[]
 }
 
 /** An opened source. It is read once, from start to end. */
@@ -33,6 +35,8 @@ export interface Source {
    * add one while its rows are read: look again at the end.
    */
   readonly notes: readonly string[]
+  /** The first rows, where they are known before reading: for finding the column of the address. */
+  readonly sample?: readonly RowData[]
   /** Rows in batches of a bounded size, in source order. Throws InputError or DataError where reading cannot go on. */
   rows(): AsyncIterable<readonly Row[]>
 }

@@ -134,6 +134,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     unread: found.unread.filter((file) => !files.some((one) => shown(one, root) === file)),
     hash: hashOf(files, options),
     columns: [...new Set(uses.map(({ name }) => name))],
+    setsTo: fields.to !== undefined,
     bind: (names) => checkNames(uses, names, known.helpers),
     ...renderer,
   }

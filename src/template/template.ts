@@ -109,6 +109,8 @@ export interface Template {
   readonly hash: string
   /** Column names that the template reads, where this can be told from its text. */
   readonly columns: readonly string[]
+  /** Whether the template says who gets it; else it is the address column. */
+  readonly setsTo: boolean
   /**
    * Fails early on what no row can mend: a name that no column has.
    * @throws DataError naming template, line, column and the nearest column name.

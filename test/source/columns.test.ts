@@ -57,8 +57,8 @@ describe('the address column is found', () => {
   })
 
   test('by the only value that looks like one, when no name says so', () => {
-    expect(findEmailColumn(['who', 'x'], { who: 'Ann', x: ' ann@example.com' })).toBe('x')
-    expect(findEmailColumn(['y', 'x'], { y: 'b@example.com', x: 'a@example.com' })).toBeUndefined()
+    expect(findEmailColumn(['who', 'x'], [{ who: 'Ann', x: ' ann@example.com' }])).toBe('x')
+    expect(findEmailColumn(['y', 'x'], [{ y: 'b@example.com', x: 'a@example.com' }])).toBeUndefined()
   })
 
   test('not where there is none', () => {

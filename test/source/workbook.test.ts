@@ -62,7 +62,7 @@ describe('workbooks that LibreOffice made', () => {
 
   test('formulas without a result are problems of their rows', async () => {
     const { rows } = await readAll(await openSource({ path: fixture('no-formula-results.xlsx') }))
-    expect(rows[0]?.problems).toMatchObject([{ code: 'no-formula-result', row: 1, line: 2, column: 'Sum' }])
+    expect(rows[0]?.unreadable).toMatchObject([{ code: 'no-formula-result', row: 1, line: 2, column: 'Sum' }])
   })
 })
 
@@ -111,10 +111,8 @@ describe('XLSX details', () => {
       { email: 'y@example.com', 'First name': '', ok: '#REF!' },
     ])
     expect(read.map((row) => row.line)).toEqual([3, 5])
-    expect(read[1]?.problems).toMatchObject([
-      { code: 'cell-error', column: 'ok', line: 5 },
-      { code: 'unnamed-column', column: 'D', value: '7' },
-    ])
+    expect(read[1]?.unreadable).toMatchObject([{ code: 'cell-error', column: 'ok', line: 5 }])
+    expect(read[1]?.problems).toMatchObject([{ code: 'unnamed-column', column: 'D', value: '7' }])
   })
 
   test('prefixed elements are read too', async () => {

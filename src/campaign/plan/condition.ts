@@ -52,7 +52,7 @@ export function parseCondition(
   const found = at < 1 ? undefined : COMPARISONS.find(([sign]) => condition.startsWith(sign, at))
   if (found === undefined) throw unclear(where, condition)
   const [sign, compare] = found
-  const column = condition.slice(0, at).trim()
+  const column = condition.slice(0, at).trim().normalize('NFC')
   const value = condition.slice(at + sign.length).trim()
   if (!columns.includes(column)) {
     throw new UsageError(`${where} names the column '${column}', which the list does not have`, {

@@ -13,6 +13,8 @@ import type { CheckedRow, RowRenderer } from './render-row.ts'
 import type { Selector } from './select.ts'
 
 export interface PlanOptions {
+  /** Columns that the templates and the recipients are made of. */
+  readonly used: ReadonlySet<string>
   readonly ledger: Pick<Ledger, 'runs' | 'plans'>
   readonly runId: string
   readonly source: Source
@@ -186,10 +188,11 @@ function planRow(
   try {
     unselected = options.selector(row)
   } catch (error) {
-    return badRow(row, [...(row.problems ?? []), ...problemsOf(error, 'bad-row')], options, bad)
+    return badRow(row, [...problemsIn(row, options.used), ...problemsOf(error, 'bad-row')], options, bad)
   }
   if (unselected !== undefined) return skipped(row, unselected, renderer)
-  if (row.problems !== undefined && row.problems.length > 0) return badRow(row, row.problems, options, bad)
+  const problems = problemsIn(row, options.used)
+  if (problems.length > 0) return badRow(row, problems, options, bad)
   const failed = (error: unknown): RowOutcome => badRow(row, problemsOf(error, 'bad-row'), options, bad)
   try {
     const { follow } = options
@@ -201,6 +204,13 @@ function planRow(
   } catch (error) {
     return failed(error)
   }
+}
+
+/** What is wrong with the row itself. */
+function problemsIn(row: Row, used: ReadonlySet<string>): readonly Problem[] {
+  const { problems = [], unreadable } = row
+  if (unreadable === undefined) return problems
+  return [...problems, ...unreadable.filter(({ column }) => column === undefined || used.has(column))]
 }
 
 function followedBy(

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
+import type { HIDDEN_ROWS } from '../../config/words.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { DataError, UsageError } from '../../errors.ts'
 import type { SkipReason } from '../../ledger/records.ts'
@@ -11,13 +12,11 @@ import type { Reading } from '../../source/cells/compare.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { type Condition, parseCondition } from './condition.ts'
 
-export type HiddenRows = 'skip' | 'send'
-
 export interface Selection {
   /** `1-20,33,40-` */
   readonly rows?: string
   /** What happens to rows that a workbook hides or filters out; `skip` without it. */
-  readonly hiddenRows?: HiddenRows
+  readonly hiddenRows?: (typeof HIDDEN_ROWS)[number]
   readonly limit?: number
   /** `column=value`, `column!=value`, `column>value` ... all of which must hold. */
   readonly where?: readonly string[]

@@ -29,8 +29,22 @@ export async function openContent(settings: Settings, options: ContentOptions): 
   const { templateName, campaign, variant, columns } = options
   const template = await openTemplate(templateName, settings)
   const split = await openVariants(templateName, settings, campaign(template.name), variant)
-  for (const one of split?.variants.map((variant) => variant.template) ?? [template]) one.bind(columns)
+  for (const one of templatesOf({ template, split })) one.bind(columns)
   return { templateName, template, split, hash: hashOf(template, split, settings) }
+}
+
+/** The templates that rows are rendered with. */
+export function templatesOf({ template, split }: Pick<Content, 'template' | 'split'>): readonly Template[] {
+  return split?.variants.map((variant) => variant.template) ?? [template]
+}
+
+/** Columns that messages and their recipients are made of. */
+export function usedColumns(
+  templates: readonly Template[],
+  ...others: readonly (string | undefined)[]
+): ReadonlySet<string> {
+  const own = others.filter((column) => column !== undefined)
+  return new Set([...templates.flatMap(({ columns }) => columns), ...own])
 }
 
 export function openTemplate(name: string, settings: Settings, instead?: LoadOptions['instead']): Promise<Template> {

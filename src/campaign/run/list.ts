@@ -1,11 +1,12 @@
 /** The list of a merge, as the settings name it. Owns opening it, and which of its columns holds the address; reads no row. */
 import type { Settings } from '../../config/settings.ts'
 import { didYouMean } from '../../did-you-mean.ts'
-import { ConfigError, UsageError } from '../../errors.ts'
-import { findEmailColumn } from '../../source/address-column.ts'
+import { ConfigError, DataError, UsageError } from '../../errors.ts'
+import { findAddressColumn } from '../../source/address-column.ts'
 import { openSource } from '../../source/open.ts'
 import type { Source } from '../../source/source.ts'
 import { computedColumns } from '../../template/computed.ts'
+import type { Template } from '../../template/template.ts'
 
 /** Whether the settings name a list: a file, a query, or a command. */
 export function hasList({ source }: Settings): boolean {
@@ -32,8 +33,15 @@ export async function openListAgain(settings: Settings): Promise<Source> {
   })
 }
 
-/** The column that holds the address. @throws ConfigError for a column that is set and not there. */
-export function addressColumn(settings: Settings, source: Source): string | undefined {
+/**
+ * The column that holds the address; of several, none is needed where every template sets its `to`.
+ * @throws ConfigError for a column that is set and not there, DataError where several could be meant.
+ */
+export function addressColumn(
+  settings: Settings,
+  source: Source,
+  templates: readonly Pick<Template, 'setsTo'>[],
+): string | undefined {
   for (const [flag, column] of [
     ['emailColumn', settings.emailColumn],
     ['--key', settings.key],
@@ -43,7 +51,14 @@ export function addressColumn(settings: Settings, source: Source): string | unde
       hint: didYouMean(column, source.columns, `Its columns are ${source.columns.join(', ')}.`),
     })
   }
-  return settings.emailColumn ?? findEmailColumn(source.columns)
+  if (settings.emailColumn !== undefined) return settings.emailColumn
+  const found = findAddressColumn(source.columns, source.sample)
+  if (found === undefined || 'column' in found) return found?.column
+  if (templates.length > 0 && templates.every(({ setsTo }) => setsTo)) return undefined
+  const names = found.candidates.map((column) => `'${column}'`)
+  throw new DataError(`${source.name} has several columns that could hold the address: ${names.join(' and ')}`, {
+    hint: `Say which with emailColumn in mailmerge.yaml: emailColumn: ${JSON.stringify(found.candidates[0])}`,
+  })
 }
 
 /** The error for a merge without a list or a template. */

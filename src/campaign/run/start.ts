@@ -15,7 +15,7 @@ import type { MergeHooks, MergeRequest, PlanPreview } from '../merge.ts'
 import { type Planned, planRows } from '../plan/plan.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
 import { openSelector, readingOf, type Selector } from '../plan/select.ts'
-import { type Content, openContent } from './content.ts'
+import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
 import { beginAndDeliver, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
@@ -100,7 +100,7 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
     group: settings.group ?? request.group ?? name,
     source,
     content,
-    emailColumn: addressColumn(settings, source),
+    emailColumn: addressColumn(settings, source, templatesOf(content)),
     startTime:
       request.atLocal === undefined
         ? undefined
@@ -136,17 +136,30 @@ async function createRun(
 async function plan(
   { settings, ledger, renderer, follow, hooks, mode }: OpenMerge,
   runId: string,
-  { source, selector, startTime, now }: Inputs,
-  { skipBad = false }: MergeRequest,
+  { source, selector, startTime, now, content, emailColumn }: Inputs,
+  { skipBad = false, hiddenRows }: MergeRequest,
 ): Promise<Planned> {
   const { duplicates, key } = settings
+  let hidden = 0
   const planned = await planRows({
     ...{ ledger, runId, source, renderer, selector, duplicates, key, skipBad, now, follow, signal: hooks.signal },
     notBefore: mode === 'send' ? startTime : checkedOnly(startTime),
-    observer: { onBatch: (_, read) => hooks.onRows?.(read) },
+    used: usedColumns(templatesOf(content), emailColumn, key),
+    observer: {
+      onBatch(rows, read) {
+        hidden += rows.filter((row) => row.hidden).length
+        hooks.onRows?.(read)
+      },
+    },
   })
+  if (hidden > 0 && hiddenRows !== 'send') hooks.note?.(hiddenWords(hidden))
   for (const problem of planned.problems) hooks.note?.(`row ${problem.row} is skipped: ${problem.message}`)
   return planned
+}
+
+function hiddenWords(count: number): string {
+  const rows = count === 1 ? '1 row is' : `${count} rows are`
+  return `${rows} hidden in the workbook and skipped; --hidden-rows send sends them too`
 }
 
 /** A rehearsal checks the start times and waits for none. */

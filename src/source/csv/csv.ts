@@ -1,6 +1,6 @@
 /** A CSV list as a source of rows. Owns where the header is and what ends reading; parsing is csv-parse's. */
 import { DataError, type Problem } from '../../errors.ts'
-import { readHeader, short } from '../header.ts'
+import { type FirstRecord, readHeader, short, titledHeaderRow, titleError } from '../header.ts'
 import type { Text } from '../input/decode.ts'
 import type { Input } from '../input/input.ts'
 import type { Row, Source } from '../source.ts'
@@ -24,20 +24,24 @@ export interface CsvOptions {
 export async function openCsv(input: Input, text: Text, options: CsvOptions): Promise<Source> {
   const dialect = await findDialect(text.head, input.complete, options.delimiter)
   const firstLine = dialect.skip > 0 ? 2 : 1
-  const headerRow = options.headerRow ?? 1
+  const { headerRow } = options
   const header = await findHeader(input, text.head.subarray(dialect.skip), dialect, firstLine, headerRow)
-  const { columns, notes } = readHeader(header.cells, { file: input.name, line: header.line })
-  const notesBefore = [...input.notes, ...dialect.notes, ...notes]
+  const names = readHeader(header.cells, { file: input.name, line: header.line })
+  const { columns } = names
+  const notesBefore = [...input.notes, ...dialect.notes, ...names.notes]
   return {
     name: input.name,
     stem: input.stem,
     columns,
+    sample: header.below.map((cells) =>
+      Object.fromEntries(columns.map((name, i) => [name, cells[names.positions[i] ?? i]])),
+    ),
     get notes() {
       return [...text.notes, ...notesBefore]
     },
     rows: () => {
-      const rows = new CsvRows(input.name, columns, dialect)
-      return readRows(rows, readChunks(input, text, dialect, firstLine), headerRow)
+      const rows = new CsvRows(input.name, names, dialect)
+      return readRows(rows, readChunks(input, text, dialect, firstLine), headerRow ?? 1)
     },
   }
 }
@@ -45,24 +49,46 @@ export async function openCsv(input: Input, text: Text, options: CsvOptions): Pr
 interface FoundHeader {
   readonly cells: readonly string[]
   readonly line: number
+  /** The first records below it, as far as they are in the beginning of the text. */
+  readonly below: readonly (readonly string[])[]
 }
+
+/** Records of the beginning that are looked at: for a title, and for the column of the address. */
+const FIRST_RECORDS = 20
 
 async function findHeader(
   input: Input,
   head: Buffer,
   dialect: CsvDialect,
   firstLine: number,
-  headerRow: number,
+  headerRow: number | undefined,
 ): Promise<FoundHeader> {
+  const wanted = headerRow ?? 1
+  const first: (FirstRecord & { readonly line: number })[] = []
   let seen = 0
+  const found = (): FoundHeader | undefined => {
+    const at = first.findIndex(({ number }) => number === wanted)
+    const record = first[at]
+    if (record === undefined) return undefined
+    const proposed = headerRow === undefined ? titledHeaderRow(first) : undefined
+    if (proposed !== undefined) throw titleError(input.name, record.cells, proposed)
+    return { cells: record.cells, line: record.line, below: first.slice(at + 1).map(({ cells }) => cells) }
+  }
   for await (const { cells, lines, broken } of readHead(input, head, new RecordReader(dialect, firstLine))) {
     for (const [i, record] of cells.entries()) {
       if (isBlank(record)) continue
       seen++
-      if (seen === headerRow) return { cells: record, line: lines[i] ?? firstLine }
+      if (seen >= wanted) first.push({ number: seen, cells: record, line: lines[i] ?? firstLine })
+      if (first.length > FIRST_RECORDS) break
     }
-    if (broken !== undefined) throw brokenError(broken, input.name, [])
+    if (first.length > FIRST_RECORDS) break
+    if (broken === undefined) continue
+    // What is broken below the names is told when the rows are read.
+    if (first.length > 0) break
+    throw brokenError(broken, input.name, [])
   }
+  const header = found()
+  if (header !== undefined) return header
   if (!input.complete) {
     throw new DataError(`the column names of ${input.name} do not end within the first ${head.length} bytes`, {
       hint: 'Is this a list? Its first line names its columns: email,name,city',
@@ -73,7 +99,7 @@ async function findHeader(
       hint: 'A list needs a line of column names and at least one row below it.',
     })
   }
-  throw new DataError(`${input.name} has no line ${headerRow} to take column names from; it has ${seen}`, {
+  throw new DataError(`${input.name} has no line ${wanted} to take column names from; it has ${seen}`, {
     hint: 'headerRow counts the lines of the list that are not blank, from 1.',
   })
 }

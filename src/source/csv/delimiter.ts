@@ -66,8 +66,11 @@ async function bestDelimiter(sample: Buffer, whole: boolean, bareCr: boolean): P
     const reader = new RecordReader({ delimiter, bareCr }, 1)
     const { cells: most, broken } = await reader.write(sample)
     const last = whole && broken === undefined ? (await reader.end()).cells : []
-    const [header, ...rows] = [...most, ...last].slice(0, SAMPLE_RECORDS)
-    if (header === undefined || header.length < 2) continue
+    const records = [...most, ...last].slice(0, SAMPLE_RECORDS)
+    // A title above the column names has no delimiter.
+    const from = records.findIndex(({ length }) => length >= 2)
+    const [header, ...rows] = records.slice(from)
+    if (from < 0 || header === undefined) continue
     const even = rows.filter((row) => row.length === header.length).length
     const withAddress = rows.filter((row) => row.some((cell) => ADDRESS.test(cell))).length
     const count = Math.max(1, rows.length)

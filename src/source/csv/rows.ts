@@ -3,7 +3,7 @@
  * the cap, text behind a closing quote. Parses nothing itself.
  */
 import type { Problem } from '../../errors.ts'
-import { short } from '../header.ts'
+import { type Header, short } from '../header.ts'
 import { LOST } from '../input/decode.ts'
 import { createRowMaker, type Row, type RowMaker } from '../source.ts'
 import type { CsvDialect, Records } from './parser.ts'
@@ -15,6 +15,9 @@ const MAX_CELL_SIZE = 1 << 20
 export class CsvRows {
   readonly file: string
   readonly columns: readonly string[]
+  /** Cells of a row, and the column of each; its number where it has no name. */
+  readonly #width: number
+  readonly #names: readonly string[]
   readonly #make: RowMaker
   readonly #delimiter: string
   #count = 0
@@ -25,10 +28,13 @@ export class CsvRows {
   #odd = false
   #quoted = false
 
-  constructor(file: string, columns: readonly string[], dialect: CsvDialect) {
+  constructor(file: string, { columns, positions, width }: Header, dialect: CsvDialect) {
     this.file = file
     this.columns = columns
-    this.#make = createRowMaker(columns)
+    this.#width = width
+    this.#names = Array.from({ length: width }, (_, i) => columns[positions.indexOf(i)] ?? `${i + 1}`)
+    const make = createRowMaker(columns)
+    this.#make = width === columns.length ? make : (cells) => make(positions.map((position) => cells[position]))
     this.#delimiter = dialect.delimiter
   }
 
@@ -54,13 +60,13 @@ export class CsvRows {
 
   rowsOf(records: Records, from: number, to: number): readonly Row[] {
     const rows: Row[] = []
-    const width = this.columns.length
+    const width = this.#width
     for (let i = from; i < to; i++) {
       const cells = records.cells[i] ?? []
       const end = records.ends[i] ?? 0
       const begin = (i === 0 ? this.#lastEnd : records.ends[i - 1]) ?? 0
       const first = cells[0]
-      if ((first === undefined || first.trim() === '') && isBlank(cells)) continue
+      if ((first === undefined || first.trim() === '' || first === DOS_END) && isBlank(cells)) continue
       const number = ++this.#count
       const line = records.lines[i] ?? 0
       const data = this.#make(cells)
@@ -79,7 +85,7 @@ export class CsvRows {
     const problems: Problem[] = []
     const add = (code: string, message: string, hint: string, cell?: number) => {
       const value = cell === undefined ? undefined : cells[cell]?.replaceAll(LOST, '\u{FFFD}')
-      const column = cell === undefined ? undefined : (this.columns[cell] ?? `${cell + 1}`)
+      const column = cell === undefined ? undefined : (this.#names[cell] ?? `${cell + 1}`)
       problems.push({
         severity: 'error',
         code,
@@ -108,14 +114,18 @@ export class CsvRows {
       }
     }
     const stray = this.#quoted ? this.#strayQuote(cells, begin, end) : undefined
-    if (stray !== undefined) add('stray-quote', 'the cell goes on after its closing quotation mark', QUOTE_HINT, stray)
+    if (stray?.kind === 'after') {
+      add('stray-quote', 'the cell goes on after its closing quotation mark', QUOTE_HINT, stray.cell)
+    } else if (stray !== undefined) {
+      add('space-before-quote', 'the quotation mark of the cell has a space before it', SPACE_HINT, stray.cell)
+    }
     return problems
   }
 
   #checkWidth(cells: readonly string[], add: (code: string, message: string, hint: string, cell?: number) => void) {
-    const width = this.columns.length
+    const width = this.#width
     if (cells.length < width) {
-      const missing = this.columns.slice(cells.length).map((name) => `'${short(name)}'`)
+      const missing = this.#names.slice(cells.length).map((name) => `'${short(name)}'`)
       add(
         'ragged-row',
         `the row has ${cells.length} cell${cells.length === 1 ? '' : 's'}, the list has ${width} columns; there is nothing for ${missing.join(', ')}`,
@@ -134,8 +144,8 @@ export class CsvRows {
     )
   }
 
-  /** The cell that goes on after its closing quotation mark (RFC 4180 section 2, rules 5 to 7). */
-  #strayQuote(cells: readonly string[], begin: number, end: number): number | undefined {
+  /** The first cell whose quotation marks are not where they belong (RFC 4180 section 2, rules 5 to 7). */
+  #strayQuote(cells: readonly string[], begin: number, end: number): StrayQuote | undefined {
     if (!cells.some((cell) => cell.includes('"'))) return undefined
     if (this.#window.length > 1) this.#window = [Buffer.concat(this.#window)]
     const text = (this.#window[0] ?? Buffer.alloc(0)).toString('utf8', begin - this.#start, end - this.#start)
@@ -143,11 +153,17 @@ export class CsvRows {
   }
 }
 
+interface StrayQuote {
+  readonly cell: number
+  /** `after`: text behind the closing mark. `before`: a space before the opening one. */
+  readonly kind: 'after' | 'before'
+}
+
 /**
- * Index of the first cell of a record's text that begins with a quotation mark and goes on after the closing one. Marks
- * within a cell that does not begin with one are letters, as spreadsheets read them.
+ * The first cell of a record's text that begins with a quotation mark and goes on after the closing one, or is in quotes but for
+ * a space before them. Other marks within a cell that does not begin with one are letters, as spreadsheets read them.
  */
-function findStrayQuote(text: string, delimiter: string): number | undefined {
+function findStrayQuote(text: string, delimiter: string): StrayQuote | undefined {
   let cell = 0
   for (let at = 0; at <= text.length; cell++) {
     let end: number
@@ -156,10 +172,15 @@ function findStrayQuote(text: string, delimiter: string): number | undefined {
       while (end < text.length && !(text[end] === '"' && text[end + 1] !== '"')) end += text[end] === '"' ? 2 : 1
       end++
       const after = text.slice(end, end + delimiter.length)
-      if (end < text.length && after !== delimiter && !/^[\r\n]/.test(text.slice(end))) return cell
+      if (end < text.length && after !== delimiter && !/^[\r\n]/.test(text.slice(end))) return { cell, kind: 'after' }
     } else {
       const next = text.indexOf(delimiter, at)
       end = next === -1 ? text.length : next
+      const bare = text.slice(at, end)
+      const trimmed = bare.trim()
+      if (/^\s/.test(bare) && trimmed.length > 1 && trimmed.startsWith('"') && trimmed.endsWith('"')) {
+        return { cell, kind: 'before' }
+      }
     }
     at = end + delimiter.length
   }
@@ -169,12 +190,16 @@ function findStrayQuote(text: string, delimiter: string): number | undefined {
 const NUL_HINT = 'Remove it, or export the list again as text.'
 const LOST_HINT = 'Export the list again as UTF-8, or say with encoding: how it is written.'
 const LONG_HINT = 'Is a quotation mark missing? Put long texts into the template or an attachment.'
+const SPACE_HINT = 'Remove the spaces between the delimiter and the quotation mark.'
 const QUOTE_HINT = 'Put quotes around the whole cell and write each quote in it twice: "Ada ""Countess"" Lovelace"'
 
 function isOdd(text: Buffer): boolean {
   return text.includes(0) || text.includes(LOST)
 }
 
+/** Ends a file of DOS. */
+const DOS_END = '\u001A'
+
 export function isBlank(cells: readonly string[]): boolean {
-  return cells.every((cell) => cell.trim() === '')
+  return cells.every((cell) => cell.trim() === '') || (cells.length === 1 && cells[0] === DOS_END)
 }

@@ -48,7 +48,8 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
     const read = createValueReader(column, type, options)
     return { column, run: (data) => readTyped(data, column, read) }
   })
-  const made = computedSteps(columns, computed, source.name, options.compile)
+  const used = new Set(Object.keys(types))
+  const made = computedSteps(columns, computed, source.name, options.compile, used)
   const pairs = source.columns.map((column, i) => [column, columns[i] ?? column] as const)
   const map = (row: Row): Row => {
     const data: Record<string, unknown> = Object.create(null)
@@ -67,13 +68,27 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
       }
       problems.push({ severity: 'error', ...place, ...fault })
     }
-    const { problems: _, ...rest } = row
-    return problems.length === 0 ? { ...rest, data } : { ...rest, data, problems }
+    const { problems: _, unreadable = [], ...rest } = row
+    const unused: Problem[] = []
+    for (const problem of unreadable) {
+      const column = Object.hasOwn(rename, problem.column ?? '') ? rename[problem.column ?? ''] : problem.column
+      const renamed = column === undefined ? problem : { ...problem, column }
+      ;(used.has(column ?? '') ? problems : unused).push(renamed)
+    }
+    return {
+      ...rest,
+      data,
+      ...(problems.length === 0 ? {} : { problems }),
+      ...(unused.length === 0 ? {} : { unreadable: unused }),
+    }
   }
   return {
     name: source.name,
     stem: source.stem,
     columns: [...columns, ...made.map(({ column }) => column)],
+    sample: (source.sample ?? []).map((row) =>
+      Object.fromEntries(pairs.map(([before, after]) => [after, row[before]])),
+    ),
     get notes() {
       return source.notes
     },
@@ -119,6 +134,7 @@ function computedSteps(
   computed: Readonly<Record<string, string>>,
   file: string,
   compile: ColumnOptions['compile'],
+  used: Set<string>,
 ): readonly Step[] {
   const known = [...columns]
   return Object.entries(computed).map(([column, text]) => {
@@ -128,7 +144,10 @@ function computedSteps(
       })
     }
     const { names, render } = compiled(column, text, compile)
-    for (const name of names) mustHave(known, name, `the computed column '${column}' uses '${name}'`, file)
+    for (const name of names) {
+      mustHave(known, name, `the computed column '${column}' uses '${name}'`, file)
+      used.add(name)
+    }
     known.push(column)
     return { column, run: (data) => compute(data, column, render) }
   })

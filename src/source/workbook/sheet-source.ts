@@ -4,9 +4,9 @@
  */
 import { DataError, type Problem } from '../../errors.ts'
 import { cellText, type DateCell, type StoredCell } from '../cells/cell.ts'
-import { type Header, readHeader, short } from '../header.ts'
+import { type Header, readHeader, short, titledHeaderRow, titleError } from '../header.ts'
 import type { Input } from '../input/input.ts'
-import { createRowMaker, type Row, type Source } from '../source.ts'
+import { createRowMaker, type Row, type RowData, type Source } from '../source.ts'
 
 const BATCH = 1000
 /** The limits of the format, by every program that writes it. */
@@ -61,6 +61,7 @@ export async function openSheet(input: Input, workbook: Workbook, options: Sheet
     name: input.name,
     stem: input.stem,
     columns: header.columns,
+    sample: header.sample,
     notes: [...input.notes, ...sheetNotes(workbook.sheets, sheet, options.sheet), ...header.notes],
     rows: () => readRows(input.name, workbook.rows(sheet), header),
   }
@@ -92,7 +93,11 @@ function sheetNotes(sheets: readonly Sheet[], sheet: Sheet, wanted: string | und
 
 interface SheetHeader extends Header {
   readonly row: number
+  readonly sample: readonly RowData[]
 }
+
+/** Rows of the beginning that are looked at: for a title, and for the column of the address. */
+const FIRST_ROWS = 20
 
 async function findHeader(
   file: string,
@@ -100,13 +105,22 @@ async function findHeader(
   sheet: Sheet,
   wanted: number | undefined,
 ): Promise<SheetHeader> {
+  const first: SheetRow[] = []
   for await (const rows of workbook.rows(sheet)) {
-    for (const { number, cells } of rows) {
-      if (number < (wanted ?? 1)) continue
-      if (wanted !== undefined && number > wanted) break
-      return { ...readHeader(cells.map(cellText), { file, line: number, gaps: true }), row: number }
-    }
-    if (wanted !== undefined && (rows.at(-1)?.number ?? 0) >= wanted) break
+    first.push(...rows.filter(({ number }) => number >= (wanted ?? 1)).slice(0, FIRST_ROWS - first.length))
+    if (first.length >= FIRST_ROWS) break
+  }
+  const [top, ...below] = first
+  if (top !== undefined && (wanted === undefined || top.number === wanted)) {
+    const texts = first.map(({ number, cells }) => ({ number, cells: cells.map(cellText) }))
+    const proposed = wanted === undefined ? titledHeaderRow(texts) : undefined
+    if (proposed !== undefined) throw titleError(file, top.cells.map(cellText), proposed)
+    const header = readHeader(top.cells.map(cellText), { file, line: top.number })
+    const { columns, positions } = header
+    const sample = below.map(({ cells }) =>
+      Object.fromEntries(columns.map((name, i) => [name, cells[positions[i] ?? i]])),
+    )
+    return { ...header, row: top.number, sample }
   }
   const others = workbook.sheets.filter((other) => other !== sheet).map((other) => `'${short(other.name)}'`)
   const where = `the sheet '${short(sheet.name)}' of ${file}`
@@ -138,8 +152,15 @@ async function* readRows(
       if (row.number <= header.row) continue
       const data = make(positions.map((position) => row.cells[position]))
       const problems = problemsOf(row, named, file, ++number)
-      const base = { number, line: row.number, data, ...(row.hidden === true ? { hidden: true } : {}) }
-      batch.push(problems.length === 0 ? base : { ...base, problems })
+      const unreadable = row.faults === undefined ? [] : unreadableOf(row, named, file, number)
+      batch.push({
+        number,
+        line: row.number,
+        data,
+        ...(row.hidden === true ? { hidden: true } : {}),
+        ...(problems.length === 0 ? {} : { problems }),
+        ...(unreadable.length === 0 ? {} : { unreadable }),
+      })
       if (batch.length < BATCH) continue
       yield batch
       batch = []
@@ -156,13 +177,11 @@ function problemsOf(
 ): readonly Problem[] {
   const problems: Problem[] = []
   const place = { severity: 'error', file, row: number, line: row.number } as const
-  for (const { cell, code, message, hint } of row.faults ?? []) {
-    const column = named.get(cell)
-    if (column !== undefined) problems.push({ ...place, code, message, hint, column })
-  }
+  // What is left of the names is an index, or nothing of the list.
+  const first = Math.min(...named.keys())
   for (const [cell, stored] of row.cells.entries()) {
     const value = cellText(stored)
-    if (value.trim() === '' || named.has(cell)) continue
+    if (cell < first || value.trim() === '' || named.has(cell)) continue
     const letters = columnLetters(cell)
     problems.push({
       ...place,
@@ -174,6 +193,20 @@ function problemsOf(
     })
   }
   return problems
+}
+
+/** Cells that show no value of their own, in columns that have a name. */
+function unreadableOf(
+  row: SheetRow,
+  named: ReadonlyMap<number, string>,
+  file: string,
+  number: number,
+): readonly Problem[] {
+  return (row.faults ?? []).flatMap(({ cell, code, message, hint }) => {
+    const column = named.get(cell)
+    const place = { severity: 'error', file, row: number, line: row.number } as const
+    return column === undefined ? [] : [{ ...place, code, message, hint, column }]
+  })
 }
 
 /** `A` for 0, `AA` for 26. */

@@ -145,7 +145,7 @@ export class Engine {
   #parse(snippet: Snippet, rewriting: RewriteOptions): hbs.AST.Program {
     boundDepth(snippet)
     try {
-      const program = this.#handlebars.parse(snippet.text)
+      const program = this.#handlebars.parse(snippet.text.normalize('NFC'))
       rewrite(program, rewriting)
       return program
     } catch (error) {

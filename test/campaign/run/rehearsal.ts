@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import PostalMime from 'postal-mime'
 import { onTestFinished } from 'vitest'
-import type { MergeRequest } from '../../../src/campaign/merge.ts'
+import type { MergeHooks, MergeRequest } from '../../../src/campaign/merge.ts'
 import { runMerge } from '../../../src/campaign/run/start.ts'
 import { loadSettings } from '../../../src/config/load.ts'
 
@@ -28,17 +28,24 @@ export function textTemplate(text: string, front = 'subject: x\n'): string {
 
 /**
  * Bodies by address, without the line break at their end.
+ *
+ * @param list given on the command line; without one it is that of mailmerge.yaml.
  * @throws what the run throws.
  */
 export async function rehearse(
   files: ProjectFiles,
   request: Partial<MergeRequest> = {},
+  list = [Object.keys(files).find((name) => /^list\./.test(name)) ?? 'list.csv'],
+  hooks: MergeHooks = {},
 ): Promise<Readonly<Record<string, string>>> {
   const root = projectOf({ 'mailmerge.yaml': 'message: { from: s@example.org }\n', ...files })
-  const list = Object.keys(files).find((name) => /^list\./.test(name)) ?? 'list.csv'
-  const settings = await loadSettings({ cwd: root, env: {}, flags: { csv: list, template: 't' } })
+  const settings = await loadSettings({
+    cwd: root,
+    env: {},
+    flags: { template: 't', ...(list[0] === undefined ? {} : { csv: list[0] }) },
+  })
   const out = join(root, 'eml')
-  await runMerge(settings, { mode: 'dry-run', out, ...request })
+  await runMerge(settings, { mode: 'dry-run', out, ...request }, hooks)
   const texts: Record<string, string> = {}
   for (const name of readdirSync(out).filter((file) => file.endsWith('.eml'))) {
     const { to, text } = await PostalMime.parse(readFileSync(join(out, name)))

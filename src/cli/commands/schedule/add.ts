@@ -15,7 +15,7 @@ import { wallWords } from './find-schedule.ts'
 
 const SENT = [
   ...['csv', 'data', 'encoding', 'delimiter', 'sheet', 'template', 'campaign', 'rows', 'limit', 'where'],
-  ...['segment', 'sample', 'seed', 'variant', 'skip-bad', 'key', 'fold-gmail', 'duplicates'],
+  ...['segment', 'hidden-rows', 'sample', 'seed', 'variant', 'skip-bad', 'key', 'fold-gmail', 'duplicates'],
 ]
 /** Options that mean something else here than for a run. */
 const READ_EACH_TIME = {

@@ -1,0 +1,140 @@
+/** Lists as offices and other programs write them: titles, names, hidden rows, error cells, several addresses. */
+import { describe, expect, test } from 'vitest'
+import { DataError, MailmergeError } from '../../../src/errors.ts'
+import { textRow, writeXlsx } from '../../source/zip-writer.ts'
+import { rehearse, textTemplate } from './rehearsal.ts'
+
+const csv = (list: string, template = textTemplate('Dear {{name}}'), more = '') => ({
+  'mailmerge.yaml': `message: { from: s@example.org }\n${more}`,
+  'list.csv': list,
+  'templates/t.txt': template,
+})
+
+async function refusal(rehearsal: Promise<unknown>): Promise<MailmergeError> {
+  const error = await rehearsal.then(
+    () => new Error('it was read'),
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(MailmergeError)
+  return error as MailmergeError
+}
+
+describe('column names', () => {
+  test.each([
+    ['without a name', ',name,email\n0,Ann,a@example.com\n1,Bob,b@example.com\n'],
+    ['in the middle without a name', 'name,,email\nAnn,x,a@example.com\nBob,,b@example.com\n'],
+    ['twice, unused', 'phone,name,email,phone\n1,Ann,a@example.com,2\n,Bob,b@example.com,\n'],
+    ['with a space before a quote', 'email, "name"\na@example.com,Ann\nb@example.com,Bob\n'],
+  ])('%s are no error', async (_, list) => {
+    expect(await rehearse(csv(list))).toEqual({ 'a@example.com': 'Dear Ann', 'b@example.com': 'Dear Bob' })
+  })
+
+  test('that stand twice and are used are an error that says how to call each', async () => {
+    const error = await refusal(rehearse(csv('email,name,name\na@example.com,x,y\n')))
+    expect(error).toBeInstanceOf(DataError)
+    expect(`${error.message} ${error.hint}`).toMatch(/no column 'name'.*name \(2\)/s)
+    const named = csv('email,name,name\na@example.com,x,y\n', textTemplate('{{[name (3)]}}'))
+    expect(await rehearse(named)).toEqual({ 'a@example.com': 'y' })
+    expect(
+      (await refusal(rehearse(csv('email,email\na@example.com,b@example.com\n', textTemplate('x'))))).message,
+    ).toMatch(/several columns.*'email \(1\)' and 'email \(2\)'/)
+  })
+
+  test('with line breaks have spaces, and letters with their accents apart are one letter', async () => {
+    const list = 'email,"first\nname",Gro\u0308\u00DFe\na@example.com,Ann,XL\n'
+    const files = csv(list, textTemplate('{{[first name]}} {{Gr\u00F6\u00DFe}} {{Gro\u0308\u00DFe}}'))
+    expect(await rehearse(files, { where: ['Gro\u0308\u00DFe=XL'] })).toEqual({ 'a@example.com': 'Ann XL XL' })
+  })
+
+  test.each([
+    ['Guests;;\n;;\nname;email;seat\nAnn;ann@example.com;A1\n', 2],
+    ['Guests\n\nname,email\nAnn,ann@example.com\n', 2],
+    ['Guests 2026,Vienna,\nname,email,seat\nAnn,ann@example.com,A1\n', 2],
+  ])('below a title: the error gives the headerRow that works (%j)', async (list, row) => {
+    const error = await refusal(rehearse(csv(list)))
+    expect(error.hint).toContain(`headerRow: ${row} }`)
+    const files = csv(list, undefined, `data: { path: list.csv, headerRow: ${row} }\n`)
+    expect(await rehearse(files, {}, [])).toEqual({ 'ann@example.com': 'Dear Ann' })
+  })
+
+  test('below a title in a sheet', async () => {
+    const list = writeXlsx(textRow(1, 'Guests') + textRow(3, 'name', 'email') + textRow(4, 'Ann', 'ann@example.com'))
+    const error = await refusal(rehearse({ 'list.xlsx': list, 'templates/t.txt': textTemplate('{{name}}') }))
+    expect(error.hint).toContain('headerRow: 3 }')
+  })
+})
+
+describe('the address column', () => {
+  const found = async (list: string, more = '') =>
+    Object.keys(await rehearse(csv(list, textTemplate('x'), more))).sort()
+
+  test.each(['Email ID', 'E-Mails', 'Adresse de messagerie', 'What is your email?', 'Email Addr', 'Kontakt'])(
+    'is found by its cells: %s',
+    async (name) => {
+      expect(await found(`name,${name},town\nAnn,ann@example.com,Rome\nBob,bob@example.com,Bonn\n`)).toHaveLength(2)
+    },
+  )
+
+  test.each([
+    ['name,Parent email,Student email\nAnn,p@example.com,s@example.com\n', "'Parent email' and 'Student email'"],
+    ['email,E-Mail\na@example.com,b@example.com\n', "'email' and 'E-Mail'"],
+  ])('is asked for where several could be it', async (list, names) => {
+    const error = await refusal(rehearse(csv(list, textTemplate('x'))))
+    expect(error.message).toContain(names)
+    expect(error.hint).toContain('emailColumn')
+    const column = list.split(/[,\n]/).find((name) => /mail/i.test(name)) ?? ''
+    expect(await found(list, `emailColumn: ${column}\n`)).toHaveLength(1)
+    // A template that says who gets it needs none.
+    const own = csv(list, textTemplate('x', `subject: x\nto: "{{[${column}]}}"\n`))
+    expect(Object.keys(await rehearse(own))).toHaveLength(1)
+  })
+
+  test('is the one of two that holds addresses, and one of mail rather than of a street', async () => {
+    expect(await found('email,E-Mail\n,b@example.com\n,c@example.com\n')).toHaveLength(2)
+    expect(await found('Address,Guest e-mail\n1 Main St,b@example.com\n')).toEqual(['b@example.com'])
+    expect(await found('Address,Contact\n1 Main St,b@example.com\n')).toEqual(['b@example.com'])
+  })
+})
+
+describe('rows of a workbook', () => {
+  const hidden = (row: string) => row.replace('<row ', '<row hidden="1" ')
+  const list = writeXlsx(
+    textRow(1, 'email', 'name') +
+      textRow(2, 'a@example.com', 'Ann') +
+      hidden(textRow(3, 'b@example.com', 'Bob')) +
+      textRow(4, 'c@example.com', 'Cy'),
+  )
+  const files = { 'list.xlsx': list, 'templates/t.txt': textTemplate('Dear {{name}}') }
+
+  test('that are hidden get no mail unless asked for, and it is said', async () => {
+    const notes: string[] = []
+    const note = (text: string): number => notes.push(text)
+    expect(Object.keys(await rehearse(files, {}, undefined, { note }))).toHaveLength(2)
+    expect(notes.join('\n')).toContain('1 row is hidden in the workbook')
+    expect(Object.keys(await rehearse(files, { hiddenRows: 'send' }))).toHaveLength(3)
+  })
+
+  test('with an error cell are bad only where something uses its column', async () => {
+    const broken = writeXlsx(
+      `${textRow(1, 'email', 'name', 'Lookup')}<row r="2"><c r="A2" t="inlineStr"><is><t>a@example.com</t></is></c><c r="B2" t="inlineStr"><is><t>Ann</t></is></c><c r="C2" t="e"><v>#N/A</v></c></row>`,
+    )
+    const unused = { ...files, 'list.xlsx': broken }
+    expect(await rehearse(unused)).toEqual({ 'a@example.com': 'Dear Ann' })
+    const used = { ...unused, 'templates/t.txt': textTemplate('{{Lookup}}') }
+    expect((await refusal(rehearse(used))).problems).toMatchObject([{ row: 1, column: 'Lookup' }])
+    const computed = {
+      ...unused,
+      'mailmerge.yaml': 'message: { from: s@example.org }\ncolumns: { computed: { x: "{{Lookup}}" } }\n',
+    }
+    expect((await refusal(rehearse(computed))).problems).toMatchObject([{ row: 1, column: 'Lookup' }])
+  })
+})
+
+test('a space before a quote is an error of its row, and a quoted one is not', async () => {
+  const error = await refusal(rehearse(csv('email,name\na@example.com, "Ann"\nb@example.com," ""Bob"""\n')))
+  expect(error.problems).toMatchObject([{ row: 1, column: 'name', code: 'space-before-quote' }])
+})
+
+test('the end mark of DOS is not a row', async () => {
+  expect(await rehearse(csv('email,name\r\na@example.com,Ann\r\n\u001A'))).toEqual({ 'a@example.com': 'Dear Ann' })
+})
