@@ -6,6 +6,9 @@ import type { ServerTraits } from '../transport/transport.ts'
 import type { Feedback } from './feedback.ts'
 import type {
   Campaign,
+  CopyCounts,
+  CopyUpdate,
+  DueCopy,
   DueRow,
   Duplicate,
   DuplicatePolicy,
@@ -34,6 +37,7 @@ export interface Ledger {
   readonly plans: Plans
   readonly deliveries: Deliveries
   readonly results: Results
+  readonly carbonCopies: CarbonCopies
   readonly copies: Copies
   readonly feedback: Feedback
   readonly suppressions: Suppressions
@@ -119,6 +123,23 @@ export interface Results {
   rows(runId: string): AsyncIterable<readonly ResultRow[]>
   /** The messages of a campaign to these recipient keys, by key, with what came back of them. */
   deliveryHistory(campaign: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, PriorMessage>>
+}
+
+/**
+ * Copies (cc, bcc) that the server did not take with their message, recorded with the row (`RowUpdate.copies`). A copy is
+ * sent once, like a row: one that was started and never answered is in doubt when its campaign is claimed again.
+ */
+export interface CarbonCopies {
+  /** Deferred copies of the run whose time has come, in the order of their time. */
+  due(runId: string, query: { readonly now: Date; readonly limit: number }): Promise<readonly DueCopy[]>
+  /** The earliest time that a deferred copy waits for; undefined when none waits. */
+  nextDue(runId: string): Promise<Date | undefined>
+  /** An attempt is about to hand over its end of data. Durable when it resolves. */
+  start(copy: number, at: Date): Promise<void>
+  /** The outcome of an attempt. Durable when it resolves. */
+  update(copy: number, update: CopyUpdate, at: Date): Promise<void>
+  /** Copies of the run's messages by their state, those that went with their message left out. */
+  counts(runId: string): Promise<CopyCounts>
 }
 
 /** Which sent messages still need a copy in the sender's mailbox. */

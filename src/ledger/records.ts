@@ -158,9 +158,41 @@ export interface RowUpdate {
   readonly messageId?: string | undefined
   /** For `deferred`: when to try again. */
   readonly dueAt?: Date | undefined
+  /** For `sent`: copies that the server refused or deferred. */
+  readonly copies?: readonly UndeliveredCopy[] | undefined
   /** False when the message was never offered to the server: the attempts of the row stay as they are. */
   readonly attempted: boolean
 }
+
+/** The state of one copy (cc or bcc) of a message that was sent to others. */
+export interface CopyUpdate {
+  readonly status: 'sent' | 'refused' | 'deferred' | 'in_doubt'
+  readonly reason?: string | undefined
+  readonly smtpCode?: number | undefined
+  readonly enhancedCode?: string | undefined
+  readonly response?: string | undefined
+  /** For `deferred`: when to try again. */
+  readonly dueAt?: Date | undefined
+}
+
+/** A copy that the server did not take with its message. */
+export interface UndeliveredCopy extends CopyUpdate {
+  readonly address: string
+}
+
+/** A copy whose turn has come, with the row that it is a copy of. */
+export interface DueCopy {
+  readonly copy: number
+  readonly address: string
+  /** Attempts so far, the one with the message among them. */
+  readonly attempts: number
+  readonly firstAttemptAt: Date
+  readonly row: DueRow
+  /** The moment of the message's Date. */
+  readonly sentAt: Date
+}
+
+export type CopyCounts = Readonly<Record<CopyUpdate['status'], number>>
 
 /** What delivery reports to the ledger, in the order in which it happened. */
 export type LedgerEvent =

@@ -4,6 +4,7 @@
  */
 import { describe } from 'vitest'
 import { campaignsContract } from './campaigns-contract.ts'
+import { carbonCopiesContract } from './carbon-copies-contract.ts'
 import { deliveryContract } from './delivery-contract.ts'
 import { feedbackContract } from './feedback-contract.ts'
 import { type LedgerBackend, useBackend } from './harness.ts'
@@ -18,6 +19,7 @@ export function ledgerContract(name: string, open: () => Promise<LedgerBackend>)
     campaignsContract()
     planContract()
     deliveryContract()
+    carbonCopiesContract()
     feedbackContract()
     quotasContract()
     personsContract()

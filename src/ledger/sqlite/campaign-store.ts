@@ -96,6 +96,7 @@ export class CampaignStore implements Campaigns {
 
   #leaveInDoubt(campaign: number, now: number): void {
     const store = this.#store
+    store.run(sql.leaveCarbonCopiesInDoubt, campaign, now, 'handed over; the program ended before the reply')
     for (const orphan of store.all(sql.openAttempts, campaign)) {
       const recipient = numberOf(orphan['recipient'])
       const began = numberOf(orphan['began_at'])

@@ -4,7 +4,14 @@
  */
 import { DefectError } from '../../errors.ts'
 import type { Deliveries } from '../ledger.ts'
-import { type DueRow, type LedgerEvent, NO_ROWS, type RowStatus, type RowUpdate } from '../records.ts'
+import {
+  type DueRow,
+  type LedgerEvent,
+  NO_ROWS,
+  type RowStatus,
+  type RowUpdate,
+  type UndeliveredCopy,
+} from '../records.ts'
 import * as sql from './queries.ts'
 import { headOf, planId, runNumberOf } from './run-store.ts'
 import type { SqliteStore } from './store.ts'
@@ -94,6 +101,7 @@ export class DeliveryStore implements Deliveries {
     const { recipient, status } = update
     const attempt = this.#endAttempt(update)
     if (attempt !== undefined && status === 'sent') {
+      if (update.copies !== undefined) this.#addCopies(update.copies, update)
       return this.#planOf(this.#store.get(sql.markSent, recipient, numberOf(attempt['id'])), recipient)
     }
     const row = this.#store.get(
@@ -109,6 +117,14 @@ export class DeliveryStore implements Deliveries {
       update.skip?.kind ?? null,
     )
     return this.#planOf(row, recipient)
+  }
+
+  #addCopies(copies: readonly UndeliveredCopy[], { recipient, at }: RowUpdate): void {
+    for (const copy of copies) {
+      const due = copy.status === 'deferred' ? (copy.dueAt ?? at).getTime() : null
+      const { address, status } = copy
+      this.#store.run(sql.insertCarbonCopy, recipient, address, at.getTime(), status, due, ...answerOf(copy))
+    }
   }
 
   /** Gives the attempt, unless it was none. */
@@ -150,8 +166,10 @@ export class DeliveryStore implements Deliveries {
   }
 }
 
+type Answer = Pick<RowUpdate, 'reason' | 'skip' | 'smtpCode' | 'enhancedCode' | 'response'>
+
 /** Reason, code, enhanced code and response, as columns. */
-function answerOf({ reason, skip, smtpCode, enhancedCode, response }: RowUpdate) {
+export function answerOf({ reason, skip, smtpCode, enhancedCode, response }: Answer) {
   return [(reason ?? skip?.detail) || null, smtpCode ?? null, enhancedCode ?? null, response ?? null] as const
 }
 

@@ -27,6 +27,7 @@ export class PrivacyStore implements Privacy {
     const normalised = normaliseSuppressed(address)
     const forgotten = await store.write(() => {
       store.exec('PRAGMA secure_delete = ON')
+      store.run(sql.deleteCarbonCopiesTo, normalised)
       const rows = store.all(sql.rowsOfPerson, normalised)
       const runs = new Set<string>()
       // Rows of one key must stay rows of one key, in this campaign alone and for nobody else to guess.
@@ -67,6 +68,7 @@ export class PrivacyStore implements Privacy {
     store.run(sql.blankIdentity, campaign, key, occurrence, pseudonym)
     store.run(sql.blankAttempts, recipient)
     store.run(sql.deleteFeedback, recipient, recipient)
+    store.run(sql.deleteCarbonCopies, recipient, recipient)
     store.run(sql.blankRecipient, recipient, this.#now().getTime())
     // Who was still to come is skipped now.
     if (before?.['status'] === 'deferred')
@@ -86,6 +88,7 @@ export class PrivacyStore implements Privacy {
         store.run(sql.deleteAttempts, first, last)
         store.run(sql.deleteFeedback, first, last)
         store.run(sql.deleteCopies, first, last)
+        store.run(sql.deleteCarbonCopies, first, last)
         store.run(sql.deleteRun, number)
       }
       store.run(sql.deleteIdentities, campaign)

@@ -401,6 +401,48 @@ WHERE r.plan BETWEEN ?1 AND ?2 AND r.status = 'sent' AND coalesce(a.message_id, 
   AND NOT EXISTS (SELECT 1 FROM sent_copy AS c WHERE c.recipient = r.id)
 ORDER BY r.plan LIMIT ?3`
 
+/** ?3 when the message was tried. A message is sent once, so its copies are recorded once. */
+export const insertCarbonCopy = `
+INSERT INTO carbon_copy (recipient, address, status, due_at, tries, tries_since, finished_at, reason, smtp_code, enhanced_code, response)
+VALUES (?1, ?2, ?4, ?5, 1, ?3, CASE ?4 WHEN 'deferred' THEN NULL ELSE ?3 END, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`
+
+const copiesOfRun = `
+FROM carbon_copy AS c JOIN recipient AS r ON r.id = c.recipient
+WHERE r.plan BETWEEN ?1 AND ?2`
+
+/** ?1 first, ?2 last, ?3 now, ?4 limit. */
+export const dueCarbonCopies = `
+SELECT c.id AS copy, c.address AS copy_address, c.tries AS copy_tries, c.tries_since AS copy_tries_since,
+  r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data, n.variant,
+  r.tries, r.tries_since, coalesce(r.tries_since, a.began_at, r.finished_at) AS sent_at
+FROM carbon_copy AS c INDEXED BY carbon_copy_due
+  JOIN recipient AS r ON r.id = c.recipient JOIN run_row AS n ON n.id = r.plan LEFT JOIN attempt AS a ON a.id = r.settled_by
+WHERE c.status = 'deferred' AND c.due_at <= ?3 AND r.plan BETWEEN ?1 AND ?2
+ORDER BY c.due_at, c.id LIMIT ?4`
+
+export const nextDueCarbonCopy = `SELECT min(c.due_at) AS due_at ${copiesOfRun} AND c.status = 'deferred'`
+
+export const countCarbonCopies = `SELECT c.status, count(*) AS copies ${copiesOfRun} GROUP BY 1`
+
+export const startCarbonCopy = `
+UPDATE carbon_copy SET started_at = ?2 WHERE id = ?1 AND status = 'deferred' AND started_at IS NULL`
+
+/** ?2 status, ?3 when it is due again, ?4 now. An attempt that was not started is one all the same: it was answered before. */
+export const updateCarbonCopy = `
+UPDATE carbon_copy SET status = ?2, due_at = ?3, started_at = NULL, tries = tries + 1,
+  finished_at = CASE ?2 WHEN 'deferred' THEN NULL ELSE ?4 END, reason = ?5, smtp_code = ?6, enhanced_code = ?7, response = ?8
+WHERE id = ?1 AND status = 'deferred'`
+
+/** Of one campaign: ?1. ?2 now, ?3 why. */
+export const leaveCarbonCopiesInDoubt = `
+UPDATE carbon_copy SET status = 'in_doubt', due_at = NULL, started_at = NULL, finished_at = ?2, tries = tries + 1, reason = ?3
+WHERE started_at IS NOT NULL AND recipient >> 32 IN (SELECT number FROM run WHERE campaign = ?1)`
+
+export const deleteCarbonCopies = `DELETE FROM carbon_copy WHERE recipient BETWEEN ?1 AND ?2`
+
+/** ?1 the address, in lower case. */
+export const deleteCarbonCopiesTo = `DELETE FROM carbon_copy WHERE lower(address) = ?1`
+
 export const insertCopy = `INSERT INTO sent_copy (recipient) VALUES (?1) ON CONFLICT DO NOTHING`
 
 export const deleteCopies = `DELETE FROM sent_copy WHERE recipient BETWEEN ?1 AND ?2`

@@ -231,6 +231,28 @@ UPDATE recipient SET bounce_kind = substr(bounce, 1, instr(bounce, ': ') - 1), b
 WHERE bounce IS NOT NULL;
 `
 
+const version5 = `
+-- Copies (cc, bcc) that the server did not take with their message. Started and not finished: an attempt without an answer.
+CREATE TABLE carbon_copy (
+  id            INTEGER PRIMARY KEY,
+  recipient     INTEGER NOT NULL,
+  address       TEXT NOT NULL,
+  status        TEXT NOT NULL CHECK (status IN ('sent', 'refused', 'deferred', 'in_doubt')),
+  due_at        INTEGER,
+  tries         INTEGER NOT NULL,
+  tries_since   INTEGER NOT NULL,
+  started_at    INTEGER,
+  finished_at   INTEGER,
+  reason        TEXT,
+  smtp_code     INTEGER,
+  enhanced_code TEXT,
+  response      TEXT,
+  UNIQUE (recipient, address)
+) STRICT;
+CREATE INDEX carbon_copy_due ON carbon_copy (due_at) WHERE status = 'deferred';
+CREATE INDEX carbon_copy_started ON carbon_copy (recipient) WHERE started_at IS NOT NULL;
+`
+
 /** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
 function kindsOfSentences(table: string, column: string, where: string): string {
   return `
@@ -253,6 +275,7 @@ export const migrations: readonly Migration[] = [
   { version: 2, sql: version2 },
   { version: 3, sql: version3 },
   { version: 4, sql: version4 },
+  { version: 5, sql: version5 },
 ]
 
 export function schemaVersion(database: DatabaseSync): number {

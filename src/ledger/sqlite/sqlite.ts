@@ -3,6 +3,7 @@ import { uptime } from 'node:os'
 import type { Ledger } from '../ledger.ts'
 import { ownerOfThisProcess } from '../owner.ts'
 import { CampaignStore, nameOf } from './campaign-store.ts'
+import { CarbonCopyStore } from './carbon-copy-store.ts'
 import { CopyStore } from './copy-store.ts'
 import { DeliveryStore } from './delivery-store.ts'
 import { FeedbackStore } from './feedback-store.ts'
@@ -73,6 +74,7 @@ export async function openSqliteLedger(path: string, options: SqliteLedgerOption
     plans: new PlanStore(store, now),
     deliveries: new DeliveryStore(store),
     results: new ResultStore(store),
+    carbonCopies: new CarbonCopyStore(store),
     copies: new CopyStore(store),
     feedback: new FeedbackStore(store),
     suppressions: new SuppressionStore(store),
