@@ -7,6 +7,7 @@ import type { Settings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { openUnsubscribeTokens } from '../unsubscribe/links.ts'
+import type { TakeMessages } from './imap.ts'
 import { INGEST_BATCH, type IngestedReport, type IngestOptions, ingest } from './ingest.ts'
 import { type InboundMessage, readMailbox } from './mailbox.ts'
 import { readReports } from './read.ts'
@@ -33,6 +34,7 @@ export async function showReports(
 ): Promise<number> {
   return readMessages(settings, request, undefined, async (messages) => {
     show(messages.flatMap((inbound) => readReports(inbound.bytes).map((report) => ({ inbound, report }))))
+    return NONE
   })
 }
 
@@ -45,10 +47,21 @@ export async function ingestReports(
   const ledger = await openLedger(settings)
   try {
     const options = await ingestOptions(settings, ledger, request.now ?? new Date())
-    return await readMessages(settings, request, ledger, async (messages) => tell(await ingest(messages, options)))
+    return await readMessages(settings, request, ledger, async (messages) => {
+      const ingested = await ingest(messages, options)
+      tell(ingested)
+      return new Set(ingested.filter(isProcessed).map(({ inbound }) => inbound))
+    })
   } finally {
     await ledger.close()
   }
+}
+
+const NONE: ReadonlySet<InboundMessage> = new Set()
+
+/** True when nobody has to read the message any more. The answer of a person is for a person. */
+function isProcessed({ report, outcome }: IngestedReport): boolean {
+  return report !== undefined && outcome !== 'foreign'
 }
 
 async function ingestOptions(settings: Settings, ledger: Ledger, now: Date): Promise<IngestOptions> {
@@ -70,7 +83,7 @@ async function readMessages(
   settings: Settings,
   { paths, stdin }: BounceRequest,
   ledger: Ledger | undefined,
-  take: (messages: readonly InboundMessage[]) => Promise<void>,
+  take: TakeMessages,
 ): Promise<number> {
   if (paths.length === 0) return readSetMailbox(settings, ledger, take)
   let count = 0
@@ -91,7 +104,7 @@ async function readMessages(
 async function readSetMailbox(
   { imap, bounces }: Settings,
   ledger: Ledger | undefined,
-  take: (messages: readonly InboundMessage[]) => Promise<void>,
+  take: TakeMessages,
 ): Promise<number> {
   if (imap === undefined) {
     throw new UsageError('there is no mailbox to read', {

@@ -1,6 +1,6 @@
 /**
- * Letters of a mailbox over IMAP (RFC 9051). Owns that each is handed out until it was taken in, and only then
- * marked, moved or deleted; judges none.
+ * Messages of a mailbox over IMAP (RFC 9051). Owns that each is handed out until it was recorded, and that only what was
+ * about our messages is marked, moved or deleted: people read this mailbox too.
  */
 import type { ImapFlow } from 'imapflow'
 import type { BounceSettings, ImapSettings } from '../config/settings.ts'
@@ -11,6 +11,9 @@ import type { InboundMessage } from './mailbox.ts'
 
 /** Bytes of one message that are fetched: no report says anything behind that. */
 const MAX_MESSAGE_BYTES = 2_000_000
+
+/** Records messages, and returns those that were about messages of ours. */
+export type TakeMessages = (messages: readonly InboundMessage[]) => Promise<ReadonlySet<InboundMessage>>
 
 export interface ImapMailboxOptions {
   readonly imap: ImapSettings
@@ -27,10 +30,7 @@ export interface ImapMailboxOptions {
  * @returns the number of messages.
  * @throws UnreachableError, LoginError, ConfigError for a folder that is not there.
  */
-export async function readImap(
-  options: ImapMailboxOptions,
-  take: (messages: readonly InboundMessage[]) => Promise<void>,
-): Promise<number> {
+export async function readImap(options: ImapMailboxOptions, take: TakeMessages): Promise<number> {
   return withMailbox(options.imap, async (client) => {
     const { mailbox } = options.bounces
     const lock = await openFolder(client, mailbox, options)
@@ -56,7 +56,7 @@ async function openFolder(client: ImapFlow, mailbox: string, { imap }: ImapMailb
 async function readNew(
   client: ImapFlow,
   { imap, bounces, marks, batch }: ImapMailboxOptions,
-  take: (messages: readonly InboundMessage[]) => Promise<void>,
+  take: TakeMessages,
 ): Promise<number> {
   const name = `${imap.user}@${imap.host}/${bounces.mailbox}`
   const validity = client.mailbox === false ? '0' : String(client.mailbox.uidValidity)
@@ -69,17 +69,19 @@ async function readNew(
   const uids = found.filter((uid) => uid > since).sort((a, b) => a - b)
   for (let at = 0; at < uids.length; at += batch) {
     const some = uids.slice(at, at + batch)
-    const messages: InboundMessage[] = []
+    const fetched = new Map<InboundMessage, number>()
     for await (const message of client.fetch(
       some.join(','),
       { source: { maxLength: MAX_MESSAGE_BYTES } },
       { uid: true },
     )) {
-      if (message.source !== undefined) messages.push({ file: `${name};UID=${message.uid}`, bytes: message.source })
+      if (message.source === undefined) continue
+      fetched.set({ file: `${name};UID=${message.uid}`, bytes: message.source }, message.uid)
     }
-    await take(messages)
+    const taken = await take([...fetched.keys()])
     if (marks === undefined) continue
-    await finish(client, some, bounces.done)
+    const ours = [...fetched].filter(([message]) => taken.has(message)).map(([, uid]) => uid)
+    if (ours.length > 0) await finish(client, ours, bounces.done)
     await marks.setMailboxPosition(name, `${validity}:${some.at(-1) ?? since}`)
   }
   return uids.length

@@ -1,5 +1,7 @@
 import { parse } from 'csv-parse/sync'
+import { ImapFlow } from 'imapflow'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { type Dovecot, startDovecot } from '../support/dovecot.ts'
 import { type Postfix, startPostfix } from '../support/postfix.ts'
@@ -121,6 +123,41 @@ describe('a real Postfix whose bounces lie in a real Dovecot', () => {
 const report = (token: string): string =>
   `From: MAILER-DAEMON@x.example\r\nTo: bounces@society.example\r\nSubject: Undelivered Mail\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: <${token}@society.example>\r\n\r\nx\r\n--b--\r\n`
 
+/** A run that sent to each of these; the token of each message is `<token><row>`. */
+async function recordSent(ledger: Ledger, addresses: readonly string[], token: string): Promise<void> {
+  const campaign = await ledger.campaigns.open('news')
+  const now = new Date()
+  await ledger.runs.create({
+    ...{ id: 'r1', campaign, startedAt: now, source: 's', template: 't', templateHash: '', columns: [], options: {} },
+  })
+  await ledger.plans.add(
+    'r1',
+    addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
+  )
+  await ledger.plans.complete('r1', { duplicates: 'skip' })
+  const due = await ledger.deliveries.due('r1', { now, after: 0, limit: 1000 })
+  await ledger.deliveries.record(
+    due.map(({ recipient, row }) => ({
+      ...{ kind: 'row-updated', recipient, lane: 1, at: now, status: 'sent', attempted: true },
+      messageId: `<${token}${row}@society.example>`,
+    })),
+  )
+}
+
+/** Subjects in INBOX: for `seen` those that are unread, else all. */
+async function subjects({ port, user, password }: Dovecot, done: string): Promise<string[]> {
+  const client = new ImapFlow({ host: '127.0.0.1', port, secure: false, auth: { user, pass: password }, logger: false })
+  await client.connect()
+  const lock = await client.getMailboxLock('INBOX')
+  const found: string[] = []
+  for await (const { envelope, flags } of client.fetch('1:*', { envelope: true, flags: true })) {
+    if (done !== 'seen' || flags?.has('\\Seen') !== true) found.push(`${envelope?.subject}`)
+  }
+  lock.release()
+  await client.logout()
+  return found
+}
+
 describe('a mailbox over IMAP', () => {
   let box: Dovecot | { readonly skipped: string }
   beforeAll(async () => {
@@ -153,6 +190,34 @@ describe('a mailbox over IMAP', () => {
     expect(await lines(['bounces'])).toHaveLength(1)
   })
 
+  test.each([
+    ['seen', 'marked as read'],
+    ['delete', 'deleted'],
+  ])('with done: %s, only what was about our messages is %s', { timeout: 60_000 }, async (done) => {
+    if ('skipped' in box) return
+    const ledger = await openSqliteLedger(`${project.dir}/.mailmerge/ledger.db`)
+    await recordSent(ledger, ['ada@example.com', 'bob@example.com'], `own${done}`)
+    await ledger.close()
+    const before = await subjects(box, done)
+    const mails: readonly (readonly [subject: string, headers: string])[] = [
+      ['private', 'From: friend@example.com'],
+      [
+        'private holiday',
+        'From: friend@example.com\r\nAuto-Submitted: auto-replied\r\nIn-Reply-To: <mine@example.org>',
+      ],
+      ['private newsletter', 'From: shop@example.com\r\nList-Unsubscribe: <https://shop.example/x>'],
+      ['question', `From: bob@example.com\r\nIn-Reply-To: <own${done}2@society.example>`],
+    ]
+    for (const [subject, headers] of mails)
+      box.deliver(`${headers}\r\nTo: us@example.org\r\nSubject: ${done} ${subject}\r\n\r\nHello\r\n`)
+    box.deliver(report(`own${done}1`))
+    box.deliver(report('of-somebody-else').replace('Undelivered Mail', `${done} foreign report`))
+    const config = { ...env(), MAILMERGE_BOUNCES_DONE: done }
+    expect((await project.run(['bounces'], config)).code).toBe(0)
+    const left = (await subjects(box, done)).filter((subject) => !before.includes(subject))
+    expect(left.sort()).toEqual([...mails.map(([subject]) => `${done} ${subject}`), `${done} foreign report`].sort())
+  })
+
   test('with a wrong password ends with 77 after one try, without its port with 69, without the folder with 78', {
     timeout: 60_000,
   }, async ({ skip }) => {
@@ -178,23 +243,7 @@ describe('a mailbox over IMAP', () => {
     const addresses = Array.from({ length: 450 }, (_, index) => `p${index}@example.com`)
     const path = `${project.dir}/.mailmerge/ledger.db`
     const before = await openSqliteLedger(path)
-    const campaign = await before.campaigns.open('news')
-    const now = new Date()
-    await before.runs.create({
-      ...{ id: 'r1', campaign, startedAt: now, source: 's', template: 't', templateHash: '', columns: [], options: {} },
-    })
-    await before.plans.add(
-      'r1',
-      addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
-    )
-    await before.plans.complete('r1', { duplicates: 'skip' })
-    const due = await before.deliveries.due('r1', { now, after: 0, limit: 1000 })
-    await before.deliveries.record(
-      due.map(({ recipient, row }) => ({
-        ...{ kind: 'row-updated', recipient, lane: 1, at: now, status: 'sent', attempted: true },
-        messageId: `<killed${row}@society.example>`,
-      })),
-    )
+    await recordSent(before, addresses, 'killed')
     await before.close()
     for (const row of addresses.keys()) box.deliver(report(`killed${row + 1}`))
     for (let kills = 0; kills < 4; kills++) {
