@@ -1,5 +1,5 @@
 /** What a run tells while it works: one object an event, plain data, ready for JSON. */
-import type { ResultRow, StatusCounts } from '../ledger/records.ts'
+import type { ResultRow, SkipKind, StatusCounts } from '../ledger/records.ts'
 import type { PauseReason, StopReason } from '../report/reasons.ts'
 import type { DeliveryProgress } from './progress.ts'
 
@@ -7,6 +7,9 @@ import type { DeliveryProgress } from './progress.ts'
 export interface RowEvent extends ResultRow {
   readonly event: 'sent' | 'failed' | 'deferred' | 'skipped' | 'in_doubt'
 }
+
+/** Skipped rows by why they are skipped. */
+export type SkipCounts = Readonly<Partial<Record<SkipKind, number>>>
 
 export interface PlannedEvent {
   readonly event: 'planned'
@@ -17,6 +20,8 @@ export interface PlannedEvent {
   /** Rows that are going to be sent now. */
   readonly toSend: number
   readonly counts: StatusCounts
+  /** The skipped rows of `counts`, by why. */
+  readonly skipped: SkipCounts
 }
 
 export interface ProgressEvent extends DeliveryProgress {

@@ -1,9 +1,9 @@
 /** What a merge is asked for and what it tells. Owns these words, which the command line, schedules and programs share. */
 import type { StatusCounts } from '../ledger/records.ts'
 import type { Clock } from './clock.ts'
-import type { MergeEvent } from './events.ts'
-import type { FirstMessage } from './plan/plan.ts'
+import type { MergeEvent, SkipCounts } from './events.ts'
 import type { RecipientTime } from './plan/recipient-time.ts'
+import type { MessagePreview } from './plan/render-row.ts'
 import type { Selection } from './plan/select.ts'
 
 /** `send` is the real thing; the other modes record nothing as sent. */
@@ -60,7 +60,10 @@ export interface PlanPreview {
   readonly rows: number
   readonly toSend: number
   readonly counts: StatusCounts
-  readonly first?: FirstMessage
+  /** The skipped rows of `counts`, by why. */
+  readonly skipped: SkipCounts
+  /** The first message that will be sent. */
+  readonly first?: MessagePreview
   /** Where to, without secrets. */
   readonly server: string
   /** When it begins, if not at once. */

@@ -94,6 +94,7 @@ export async function checkList(
       notBefore: undefined,
       follow: undefined,
       used: columnsUsed,
+      leftOut: undefined,
       signal: options.signal,
       observer: {
         onChecked: (row, checked) => check.row(row, checked),

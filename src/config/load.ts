@@ -4,9 +4,11 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
 import { ConfigError, UsageError } from '../errors.ts'
 import { given } from '../given.ts'
 import { Secret } from '../secret.ts'
+import { callback, checkOptions, type SchemaOf } from './check-options.ts'
 import { configFromEnvironment } from './environment.ts'
 import { findConfig, readConfig, readDotEnv } from './file.ts'
 import { bounceSettings, imapSettings } from './imap.ts'
@@ -52,6 +54,37 @@ export interface LoadSettingsOptions {
   readonly note?: (text: string) => void
 }
 
+const text = z.string().optional()
+const FLAGS: SchemaOf<Flags> = {
+  config: text,
+  csv: text,
+  data: text,
+  template: text,
+  smtp: text,
+  concurrency: z.number().optional(),
+  rate: z.array(z.string()).optional(),
+  campaign: text,
+  key: text,
+  foldGmail: z.boolean().optional(),
+  duplicates: z.enum(['error', 'skip', 'all']).optional(),
+  ledger: text,
+  metrics: text,
+  retryFor: text,
+  grace: text,
+  late: text,
+  tz: text,
+  encoding: text,
+  delimiter: text,
+  sheet: text,
+}
+const OPTIONS: SchemaOf<LoadSettingsOptions> = {
+  cwd: z.string(),
+  env: z.looseObject({}),
+  flags: z.looseObject({}),
+  askPassword: callback,
+  note: callback,
+}
+
 /**
  * The settings of the project that `cwd` is in.
  *
@@ -62,6 +95,8 @@ export interface LoadSettingsOptions {
  */
 export async function loadSettings(options: LoadSettingsOptions): Promise<Settings> {
   const { cwd, flags, askPassword } = options
+  checkOptions('loadSettings', OPTIONS, options)
+  checkOptions('the flags of loadSettings', FLAGS, flags)
   const configFile = findConfig(cwd, flags.config)
   const root = configFile === undefined ? resolve(cwd) : dirname(configFile)
   const file: Config = configFile === undefined ? {} : readConfig(configFile, cwd)

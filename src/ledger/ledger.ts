@@ -24,6 +24,7 @@ import type {
   Reservation,
   ResultRow,
   RunRecord,
+  SkipKind,
   StatusCounts,
   Suppression,
 } from './records.ts'
@@ -119,6 +120,8 @@ export interface Results {
   counts(runId: string): Promise<StatusCounts>
   /** The counts of each variant of a split campaign, by its name, rows without one left out; empty without a split. */
   variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>>
+  /** Why the rows of a run are skipped, with the number of each kind; they add up to the count of skipped rows. */
+  skipCounts(runId: string): Promise<ReadonlyMap<SkipKind, number>>
   /** Every row of the run's source, in source order, with its state in the campaign. */
   rows(runId: string): AsyncIterable<readonly ResultRow[]>
   /** The messages of a campaign to these recipient keys, by key, with what came back of them. */

@@ -103,6 +103,8 @@ export function skipWords({ kind, detail }: SkipReason): string {
       return `duplicate of row ${detail}`
     case 'suppressed':
       return `suppressed: ${detail.replaceAll('_', ' ')}`
+    case 'sent-before':
+      return 'sent before'
     case 'forgotten':
       return 'forgotten'
     case 'unplanned':

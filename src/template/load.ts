@@ -9,7 +9,7 @@ import { InputError } from '../errors.ts'
 import { isSystemError } from '../fs/system-errors.ts'
 import { checkNames, type NameUse, namesIn, type Parsed } from './bind.ts'
 import { Engine } from './engine/engine.ts'
-import { type Found, findTemplate, SHIPPED, shown } from './files/find.ts'
+import { type Found, findTemplate, isBuiltIn, portablePath, SHIPPED, shown } from './files/find.ts'
 import { checkFields, type MessageFields, readMessageFields } from './files/message-file.ts'
 import { expand, type Partials, readPartials } from './files/partials.ts'
 import { failure, MUSTACHE, type Snippet, snippetOf, unreadable } from './files/place.ts'
@@ -130,6 +130,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
   })
   return {
     name: found.name,
+    builtIn: isBuiltIn(found.folder, root),
     files: [...new Set(files)].map((file) => shown(file, root)),
     unread: found.unread.filter((file) => !files.some((one) => shown(one, root) === file)),
     hash: hashOf(files, options),
@@ -293,7 +294,7 @@ function attachmentFile(path: string, found: Found, root: string): string {
 function hashOf(files: readonly string[], options: LoadOptions): string {
   const parts = [...new Set(files)]
     .sort()
-    .map((file) => [shown(file, options.root), hash('sha256', readFileSync(file), 'hex')])
+    .map((file) => [portablePath(file, options.root), hash('sha256', readFileSync(file), 'hex')])
   return hash(
     'sha256',
     JSON.stringify([parts, options.message ?? {}, options.locale, options.timeZone, options.instead?.fields]),

@@ -101,6 +101,8 @@ export function fieldKey(name: string): string {
 export interface Template {
   /** `invite` for `templates/invite/` or `templates/invite.md`. */
   readonly name: string
+  /** It comes with the package: an example for rehearsals, which is never sent. */
+  readonly builtIn: boolean
   /** Every file that went in, for messages and for the hash. */
   readonly files: readonly string[]
   /** Files beside them that look like a part of the template and are none: a name that is misspelt. */

@@ -84,7 +84,15 @@ describe('the file', () => {
   })
   afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-  const planned: MergeEvent = { event: 'planned', run: 'r', campaign: 'c', rows: 2, toSend: 2, counts: counts(0, 2) }
+  const planned: MergeEvent = {
+    event: 'planned',
+    run: 'r',
+    campaign: 'c',
+    rows: 2,
+    toSend: 2,
+    counts: counts(0, 2),
+    skipped: {},
+  }
   const summary = { event: 'summary', run: 'r', campaign: 'c', counts: counts(2, 0), exitCode: 0 } as SummaryEvent
   const written = (): Record<string, number> => parse(readFileSync(path, 'utf8'))
 

@@ -7,8 +7,8 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import type { DuplicatePolicy, PlanCounts, PlannedRow, SkipReason } from '../../ledger/records.ts'
 import { andThen, type MaybePromise } from '../../maybe-promise.ts'
 import type { Row, Source } from '../../source/source.ts'
-import { unmark } from '../../template/marked-text.ts'
 import type { Followed, FollowUp } from '../run/follow-up.ts'
+import type { RowIdentity } from './recipient.ts'
 import type { CheckedRow, RowRenderer } from './render-row.ts'
 import type { Selector } from './select.ts'
 
@@ -30,9 +30,14 @@ export interface PlanOptions {
   readonly notBefore: ((row: Row) => Date | undefined) | undefined
   /** The earlier campaign that this one follows. */
   readonly follow: FollowUp | undefined
+  /** Which of the good rows are left out all the same, and why: those who are suppressed. */
+  readonly leftOut: LeftOut | undefined
   readonly observer: PlanObserver
   readonly signal: AbortSignal | undefined
 }
+
+/** Gives, by key, the rows that are not to be sent although they are good. */
+export type LeftOut = (rows: readonly RowIdentity[]) => Promise<ReadonlyMap<RowIdentity, SkipReason>>
 
 /** Who watches a plan being made. */
 export interface PlanObserver {
@@ -44,18 +49,12 @@ export interface PlanObserver {
   readonly onBatch?: (rows: readonly Row[], read: number) => void | Promise<void>
 }
 
-/** The first row that is going to be sent, to show what the run is about. */
-export interface FirstMessage {
-  readonly address: string
-  readonly from: string
-  readonly subject: string
-}
-
 export interface Planned {
   readonly counts: PlanCounts
   /** Bad rows that `skipBad` let through as skipped. */
   readonly problems: readonly Problem[]
-  readonly first: FirstMessage | undefined
+  /** Problems beyond those that are listed. */
+  readonly unlisted: number
 }
 
 /** Problems listed in full; beyond it they are only counted. */
@@ -69,6 +68,10 @@ class ProblemList {
 
   constructor(onProblem: PlanObserver['onProblem']) {
     this.#onProblem = onProblem
+  }
+
+  get unlisted(): number {
+    return this.count - this.kept.length
   }
 
   add(problems: readonly Problem[]): void {
@@ -140,18 +143,21 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
   const { ledger, runId, source, skipBad, observer } = options
   const bad = new ProblemList(observer.onProblem)
   const recorder = new Recorder(ledger.plans, runId)
-  let first: FirstMessage | undefined
   let rows = 0
   for await (const batch of source.rows()) {
     options.signal?.throwIfAborted()
     const followed = await options.follow?.find(batch.map((row) => options.renderer.identify(row).key))
+    const plans: PlannedRow[] = []
     for (const row of batch) {
       const outcome = planRow(row, options, bad, followed)
       const { planned, checked } = outcome instanceof Promise ? await outcome : outcome
-      recorder.add(planned)
-      if (checked === undefined) continue
-      observer.onChecked?.(row, checked)
-      first ??= firstMessage(checked)
+      plans.push(planned)
+      if (checked !== undefined) observer.onChecked?.(row, checked)
+    }
+    const leftOut = await options.leftOut?.(plans.filter(({ skip }) => skip === undefined))
+    for (const planned of plans) {
+      const skip = leftOut?.get(planned)
+      recorder.add(skip === undefined ? planned : { ...planned, data: '', skip })
     }
     rows += batch.length
     await recorder.flushFull()
@@ -166,7 +172,7 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
   // Rows that are bad are skipped on request, and so is the second of two.
   const duplicates = skipBad && options.duplicates === 'error' ? 'skip' : options.duplicates
   const counts = bad.count > 0 && !skipBad ? undefined : await ledger.plans.complete(runId, { duplicates })
-  if (counts !== undefined) return { counts, problems: bad.kept, first }
+  if (counts !== undefined) return { counts, problems: bad.kept, unlisted: bad.unlisted }
   if (duplicates === 'error') bad.add(await duplicateProblems(options))
   throw refused(source.name, bad)
 }
@@ -255,10 +261,6 @@ function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, ba
 /** A row that is not sent is planned too, with the key it would have, so that the report knows it. */
 function skipped(row: Row, skip: SkipReason, renderer: RowRenderer): RowOutcome {
   return { planned: { row: row.number, ...renderer.identify(row), data: '', skip } }
-}
-
-function firstMessage({ address, rendered }: CheckedRow): FirstMessage | undefined {
-  return rendered === undefined ? undefined : { address, from: unmark(rendered.from), subject: rendered.subject }
 }
 
 async function duplicateProblems({ ledger, runId, source, key: column }: PlanOptions): Promise<readonly Problem[]> {

@@ -17,7 +17,7 @@ import type { FileFacts } from '../../message/files/library.ts'
 import type { Identity, Message } from '../../message/message.ts'
 import { returnPathOf } from '../../return-path.ts'
 import type { Row } from '../../source/source.ts'
-import { type MarkedText, ownText } from '../../template/marked-text.ts'
+import { type MarkedText, ownText, unmark } from '../../template/marked-text.ts'
 import type { RenderContext, Rendered, Template } from '../../template/template.ts'
 import type { UnsubscribeLinks } from '../../unsubscribe/links.ts'
 import {
@@ -29,7 +29,7 @@ import {
   type RowIdentity,
   rowError,
 } from './recipient.ts'
-import { restoreRow, storeRow } from './row-data.ts'
+import { restoreRow, type StoredRow, storeRow } from './row-data.ts'
 import { type Thread, threaded } from './thread.ts'
 import type { Split } from './variants.ts'
 
@@ -65,6 +65,13 @@ export interface CheckedRow extends RowIdentity {
   readonly variant: string | undefined
 }
 
+/** The first lines of a message. */
+export interface MessagePreview {
+  readonly address: string
+  readonly from: string
+  readonly subject: string
+}
+
 export interface RowRenderer {
   /**
    * Renders, composes and checks a row without reading what is attached.
@@ -73,6 +80,8 @@ export interface RowRenderer {
   check(row: Row, now: Date, thread?: Thread): MaybePromise<CheckedRow>
   /** Key and address of a row as far as the cells say them, for one that is not sent. Never throws. */
   identify(row: Row): RowIdentity
+  /** What a person sees of a planned row before it is sent. */
+  preview(due: DueRow, date: Date): MessagePreview
   /** The message of a planned row. `date` is its Date header. @throws DataError for what changed since planning. */
   render(due: DueRow, date: Date): MaybePromise<Message>
 }
@@ -160,6 +169,11 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
     return andThen(attachments.inspect(rendered.attachments, rendered.inline), finish)
   }
 
+  function renderPlanned(due: DueRow, { cells, thread }: StoredRow, date: Date): Rendered {
+    const own = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
+    return thread === undefined ? own : threaded(own, thread)
+  }
+
   function dataAlone(row: Row): CheckedRow {
     const identified = withKey(row, addressOf(row.data, undefined, recipients))
     return { ...identified, data: storeRow(row.data, []), rendered: undefined, variant: undefined }
@@ -172,12 +186,15 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
   return {
     check,
     identify: ({ data }) => identify(data, recipients),
+    preview(due, date) {
+      const { from, subject } = renderPlanned(due, restoreRow(due.data), date)
+      return { address: due.address, from: unmark(from), subject }
+    },
     render(due, date) {
-      const { cells, files, thread } = restoreRow(due.data)
-      const own = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
-      const rendered = thread === undefined ? own : threaded(own, thread)
+      const stored = restoreRow(due.data)
+      const rendered = renderPlanned(due, stored, date)
       const identity = identityOf(rendered, localOf(due.key, due.occurrence), due.address, date)
-      const composed = composer.compose(returned(rendered, identity), identity, files ?? [])
+      const composed = composer.compose(returned(rendered, identity), identity, stored.files ?? [])
       return test === undefined ? composed : andThen(composed, (message) => sentTo(test, message))
     },
   }

@@ -1,6 +1,7 @@
 /** What a merge says: the template of the settings, and the variants of a split. Owns opening them and the hash of all that no row changes. */
 import { hash } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
+import { DataError } from '../../errors.ts'
 import { type LoadOptions, loadTemplate } from '../../template/load.ts'
 import type { Template } from '../../template/template.ts'
 import { openSplit, type Split } from '../plan/variants.ts'
@@ -22,14 +23,18 @@ export interface ContentOptions {
   /** Everybody gets this variant. */
   readonly variant: string | undefined
   readonly columns: readonly string[]
+  /** For people, and no rehearsal: a template of the package is refused. */
+  readonly sends: boolean
 }
 
-/** @throws InputError, DataError: no template, a wrong one, or a name that no column has. */
+/** @throws InputError, DataError: no template, a wrong one, one of the package, or a name that no column has. */
 export async function openContent(settings: Settings, options: ContentOptions): Promise<Content> {
   const { templateName, campaign, variant, columns } = options
   const template = await openTemplate(templateName, settings)
   const split = await openVariants(templateName, settings, campaign(template.name), variant)
-  for (const one of templatesOf({ template, split })) one.bind(columns)
+  const templates = templatesOf({ template, split })
+  if (options.sends) for (const one of templates) refuseBuiltIn(one)
+  for (const one of templates) one.bind(columns)
   return { templateName, template, split, hash: hashOf(template, split, settings) }
 }
 
@@ -71,6 +76,14 @@ export function openVariants(
       subject === undefined ? undefined : { fields: { subject }, file: 'mailmerge.yaml (variants)' },
     ),
   )
+}
+
+/** A template of the package is an example: what people get is what the project itself says. */
+function refuseBuiltIn({ name, builtIn }: Template): void {
+  if (!builtIn) return
+  throw new DataError(`the template '${name}' is built in, for rehearsals only; nothing was sent`, {
+    hint: 'Write your own in templates/, or begin with the one that mailmerge init makes. Built-in ones can be tried with --sandbox, --dry-run or --test-to.',
+  })
 }
 
 function hashOf(template: Template, split: Split | undefined, settings: Settings): string {

@@ -5,6 +5,7 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
 import { type RunRecord, totalOf } from '../../ledger/records.ts'
 import { checkWritable } from '../../report/report.ts'
+import { checkResumeRequest } from '../check-request.ts'
 import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, ResumeRequest } from '../merge.ts'
 import { type Content, openContent } from './content.ts'
@@ -22,11 +23,12 @@ const NAMED = 5
  * Goes on with an unfinished run, from the plan in the ledger: the list is not read again.
  * @throws DataError when the template changed since planning, UnfinishedError when another process is at it.
  */
-export function resumeMerge(
+export async function resumeMerge(
   settings: Settings,
   request: ResumeRequest = {},
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
+  checkResumeRequest('resumeMerge', request, hooks)
   return withMetricsFile(settings.metrics, hooks, (own) =>
     goOn(settings, request, own, newestUnfinished, async (ledger, run) => {
       if (request.inDoubt !== undefined) await ledger.deliveries.resolveInDoubt(run.id, request.inDoubt)
@@ -35,11 +37,12 @@ export function resumeMerge(
 }
 
 /** Tries again what failed for good in a run. */
-export function retryMerge(
+export async function retryMerge(
   settings: Settings,
   request: ResumeRequest = {},
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
+  checkResumeRequest('retryMerge', request, hooks)
   return withMetricsFile(settings.metrics, hooks, (own) =>
     goOn(settings, request, own, findRun, async (ledger, run) => {
       await ledger.deliveries.retryFailed(run.id)
@@ -85,7 +88,8 @@ async function goOn(
   const counts = await ledger.results.counts(run.id)
   const campaign = run.campaign.name
   const rows = totalOf(counts)
-  hooks.onEvent?.({ event: 'planned', run: run.id, campaign, rows, toSend: counts.deferred, counts })
+  const skipped = counts.skipped === 0 ? {} : Object.fromEntries(await ledger.results.skipCounts(run.id))
+  hooks.onEvent?.({ event: 'planned', run: run.id, campaign, rows, toSend: counts.deferred, counts, skipped })
   const end = await beginAndDeliver(merge, { id: run.id, detach: false }, await destination.transport(), counts)
   return await summarize(merge, { id: run.id, campaign, rows, mails: undefined }, end, request.reports)
 }
@@ -122,6 +126,7 @@ async function plannedContent(settings: Settings, run: RunRecord): Promise<Conte
     campaign: () => run.campaign.name,
     variant: options.variant,
     columns,
+    sends: true,
   })
   if (content.hash === templateHash) return content
   throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {

@@ -4,20 +4,26 @@
  */
 import type { Settings } from '../../config/settings.ts'
 import { UnfinishedError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { StatusCounts } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { localZone } from '../../time-zone.ts'
+import { checkMergeRequest } from '../check-request.ts'
 import { systemClock } from '../clock.ts'
-import type { SummaryEvent } from '../events.ts'
-import type { MergeHooks, MergeRequest, PlanPreview } from '../merge.ts'
-import { type Planned, planRows } from '../plan/plan.ts'
+import type { SkipCounts, SummaryEvent } from '../events.ts'
+import type { MergeHooks, MergeRequest } from '../merge.ts'
+import { planRows } from '../plan/plan.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
+
+import type { MessagePreview } from '../plan/render-row.ts'
 import { openSelector, readingOf, type Selector } from '../plan/select.ts'
 import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
 import { beginAndDeliver, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
+import { leftOutBy } from './left-out.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
 import { withMetricsFile } from './metrics-file.ts'
 import { type OpenMerge, openMerge } from './open-merge.ts'
@@ -33,7 +39,12 @@ import { LATE_BY_MS } from './start-time.ts'
  * @returns the summary, also when rows failed or the run stopped early: `outcome` says how it ended.
  * @throws MailmergeError for everything that keeps a run from starting, and for what breaks it.
  */
-export function runMerge(settings: Settings, request: MergeRequest, hooks: MergeHooks = {}): Promise<SummaryEvent> {
+export async function runMerge(
+  settings: Settings,
+  request: MergeRequest,
+  hooks: MergeHooks = {},
+): Promise<SummaryEvent> {
+  checkMergeRequest(request, hooks)
   const metrics = request.mode === 'send' ? settings.metrics : undefined
   return withMetricsFile(metrics, hooks, (own) => planAndDeliver(settings, request, own))
 }
@@ -49,20 +60,17 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   const id = newRunId(inputs.now, merge.clock.random)
   await using destination = await openDestination(merge, id, request.out)
   await createRun(merge, id, inputs, request)
-  const planned = await plan(merge, id, inputs, request)
-  const { rows, ...counts } = planned.counts
-  hooks.onEvent?.({ event: 'planned', run: id, campaign: name, rows, toSend: counts.deferred, counts })
+  const counted = await plan(merge, id, inputs, request)
+  const { rows, toSend, counts, skipped } = counted
+  hooks.onEvent?.({ event: 'planned', run: id, campaign: name, rows, toSend, counts, skipped })
   const transport = await destination.transport()
   const run = { id, campaign: name, rows, mails: destination.mails }
-  if (!(await confirmed(merge, planned, previewOf(id, inputs, planned, request, transport.name)))) {
+  if (!(await confirmed(merge, id, inputs, counted, request, transport.name))) {
     await merge.ledger.runs.end(id, 'cancelled', merge.clock.now())
-    return await summarize(
-      merge,
-      { ...run, mails: undefined },
-      { counts, sent: 0, seconds: 0, stopped: { kind: 'not-confirmed' } },
-      [],
-    )
+    const end = { counts, sent: 0, seconds: 0, stopped: { kind: 'not-confirmed' } } as const
+    return await summarize(merge, { ...run, mails: undefined }, end, [])
   }
+  await reportSkipped(merge, id, counted)
   const end = await beginAndDeliver(merge, { id, detach: request.detach ?? false }, transport, counts)
   // What the sandbox took is on the disk before its folder is named.
   await destination.finish()
@@ -92,7 +100,10 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
   for (const text of source.notes) hooks.note?.(text)
   const named = request.campaign ?? settings.campaign
   const nameFor = (template: string): string => named ?? `${template}-${source.stem}`
-  const content = await openContent(settings, { templateName, campaign: nameFor, variant: request.variant, columns })
+  const sends = request.mode === 'send'
+  const { variant } = request
+  const content = await openContent(settings, { templateName, campaign: nameFor, variant, columns, sends })
+  if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   const name = nameFor(content.template.name)
   const now = (hooks.clock ?? systemClock).now()
   return {
@@ -133,28 +144,49 @@ async function createRun(
   })
 }
 
+/** What a plan found, in the numbers that people see before anything is sent. */
+interface Counted {
+  readonly rows: number
+  readonly toSend: number
+  readonly counts: StatusCounts
+  readonly skipped: SkipCounts
+}
+
 async function plan(
-  { settings, ledger, renderer, follow, hooks, mode }: OpenMerge,
+  merge: OpenMerge,
   runId: string,
   { source, selector, startTime, now, content, emailColumn }: Inputs,
-  { skipBad = false, hiddenRows }: MergeRequest,
-): Promise<Planned> {
+  request: MergeRequest,
+): Promise<Counted> {
+  const { settings, ledger, renderer, follow, hooks, mode } = merge
+  const { skipBad = false, again = false } = request
   const { duplicates, key } = settings
-  let hidden = 0
   const planned = await planRows({
     ...{ ledger, runId, source, renderer, selector, duplicates, key, skipBad, now, follow, signal: hooks.signal },
     notBefore: mode === 'send' ? startTime : checkedOnly(startTime),
     used: usedColumns(templatesOf(content), emailColumn, key),
-    observer: {
-      onBatch(rows, read) {
-        hidden += rows.filter((row) => row.hidden).length
-        hooks.onRows?.(read)
-      },
-    },
+    leftOut: await leftOutBy(merge, again),
+    observer: { onBatch: (_, read) => hooks.onRows?.(read) },
   })
-  if (hidden > 0 && hiddenRows !== 'send') hooks.note?.(hiddenWords(hidden))
   for (const problem of planned.problems) hooks.note?.(`row ${problem.row} is skipped: ${problem.message}`)
-  return planned
+  if (planned.unlisted > 0) hooks.note?.(`and ${planned.unlisted} more problems; the results list every skipped row`)
+  const { rows, ...counts } = planned.counts
+  const skipped = counts.skipped === 0 ? {} : Object.fromEntries(await ledger.results.skipCounts(runId))
+  if (skipped.hidden !== undefined) hooks.note?.(hiddenWords(skipped.hidden))
+  if (skipped.unselected === rows) hooks.note?.(`no row is selected by ${selectionWords(request)}`)
+  return { rows, toSend: counts.deferred, counts, skipped }
+}
+
+/** The options that select rows, as they are given on the command line. */
+function selectionWords({ rows, where = [], segment, limit, sample }: MergeRequest): string {
+  const texts = [
+    rows === undefined ? [] : [`--rows ${rows}`],
+    where.map((condition) => `--where ${condition}`),
+    segment === undefined ? [] : [`--segment ${segment}`],
+    sample === undefined ? [] : [`--sample ${sample}`],
+    limit === undefined ? [] : [`--limit ${limit}`],
+  ]
+  return texts.flat().join(' ')
 }
 
 function hiddenWords(count: number): string {
@@ -170,30 +202,49 @@ function checkedOnly(startTime: Inputs['startTime']): ((row: Row) => undefined) 
   }
 }
 
-function previewOf(
+/** Only a real run with something to send is asked about. */
+async function confirmed(
+  merge: OpenMerge,
   run: string,
   { name: campaign, source, content }: Inputs,
-  { counts: { rows, ...counts }, first }: Planned,
-  { at, mode }: MergeRequest,
+  counted: Counted,
+  { at }: MergeRequest,
   server: string,
-): PlanPreview {
-  return {
+): Promise<boolean> {
+  const { mode, hooks } = merge
+  if (mode !== 'send' || counted.toSend === 0 || hooks.confirm === undefined) return true
+  const { template } = content
+  const first = await firstMessage(merge, run)
+  const preview = {
     campaign,
     run,
     source: source.name,
-    template: content.template.name,
-    rows,
-    toSend: counts.deferred,
-    counts,
-    ...(first === undefined ? {} : { first }),
+    template: template.name,
+    ...counted,
+    first,
     server,
-    ...(at === undefined || mode !== 'send' ? {} : { notBefore: at }),
+    notBefore: at,
   }
+  return hooks.confirm(given(preview))
 }
 
-/** Only a real run with something to send is asked about. */
-async function confirmed({ mode, hooks }: OpenMerge, { counts }: Planned, preview: PlanPreview): Promise<boolean> {
-  return mode !== 'send' || counts.deferred === 0 || ((await hooks.confirm?.(preview)) ?? true)
+/** The first message that will be sent. */
+async function firstMessage({ ledger, renderer, clock }: OpenMerge, run: string): Promise<MessagePreview | undefined> {
+  const [due] = await ledger.deliveries.due(run, { now: END_OF_TIME, after: 0, limit: 1 })
+  return due === undefined ? undefined : renderer.preview(due, clock.now())
+}
+
+/** The last moment of a Date: every row is due by then. */
+const END_OF_TIME = new Date(8_640_000_000_000_000)
+
+/** Rows that are left out for something that is said of them have an event each, as those that are sent. */
+async function reportSkipped({ ledger, hooks }: OpenMerge, run: string, { counts, skipped }: Counted): Promise<void> {
+  if (hooks.onEvent === undefined || counts.skipped === (skipped.unselected ?? 0)) return
+  for await (const rows of ledger.results.rows(run)) {
+    for (const row of rows) {
+      if (row.status === 'skipped' && row.skip?.kind !== 'unselected') hooks.onEvent({ event: 'skipped', ...row })
+    }
+  }
 }
 
 /** Of all that start the run of one occurrence of a schedule, one plans it. */

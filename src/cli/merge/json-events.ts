@@ -17,6 +17,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         to_send: event.toSend,
         ...event.counts,
         counts: event.counts,
+        skipped_by: event.skipped,
       }
     case 'progress':
       return {

@@ -11,6 +11,7 @@ import { escapeInvisible } from '../../text/visible.ts'
 import { count, duration, plural, rate, untilWords } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { cut, widthOf } from '../terminal/table.ts'
+import { leftOutParts } from './left-out.ts'
 
 /** At least this long between two redraws on a terminal, and between two lines in a pipe. */
 const REDRAW_MS = 100
@@ -47,7 +48,7 @@ export class Progress {
   }
 
   /** `what` was done to the rows: `checked` where they were read now. */
-  planned({ rows, toSend, counts }: PlannedEvent, what: string): void {
+  planned({ rows, toSend, counts, skipped }: PlannedEvent, what: string): void {
     this.#out.endLive()
     this.#toSend = toSend
     this.#failedBefore = counts.failed
@@ -56,14 +57,9 @@ export class Progress {
     this.#startedAt = this.#now()
     // The line of a run that is over at once would only flash.
     this.#lastShown = this.#startedAt
-    const already = [
-      counts.sent > 0 ? `${count(counts.sent)} sent before` : undefined,
-      counts.failed > 0 ? `${count(counts.failed)} failed before` : undefined,
-      counts.in_doubt > 0 ? `${count(counts.in_doubt)} in doubt` : undefined,
-      counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
-    ].filter((part) => part !== undefined)
+    const leftOut = leftOutParts(counts, skipped)
     this.#out.info(
-      `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${already.length === 0 ? '' : ` (${already.join(', ')})`}`,
+      `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${leftOut.length === 0 ? '' : ` (${leftOut.join(', ')})`}`,
     )
   }
 

@@ -4,7 +4,7 @@
  */
 import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeMode, PlanPreview } from '../../campaign/merge.ts'
-import { stopHint, stopWords } from '../../report/reasons.ts'
+import { reasonWords, stopHint, stopWords } from '../../report/reasons.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { count } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
@@ -130,7 +130,7 @@ export class MergeScreen {
 function rowLine(event: RowEvent): string {
   const who = event.address === '' ? event.key : event.address
   const answer = [event.smtpCode, event.enhancedCode, event.response].filter((part) => part !== undefined).join(' ')
-  const why = [event.reason, answer].filter((part) => part !== '').join(': ')
+  const why = [reasonWords(event), answer].filter((part) => part !== '').join(': ')
   const words = event.event.replace('_', ' ')
   return `row ${event.row} ${escapeInvisible(who)} ${words}${why === '' ? '' : `: ${cut(escapeInvisible(why), 300)}`}`
 }

@@ -180,6 +180,10 @@ const rowStates = `${rowJoins} WHERE n.id BETWEEN ?1 AND ?2`
 export const countRows = `
 SELECT coalesce(r.status, 'skipped') AS status, count(*) AS rows ${rowStates} GROUP BY 1`
 
+export const countSkips = `
+SELECT CASE WHEN r.id IS NULL THEN coalesce(n.skip_kind, 'unplanned') ELSE coalesce(r.skip_kind, 'other') END AS kind,
+  count(*) AS rows ${rowStates} AND coalesce(r.status, 'skipped') = 'skipped' GROUP BY 1`
+
 export const anyVariant = `SELECT 1 FROM recipient WHERE variant IS NOT NULL LIMIT 1`
 
 export const countVariants = `

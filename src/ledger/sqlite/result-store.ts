@@ -62,6 +62,14 @@ export class ResultStore implements Results {
     })
   }
 
+  skipCounts(runId: string): Promise<ReadonlyMap<SkipKind, number>> {
+    return this.#store.read(() => {
+      const { first, last, campaign } = headOf(this.#store, runId)
+      const kinds = this.#store.all(sql.countSkips, first, last, campaign)
+      return new Map(kinds.map(({ kind, rows }) => [textOf(kind) as SkipKind, numberOf(rows)]))
+    })
+  }
+
   async *rows(runId: string): AsyncGenerator<readonly ResultRow[]> {
     const store = this.#store
     const head = await store.read(() => headOf(store, runId))

@@ -31,10 +31,24 @@ export interface Found {
   readonly unread: readonly string[]
 }
 
-/** A path as the user would write it: from the project, or from `templates/` for files of the package. */
+/** Whether a file comes with the package, and not from the project. */
+export function isBuiltIn(path: string, root: string): boolean {
+  return isOutside(path, root) && !isOutside(path, SHIPPED)
+}
+
+function isOutside(path: string, folder: string): boolean {
+  const way = relative(folder, path)
+  return way.startsWith('..') || isAbsolute(way)
+}
+
+/** A path from the project, or from `templates/` for files of the package: the same wherever either of them is. */
+export function portablePath(path: string, root: string): string {
+  return isOutside(path, root) ? `templates/${relative(SHIPPED, path)}` : relative(root, path)
+}
+
+/** A path for people: one of the package is not to be looked for in the project. */
 export function shown(path: string, root: string): string {
-  const way = relative(root, path)
-  return way.startsWith('..') || isAbsolute(way) ? `templates/${relative(SHIPPED, path)}` : way
+  return `${isBuiltIn(path, root) ? '(built in) ' : ''}${portablePath(path, root)}`
 }
 
 /** @throws InputError when there is none, naming the nearest; DataError when its files contradict each other. */

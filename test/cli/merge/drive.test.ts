@@ -16,6 +16,7 @@ const PLAN: PlanPreview = {
   rows: 10,
   toSend: 4,
   counts: COUNTS,
+  skipped: { suppressed: 2, duplicate: 1 },
   first: {
     address: 'ada@example.com',
     from: 'Society <s@example.org>',
@@ -77,9 +78,10 @@ test('a person sees who gets what through which server, and nothing goes out bef
     'hello',
     'list.csv, 10 rows',
     '4 messages',
-    '2 sent already',
+    '2 sent before',
     '1 failed before',
-    '3 skipped',
+    '2 suppressed',
+    '1 duplicate',
   ])
     expect(shown).toContain(part)
   for (const part of ['Society <s@example.org>', 'ada@example.com', 'Hello \\u001b[2JAda', 'mail.example.com:587'])

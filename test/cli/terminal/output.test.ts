@@ -100,7 +100,10 @@ describe('progress', () => {
     const out = new Output(io, options)
     let now = 0
     const progress = new Progress(out, () => now)
-    progress.planned({ event: 'planned', run: 'r', campaign: 'c', rows: 1000, toSend: 1000, counts: COUNTS }, 'checked')
+    progress.planned(
+      { event: 'planned', run: 'r', campaign: 'c', rows: 1000, toSend: 1000, counts: COUNTS, skipped: {} },
+      'checked',
+    )
     for (let done = 0; done <= 1000; done += 10) {
       now += 250
       const counts = { ...COUNTS, deferred: 1000 - done, sent: done, failed: done > 500 ? 3 : 0 }
@@ -119,7 +122,10 @@ describe('progress', () => {
     const quota = { count: 500, seconds: 86_400, left: 12 }
     const state = { event: 'progress', run: 'r', rate: 0, retrying: 3, quota } as const
     const counts = { ...COUNTS, deferred: 90, sent: 10 }
-    progress.planned({ event: 'planned', run: 'r', campaign: 'c', rows: 100, toSend: 100, counts: COUNTS }, 'checked')
+    progress.planned(
+      { event: 'planned', run: 'r', campaign: 'c', rows: 100, toSend: 100, counts: COUNTS, skipped: {} },
+      'checked',
+    )
     const shown = (lanes: number): string => {
       now += 250
       io.stderr.text = ''
