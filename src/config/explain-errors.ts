@@ -57,7 +57,9 @@ function explain(issue: z.core.$ZodIssue, data: unknown): readonly WrongSetting[
     case 'invalid_value': {
       const allowed = issue.values.map(String)
       const guess = nearest(String(valueAt(path, data)), allowed)
-      const hint = guess === undefined ? undefined : `Did you mean ${guess}?`
+      const group = typeof valueAt(path, data) === 'object' ? OTHER_WORDS[name] : undefined
+      const near = guess === undefined ? undefined : `Did you mean ${guess}?`
+      const hint = group === undefined ? near : `Here it is ${group}.`
       return [{ path, message: `${name} must be ${orList(allowed)}${found(path, data)}`, hint }]
     }
     case 'too_small':

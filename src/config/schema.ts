@@ -64,6 +64,10 @@ const smtp = z
     oauth2: text
       .describe('Log in with a sign-in made by mailmerge login: google, microsoft, or a name under oauth2')
       .optional(),
+    auth: z
+      .enum(['plain', 'login', 'cram-md5', 'xoauth2'])
+      .describe('How to log in; default: the first way that the server offers and that fits')
+      .optional(),
     name: word.describe('Host name to send in EHLO; default: the name of this machine').optional(),
     verifyCertificate: z.boolean().describe('Refuse certificates that cannot be verified; default true').optional(),
     ca: path.describe('PEM file of a private certificate authority').optional(),

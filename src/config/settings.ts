@@ -59,6 +59,8 @@ export interface SmtpSettings {
   readonly password?: () => Promise<Secret>
   /** What this provider wants for a login, said when it refuses one: `Gmail takes an app password`. */
   readonly loginHint?: string
+  /** The way to log in; without it the first one that the server offers and that fits. */
+  readonly auth?: 'plain' | 'login' | 'cram-md5' | 'xoauth2'
   /** OAuth2 access token of a command, for XOAUTH2 and OAUTHBEARER; asked before each login so that it is fresh. */
   readonly accessToken?: () => Promise<Secret>
   /** The sign-in that gives access tokens instead. */

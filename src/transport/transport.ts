@@ -56,6 +56,8 @@ export type LaneEnd =
   | { readonly kind: 'limit'; readonly reply: Reply }
   /** The server asks for less: 421, 4.3.2, 4.7.x, throttling. Fewer lanes for a while. */
   | { readonly kind: 'throttled'; readonly reply: Reply }
+  /** The server closed the connection while it was waiting for a message. */
+  | { readonly kind: 'idle'; readonly reason: string }
   /** The connection broke, or a stage's time limit ran out. */
   | { readonly kind: 'lost'; readonly reason: string }
   /** The server answered what no server may; this lane trusts it no more and the next one pipelines less. */

@@ -84,12 +84,55 @@ describe('a password', () => {
   })
 })
 
+describe('the way of a login', () => {
+  test.each(['502 Invalid input', '504 5.5.4 unrecognized authentication type'])(
+    'is another one where the server does not know the one it offers: %s',
+    async (reply) => {
+      const auth: Rule = ({ line }) => (line.startsWith('AUTH PLAIN') ? reply : undefined)
+      const { error, said } = await attempt(await settingsFor({ auth, authMechanisms: ['LOGIN', 'PLAIN'] }))
+      expect(error).toBeUndefined()
+      expect(tries().map((line) => line.split(' ')[1])).toEqual(['PLAIN', 'LOGIN'])
+      expectNoSecret(said)
+    },
+  )
+
+  test('is the one that smtp.auth names, and no other', async () => {
+    const settings = await settingsFor(
+      { auth: () => '504 5.5.4 no', authMechanisms: ['LOGIN', 'PLAIN'] },
+      { auth: 'login' },
+    )
+    const { error } = await attempt(settings)
+    expect(error).toMatchObject({ exitCode: 77, hint: expect.stringContaining('smtp.auth') })
+    expect(tries().map((line) => line.split(' ')[1])).toEqual(['LOGIN'])
+  })
+
+  test('is none where the server offers none for a password -> exit 77 with its offers, no AUTH', async () => {
+    const { error } = await attempt(await settingsFor({ auth: () => undefined, authMechanisms: ['NTLM', 'GSSAPI'] }))
+    expect(error).toMatchObject({ exitCode: 77, message: expect.stringContaining('NTLM, GSSAPI') })
+    expect(tries()).toEqual([])
+  })
+
+  test('that takes a password is not given a token, nor the other way round -> wrong configuration', async () => {
+    const password = await attempt(await settingsFor({ auth: () => undefined }, { auth: 'xoauth2' }))
+    expect(password.error?.exitCode).toBe(78)
+    await server.close()
+    const withToken = await attempt(await settingsFor({ auth: () => undefined }, { ...token, auth: 'plain' }))
+    expect(withToken.error?.exitCode).toBe(78)
+    expect(tries()).toEqual([])
+  })
+})
+
 describe('a refusal', () => {
   test.each([
     ['535 5.7.8 authentication failed', 77, /Check user and password/],
     ['534 5.7.9 application-specific password required', 77, /app password/],
     ['550 5.7.30 basic authentication is not supported', 77, /mailmerge login microsoft/],
     ['530 5.7.0 must issue a STARTTLS command first', 77, /starttls/],
+    [
+      '535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.',
+      77,
+      /administrator.*mailmerge login/,
+    ],
     ['432 4.7.12 a password transition is needed', 77, /Check user and password/],
     ['454 4.7.0 temporary authentication failure', 69, /later/],
     ['421 4.7.0 too many', 69, /later/],

@@ -33,6 +33,8 @@ describe('what is a reply', () => {
       { code: 550, enhanced: '5.7.1', text: 'first second third' },
     ],
     ['550-one\r\n550 two\r\n', { code: 550, text: 'one two' }],
+    ['550 #5.1.0 Address rejected.\r\n', { code: 550, enhanced: '5.1.0', text: 'Address rejected.' }],
+    ['571 unknown, so by its first digit\r\n', { code: 571, text: 'unknown, so by its first digit' }],
     ['250-\r\n250 \r\n', { code: 250, text: '' }],
     ['559 unknown, so by its first digit\r\n', { code: 559, text: 'unknown, so by its first digit' }],
   ])('%j', (octets, reply) => {
@@ -47,7 +49,6 @@ describe('what is a reply', () => {
     '250x\r\n',
     '999 x\r\n',
     '150 wait\r\n',
-    '260 x\r\n',
     ' 250 x\r\n',
     '250_x\r\n',
     '250-a\r\n251 b\r\n',

@@ -57,6 +57,9 @@ describe.each(LEVELS)('pipelining level %i', (level) => {
       ['DATA refused -> rejected', { data: at(3, '554 5.5.1 no') }, 'rejected', 'data'],
       ['end of data refused -> rejected', { end: at(3, '554 5.7.1 spam') }, 'rejected', 'end-of-data'],
       ['end of data deferred -> deferred', { end: at(3, '451 4.7.1 later') }, 'deferred', 'end-of-data'],
+      ['an unknown 571 at the end of data -> rejected', { end: at(3, '571 5.7.1 no') }, 'rejected', 'end-of-data'],
+      ['an unknown 571 to RCPT -> rejected', { rcpt: at(3, '571 no') }, 'rejected', 'rcpt'],
+      ['an unknown 466 to RCPT -> deferred', { rcpt: at(3, '466 later') }, 'deferred', 'rcpt'],
     ] as const)('%s', async (_name, script, kind, stage) => {
       const port = await serve({ pieces, ...script })
       const { outcomes, final } = await deliverAll(port, 6, { settings: { pipelining: level } })
@@ -301,4 +304,10 @@ describe('servers that do not bear what they offer', () => {
     const { outcomes } = await deliverAll(port, 5, { lanes: 1, abortAfter: 150 })
     expect([...outcomes.values()].flat().filter(({ kind }) => kind === 'in_doubt')).toHaveLength(1)
   })
+})
+
+test('an unknown 260 at the end of data is an acceptance', async () => {
+  const port = await serve({ end: at(2, '260 fine') })
+  const { final } = await deliverAll(port, 3)
+  expect(Object.values(final)).toEqual(['accepted', 'accepted', 'accepted'])
 })

@@ -16,7 +16,7 @@ import { type DeliveryProgress, progressOf } from '../progress.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import type { DeliveryControl } from './delivery-control.ts'
 import { DeliveryCounts } from './delivery-counts.ts'
-import { IDLE_MS, JobQueue } from './job-queue.ts'
+import { JobQueue } from './job-queue.ts'
 import { Journal } from './journal.ts'
 import { LaneCountController } from './lane-count.ts'
 import { LanePool } from './lane-pool.ts'
@@ -70,6 +70,8 @@ export interface DeliveryEnd {
 const OUTAGE_MS = 30 * 60_000
 /** A quota that opens later than this ends the run; it can be resumed. One of an hour is waited for. */
 const LONGEST_QUOTA_WAIT_MS = 90 * 60_000
+/** A shorter wait for a quota is not reported. */
+const SHORTEST_PAUSE_MS = 5_000
 const WATCH_MS = 250
 const GATHER_MS = 2_000
 /** While rows wait for their start time the ledger is asked again this often: another process may have moved them. */
@@ -201,8 +203,8 @@ class Delivery implements DeliveryControl {
       void this.#jobs.refill()
       const now = this.#clock.monotonic()
       const waiting = this.#jobs.waiting
-      if (waiting > 0 && this.#breaker.msUntilRetry(now) === 0 && this.#jobs.msUntilAllowed(now) <= IDLE_MS) {
-        const room = this.#throttle.room(now + IDLE_MS, Math.min(waiting, this.#laneCount.target))
+      if (waiting > 0 && this.#breaker.msUntilRetry(now) === 0 && this.#jobs.msUntilAllowed(now) <= this.#jobs.idleMs) {
+        const room = this.#throttle.room(now + this.#jobs.idleMs, Math.min(waiting, this.#laneCount.target))
         // At least one lane is opened, to find out what the next message needs.
         this.#lanes.openFor(Math.max(1, this.#queue.outstanding - this.#jobs.made + room))
       }
@@ -235,7 +237,7 @@ class Delivery implements DeliveryControl {
     const now = this.#clock.monotonic()
     if (this.#jobs.waiting > 0) {
       const closed = this.#throttle.closedFor(now)
-      if (closed > IDLE_MS) this.paused({ kind: 'quota', quota: this.#throttle.quotaLeft }, this.#in(closed))
+      if (closed > SHORTEST_PAUSE_MS) this.paused({ kind: 'quota', quota: this.#throttle.quotaLeft }, this.#in(closed))
       this.#later(Math.max(this.#breaker.msUntilRetry(now), this.#jobs.msUntilAllowed(now)), () => this.#balance())
     } else if (this.#jobs.drained) void this.#awaitRetries()
   }

@@ -14,7 +14,7 @@ import type { RowQueue } from './row-queue.ts'
 import type { Throttle } from './throttle.ts'
 
 /** A longer wait than this closes the lanes: servers hang up on idle ones, and rows can wait without them. */
-export const IDLE_MS = 5_000
+const IDLE_MS = 5_000
 /** Bytes of messages made ahead, beyond which only one is made at a time. */
 const AHEAD_BYTES = 16_000_000
 /** A message that waited longer than this is made again, so that its date is close to the time it is sent. */
@@ -56,6 +56,7 @@ export class JobQueue {
   #making = 0
   #makesAhead = false
   #refilling = false
+  #idleMs = IDLE_MS
 
   constructor(options: JobQueueOptions) {
     this.#options = options
@@ -64,6 +65,16 @@ export class JobQueue {
   /** Rows and messages that are not handed out yet. */
   get waiting(): number {
     return this.#options.queue.buffered + this.#ready.length + this.#making
+  }
+
+  /** Milliseconds that a lane may wait for its next message; one that would wait longer closes. */
+  get idleMs(): number {
+    return this.#idleMs
+  }
+
+  /** The server closed a connection that had waited this long: from now on none waits half of it. */
+  shortenIdle(milliseconds: number): void {
+    this.#idleMs = Math.min(this.#idleMs, milliseconds / 2)
   }
 
   /** Messages being made at this moment. */
@@ -216,7 +227,7 @@ export class JobQueue {
   }
 
   #later(lane: number, milliseconds: number): undefined | Promise<MergeJob | undefined> {
-    return milliseconds > IDLE_MS ? undefined : this.#wait(lane, milliseconds)
+    return milliseconds > this.#idleMs ? undefined : this.#wait(lane, milliseconds)
   }
 
   /** A promise for the next job, for a lane that finds nothing at the moment. */

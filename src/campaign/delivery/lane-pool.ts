@@ -126,13 +126,17 @@ export class LanePool {
     control.changed()
   }
 
-  #ended(end: LaneEnd, { served, unsent }: LaneFeed): void {
-    const { laneCount, control, outcomes, outage, throttled } = this.#options
+  #ended(end: LaneEnd, { served, unsent, idleFor }: LaneFeed): void {
+    const { jobs, laneCount, control, outcomes, outage, throttled } = this.#options
     switch (end.kind) {
       case 'drained':
         return
       case 'limit':
         outcomes.forgive(unsent)
+        return
+      case 'idle':
+        outcomes.forgive(unsent)
+        jobs.shortenIdle(idleFor)
         return
       case 'throttled': {
         const said = `${end.reply.code} ${end.reply.text}`
@@ -158,6 +162,7 @@ class LaneFeed implements Feed<MergeJob> {
   readonly #jobs: JobQueue
   readonly #outcomes: Outcomes
   readonly #onServed: () => void
+  #waitingSince = 0
   /** Messages that the server answered for. */
   served = 0
   /** Recipients whose message was given back untried. */
@@ -170,8 +175,15 @@ class LaneFeed implements Feed<MergeJob> {
     this.#onServed = onServed
   }
 
+  /** Milliseconds since it began to wait for a message. */
+  get idleFor(): number {
+    return performance.now() - this.#waitingSince
+  }
+
   next(): MergeJob | undefined | Promise<MergeJob | undefined> {
-    return this.#jobs.next(this.#number)
+    const job = this.#jobs.next(this.#number)
+    if (job instanceof Promise) this.#waitingSince = performance.now()
+    return job
   }
 
   begin(job: MergeJob): Promise<void> {

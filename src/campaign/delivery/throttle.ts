@@ -30,7 +30,7 @@ const FAILED_MS = 250
 const QUOTA_PARTS = 60
 /** A quota of nothing never opens. */
 const NEVER = new Date(8_640_000_000_000_000)
-const FIRST_PAUSE_MS = 5_000
+const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 600_000
 /** A pace learnt from a refusal stays this far below what the server took, but never slower than one message in this time. */
 const BELOW = 1.25

@@ -40,6 +40,13 @@ function fields(report: ServerReport): Readonly<Record<string, unknown>> {
   }
 }
 
+function login({ authenticated, extensions }: ServerReport): string {
+  if (authenticated) return 'accepted'
+  return extensions.some((line) => /^AUTH\b/i.test(line))
+    ? 'offered, but smtp.user is not set: the server may want one before it takes a message'
+    : 'none'
+}
+
 /** Only what greets can offer something. */
 function offers({ extensions, greeting }: ServerReport): string | undefined {
   if (extensions.length > 0) return extensions.map(escapeInvisible).join(' ')
@@ -54,7 +61,7 @@ function lines(report: ServerReport, { out }: Context): readonly string[] {
       'security',
       report.secure ? escapeInvisible(report.tls ?? 'TLS') : out.style('yellow', 'none: what is sent can be read'),
     ],
-    ['login', report.authenticated ? 'accepted' : 'none'],
+    ['login', login(report)],
     ['offers', offers(report)],
     ['message', report.size === undefined || report.size === 0 ? undefined : `at most ${count(report.size)} bytes`],
   ]

@@ -66,7 +66,7 @@ export function smtpSettings(sources: SmtpSources): {
     host,
     port: port ?? usualPort(security, lmtp),
     security,
-    ...given({ user, loginHint, name }),
+    ...given({ user, loginHint, name, auth: trusted.auth }),
     ...way,
     verifyCertificate: trusted.verifyCertificate ?? true,
     ...given({ ca: trusted.ca === undefined ? undefined : resolve(root, trusted.ca) }),

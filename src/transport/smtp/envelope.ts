@@ -88,7 +88,7 @@ export class EnvelopeState {
 
   /** The server waits for content. */
   get invited(): boolean {
-    return this.#data?.code === 354
+    return this.#data !== undefined && this.#data.code >= 300 && this.#data.code < 400
   }
 
   /** The first thing that speaks against the message: MAIL, the row's own address, or DATA. */

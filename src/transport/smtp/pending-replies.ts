@@ -31,7 +31,7 @@ export function fits(asked: Asked, code: number): boolean {
   if (code >= 400) return true
   switch (asked) {
     case 'data':
-      return code === 354
+      return code >= 300
     case 'quit':
       return true
     default:

@@ -6,8 +6,10 @@ import { type Reply, readable } from '../../replies/reply.ts'
 
 const MAX_LINE = 4096
 const MAX_REPLY = 65_536
-const SHAPE = /^[2-5][0-5][0-9](?:[ -]|$)/
-const ENHANCED = /^([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)/
+/** A code that is not known counts by its first digit (RFC 5321 section 4.2.1). */
+const SHAPE = /^[2-5][0-9][0-9](?:[ -]|$)/
+/** Some gateways write a number sign before it. */
+const ENHANCED = /^#?([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)/
 
 export interface ReplySink {
   reply(reply: Reply): void
@@ -74,24 +76,28 @@ export class ReplyParser {
 function oneLineReply(line: string): Reply {
   const code = Number(line.slice(0, 3))
   const text = line.slice(4)
-  const enhanced = enhancedCode(text, line.charCodeAt(0))
-  if (enhanced === undefined) return { code, text: readable(text.trim()) }
-  return { code, enhanced, text: readable(text.slice(enhanced.length).trim()) }
+  const written = enhancedCode(text, line.charCodeAt(0))
+  if (written === undefined) return { code, text: readable(text.trim()) }
+  return { code, enhanced: withoutSign(written), text: readable(text.slice(written.length).trim()) }
 }
 
 function toReply(lines: readonly string[]): Reply {
   const [first = ''] = lines
-  const enhanced = enhancedCode(first.slice(4), first.charCodeAt(0))
+  const code = Number(first.slice(0, 3))
+  const written = enhancedCode(first.slice(4), first.charCodeAt(0))
   const texts = lines.map((line) => line.slice(4))
-  const parts = enhanced === undefined ? texts : texts.map((text) => text.replace(ENHANCED, '').trim())
+  const parts = written === undefined ? texts : texts.map((text) => text.replace(ENHANCED, '').trim())
   const text = readable(parts.join(' ').trim())
-  return enhanced === undefined
-    ? { code: Number(first.slice(0, 3)), text }
-    : { code: Number(first.slice(0, 3)), enhanced, text }
+  return written === undefined ? { code, text } : { code, enhanced: withoutSign(written), text }
 }
 
-/** An enhanced code of another class than the reply's is worth nothing (RFC 2034 section 4). */
+function withoutSign(written: string): string {
+  return written.startsWith('#') ? written.slice(1) : written
+}
+
+/** As it is written. An enhanced code of another class than the reply's is worth nothing (RFC 2034 section 4). */
 function enhancedCode(text: string, firstDigit: number): string | undefined {
-  if (text.charCodeAt(0) !== firstDigit || text.charCodeAt(1) !== 46) return undefined
+  const start = text.charCodeAt(0) === 35 ? 1 : 0
+  if (text.charCodeAt(start) !== firstDigit || text.charCodeAt(start + 1) !== 46) return undefined
   return ENHANCED.exec(text)?.[0]
 }

@@ -16,6 +16,7 @@
  * and a rejected envelope costs no record.
  */
 import type { SmtpTimeouts } from '../../config/settings.ts'
+import { hungUpOnIdle } from '../../replies/pace.ts'
 import type { Reply } from '../../replies/reply.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome } from '../transport.ts'
 import { type EnvelopeRequests, unfit } from './commands.ts'
@@ -189,6 +190,8 @@ class Session<J extends Job> implements DialogueListener<J> {
   }
 
   unasked(reply: Reply): void {
+    if (reply.code === 421 && this.#idle && hungUpOnIdle(reply))
+      return this.#finish({ kind: 'idle', reason: `the server hung up: ${reply.code} ${reply.text}` })
     if (reply.code === 421) return this.#apply(onHangUp(reply, this.#progress, false))
     const said = `${reply.code} ${reply.text}`
     const { first } = this.#inFlight
@@ -210,6 +213,11 @@ class Session<J extends Job> implements DialogueListener<J> {
   }
 
   // ---- ending ------------------------------------------------------------------------------------------------------
+
+  /** Nothing is in flight, and the next message is awaited. */
+  get #idle(): boolean {
+    return this.#state === 'working' && this.#messages.waiting && this.#inFlight.first === undefined
+  }
 
   get #progress(): ConnectionProgress {
     return { started: this.#limits.started, accepted: this.#inFlight.accepted }
@@ -236,7 +244,7 @@ class Session<J extends Job> implements DialogueListener<J> {
   }
 
   closed(reason: string): void {
-    this.#over(this.#end ?? { kind: 'lost', reason })
+    this.#over(this.#end ?? { kind: this.#idle ? 'idle' : 'lost', reason })
   }
 
   #over(end: LaneEnd): void {

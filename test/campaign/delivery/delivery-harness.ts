@@ -51,6 +51,8 @@ export interface Script {
   readonly takes?: number
   /** Ask for the next message before the one before is answered, as a lane that pipelines does. */
   readonly ahead?: boolean
+  /** Milliseconds after which the server hangs up on a lane that waits for a message. */
+  readonly idle?: number
   /** Milliseconds that a connection takes. */
   readonly connects?: number
   /** Asked when a message is about to be handed over. Default: accepted. */
@@ -113,7 +115,13 @@ export function scriptedTransport(script: Script = {}): ScriptedTransport {
     const gone = { kind: 'lost', reason: 'stopped' } as const
     let next = feed.next()
     for (let message = 1; ; message++) {
-      const job = await next
+      const job = script.idle === undefined ? await next : await within(next, script.idle)
+      if (job === 'idle') {
+        Promise.resolve(next).then((late) => {
+          if (late !== undefined) feed.end(late, { kind: 'unsent', reason: 'hung up' })
+        })
+        return { kind: 'idle', reason: 'hung up' }
+      }
       if (job === undefined) return { kind: 'drained' }
       if (cut.aborted) {
         feed.end(job, { kind: 'unsent', reason: 'stopped' })
@@ -153,6 +161,12 @@ export function scriptedTransport(script: Script = {}): ScriptedTransport {
     }
   }
   return transport
+}
+
+/** What comes within the time, else `idle`. */
+function within<T>(next: T | Promise<T>, milliseconds: number): Promise<T | 'idle'> {
+  const idle = new Promise<'idle'>((resolve) => setTimeout(() => resolve('idle'), milliseconds))
+  return Promise.race([Promise.resolve(next), idle])
 }
 
 /** True when the time went by before the cut. */

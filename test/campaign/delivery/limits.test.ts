@@ -27,6 +27,17 @@ afterEach(async () => {
   await harness.close()
 })
 
+describe('a server that hangs up on idle connections', () => {
+  test('is connected to again for each message, and a slow rate takes no longer for it', async () => {
+    harness = await openHarness(8)
+    const transport = scriptedTransport({ idle: 400 })
+    const start = performance.now()
+    const end = await harness.deliver(transport, { settings: { concurrency: 1, rates: [{ count: 1, seconds: 1 }] } })
+    expect(end.counts).toMatchObject({ sent: 8, deferred: 0 })
+    expect(performance.now() - start).toBeLessThan(14_000)
+  })
+})
+
 describe('rates and quotas', () => {
   test('every limit given holds in every window', async () => {
     harness = await openHarness(300)

@@ -2,6 +2,7 @@
 import type { SmtpSettings } from '../../../config/settings.ts'
 import { LoginError, type MailmergeError, TurnedAwayError, UnreachableError } from '../../../errors.ts'
 import { systemWords } from '../../../fs/system-errors.ts'
+import { causeOf } from '../../../replies/cause.ts'
 import { readable } from '../../../replies/reply.ts'
 import { isSocketPath } from './unix-socket.ts'
 
@@ -13,6 +14,8 @@ interface Failure {
   readonly response?: string
   readonly responseCode?: number
   readonly timeoutType?: string
+  /** Of a certificate for another name. */
+  readonly cert?: { readonly subjectaltname?: string }
 }
 
 interface Words {
@@ -65,18 +68,31 @@ export function connectError(error: unknown, settings: SmtpSettings): Unreachabl
 
 function proxyWords(failure: Failure, at: string): Words | undefined {
   if (failure.code !== 'EPROXY') return undefined
-  return {
-    what: `the proxy gives no connection to ${at}: ${readable(systemWords(failure))}`,
-    hint: 'Check smtp.proxy.',
+  const said = readable(systemWords(failure))
+  if (/\b407\b|proxy authentication|authentication (failed|rejected)/i.test(said)) {
+    return {
+      what: `the proxy gives no connection to ${at}: it wants a login, or refuses the one that is set`,
+      hint: 'Write its user and password into smtp.proxy: http://user:password@host:port.',
+    }
   }
+  return { what: `the proxy gives no connection to ${at}: ${said}`, hint: 'Check smtp.proxy.' }
 }
 
-function tlsWords({ code = '', originalCode = '', message = '' }: Failure, at: string): Words | undefined {
+function tlsWords({ code = '', originalCode = '', message = '', cert }: Failure, at: string): Words | undefined {
   if (code === 'EPROTOCOL') return undefined
   const found = TLS.find(([pattern]) => pattern.test(`${originalCode} ${code} ${message}`))
-  return found === undefined
-    ? undefined
-    : { what: `no TLS with ${at}: ${found[1]}`, hint: `${found[2]} Nothing was sent.` }
+  if (found === undefined) return undefined
+  const names = OTHER_NAME.test(found[1]) ? certificateNames(cert?.subjectaltname, message) : ''
+  return { what: `no TLS with ${at}: ${found[1]}${names}`, hint: `${found[2]} Nothing was sent.` }
+}
+
+const OTHER_NAME = /for another name/
+
+/** The names that a certificate is for: Node gives them as `DNS:mail.example.com, IP Address:192.0.2.1`. */
+function certificateNames(alternative: string | undefined, message: string): string {
+  const names = alternative ?? /altnames: (.*)$/.exec(message)?.[1] ?? ''
+  const found = names.split(/,\s*/).flatMap((name) => /^(?:DNS|IP Address):(.{1,255})$/.exec(name)?.[1] ?? [])
+  return found.length === 0 ? '' : `, ${readable(found.slice(0, 5).join(', '))}`
 }
 
 function networkWords(failure: Failure, { host, security }: SmtpSettings, at: string): Words | undefined {
@@ -137,6 +153,13 @@ function serverWords(failure: Failure, settings: SmtpSettings, at: string): Word
   }
   if (/exceeds maximum/.test(message))
     return { what: `${at} talks no SMTP: its reply has no end`, hint: 'Check host and port.' }
+  const cause = said === '' ? undefined : causeOf({ text: said })?.cause
+  if (cause === 'helo-rejected' || (responseCode === 504 && /\bEHLO|HELO\b/i.test(message))) {
+    return {
+      what: `the server ${at} refuses the name that we greet it with: ${said}`,
+      hint: 'Set smtp.name to the full name of this host, as DNS has it. Nothing was sent.',
+    }
+  }
   if (said !== '') return { what: `the server ${at} refused: ${said}`, hint: 'Ask its administrator.' }
   return { what: `no connection to ${at}: ${readable(message)}`, hint: 'Check host, port and network.' }
 }
@@ -153,14 +176,19 @@ export function loginError(error: unknown, settings: SmtpSettings): MailmergeErr
   }
   return new LoginError(`the server ${place(settings)} refused the login of ${settings.user ?? 'nobody'}: ${said}`, {
     cause: error,
-    hint: settings.loginHint ?? loginHint(said, responseCode),
+    hint: loginHint(said, responseCode, settings.loginHint),
   })
 }
 
-function loginHint(said: string, code: number): string {
+function loginHint(said: string, code: number, ofProvider: string | undefined): string {
+  if (/SmtpClientAuth\w* is disabled|5\.7\.139\b.*\bdisabled|smtp (auth\w*|login) is (disabled|turned off)/i.test(said))
+    return 'SMTP login is turned off there: ask the administrator to turn it on, or use mailmerge login.'
+  if (ofProvider !== undefined) return ofProvider
   if (/5\.7\.30|basic auth/i.test(said)) return 'It takes no passwords any more: use mailmerge login microsoft.'
   if (code === 534 || /app(lication)?.specific|app password/i.test(said))
     return 'It wants an app password, or mailmerge login.'
   if (code === 530 || code === 538) return 'It wants TLS before a login: use security: starttls or tls.'
+  if (code === 500 || code === 502 || code === 504)
+    return 'It does not know that way to log in: set smtp.auth to another one.'
   return 'Check user and password. It was tried once; nothing was sent.'
 }
