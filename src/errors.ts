@@ -6,7 +6,7 @@
 /** How heavy a problem is: an `error` stops a run, a `warning` asks for a look, an `info` is only worth knowing. */
 export type Severity = 'error' | 'warning' | 'info'
 
-/** One thing that is wrong with the input, said so that a person can mend it. */
+/** One thing that is wrong with the input, said so that a person can fix it. */
 export interface Problem {
   readonly severity: Severity
   /** Stable kebab-case word, for programs: `bad-address`, `ragged-row`, `missing-attachment`. */
@@ -73,7 +73,7 @@ export class UnreachableError extends MailmergeError {
   readonly exitCode = 69
 }
 
-/** The server is there and takes no one at the moment (421 at its greeting, 454 at the login): later it may. */
+/** The server is there and accepts nobody at the moment (421 at its greeting, 454 at the login): later it may. */
 export class TurnedAwayError extends UnreachableError {}
 
 /** A defect of this program. */

@@ -3,7 +3,7 @@
  * them; the token is the left side of the Message-ID.
  */
 
-/** True for a text with one `*` in its local part, whose place the token takes (RFC 5321 section 4.5.3.1.1: 64 octets). */
+/** True for a text with one `*` in its local part, whose place the token takes (RFC 5321 section 4.5.3.1.1: 64 bytes). */
 export function isReturnPath(text: string): boolean {
   return (
     /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[^\s@*]+$/.test(text) && text.split('*').length === 2 && text.indexOf('@') <= 32

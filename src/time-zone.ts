@@ -19,7 +19,7 @@ export function checkZone(zone: string): string {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone
   } catch {
-    throw new UsageError(`'${zone}' is no time zone`, {
+    throw new UsageError(`'${zone}' is not a time zone`, {
       hint: didYouMean(zone, Intl.supportedValuesOf('timeZone'), 'Zones have names like Europe/Paris or UTC.'),
     })
   }

@@ -26,8 +26,8 @@ test.each([
   ConfigError,
 ])('%s is the same kind of error on the other side, with its hint and its problems', (Kind) => {
   const problems = [{ severity: 'error', code: 'bad-address', message: 'it has no @', row: 3 }] as const
-  const error = new Kind('it is wrong', { hint: 'Mend it.', problems })
+  const error = new Kind('it is wrong', { hint: 'Fix it.', problems })
   const there = errorOf(structuredClone(factsOf(error)))
   expect(there).toBeInstanceOf(Kind)
-  expect(there).toMatchObject({ message: 'it is wrong', hint: 'Mend it.', problems, exitCode: error.exitCode })
+  expect(there).toMatchObject({ message: 'it is wrong', hint: 'Fix it.', problems, exitCode: error.exitCode })
 })

@@ -38,7 +38,7 @@ const GONE_CAUSES: ReadonlySet<ReplyCause> = new Set([
 ])
 /** Codes that say by themselves that an address is gone; a sentence that says otherwise wins over them. */
 const GONE_CODE = /^5\.(1\.[12346]|1\.10|4\.4|1\.351)$/
-/** Says so much that it is believed also after the message was read, when some providers look for the account. */
+/** Says enough to be believed even after the message was read, when some providers look for the account. */
 const NO_ACCOUNT = /\b(?:user|recipient) does(?:n't| not) have an? [\w.-]+ account/i
 
 /** Judges one recipient of one report. */

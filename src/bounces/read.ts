@@ -1,5 +1,5 @@
 /**
- * Reads what comes back: delivery reports (RFC 3464, and the free texts of software that knows no better), complaints
+ * Reads what comes back: delivery reports (RFC 3464, and the free texts of software that follows no standard), complaints
  * (RFC 5965), automatic answers (RFC 3834) and requests to unsubscribe. Owns what a message says; whether it is
  * believed is decided in `ingest.ts`, by the Message-ID or token that only our own messages carry.
  */

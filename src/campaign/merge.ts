@@ -1,4 +1,4 @@
-/** What a merge is asked for and what it tells. Owns these words, which the command line, schedules and programs share. */
+/** What a merge is asked for and what it reports. Owns these words, which the command line, schedules and programs share. */
 import type { StatusCounts } from '../ledger/records.ts'
 import type { Clock } from './clock.ts'
 import type { MergeEvent, SkipCounts } from './events.ts'
@@ -16,7 +16,7 @@ export interface MergeRequest extends Selection {
   /** Address that gets every message instead, in mode `test`. */
   readonly testTo?: string
   readonly skipBad?: boolean
-  /** Start the campaign anew: who had it before gets it again. */
+  /** Start the campaign over: everybody gets it again. */
   readonly again?: boolean
   readonly campaign?: string
   /** Everybody who is still to be sent gets this variant of the project. */
@@ -27,7 +27,7 @@ export interface MergeRequest extends Selection {
   readonly at?: Date
   /** Planned and checked now, each row sent at this hour on the clock of its recipient. */
   readonly atLocal?: RecipientTime
-  /** Only those who got this earlier campaign and have not answered, left or bounced, so long after it. */
+  /** Only those who got this earlier campaign and have not answered, left or bounced, that long after it. */
   readonly after?: Earlier
   /** Return once planned; `resumeMerge`, or `serve`, sends when the time has come. */
   readonly detach?: boolean

@@ -1,4 +1,4 @@
-/** How far a delivery is, as it is told while it goes on. Owns the guess of the time that is left; pure but for the rate. */
+/** How far a delivery is, reported while it goes on. Owns the estimate of the time that is left; pure but for the rate. */
 import type { RateLimit } from '../config/settings.ts'
 import type { StatusCounts } from '../ledger/records.ts'
 import type { QuotaLeft } from '../report/reasons.ts'
@@ -13,7 +13,7 @@ export interface DeliveryProgress {
   readonly retrying: number
   /** What is left of the quota that will be used up first. */
   readonly quota?: QuotaLeft
-  /** Seconds to the end, at this rate and within the limits; absent when it cannot be told. */
+  /** Seconds to the end, at this rate and within the limits; absent when it is not known. */
   readonly secondsLeft?: number
 }
 

@@ -26,7 +26,7 @@ export interface CheckOptions extends ListCheckOptions {
 
 /**
  * Checks a list, a template, or both together.
- * @throws MailmergeError for what is no matter of the list or the template: a missing file, wrong settings.
+ * @throws MailmergeError for what does not concern the list or the template: a missing file, wrong settings.
  */
 export async function checkMerge(settings: Settings, options: CheckOptions = {}): Promise<CheckReport> {
   const findings = new Findings()

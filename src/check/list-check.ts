@@ -25,7 +25,7 @@ import type { Findings } from './findings.ts'
 import { createMessageLints } from './lints/message-lints.ts'
 import type { CheckReport, SizeEstimate } from './report.ts'
 
-/** From so many messages on a campaign is bulk mail, which people must be able to leave. */
+/** From this number of messages on a campaign is bulk mail, which people must be able to leave. */
 const BULK = 100
 /** Messages composed whole, to know their size. */
 const COMPOSED = 5
@@ -114,7 +114,7 @@ export async function checkList(
   return check.finish(await check.sizes(renderer, now))
 }
 
-/** A check is no follow-up, no test mail, and no run of a ledger. */
+/** A check is neither a follow-up, nor a test mail, nor a run of a ledger. */
 const NO_RUN = { after: undefined, testTo: undefined, ledger: undefined } as const
 
 interface ListCheckParts {

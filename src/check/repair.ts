@@ -1,5 +1,5 @@
 /**
- * A copy of a list with what can be mended without asking: cells trimmed, empty rows and later rows of one key left out.
+ * A copy of a list with everything fixed that can be fixed without asking: cells trimmed, empty rows and later rows of one key left out.
  * Owns the copy; the original is never opened for writing.
  */
 
@@ -29,7 +29,7 @@ export interface Mended {
   readonly broken: number
 }
 
-/** Where the copy goes when nobody says: beside the list. @throws UsageError for a list that is no file. */
+/** Where the copy goes when nobody says: beside the list. @throws UsageError for a list that is not a file. */
 export function mendedName({ source: { path } }: Settings): string {
   if (path === undefined || path === '-')
     throw new UsageError('--fix needs the name of the file to write', { hint: 'For example: --fix list.csv' })
@@ -37,7 +37,7 @@ export function mendedName({ source: { path } }: Settings): string {
 }
 
 /**
- * Writes the mended copy as CSV in UTF-8, with the columns as they are in the list. `out` appears whole or not at all.
+ * Writes the repaired copy as CSV in UTF-8, with the columns as they are in the list. `out` appears whole or not at all.
  * @throws UsageError when `out` is the list itself, or the list is standard input; OutputError when it cannot be written.
  */
 export async function mendList(settings: Settings, out: string): Promise<Mended> {
@@ -50,7 +50,7 @@ export async function mendList(settings: Settings, out: string): Promise<Mended>
   }
   const path = resolve(out)
   if (list !== undefined && (await isSameFile(path, list))) {
-    throw new UsageError('--fix would overwrite the list itself', { hint: 'Name another file for the mended copy.' })
+    throw new UsageError('--fix would overwrite the list itself', { hint: 'Name another file for the repaired copy.' })
   }
   const source = await openSource(asItIs)
   const before = new Map(Object.entries(renamed).map(([old, name]) => [name, old]))

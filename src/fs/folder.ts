@@ -1,5 +1,5 @@
 /**
- * Folders made with those above them. Node's own recursive mkdir never comes back where a parent is there and takes no
+ * Folders made with those above them. Node's own recursive mkdir never comes back where a parent is there and accepts no
  * folder all the same, as under /proc; this one fails as any mkdir does.
  */
 import { mkdirSync, statSync } from 'node:fs'

@@ -13,7 +13,7 @@ import { OutputError } from '../errors.ts'
 import { draftPath } from './atomic.ts'
 import { outputWords } from './system-errors.ts'
 
-/** Where the octets go first. */
+/** Where the bytes go first. */
 interface Target {
   /** The file itself, links followed. */
   readonly path: string

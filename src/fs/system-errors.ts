@@ -3,7 +3,7 @@
  * Node.js makes of them, are for `--verbose`. Owns the words; which file it was and what to do is said by who tried.
  */
 
-const NO_FOLDER = 'a part of its path is no folder'
+const NO_FOLDER = 'a part of its path is not a folder'
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'it does not exist',
@@ -24,7 +24,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open; ulimit -n says how many may be',
   ENFILE: 'too many files are open on this machine',
   ENOMEM: 'there is not enough memory',
-  ENOEXEC: 'it is no program',
+  ENOEXEC: 'it is not a program',
   EPIPE: 'its reader went away',
   EADDRINUSE: 'another program has it',
   EADDRNOTAVAIL: 'this machine has no such address',
@@ -72,7 +72,7 @@ export function outputWords(error: unknown): string {
 /** The same of a folder that was to be made, or to be there. */
 export function folderWords(error: unknown): string {
   const { code, syscall } = error as Failure
-  return code === 'EEXIST' || (code === 'ENOTDIR' && syscall === 'scandir') ? 'it is no folder' : outputWords(error)
+  return code === 'EEXIST' || (code === 'ENOTDIR' && syscall === 'scandir') ? 'it is not a folder' : outputWords(error)
 }
 
 /** The same of code that is not ours, which may have wanted any file: `/etc/key.pem: permission denied`. */

@@ -203,7 +203,7 @@ class Receiver {
 
   #complete(content: Buffer[], used: number): void {
     let bytes = Buffer.concat(content)
-    // Octets of the mark that had already been taken.
+    // Bytes of the mark that had already been taken.
     if (used < 0) bytes = bytes.subarray(0, bytes.length + used)
     const [from, to] = [this.#from ?? '', this.#to]
     const tooLarge = this.#contentSize > MAX_MESSAGE

@@ -1,6 +1,6 @@
 /**
- * A text or octets in the smallest safe transfer encoding (RFC 2045 section 6). Owns the line: only CRLF, at most 998
- * octets as it is and 76 when encoded, and never a dot or a boundary where it would mean something.
+ * A text or bytes in the smallest safe transfer encoding (RFC 2045 section 6). Owns the line: only CRLF, at most 998
+ * bytes as it is and 76 when encoded, and never a dot or a boundary where it would mean something.
  */
 
 export type TransferEncoding = '7bit' | 'quoted-printable' | 'base64'
@@ -30,7 +30,7 @@ export function encodeText(text: string): EncodedBody {
   const octets = Buffer.from(lines.toWellFormed(), 'utf8')
   let special = 0
   for (let at = 0; at < octets.length; at++) special += COSTS[octets[at] ?? 0] ?? 0
-  // A special octet costs two more in quoted-printable, and every octet a third more in base64.
+  // A special byte costs two more in quoted-printable, and every byte a third more in base64.
   if (special * 2 + octets.length / 38 > octets.length * 0.37 && special > 10) {
     const content = encodeOctets(Buffer.from(lines.toWellFormed().replaceAll('\n', '\r\n'), 'utf8')).toString('latin1')
     return { encoding: 'base64', content }
@@ -56,16 +56,16 @@ export function hasShortLines(text: string): boolean {
 }
 
 const HEX = Buffer.from('0123456789ABCDEF')
-/** 1 for octets that quoted-printable leaves alone within a line, white space among them. */
+/** 1 for bytes that quoted-printable leaves alone within a line, white space among them. */
 const AS_IT_IS = Uint8Array.from({ length: 256 }, (_, octet) =>
   octet === 9 || octet === 32 || (octet > 32 && octet < 127 && octet !== 61) ? 1 : 0,
 )
-/** 1 for octets that cost two more in quoted-printable. */
+/** 1 for bytes that cost two more in quoted-printable. */
 const COSTS = AS_IT_IS.map((asItIs, octet) => (octet === 10 ? 0 : 1 - asItIs))
 /** Room that is used again for each text that fits into it. */
 const SCRATCH = Buffer.allocUnsafeSlow(128 * 1024)
 
-/** Quoted-printable of octets in which LF is a line break. Lines are at most 76 octets with their soft break. */
+/** Quoted-printable of bytes in which LF is a line break. Lines are at most 76 bytes with their soft break. */
 function quotedPrintable(octets: Buffer): string {
   const { length } = octets
   const room = length * 3 + Math.ceil(length / 20) * 3 + 16
@@ -83,7 +83,7 @@ function quotedPrintable(octets: Buffer): string {
   return size === 0 ? '\r\n' : out.toString('latin1', 0, size)
 }
 
-/** Writes the octets from `at` to `end` at `size`, and gives the size after. */
+/** Writes the bytes from `at` to `end` at `size`, and gives the size after. */
 function quoteLine(octets: Buffer, start: number, end: number, out: Buffer, written: number): number {
   const last = end - 1
   let at = start
@@ -132,11 +132,11 @@ function isSpecial(octets: Buffer, at: number): boolean {
   return octet === 46 || (octet === 70 && octets.subarray(at, at + FROM.length).equals(FROM))
 }
 
-/** Octets of one line of base64, and of so many lines at once that the text between is small beside a large file. */
+/** Bytes of one line of base64, and of enough lines at once that the text between is small beside a large file. */
 const LINE_OCTETS = 57
 const SLICE_OCTETS = LINE_OCTETS * 4096
 
-/** Octets in base64, 76 a line, each line with its CRLF. */
+/** Bytes in base64, 76 a line, each line with its CRLF. */
 export function encodeOctets(octets: Uint8Array): Buffer {
   const all = asBuffer(octets)
   const letters = 4 * Math.ceil(all.length / 3)

@@ -1,5 +1,5 @@
 /**
- * Rendered content to the octets of a message. Owns the shape of the whole (RFC 5322, RFC 2045 to 2049, RFC 2387): which
+ * Rendered content to the bytes of a message. Owns the shape of the whole (RFC 5322, RFC 2045 to 2049, RFC 2387): which
  * parts there are, in which order, and the fields that every message has. What does not depend on the row is made once.
  */
 import { BoundedMap } from '../bounded-map.ts'
@@ -136,7 +136,7 @@ export function createComposer(options: ComposerOptions): Composer {
     return files.length === 0 ? content : multipart('mixed', boundary('m'), [content, ...files.map(entityOf)])
   }
 
-  /** The part of a file. Shared ones are made once, and their octets are the same object for every row. */
+  /** The part of a file. Shared ones are made once, and their bytes are the same object for every row. */
   function entityOf(part: LoadedPart): Entity {
     const known = shared.get(part)
     if (known !== undefined) return known
@@ -189,12 +189,12 @@ function addressesOf(rendered: Rendered, identity: Identity, lists: AddressField
     })
   const to = rendered.to === undefined ? undefined : lists.read('to', rendered.to, false)
   if (to?.length === 0)
-    throw headerFault('to', 'bad-header', 'there is nobody in to', { hint: 'Mend the cell, or to: in the template.' })
+    throw headerFault('to', 'bad-header', 'there is nobody in to', { hint: 'Fix the cell, or to: in the template.' })
   const parsed = parseAddress(identity.recipient)
   if (parsed.kind === 'invalid')
-    throw headerFault('to', 'bad-address', `the recipient is no address: ${parsed.why}`, {
+    throw headerFault('to', 'bad-address', `the recipient is not an address: ${parsed.why}`, {
       value: identity.recipient,
-      hint: 'Mend the cell.',
+      hint: 'Fix the cell.',
     })
   return {
     from: [author, ...coauthors],
@@ -233,7 +233,7 @@ class AddressFields {
     if (wrong === undefined) return mailboxes
     throw headerFault(field, 'bad-address', `${field}: ${wrong}`, {
       value: unmark(marked),
-      hint: 'Mend the cell, or the field in the template.',
+      hint: 'Fix the cell, or the field in the template.',
     })
   }
 
@@ -256,7 +256,7 @@ class AddressFields {
 
 const FOREIGN = /[^\u0000-\u007F]/
 
-/** Fields and content as octets: text in one piece where it can be, the octets of files as they are. */
+/** Fields and content as bytes: text in one piece where it can be, the bytes of files as they are. */
 function compile(further: string, content: Entity, more: Pick<Message, 'id' | 'envelope'>): Composed {
   const emptyLine = content.head.length - 2
   const fields = `${further}MIME-Version: 1.0\r\n${content.head.slice(0, emptyLine)}`

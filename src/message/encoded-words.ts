@@ -28,7 +28,7 @@ export function decodeWords(text: string): string {
   )
 }
 
-/** The subject of a message whose head is in these octets; empty where there is none. */
+/** The subject of a message whose head is in these bytes; empty where there is none. */
 export function subjectOf(octets: Uint8Array): string {
   const head = Buffer.from(octets.subarray(0, 16_384)).toString('utf8').split('\r\n\r\n')[0] ?? ''
   const field = /^subject:((?:.*)(?:\r\n[ \t].*)*)/im.exec(head)?.[1] ?? ''

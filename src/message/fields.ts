@@ -14,7 +14,7 @@ const OWNED =
 /** Fields of addresses in angle brackets (RFC 2369). */
 const LINKS = /^list-(?:help|unsubscribe|subscribe|post|owner|archive)$/
 const ADDRESSES = /^(?:disposition-notification-to|return-receipt-to)$/
-/** Fields whose value has a grammar that knows no encoded words; where they are ASCII they go as they are. */
+/** Fields whose value has a grammar without encoded words; where they are ASCII they go as they are. */
 const WORDS = /^(?:list-.*|auto-submitted|precedence|feedback-id|importance|x-priority)$/
 
 /**
@@ -35,14 +35,14 @@ export function furtherFields({ headers }: Rendered, identity: Identity): string
     seen.add(lower)
     out += fieldOf(name, lower, text, value)
   }
-  // A template that says itself how to unsubscribe has the say.
+  // A template that says itself how to unsubscribe takes precedence.
   if (seen.has('list-unsubscribe') || seen.has('list-unsubscribe-post')) return out
   return unsubscribeFields(identity) + out
 }
 
 function checkName(name: string, lower: string): void {
   if (!/^[A-Za-z][A-Za-z0-9_-]{0,69}$/.test(name)) {
-    const message = `'${name.slice(0, 40).replace(/[^ -~]/g, '?')}' is no header name`
+    const message = `'${name.slice(0, 40).replace(/[^ -~]/g, '?')}' is not a header name`
     throw headerFault(name, 'bad-header', message, { hint: 'Header names are letters, digits and hyphens.' })
   }
   if (OWNED.test(lower))
@@ -59,7 +59,7 @@ function fieldOf(name: string, lower: string, text: string, marked: MarkedText):
   if (ADDRESSES.test(lower)) {
     const { mailboxes, faults } = parseAddressList(marked)
     if (faults[0] !== undefined)
-      throw headerFault(name, 'bad-address', `${name}: ${faults[0]}`, { value: text, hint: 'Mend the address.' })
+      throw headerFault(name, 'bad-address', `${name}: ${faults[0]}`, { value: text, hint: 'Fix the address.' })
     return addressField(name, mailboxes)
   }
   return WORDS.test(lower) && /^[ -~]*$/.test(text) ? structured(name, text) : unstructured(name, text)
@@ -73,7 +73,7 @@ function links(name: string, marked: MarkedText): string {
   const bracketed = /^(?:https?|mailto|ftp|tel):[^\s<>,]+$/i.test(text) ? `<${text}>` : text
   const ascii = bracketed.toWellFormed().replace(/[^ -~]/gu, encodeURIComponent)
   if (!/^(?:\([^()]*\)|NO|\s|,|<[a-z][a-z0-9+.-]*:[^\s<>]+>)+$/i.test(ascii))
-    throw headerFault(name, 'bad-header', `${name} is no list of addresses in angle brackets`, {
+    throw headerFault(name, 'bad-header', `${name} is not a list of addresses in angle brackets`, {
       value: unmark(marked),
       hint: 'Write <https://example.org/leave>, <mailto:leave@example.org>.',
     })

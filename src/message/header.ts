@@ -1,5 +1,5 @@
 /**
- * Header fields as octets: folding (RFC 5322 section 2.2.3), encoded words (RFC 2047), parameters (RFC 2231). Owns the
+ * Header fields as bytes: folding (RFC 5322 section 2.2.3), encoded words (RFC 2047), parameters (RFC 2231). Owns the
  * promise that no value breaks out of its field.
  */
 
@@ -106,7 +106,7 @@ function fold(start: string, value: string): string | undefined {
   return `${out}${line}\r\n`
 }
 
-/** A text as encoded words of whole characters, at most 75 octets each, for a line on which `used` octets stand already. */
+/** A text as encoded words of whole characters, at most 75 bytes each, for a line on which `used` bytes stand already. */
 function encodedWords(text: string, used: number): readonly string[] {
   const wellFormed = text.toWellFormed()
   const octets = Buffer.byteLength(wellFormed)
@@ -195,7 +195,7 @@ export function addressField(field: string, mailboxes: readonly Mailbox[]): stri
   )
 }
 
-/** A field of words with a space or a line's end between them; `wordsOf` is told how many octets stand on the line. */
+/** A field of words with a space or a line's end between them; `wordsOf` is told how many bytes stand on the line. */
 function wordsField(field: string, wordsOf: (used: number, index: number) => readonly string[], count: number): string {
   const start = `${field}:`
   let out = ''

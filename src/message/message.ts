@@ -15,11 +15,11 @@ export interface Message {
   /** Message-ID with its angle brackets. */
   readonly id: string
   readonly envelope: Envelope
-  /** The octets in order, only CRLF line ends, no line over 998 octets, ending in CRLF; not dot-stuffed. */
+  /** The bytes in order, only CRLF line ends, no line over 998 bytes, ending in CRLF; not dot-stuffed. */
   readonly chunks: readonly Uint8Array[]
-  /** Octets in `chunks`, for SIZE= (RFC 1870). */
+  /** Bytes in `chunks`, for SIZE= (RFC 1870). */
   readonly size: number
-  /** True when any octet is over 127 (needs 8BITMIME, RFC 6152). */
+  /** True when any byte is over 127 (needs 8BITMIME, RFC 6152). */
   readonly eightBit: boolean
   /** True when an address or header needs SMTPUTF8 (RFC 6531). */
   readonly smtputf8: boolean

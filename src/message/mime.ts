@@ -1,6 +1,6 @@
 /**
  * The parts of a message and how they stand in each other (RFC 2045, 2046, 2183, 2387). Owns the fields of a part and its
- * content as octets; knows nothing of the fields of the message.
+ * content as bytes; knows nothing of the fields of the message.
  */
 import { DataError } from '../errors.ts'
 import { encodeOctets, encodeText, hasShortLines } from './body.ts'
@@ -23,7 +23,7 @@ export interface LoadedPart {
 /** A part: its own header fields and the empty line, then what follows. Each piece ends with a whole line. */
 export interface Entity {
   readonly head: string
-  /** Text is ASCII. Octets are those of a file, and the same object each time when rows share them. */
+  /** Text is ASCII. Bytes are those of a file, and the same object each time when rows share them. */
   readonly pieces: readonly (string | Buffer)[]
 }
 
@@ -68,7 +68,7 @@ const CONTENT_ID = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}$/
 export function fileEntity(part: LoadedPart, forbidden: string): Entity {
   const { contentId, content, disposition, name } = part
   if (contentId !== undefined && !CONTENT_ID.test(contentId)) {
-    const message = `'${contentId.slice(0, 40).replace(/[^ -~]/g, '?')}' is no Content-ID`
+    const message = `'${contentId.slice(0, 40).replace(/[^ -~]/g, '?')}' is not a Content-ID`
     throw new DataError(message, {
       problems: [{ severity: 'error', code: 'bad-content-id', message, hint: 'Write letters, digits, dots and @.' }],
     })
@@ -78,7 +78,7 @@ export function fileEntity(part: LoadedPart, forbidden: string): Entity {
     (contentId === undefined ? '' : `Content-ID: <${contentId}>\r\n`)
   const type = part.type.length <= 200 && MEDIA_TYPE.test(part.type) ? part.type : 'application/octet-stream'
   if (/^message\//i.test(type)) {
-    // RFC 2046 section 5.2.1: such a part has no encoding. What cannot go plain goes as a file of octets.
+    // RFC 2046 section 5.2.1: such a part has no encoding. What cannot go plain goes as a file of bytes.
     const plain = plainMessage(content, forbidden)
     if (plain !== undefined)
       return { head: `Content-Type: ${type}${fileNameParameter('name', name)}\r\n${fields}\r\n`, pieces: [plain] }

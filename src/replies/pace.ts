@@ -20,7 +20,7 @@ export function isThrottling(reply: Reply): boolean {
   return reply.code === 421 || cause === 'connection-limit' || cause === 'session-limit'
 }
 
-/** The server takes no more messages on this connection: a new one takes the next. */
+/** The server accepts no more messages on this connection: the next goes over a new one. */
 export function endsSession(reply: Reply): boolean {
   if (reply.code >= 500) return false
   if (reply.enhanced === '4.5.3' || causeOf(reply)?.cause === 'session-limit') return true

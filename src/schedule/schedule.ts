@@ -83,7 +83,7 @@ export function occurrenceOf(schedule: Schedule, { at, wall }: OccurrenceTime): 
   return { schedule: schedule.name, wall, at, campaign: campaignOf(issueOf(schedule).campaign, schedule.name, wall) }
 }
 
-/** Tells one occurrence from all others: `news 2026-12-01T09:00`. */
+/** Identifies an occurrence: `news 2026-12-01T09:00`. */
 export function occurrenceId({ schedule, wall }: Pick<Occurrence, 'schedule' | 'wall'>): string {
   return `${schedule} ${wall}`
 }

@@ -12,7 +12,7 @@ export interface HttpThread {
   scanned(): void
   /** @throws what ended the thread, if it has ended unasked. */
   check(): void
-  /** Takes no new requests and ends when those under way are answered. */
+  /** Stops accepting requests and ends when those under way are answered. */
   close(): Promise<void>
 }
 

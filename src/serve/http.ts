@@ -29,7 +29,7 @@ export interface HttpOptions {
 export interface HttpServer {
   /** `http://127.0.0.1:8025`. */
   readonly address: string
-  /** Takes no new requests and ends when those under way are answered. */
+  /** Stops accepting requests and ends when those under way are answered. */
   close(): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-/** Reads the line of column names. Owns which names a list may have; knows no file format. */
+/** Reads the line of column names. Owns which names a list may have; never knows file formats. */
 import { DataError, type Problem } from '../errors.ts'
 import { findEmailColumn } from './address-column.ts'
 

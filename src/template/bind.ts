@@ -40,7 +40,7 @@ export function namesIn({ program, snippet }: Parsed, known: Known): readonly Na
   return uses
 }
 
-/** @throws DataError for the names that are no columns, each with the nearest one. */
+/** @throws DataError for the names that are not columns, each with the nearest one. */
 export function checkNames(uses: readonly NameUse[], columns: readonly string[], helpers: ReadonlySet<string>): void {
   const all = new Set(columns)
   const problems = new Map<string, Problem>()
@@ -64,7 +64,7 @@ export function checkNames(uses: readonly NameUse[], columns: readonly string[],
         problems: [first],
         ...(first.hint === undefined ? {} : { hint: first.hint }),
       })
-    : new DataError(`the template uses ${problems.size} names that are no columns of the list`, more)
+    : new DataError(`the template uses ${problems.size} names that are not columns of the list`, more)
 }
 
 function listed(columns: readonly string[]): string {

@@ -199,7 +199,7 @@ interface Layout {
 
 function layoutOf(found: Found, fields: MessageFields, folders: readonly string[]): Layout | undefined {
   if ((found.html ?? found.markdown ?? found.mjml) === undefined) return undefined
-  // Markdown is no whole page: it gets the default layout unless told otherwise.
+  // Markdown is not a whole page: it gets the default layout unless another is set.
   const name = fields.layout ?? (found.markdown === undefined ? undefined : 'plain')
   if (name === undefined || name === false) return undefined
   const paths = folders.flatMap((folder) =>

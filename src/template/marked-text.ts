@@ -1,5 +1,5 @@
 /**
- * Text in which the values of a row are marked, so that the template's own `<`, `,`, `@` and `*` can be told from the row's:
+ * Text in which the values of a row are marked, so that the template's own `<`, `,`, `@` and `*` can be distinguished from the row's:
  * a name that holds `<eve@example.net>,` stays a name. Owns the marks and every way to take them off; no other file knows
  * what a mark looks like.
  */

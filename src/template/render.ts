@@ -208,7 +208,7 @@ function checkedLocale(tag: string, written: Snippet): string {
     if (canonical === tag && locales.size < 1_000) locales.add(tag)
     return canonical
   } catch {
-    const message = `'${tag.slice(0, 40)}' is no language tag`
+    const message = `'${tag.slice(0, 40)}' is not a language tag`
     throw failure(written, 'bad-locale', message, 'Write en, de-AT, pt-BR ...', {
       line: 1,
       column: written.text.indexOf('{{'),

@@ -109,12 +109,12 @@ export interface Template {
   readonly unread: readonly string[]
   /** SHA-256 in hex over all that went in (own files, layouts, partials, helpers, embedded images). */
   readonly hash: string
-  /** Column names that the template reads, where this can be told from its text. */
+  /** Column names that the template reads, where its text shows it. */
   readonly columns: readonly string[]
   /** Whether the template says who gets it; else it is the address column. */
   readonly setsTo: boolean
   /**
-   * Fails early on what no row can mend: a name that no column has.
+   * Fails early on what no row can fix: a name that no column has.
    * @throws DataError naming template, line, column and the nearest column name.
    */
   bind(columns: readonly string[]): void

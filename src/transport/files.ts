@@ -80,7 +80,7 @@ export function createFilesTransport({ dir }: FilesTransportOptions): Transport 
   }
 }
 
-/** Lines in the order of the rows. Lanes overtake each other a little; so many lines are held back as make it good. */
+/** Lines in the order of the rows. Lanes overtake each other a little, so a few lines are held back to restore the order. */
 class Index {
   readonly #stream: WriteStream
   #held: { readonly row: number; readonly line: string }[] = []
@@ -125,7 +125,7 @@ async function openIndex(dir: string): Promise<Index> {
 function unwritable(dir: string, cause: unknown): OutputError {
   return new OutputError(`the folder ${dir} cannot be written: ${folderWords(cause)}`, {
     cause,
-    hint: 'Make room, mend its permissions, or choose another folder with --out.',
+    hint: 'Make room, fix its permissions, or choose another folder with --out.',
   })
 }
 

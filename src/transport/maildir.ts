@@ -45,7 +45,7 @@ export function createMaildirTransport(dir: string): Transport {
     name: `maildir ${dir}`,
     maxLanes: 8,
     async open(): Promise<Lane> {
-      // A disk that took no message takes no further one: the run stops and can be resumed.
+      // A disk that refused a message gets no other: the run stops and can be resumed.
       if (broken !== undefined) throw broken
       ready ??= prepare(dir)
       await ready
@@ -65,7 +65,7 @@ export function createMaildirTransport(dir: string): Transport {
   }
 }
 
-/** @throws OutputError when the folder is no Maildir and none can be made of it. */
+/** @throws OutputError when the folder is not a Maildir and none can be made of it. */
 async function prepare(dir: string): Promise<void> {
   try {
     const found = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
@@ -73,7 +73,9 @@ async function prepare(dir: string): Promise<void> {
       throw error
     })
     if (found.length > 0 && !found.some((name) => FOLDERS.some((folder) => folder === name))) {
-      throw new OutputError(`the folder ${dir} holds files and is no Maildir`, { hint: 'Name a new or empty folder.' })
+      throw new OutputError(`the folder ${dir} holds files and is not a Maildir`, {
+        hint: 'Name a new or empty folder.',
+      })
     }
     for (const folder of FOLDERS) makeFolder(join(dir, folder), { mode: 0o700 })
   } catch (cause) {
@@ -103,6 +105,6 @@ function uniqueName(): string {
 function unwritable(dir: string, cause: unknown): OutputError {
   return new OutputError(`the Maildir ${dir} cannot be written: ${folderWords(cause)}`, {
     cause,
-    hint: 'Make room or mend its permissions; mailmerge resume goes on.',
+    hint: 'Make room or fix its permissions; mailmerge resume continues.',
   })
 }

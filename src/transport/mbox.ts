@@ -1,5 +1,5 @@
 /**
- * An mbox file as a transport, in the form mboxrd (RFC 4155 tells the family). Owns the lock, and that a message stands in
+ * An mbox file as a transport, in the form mboxrd (RFC 4155 describes the family). Owns the lock, and that a message stands in
  * the file whole or not at all.
  */
 import { type FileHandle, open } from 'node:fs/promises'
@@ -51,7 +51,7 @@ export function createMboxTransport(path: string): Transport {
   }
 }
 
-/** @throws OutputError when it is no file, or cannot be made or written. */
+/** @throws OutputError when it is not a file, or cannot be made or written. */
 async function check(path: string): Promise<void> {
   try {
     await (await openMbox(path)).close()
@@ -65,7 +65,7 @@ async function openMbox(path: string): Promise<FileHandle> {
   const info = await file.stat()
   if (info.isFile()) return file
   await file.close()
-  throw new Error('it is no file')
+  throw new Error('it is not a file')
 }
 
 /** Puts a message behind the others. What could not be written whole is taken away again. */
@@ -136,6 +136,6 @@ function unwritable(path: string, cause: unknown): OutputError {
     hint:
       code === 'EBUSY'
         ? `Another program holds ${path}.lock: remove that file if none does.`
-        : 'Make room or mend its permissions; mailmerge resume goes on.',
+        : 'Make room or fix its permissions; mailmerge resume continues.',
   })
 }

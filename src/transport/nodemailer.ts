@@ -1,5 +1,5 @@
 /**
- * Any transport of nodemailer behind our seam. Owns what its answers and errors come to: it does not tell whether a message
+ * Any transport of nodemailer behind our seam. Owns what its answers and errors mean: it does not tell whether a message
  * was handed over, so whatever does not prove the contrary is in doubt.
  */
 import { domainToASCII } from 'node:url'

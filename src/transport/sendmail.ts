@@ -96,14 +96,17 @@ export function createSendmailTransport({ path, args = [] }: SendmailOptions = {
   }
 }
 
-/** @throws ConfigError for what is no program, where the system looks for programs. */
+/** @throws ConfigError for what is not a program, where the system looks for programs. */
 function checkProgram(program: string): void {
   const folders = program.includes('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter)
   if (folders.some((folder) => isProgram(join(folder, program)))) return
   const there = program.includes('/') && existsSync(program)
-  throw new ConfigError(there ? `${program} is no program that this user may run` : `there is no program ${program}`, {
-    hint: 'Set its path with transport: sendmail:/path.',
-  })
+  throw new ConfigError(
+    there ? `${program} is not a program that this user may run` : `there is no program ${program}`,
+    {
+      hint: 'Set its path with transport: sendmail:/path.',
+    },
+  )
 }
 
 function isProgram(path: string): boolean {
@@ -135,7 +138,7 @@ async function spooled(message: Message): Promise<FileHandle> {
     throw error
   }
   await file.close()
-  // Opened anew, to be read from its beginning.
+  // Opened again, to be read from its beginning.
   const input = await open(path, 'r')
   await rm(path, { force: true })
   return input

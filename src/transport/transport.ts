@@ -30,7 +30,7 @@ export interface Job {
 }
 
 /**
- * Where a lane gets work and tells news. The order of calls for one job is `next`, then `begin`, then `end`; a job
+ * Where a lane gets work and reports events. The order of calls for one job is `next`, then `begin`, then `end`; a job
  * that never began ends as `unsent`, or as rejected or deferred when the server said so first.
  */
 export interface Feed<J extends Job = Job> {
@@ -44,7 +44,7 @@ export interface Feed<J extends Job = Job> {
    * every `end` told before it, or a later one. When it rejects the ledger is broken: no end of data, ever.
    */
   begin(job: J): Promise<void>
-  /** Tells the outcome; called exactly once for each job taken. */
+  /** Reports the outcome; called exactly once for each job taken. */
   end(job: J, outcome: Outcome): void
 }
 

@@ -1,7 +1,7 @@
 /**
  * Answers unsubscribe links (RFC 8058). Owns what a request may do: only a POST that says so takes anybody off a list, a
  * GET shows a page and never acts, so that programs which follow links unsubscribe nobody. What it answers with 200 is
- * durable before. Knows no socket.
+ * durable before. Never knows sockets.
  */
 import { hash } from 'node:crypto'
 import { DataError } from '../errors.ts'

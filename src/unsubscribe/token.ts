@@ -1,6 +1,6 @@
 /**
  * Links that let one recipient leave one list. Owns the token: sealed, so that it shows no address and nobody can make or
- * change one. It knows no server and no ledger.
+ * change one. It needs no server and no ledger.
  */
 import {
   createCipheriv,

@@ -181,7 +181,7 @@ const TEMPLATES: readonly Wrong[] = [
     says: ['rows 1-3', 'there is no sender', 'from:'],
   },
   {
-    what: 'a sender that is no address',
+    what: 'a sender that is not an address',
     files: template('---\nfrom: Ada Lovelace\nsubject: Hi\n---\nDear {{name}}\n'),
     code: 65,
     says: ['from', 'Ada Lovelace'],

@@ -45,7 +45,7 @@ function judge({ code, said }: { code: number; said: string }, wanted: number, p
 
 const TOO_LONG = `${'x'.repeat(300)}.csv`
 const CIRCLE = 'its links lead in a circle'
-const PART = 'a part of its path is no folder'
+const PART = 'a part of its path is not a folder'
 
 describe.each<[what: string, args: (path: string) => readonly string[], code: number]>([
   ['--csv', (path) => ['run', '--dry-run', '--csv', path], 66],
@@ -93,7 +93,7 @@ describe.each<[what: string, args: (path: string) => readonly string[]]>([
   ])('%s', async (path, words) => {
     // A folder that is there is looked at first, and then it is itself what is not a folder.
     const { said, code } = await given(args(at(path)))
-    judge({ code, said: said.replace('it is no folder', PART) }, 73, path, words)
+    judge({ code, said: said.replace('it is not a folder', PART) }, 73, path, words)
   })
   test.skipIf(process.platform !== 'linux')('a place where nobody may write', async () => {
     judge(await given(args('/sys/x')), 73, '/sys/x', what === '--ledger' ? 'takes no new file' : 'permission denied')
@@ -106,7 +106,7 @@ test.each([
   ['a folder as ledger to look at', ['status', '--ledger', 'folder'], 73, 'it is a folder'],
   ['a folder as the mended list', ['check', '--fix', 'folder'], 73, 'it is a folder'],
   ['a folder as export', ['suppress', 'export', 'folder'], 73, 'it is a folder'],
-  ['a file as project', ['init', 'file.txt'], 73, 'it is no folder'],
+  ['a file as project', ['init', 'file.txt'], 73, 'it is not a folder'],
   ['a ledger that leads nowhere', ['status', '--ledger', 'circle'], 73, CIRCLE],
 ] as const)('%s', async (_what, args, code, words) => {
   judge(await given(args), code, args.find((word) => ['folder', 'file.txt', 'circle'].includes(word)) ?? '', words)

@@ -21,7 +21,7 @@ test('what is missing is the file where one is read, and its folder where one is
 
 test('a folder that cannot be made because of a file is distinguished from a file that is in the way', () => {
   const there = systemError('EEXIST', 'file already exists', 'mkdir')
-  expect([folderWords(there), outputWords(there)]).toEqual(['it is no folder', 'a part of its path is no folder'])
+  expect([folderWords(there), outputWords(there)]).toEqual(['it is not a folder', 'a part of its path is not a folder'])
 })
 
 test('code that is not ours may have wanted any file, so its path is reported', () => {

@@ -161,8 +161,8 @@ describe('a key that cannot sign is said by its file, with what to do', () => {
 
   test.each<[string, () => string | undefined, RegExp, RegExp]>([
     ['that is not there', () => undefined, /keys\/x\.pem does not exist/, /openssl genrsa -out keys\/x\.pem 2048/],
-    ['that is empty', () => '', /no private key in PEM form/, /BEGIN PRIVATE KEY/],
-    ['that is something else', () => '\x89PNG', /no private key in PEM form/, /BEGIN PRIVATE KEY/],
+    ['that is empty', () => '', /not a private key in PEM form/, /BEGIN PRIVATE KEY/],
+    ['that is something else', () => '\x89PNG', /not a private key in PEM form/, /BEGIN PRIVATE KEY/],
     [
       'that is the public half',
       () => rsa.publicKey.export({ type: 'spki', format: 'pem' }) as string,

@@ -83,10 +83,10 @@ describe('fields with a grammar of their own', () => {
 
   test.each([
     ['List-Id', 'Our news', /List-Id holds no list identifier/],
-    ['List-Unsubscribe', 'ask us', /List-Unsubscribe is no list of addresses/],
+    ['List-Unsubscribe', 'ask us', /List-Unsubscribe is not a list of addresses/],
     ['List-Unsubscribe', `<https://example.org/${'x'.repeat(1_000)}>`, /longer than a line/],
     ['In-Reply-To', 'the last one', /In-Reply-To holds no Message-ID/],
-    ['Disposition-Notification-To', 'me', /Disposition-Notification-To: 'me' is no address/],
+    ['Disposition-Notification-To', 'me', /Disposition-Notification-To: 'me' is not an address/],
   ])('%s: %s is refused by its name', async (name, value, why) => {
     expect(await refusal([[name, value]])).toMatch(why)
   })
@@ -135,7 +135,7 @@ test.each([
 test.each(['', 'X Y', 'X:Y', 'Größe', '.X', '-X', 'X\r\nBcc', `X${'y'.repeat(70)}`])(
   '%j is not a header name',
   async (name) => {
-    expect(await refusal([[name, 'x']])).toMatch(/is no header name/)
+    expect(await refusal([[name, 'x']])).toMatch(/is not a header name/)
   },
 )
 

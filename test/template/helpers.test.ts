@@ -186,7 +186,7 @@ describe('the locale', () => {
   test('that is none is refused, with the cell', async () => {
     const refused = render('t', { 'templates/t.txt': body }, { lang: 'x y', day: '' })
     expect(await problems(refused)).toMatchObject([
-      { code: 'bad-locale', message: "'x y' is no language tag", file: 'templates/t.txt', line: 2, column: '10' },
+      { code: 'bad-locale', message: "'x y' is not a language tag", file: 'templates/t.txt', line: 2, column: '10' },
     ])
   })
 })

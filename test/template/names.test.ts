@@ -106,7 +106,7 @@ describe('a column', () => {
   test('that holds an object is not a text, and says which fields it has', async () => {
     const cells = { address: rowOf({ street: 'Main St', city: 'York' }) }
     expect(await problems(render('t', { 'templates/t.txt': '{{address}}' }, cells))).toMatchObject([
-      { code: 'no-text', message: 'a value put out here is no text: it has the fields street, city' },
+      { code: 'no-text', message: 'a value used here is not text: it has the fields street, city' },
     ])
     expect(await text('{{address.city}}', cells)).toBe('York')
   })
@@ -172,7 +172,7 @@ describe('a mistake', () => {
     const body = '<style>p { color: red }</style>\n<p>Dear</p>\n<p>{{date when}}</p>'
     const template = await load('t', { 'templates/t.html': body })
     expect(() => template.render(rowOf({ when: 'soon' }), CONTEXT)).toThrow(
-      "templates/t.html:3:4: date: 'soon' is no date such as 2026-12-24",
+      "templates/t.html:3:4: date: 'soon' is not a date such as 2026-12-24",
     )
   })
 

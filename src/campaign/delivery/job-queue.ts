@@ -100,7 +100,7 @@ export class JobQueue {
     return Math.max(throttle.pausedFor(now), queue.msUntilAllowed())
   }
 
-  /** The next job for a lane; `undefined` when there is none, or none for so long that the lane should close. */
+  /** The next job for a lane; `undefined` when there is none, or none for long enough that the lane should close. */
   next(lane: number): MergeJob | undefined | Promise<MergeJob | undefined> {
     const { throttle, clock, control } = this.#options
     if (control.stopping) return undefined

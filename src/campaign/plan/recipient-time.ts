@@ -63,7 +63,7 @@ function readTime(text: string): (zone: string, now: Date) => Date {
   const clock = /^(\d\d?):(\d\d)$/.exec(typed)
   if (clock !== null) {
     const [hour, minute] = [Number(clock[1]), Number(clock[2])]
-    if (hour > 23 || minute > 59) throw new UsageError(`'${text}' is no hour of a day`, { hint: HINT })
+    if (hour > 23 || minute > 59) throw new UsageError(`'${text}' is not a time of day`, { hint: HINT })
     return (zone, now) => {
       const today = wallTimeOf(now, zone).with({
         hour,
@@ -78,7 +78,7 @@ function readTime(text: string): (zone: string, now: Date) => Date {
     }
   }
   if (!/^\d{4}-\d\d-\d\d[T ]\d\d?:\d\d(:\d\d)?$/.test(typed)) {
-    throw new UsageError(`'${text}' is no hour for everybody's own clock`, { hint: HINT })
+    throw new UsageError(`'${text}' is not a time of day, or a date and a time`, { hint: HINT })
   }
   try {
     const wall = Temporal.PlainDateTime.from(typed.replace(/[T ](\d):/, 'T0$1:').replace(' ', 'T'), {
@@ -86,7 +86,7 @@ function readTime(text: string): (zone: string, now: Date) => Date {
     })
     return (zone) => momentOf(wall, zone).at
   } catch {
-    throw new UsageError(`'${text}' is no day and hour`, { hint: HINT })
+    throw new UsageError(`'${text}' is not a date and a time`, { hint: HINT })
   }
 }
 
@@ -104,7 +104,7 @@ function zoneOf(cell: string, column: string): string {
   try {
     return zones.getOrMake(cell, checkZone)
   } catch (error) {
-    throw bad('bad-zone', `'${cell}' is no time zone`, column, cell, error instanceof UsageError ? error : {})
+    throw bad('bad-zone', `'${cell}' is not a time zone`, column, cell, error instanceof UsageError ? error : {})
   }
 }
 

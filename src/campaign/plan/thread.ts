@@ -1,4 +1,4 @@
-/** The thread that a follow-up goes on with. Owns how a message joins it; knows no ledger. */
+/** The thread that a follow-up goes on with. Owns how a message joins it; never reads the ledger. */
 import { type MarkedText, ownText } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
 

@@ -106,7 +106,7 @@ function accountOf({ smtp, transport }: Settings, { name }: Transport): string {
 /** What breaks a run is an error, which has an exit code of its own. */
 const EXIT_CODES: Readonly<Record<RunOutcome, number>> = { done: 0, failed: 1, unfinished: 75, broken: 70 }
 
-/** Writes the results and tells the summary. @throws what broke the delivery, after all that. */
+/** Writes the results and reports the summary. @throws what broke the delivery, after all that. */
 export async function summarize(
   { settings, ledger, hooks, clock, mode }: OpenMerge,
   run: { readonly id: string; readonly campaign: string; readonly rows: number; readonly mails: string | undefined },

@@ -30,7 +30,7 @@ export interface FollowUpOptions {
   readonly after: string
   /** Milliseconds from the earlier message to this one; undefined in a rehearsal, which waits for nothing. */
   readonly wait: number | undefined
-  /** Subject of an earlier message that was no follow-up itself. */
+  /** Subject of an earlier message that was not a follow-up itself. */
   readonly subjectOf: (prior: PriorMessage) => string
 }
 

@@ -21,12 +21,12 @@ export interface PersonForgotten extends Forgotten {
 
 /**
  * Removes a person from the ledger and from the results files beside it.
- * @throws DataError when the text is no address; UnfinishedError when a run is about to write to the person.
+ * @throws DataError when the text is not an address; UnfinishedError when a run is about to write to the person.
  */
 export async function forgetPerson(settings: Settings, address: string): Promise<PersonForgotten> {
   const judged = readEntry(address)
   if ('fault' in judged || judged.entry.startsWith('@')) {
-    throw new DataError(`'${address}' is no address${'fault' in judged ? `: ${judged.fault}` : ''}`, {
+    throw new DataError(`'${address}' is not an address${'fault' in judged ? `: ${judged.fault}` : ''}`, {
       hint: 'Give one address: mailmerge forget ada@example.com',
     })
   }

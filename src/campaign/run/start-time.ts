@@ -1,6 +1,6 @@
 /**
  * When a planned run may begin. Owns waiting for that hour by the clock on the wall, and the rule that what is found too
- * late is told and not sent; never sends.
+ * late is reported and not sent; never sends.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UnfinishedError } from '../../errors.ts'

@@ -8,7 +8,7 @@ import { unmark } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
 import { lookAtHtml } from './html-scan.ts'
 
-/** Octets of HTML beyond which Gmail shows the beginning and a link to the rest. */
+/** Bytes of HTML beyond which Gmail shows the beginning and a link to the rest. */
 export const GMAIL_CLIP = 102 * 1024
 /** Characters of a subject that most mail programs show whole. */
 const LONG_SUBJECT = 70
@@ -122,7 +122,7 @@ function tagAdvice(text: string, where: string, columnTags: RegExp | undefined):
     ? 'Name a field of the value, or give it a format with a helper.'
     : 'Write {{name}} with the name of a column, or look into the cell of the row.'
   return [
-    warning('merge-tag', `${where} still holds ${isValue ? 'a value that is no text' : 'a merge tag'}`, hint, found),
+    warning('merge-tag', `${where} still holds ${isValue ? 'a value that is not text' : 'a merge tag'}`, hint, found),
   ]
 }
 
@@ -144,7 +144,7 @@ function greetingAdvice(text: string, where: string): readonly Advice[] {
 }
 
 function linksOf(text: string): readonly string[] {
-  // What closes the sentence or the brackets around a link is no part of it.
+  // What closes the sentence or the brackets around a link is not part of it.
   return (text.match(/\bhttps?:\/\/[^\s<>"']+/g) ?? []).map((link) => link.replace(/[\])}.,;:!?]+$/, ''))
 }
 
@@ -153,7 +153,7 @@ function missingAlt(src: string): Advice {
   return warning('missing-alt', 'an image has no alt text', hint, withoutQuery(src))
 }
 
-/** Links that differ in their query alone are one link to a person who mends a template. */
+/** Links that differ in their query alone are one link to a person who fixes a template. */
 function withoutQuery(link: string): string {
   return link.replace(/[?#].*$/s, '')
 }
@@ -194,7 +194,8 @@ function judgeLink(link: string, kind: 'link' | 'image'): readonly Advice[] {
       : []
   }
   if (!/^https?:/i.test(link)) return broken('has a scheme that mail programs do not open', 'Use https://.')
-  if (/\s/.test(link) || !URL.canParse(link)) return broken('is no address that a browser understands', 'Mend it.')
+  if (/\s/.test(link) || !URL.canParse(link))
+    return broken('is not an address that a browser understands', 'Correct it.')
   const { protocol, hostname } = new URL(link)
   if (/^(?:localhost|127\.|10\.|192\.168\.|0\.0\.0\.0|\[::1\])/.test(hostname) || !/[.:]/.test(hostname)) {
     return broken('leads to a computer that readers cannot reach', 'Write the public address.')

@@ -45,7 +45,7 @@ export function judgeRules(facts: RuleFacts): readonly RuleVerdict[] {
   const all = { gmail: 'all', yahoo: 'all', microsoft: '-' } as const
   return [
     { rule: 'domain', wants: 'the domain of From takes mail', ...all, ...judgeDomain(records) },
-    { rule: 'own-domain', wants: 'From is no free mailbox sent through other servers', ...all, ...judgeFree(facts) },
+    { rule: 'own-domain', wants: 'From is not a free mailbox sent through other servers', ...all, ...judgeFree(facts) },
     { rule: 'spf', wants: 'an SPF record', ...bulk, ...spf },
     { rule: 'dkim', wants: 'a DKIM signature with a published key', ...bulk, ...dkim },
     { rule: 'spf-or-dkim', wants: 'SPF or DKIM', ...all, ...either(spf, dkim) },
@@ -87,7 +87,7 @@ function judgeDomain({ mail, fromDomain }: SenderRecords): Judged {
       return { state: 'met', why: `${fromDomain} has an address and no MX record` }
     case 'null-mx':
       return unmet(
-        `${fromDomain} says that it takes no mail`,
+        `${fromDomain} says that it does not accept mail`,
         'Replies and bounces are lost: write from another domain.',
       )
     case 'none':
@@ -107,7 +107,7 @@ const FREE: readonly (readonly [RegExp, RegExp])[] = [
 
 function judgeFree({ records: { fromDomain }, smtp }: RuleFacts): Judged {
   const found = FREE.find(([domain]) => domain.test(fromDomain))
-  if (found === undefined) return { state: 'met', why: `${fromDomain} is no domain of a free mailbox` }
+  if (found === undefined) return { state: 'met', why: `${fromDomain} is not the domain of a free mailbox` }
   if (found[1].test(smtp.host.toLowerCase()))
     return { state: 'met', why: `${smtp.host} is the server of ${fromDomain}` }
   return unmet(
@@ -226,7 +226,7 @@ function judgeTls({ smtp }: RuleFacts): Judged {
   if (smtp.security === 'tls' || smtp.security === 'starttls')
     return { state: 'met', why: `${first}; from there on the server sees to it` }
   if (smtp.security === 'none') return { state: 'unknown', why: `none ${first}; from there on the server sees to it` }
-  return { state: 'unknown', why: `${first} where it offers it; mailmerge verify tells` }
+  return { state: 'unknown', why: `${first} where it offers it; mailmerge verify shows it` }
 }
 
 function unmet(why: string, hint: string): Judged {

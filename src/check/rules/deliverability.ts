@@ -103,7 +103,7 @@ async function recipientProblems(
         return { ...place, code: 'no-such-domain', message, hint: 'Is it misspelt? Mail to it comes back.' }
       }
       if (answer.kind === 'null-mx') {
-        const message = `the domain '${domain}' says that it takes no mail${more}`
+        const message = `the domain '${domain}' says that it does not accept mail${more}`
         return { ...place, code: 'no-mail-domain', message, hint: 'Ask the person for another address.' }
       }
       return undefined

@@ -126,7 +126,7 @@ function publicKeys(path: string): { readonly forms: readonly string[]; readonly
   try {
     const key = createPublicKey(createPrivateKey(readFileSync(path)))
     const spki = key.export({ type: 'spki', format: 'der' })
-    // RFC 8463 section 4: the 32 octets of an Ed25519 key alone.
+    // RFC 8463 section 4: the 32 bytes of an Ed25519 key alone.
     if (key.asymmetricKeyType === 'ed25519') return { forms: [spki.subarray(-32).toString('base64')] }
     const bits = key.asymmetricKeyDetails?.modulusLength
     const pkcs1 = key.export({ type: 'pkcs1', format: 'der' })

@@ -156,7 +156,7 @@ export class PlanStore implements Plans {
 
   #planning(runId: string): RunHead {
     const head = headOf(this.#store, runId)
-    if (head.state !== 'planning') throw new DefectError(`run ${runId} is ${head.state}, it takes no more rows`)
+    if (head.state !== 'planning') throw new DefectError(`run ${runId} is ${head.state}; no more rows can be added`)
     return head
   }
 }

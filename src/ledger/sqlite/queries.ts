@@ -350,7 +350,7 @@ export const hideSuppression = `UPDATE suppression SET address = NULL, note = NU
 // ---- what came back --------------------------------------------------------------------------------------------------
 
 /**
- * ?1 left sides of Message-IDs, as JSON; Amazon SES writes one of its own, which it tells in its answer. The table of
+ * ?1 left sides of Message-IDs, as JSON; Amazon SES writes one of its own, which it gives in its answer. The table of
  * attempts is read through: reports come seldom and many at once, and an index would cost something at every message.
  */
 export const messagesByToken = `

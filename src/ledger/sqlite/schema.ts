@@ -62,7 +62,7 @@ CREATE INDEX run_by_campaign ON run (campaign, number);
 CREATE TABLE run_row (
   id         INTEGER PRIMARY KEY,
   key        TEXT NOT NULL,
-  -- Which of the rows with this key; 0 for a row that stands for nobody (bad, or a duplicate that is skipped).
+  -- Which of the rows with this key; 0 for a row that counts for nobody (bad, or a duplicate that is skipped).
   occurrence INTEGER NOT NULL,
   -- Null when it equals the key.
   address    TEXT,
@@ -88,7 +88,7 @@ CREATE TABLE recipient (
   plan             INTEGER NOT NULL,
   status           TEXT NOT NULL CHECK (status IN ('sent', 'failed', 'skipped', 'deferred', 'in_doubt')),
   due_at           INTEGER,
-  -- Of the present series, begun anew when a person says retry or the row changed.
+  -- Of the present series, started again when a person says retry or the row changed.
   tries            INTEGER NOT NULL DEFAULT 0,
   tries_since      INTEGER,
   -- Of all time.
@@ -213,8 +213,8 @@ CREATE INDEX occurrence_open ON occurrence (at) WHERE state IN ('taken', 'planne
 `
 
 const version3 = `
--- The attempt that settled it as sent: what came of it is told there (times, answer, Message-ID), not a second time here.
--- Null for every other: it tells that itself. A row that does not grow when it is sent leaves its page whole.
+-- The attempt that settled it as sent: what came of it is recorded there (times, answer, Message-ID), not a second time here.
+-- Null for every other: it holds that itself. A row that does not grow when it is sent leaves its page whole.
 ALTER TABLE recipient ADD COLUMN settled_by INTEGER;
 -- Zeros in the place of the answer that is to come, for the same reason. Null once it came.
 ALTER TABLE attempt ADD COLUMN room BLOB;

@@ -40,7 +40,7 @@ function whyNot(location: string): string | undefined {
     if (found?.isDirectory()) return 'it is a folder'
     if (found !== undefined) accessSync(location, constants.R_OK | constants.W_OK)
     accessSync(dirname(location), constants.W_OK)
-    return found === undefined ? 'its folder takes no new file' : undefined
+    return found === undefined ? 'no new file can be made in its folder' : undefined
   } catch (error) {
     return systemWords(error)
   }

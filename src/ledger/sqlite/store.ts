@@ -1,6 +1,6 @@
 /**
  * One connection to a ledger file: transactions, prepared statements, checkpoints. Owns the rule that after the first
- * failure of the disk nothing is written any more; knows no table.
+ * failure of the disk nothing is written any more; never knows tables.
  */
 import { type Stats, statSync } from 'node:fs'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
@@ -45,7 +45,7 @@ export class SqliteStore {
     this.#fence = check
   }
 
-  /** Tells who may hold the lock, for the error's text. */
+  /** Says who may hold the lock, for the error's text. */
   nameHolders(holders: () => readonly string[]): void {
     this.#holders = holders
   }

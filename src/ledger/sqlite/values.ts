@@ -1,4 +1,4 @@
-/** Between SQLite's values and ours. Owns how times and absent values are kept; knows no table. */
+/** Between SQLite's values and ours. Owns how times and absent values are kept; never knows tables. */
 import type { SQLOutputValue } from 'node:sqlite'
 import { DefectError } from '../../errors.ts'
 

@@ -12,7 +12,7 @@ export type MailDomain =
   | { readonly kind: 'mx'; readonly hosts: readonly string[] }
   /** No MX record, but an address: mail goes to the host itself. */
   | { readonly kind: 'address' }
-  /** The domain says that it takes no mail. */
+  /** The domain says that it does not accept mail. */
   | { readonly kind: 'null-mx' }
   /** There is no such domain, or it has neither MX nor address. */
   | { readonly kind: 'none' }

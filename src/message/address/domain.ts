@@ -6,7 +6,7 @@ export function domainOf(address: string): string {
   return address.slice(address.lastIndexOf('@') + 1).toLowerCase()
 }
 
-/** True when no label from `from` on is longer than 63 octets. */
+/** True when no label from `from` on is longer than 63 bytes. */
 export function labelsFit(text: string, from: number): boolean {
   let start = from
   for (let at = from; at <= text.length; at++) {
@@ -27,14 +27,14 @@ export function asciiDomain(domain: string): string | { readonly why: string } {
   if (strange !== undefined) return { why: `'${strange}' is not allowed in a domain` }
   const foreign = /[^\u0000-\u007F]/.test(domain)
   const ascii = foreign ? domainToASCII(domain) : domain
-  if (ascii === '') return { why: 'the domain is no valid international name' }
+  if (ascii === '') return { why: 'the domain is not a valid international name' }
   if (foreign && !/xn--/i.test(ascii)) return { why: `the domain holds look-alikes of plain letters; is it ${ascii}?` }
   if (ascii.startsWith('.') || ascii.endsWith('.')) return { why: 'the domain begins or ends with a dot' }
   if (ascii.includes('..')) return { why: 'the domain has two dots in a row' }
-  if (!/^[A-Za-z0-9.-]+$/.test(ascii)) return { why: 'the domain is no valid international name' }
+  if (!/^[A-Za-z0-9.-]+$/.test(ascii)) return { why: 'the domain is not a valid international name' }
   if (/(?:^|\.)-|-(?:\.|$)/.test(ascii)) return { why: "a part of the domain begins or ends with '-'" }
-  if (!labelsFit(ascii, 0)) return { why: 'a part of the domain is longer than 63 octets' }
-  if (ascii.length > 253) return { why: 'the domain is longer than 253 octets' }
+  if (!labelsFit(ascii, 0)) return { why: 'a part of the domain is longer than 63 bytes' }
+  if (ascii.length > 253) return { why: 'the domain is longer than 253 bytes' }
   if (/(?:^|\.)[0-9]+$/.test(ascii)) return { why: 'the domain ends in a number' }
   return ascii
 }

@@ -26,7 +26,7 @@ const LONGEST_VALUE = 100_000
  * Reads an address field of a template, `Ada <ada@example.com>, bob@example.com`. A value in a display name is text
  * whatever it holds; a value in an address is part of one addr-spec; a value that stands alone is one mailbox, or with
  * `several` a list of them between commas or semicolons, as a `cc` column may be. An element whose values are all empty
- * is no recipient and no fault.
+ * is neither a recipient nor a fault.
  *
  * @example parseAddressList(ownText('Ada <ada@example.com>, bob@example.com')).mailboxes.length // 2
  */
@@ -47,11 +47,11 @@ function parse(marked: MarkedText, several: boolean): AddressList {
   const faults: string[] = []
   const add = (read: ReturnType<typeof parseRecipient>, text: string): void => {
     if ('mailbox' in read) mailboxes.push(read.mailbox)
-    else faults.push(`'${shown(text)}' is no address: ${read.fault}`)
+    else faults.push(`'${shown(text)}' is not an address: ${read.fault}`)
   }
   for (const element of elementsOf(marked)) {
     if (element.raw.length > LONGEST_VALUE) {
-      faults.push(`'${shown(element.raw)}' is no address: it is far too long`)
+      faults.push(`'${shown(element.raw)}' is not an address: it is far too long`)
     } else if (element.value !== undefined) {
       for (const cell of several ? splitValue(element.value) : [element.value]) {
         if (cell.trim() !== '') add(parseRecipient(cell), cell)

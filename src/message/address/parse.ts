@@ -11,7 +11,7 @@ const COMMON =
   /^[A-Za-z0-9#$&'*+=^_`{}~-]+(?:\.[A-Za-z0-9#$&'*+=^_`{}~-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?$/
 const ATOM = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u{80}-\u{10FFFF}-]+$/u
 const QUOTED = /^"(?:[^"\\\u0000-\u001F\u007F]|\\[\u0020-\u007E])*"$/
-/** Control characters, separators and direction marks, which hide what an address is; what is no character at all. */
+/** Control characters, separators and direction marks, which hide what an address is; what is not a character at all. */
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Cn}\u{FFFD}]/u
 /** Quotation marks of any language, or apostrophes, around the whole. A quoted local part alone is not meant. */
 const QUOTED_WHOLE =
@@ -60,7 +60,7 @@ function parseSlowly(typed: string): ParsedAddress {
   const ascii = asciiDomain(domain)
   if (typeof ascii !== 'string') return invalid(severalFault(text) ?? ascii.why)
   const wire = `${local}@${ascii}`
-  if (Buffer.byteLength(wire) > 254) return invalid('it is longer than 254 octets')
+  if (Buffer.byteLength(wire) > 254) return invalid('it is longer than 254 bytes')
   const mailbox: Mailbox = { address: text, wire, needsSmtputf8 }
   const doubt = doubtOf(local, domain, ascii)
   return doubt === undefined ? { kind: 'valid', mailbox } : { kind: 'unlikely', mailbox, why: doubt }
@@ -73,7 +73,7 @@ function invalid(why: string): ParsedAddress {
 /** What is wrong with the text as a whole, before it is taken apart. */
 function wholeFault(text: string): string | undefined {
   if (text === '') return 'the address is empty'
-  if (text.length > ABSURD) return 'it is longer than 254 octets'
+  if (text.length > ABSURD) return 'it is longer than 254 bytes'
   const unseen = unseenFault(text)
   if (unseen !== undefined) return unseen
   if (/^\s|\s$/u.test(text)) return 'it has a space at its edge'
@@ -111,7 +111,7 @@ export function severalFault(text: string): string | undefined {
 
 function localFault(local: string): string | undefined {
   if (local === '') return "there is nothing before the '@'"
-  if (Buffer.byteLength(local) > 64) return "the part before the '@' is longer than 64 octets"
+  if (Buffer.byteLength(local) > 64) return "the part before the '@' is longer than 64 bytes"
   if (local.startsWith('"')) {
     return QUOTED.test(local) ? undefined : 'its quoted part is not closed or holds a forbidden character'
   }
@@ -146,8 +146,8 @@ function parseLiteral(text: string, domain: string, needsSmtputf8: boolean): Par
   const v4 = /^\[(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\]$/.exec(domain)
   const v6 = /^\[IPv6:([0-9a-f:.]{2,45})\]$/i.exec(domain)?.[1]
   const right = v4 !== null ? v4.slice(1).every((octet) => Number(octet) < 256) : v6 !== undefined && isIPv6(v6)
-  if (!right) return invalid('the address in brackets is no IP address')
-  if (Buffer.byteLength(text) > 254) return invalid('it is longer than 254 octets')
+  if (!right) return invalid('the address in brackets is not an IP address')
+  if (Buffer.byteLength(text) > 254) return invalid('it is longer than 254 bytes')
   const mailbox = { address: text, wire: text, needsSmtputf8 }
   return { kind: 'unlikely', mailbox, why: 'it names a machine by its IP address' }
 }

@@ -4,7 +4,7 @@ import { parseAddress, severalFault, unseenFault } from './parse.ts'
 
 /**
  * Reads `ada@example.com`, `Ada Lovelace <ada@example.com>` or `"Lovelace, Ada" <ada@example.com>`. The cell's text is
- * all data: what looks like a second address is a fault, said in words that follow `'...' is no address: `.
+ * all data: what looks like a second address is a fault, said in words that follow `'...' is not an address: `.
  */
 export function parseRecipient(cell: string): { readonly mailbox: Mailbox } | { readonly fault: string } {
   // Copied from a field of a mail program, an address ends as a list does.
@@ -35,7 +35,7 @@ function splitName(text: string): { readonly name: string; readonly spec: string
 /** The name without its quotes; undefined when it holds what belongs to an address. */
 function nameOf(name: string, { address }: Mailbox): string | undefined {
   if (/^"(?:[^"\\]|\\.)*"$/.test(name)) return name.slice(1, -1).replace(/\\(.)/g, '$1')
-  // Mail programs write the address as the name where they know no better, some of them in single quotes.
+  // Mail programs write the address as the name where they have no name, some of them in single quotes.
   if (name.replace(/^'(.*)'$/, '$1').toLowerCase() === address.toLowerCase()) return ''
   return /[@;:"\\<>]/.test(name) ? undefined : name
 }

@@ -8,7 +8,7 @@ export async function typeOfFile(name: string, content: Uint8Array): Promise<str
   if (byName !== null) return isText(byName) && isBinary(content) ? BINARY : byName
   // Loaded by those who need it: few files come without an ending.
   const { fileTypeFromBuffer } = await import('file-type')
-  // The library may fail on a signature whose file goes on wrongly; then it is no file of that type.
+  // The library may fail on a signature whose file goes on wrongly; then it is not a file of that type.
   const byContent = await fileTypeFromBuffer(content).catch(() => undefined)
   return byContent?.mime ?? plainType(content)
 }

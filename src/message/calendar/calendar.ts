@@ -16,7 +16,7 @@ import { calendarZone } from './zone.ts'
 export interface CalendarPart {
   /** `REQUEST`, `CANCEL` or `PUBLISH`: goes into the part's Content-Type too. */
   readonly method: string
-  /** The calendar, lines in CRLF and folded at 75 octets. */
+  /** The calendar, lines in CRLF and folded at 75 bytes. */
   readonly text: string
   readonly fileName: string
 }
@@ -91,10 +91,10 @@ function identityOf(
   method: string,
 ): { readonly uid: string; readonly sequence: number } {
   const given = line('uid', calendar.uid)
-  if (Buffer.byteLength(given) > 255) throw wrong('uid', 'it is longer than 255 octets')
+  if (Buffer.byteLength(given) > 255) throw wrong('uid', 'it is longer than 255 bytes')
   const written = calendar.sequence?.trim()
   if (written && !/^\d{1,9}$/.test(written))
-    throw wrong('sequence', `'${shown(written)}' is no whole number; raise it by one with each update`)
+    throw wrong('sequence', `'${shown(written)}' is not a whole number; raise it by one with each update`)
   const sequence = Number(written || (method === 'CANCEL' ? 1 : 0))
   if (given === '' && method === 'CANCEL')
     throw wrong(
@@ -146,7 +146,7 @@ function addText(event: ICAL.Component, name: string, text: string): void {
 function addUrl(event: ICAL.Component, text: string | undefined): void {
   if (!text) return
   if (!/^https?:\/\/\S+$/i.test(text) || !URL.canParse(text))
-    throw wrong('url', `'${shown(text)}' is no web address; it begins with https://`)
+    throw wrong('url', `'${shown(text)}' is not a web address; it begins with https://`)
   event.addPropertyWithValue('url', new URL(text).href)
 }
 
@@ -204,7 +204,7 @@ function paragraphs(field: string, text: string | undefined): string {
 }
 
 /**
- * Lines of at most 75 octets (RFC 5545 section 3.1), never cut within a character. The library's own folding is an octet
+ * Lines of at most 75 bytes (RFC 5545 section 3.1), never cut within a character. The library's own folding is a byte
  * too long in places.
  */
 function folded(text: string): string {

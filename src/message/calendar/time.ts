@@ -1,6 +1,6 @@
 /**
  * The times of an invitation, from the texts of a template: start, end, duration, alarm. Owns which forms are understood
- * and the errors that name the field; knows no calendar format.
+ * and the errors that name the field; never knows the calendar format.
  */
 
 import { Temporal } from 'temporal-polyfill'
@@ -76,7 +76,7 @@ function readPoint(field: string, text: string, zone: string): Point {
       return { kind: 'day', day: Temporal.PlainDate.from(value, { overflow: 'reject' }) }
     return { kind: 'moment', at: momentIn(value, zone) }
   } catch {
-    throw wrong(field, `'${shown(value)}' is no time; write 2026-12-11 19:00, or 2026-12-11 for a whole day`)
+    throw wrong(field, `'${shown(value)}' is not a time; write 2026-12-11 19:00, or 2026-12-11 for a whole day`)
   }
 }
 
@@ -134,14 +134,14 @@ export function readDuration(field: string, text: string): Temporal.Duration {
   } catch {
     // Said below, in the words of the template.
   }
-  throw wrong(field, `'${shown(text)}' is no duration; write 90m, 1h30m, 2d or PT90M`)
+  throw wrong(field, `'${shown(text)}' is not a duration; write 90m, 1h30m, 2d or PT90M`)
 }
 
 function zoneOf(zone: string): string {
   try {
     return checkZone(zone)
   } catch {
-    throw wrong('timeZone', `'${shown(zone)}' is no time zone; zones have names like Europe/Paris`)
+    throw wrong('timeZone', `'${shown(zone)}' is not a time zone; zones have names like Europe/Paris`)
   }
 }
 
@@ -153,6 +153,6 @@ export function shown(text: string): string {
 /** The error for a field of `calendar:`. */
 export function wrong(field: string, what: string): DataError {
   const message = `calendar.${field}: ${what}`
-  const hint = 'Mend it in calendar: of the template, or in the cell it comes from.'
+  const hint = 'Fix it in calendar: of the template, or in the cell it comes from.'
   return new DataError(message, { problems: [{ severity: 'error', code: 'bad-calendar', message, hint }] })
 }

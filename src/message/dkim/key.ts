@@ -20,7 +20,7 @@ export interface LoadedKey {
 const LEAST_BITS = 1024
 const NAME = /^(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*$/
 
-/** @throws ConfigError when the file is no RSA or Ed25519 key of enough bits, or domain or selector are no names. */
+/** @throws ConfigError when the file is not an RSA or Ed25519 key of enough bits, or domain or selector are not names. */
 export function loadDkimKey({ domain, selector, key: path }: DkimKey, root: string): LoadedKey {
   const key = privateKey(path, readKey(path, root))
   const type = key.asymmetricKeyType
@@ -75,7 +75,7 @@ function privateKey(path: string, pem: string): KeyObject {
   try {
     return createPrivateKey(pem)
   } catch (cause) {
-    throw new ConfigError(`the DKIM key ${path} is no private key in PEM form`, {
+    throw new ConfigError(`the DKIM key ${path} is not a private key in PEM form`, {
       cause,
       hint: `The file begins with -----BEGIN PRIVATE KEY----- or -----BEGIN RSA PRIVATE KEY-----. ${howToMake(path)}`,
     })

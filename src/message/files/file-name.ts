@@ -8,7 +8,7 @@ const LONGEST = 200
 
 /**
  * A name as a person gave it, made safe to show and to store: no path, no control or direction character, no name of a
- * device, at most 200 octets with its ending kept.
+ * device, at most 200 bytes with its ending kept.
  *
  * @example safeName('../Rechnung 2026/12?.pdf') // '.._Rechnung 2026_12_.pdf'
  */
@@ -44,7 +44,7 @@ export function safeFileName(row: number, address: string): string {
   return `${String(row).padStart(4, '0')}-${cut(name, 180) || 'message'}.eml`
 }
 
-/** At most so many octets of UTF-8, of whole characters. */
+/** At most that many bytes of UTF-8, of whole characters. */
 function cut(text: string, octets: number): string {
   let out = ''
   let size = 0

@@ -129,7 +129,7 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     const info = await stat(real, { bigint: true }).catch((error: unknown) => absent(error, asked))
     if (info === undefined) return undefined
     if (info.isDirectory()) throw fail('no-file', asked, 'is a folder')
-    if (!info.isFile()) throw fail('no-file', asked, 'is no regular file')
+    if (!info.isFile()) throw fail('no-file', asked, 'is not a regular file')
     if (info.size > maxBytes) throw fail('too-large', asked, `has ${info.size} bytes, more than ${maxBytes}`)
     await access(real, constants.R_OK).catch((cause: unknown) => {
       throw fail('unreadable', asked, 'cannot be read by this user', cause)

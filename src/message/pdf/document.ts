@@ -105,7 +105,7 @@ function readSettings(yaml: string | undefined, fill: (text: string) => string):
 /** The error for a document that cannot be drawn. */
 export function pdfError(what: string, cause?: unknown): DataError {
   const message = `the PDF cannot be drawn: ${what}`
-  const hint = 'Mend the template of the document, or the cell that it comes from.'
+  const hint = 'Fix the template of the document, or the cell that it comes from.'
   return new DataError(message, {
     problems: [{ severity: 'error', code: 'bad-pdf', message, hint }],
     ...(cause === undefined ? {} : { cause }),

@@ -51,7 +51,7 @@ function pngFault(png: Buffer): string | undefined {
     const pixels = inflateSync(Buffer.concat(packed), { maxOutputLength: whole + 1_024 })
     let at = 0
     for (const length of lengths) {
-      // The first octet of a row is its filter.
+      // The first byte of a row is its filter.
       if ((pixels[at] ?? 9) > 4) return 'is broken'
       at += length
     }
@@ -61,7 +61,7 @@ function pngFault(png: Buffer): string | undefined {
   }
 }
 
-/** Octets of each row, with its filter. */
+/** Bytes of each row, with its filter. */
 function rowLengths(width: number, height: number, bitsAPixel: number, interlaced: boolean): readonly number[] {
   const lengths: number[] = []
   for (const [x, y, stepX, stepY] of interlaced ? PASSES : ([[0, 0, 1, 1]] as const)) {

@@ -15,7 +15,7 @@ const CELL = 5
 const GREY = '#999999'
 const INK = '#000000'
 const LINK = '#1a4f9c'
-/** Documents are dated by their content alone, so that the same source gives the same octets. */
+/** Documents are dated by their content alone, so that the same source gives the same bytes. */
 const EPOCH = new Date(0)
 /** A list in a list in a list ... */
 const DEEPEST = 20
@@ -29,7 +29,7 @@ export interface PageOptions {
   readonly images: ReadonlyMap<string, Uint8Array>
 }
 
-/** The whole document as octets. */
+/** The whole document as bytes. */
 export async function drawPages(options: PageOptions): Promise<Uint8Array> {
   const { settings, fill } = options.source
   const heading = options.source.blocks.find(({ type }) => type === 'heading') as Tokens.Heading | undefined
@@ -103,7 +103,7 @@ class Pages {
     this.#y = this.#settings.margin
   }
 
-  /** Goes on to the next page when so many points are not left on this one. */
+  /** Goes on to the next page when that many points are not left on this one. */
   #need(height: number): void {
     if (this.#y + height > this.#bottom && this.#y > this.#settings.margin) this.#newPage()
   }

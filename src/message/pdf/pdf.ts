@@ -1,6 +1,6 @@
 /**
  * Draws a document from Markdown: a ticket, an invoice, a certificate. Owns what goes in and what comes out; no browser,
- * no network, and the same source gives the same octets. `docs/pdf.md` says what may be written.
+ * no network, and the same source gives the same bytes. `docs/pdf.md` says what may be written.
  */
 
 import type { Token } from 'marked'

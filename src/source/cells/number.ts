@@ -1,7 +1,7 @@
 /**
  * Texts read as numbers, by one rule for every part of the program: marks that group digits stand before exactly three of them,
  * and of two different marks the last is the decimal one. What can still be read in two ways is reported as such, never
- * guessed. Owns this reading; knows no column.
+ * guessed. Owns this reading; never knows columns.
  */
 import { BoundedMap } from '../../bounded-map.ts'
 import { StoredCell } from './cell.ts'

@@ -1,7 +1,7 @@
 /**
  * Splits JSON text into records as it comes in: the elements of an array, objects one after another, or one a line. Owns
  * where a record begins and ends; what is in it is for `JSON.parse`. A general stream parser (@streamparser/json) builds every
- * value token by token: it took three times as long, and knows no lines.
+ * value token by token: it took three times as long, and has no line numbers.
  */
 import { DataError } from '../../errors.ts'
 

@@ -1,6 +1,6 @@
 /**
  * What the settings make of a list's columns: other names, types, computed columns. Owns that order; reads no file and
- * knows no message.
+ * never knows messages.
  */
 import type { SourceSettings } from '../../config/settings.ts'
 import { didYouMean } from '../../did-you-mean.ts'

@@ -39,7 +39,7 @@ export function createNumberFormat({ id, pattern, from1904, locale }: NumberForm
   const shift = from1904 ? DAYS_1904 : 0
   const wallOf = (value: number): number => {
     const serial = value + shift
-    // Seconds are what people write; the fractions of a day that stand for them are not exact.
+    // Seconds are what people write; the fractions of a day that represent them are not exact.
     return Math.round(((serial < FALSE_LEAP_DAY && serial >= 1 ? serial + 1 : serial) * DAY + DAY_ZERO) / 1000) * 1000
   }
   const serialOf = (wall: number): number => (wall - DAY_ZERO) / DAY - shift
@@ -80,7 +80,7 @@ function withDateSeparator(pattern: string): string {
 }
 
 /**
- * A number without a format of its own, with all its digits: a column's width is no reason to cut a telephone number.
+ * A number without a format of its own, with all its digits: a column's width is not a reason to cut a telephone number.
  * Fifteen digits are what a spreadsheet keeps.
  */
 function general(value: number, locale: string): string {

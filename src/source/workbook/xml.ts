@@ -1,6 +1,6 @@
 /**
  * XML read as it comes in, for the parts of a spreadsheet. Owns its limits (no document type, bounded depth and texts);
- * knows no vocabulary.
+ * has no vocabulary of its own.
  */
 import { TextDecoder } from 'node:util'
 import { SaxesParser } from 'saxes'

@@ -1,6 +1,6 @@
 /**
  * The parts of a zipped document, unpacked as they are read. Owns the caps that keep a small file from becoming a huge one;
- * knows no document format.
+ * never knows a document format.
  */
 import { stat } from 'node:fs/promises'
 import { fromBufferPromise, openPromise, type ZipFile } from 'yauzl'

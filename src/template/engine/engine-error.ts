@@ -63,7 +63,7 @@ export function syntaxError(snippet: Snippet, error: unknown): DataError {
     return failure(snippet, 'template-syntax', `the block '${open}' is closed by '${close}'`, hint, place)
   }
   const hint = 'Look for a brace that is missing, or a {{#block}} that is not closed.'
-  return failure(snippet, 'template-syntax', 'this is no right Handlebars', hint, syntaxPlace(snippet, error, text))
+  return failure(snippet, 'template-syntax', 'this is not valid Handlebars', hint, syntaxPlace(snippet, error, text))
 }
 
 function syntaxPlace({ text }: Snippet, error: unknown, message: string): Place | undefined {
@@ -103,7 +103,8 @@ export function renderError(snippet: Snippet, error: unknown, onlyOwn = false): 
   if (/string length|is longer than/.test(text)) {
     return failure(snippet, 'too-long', text, 'Look for a loop, or a cell that is far too long.')
   }
-  if (/steps for one row/.test(text)) return failure(snippet, 'too-much', text, 'A text of so many parts is no mail.')
+  if (/steps for one row/.test(text))
+    return failure(snippet, 'too-much', text, 'A text with that many parts is not a mail.')
   const partial = /[Tt]he partial (\S+) could not be found/.exec(text)?.[1]
   if (partial !== undefined) {
     const hint = 'Partials are files in templates/_partials.'
@@ -139,7 +140,7 @@ function unknownName(snippet: Snippet, name: string, place?: Place): DataError {
 export function noText(snippet: Snippet, fields: string): DataError {
   const has = fields === '' ? '' : `: it has the fields ${fields}`
   const hint = 'Name a field of it, as in {{address.city}}, or go through it with {{#with}} or {{#each}}.'
-  return failure(snippet, 'no-text', `a value put out here is no text${has}`, hint)
+  return failure(snippet, 'no-text', `a value used here is not text${has}`, hint)
 }
 
 export function tooDeep(snippet: Snippet, place?: Place): DataError {

@@ -22,7 +22,7 @@ export interface Compiled {
 
 export type Helper = (this: unknown, ...args: unknown[]) => unknown
 
-/** A rendered text longer than this is a mistake: a loop without end, or a cell that is no cell. */
+/** A rendered text longer than this is a mistake: a loop without end, or a cell that is not one. */
 const MAX_RENDERED = 20_000_000
 /** Blocks, or helpers, in each other. */
 const MAX_DEPTH = 100
@@ -92,14 +92,14 @@ export class Engine {
       try {
         return template(context, options)
       } catch (error) {
-        // What another file is to blame for is told by that file.
+        // What another file is to blame for is reported for that file.
         throw renderError(snippet, error, true)
       }
     }
     this.#handlebars.registerPartial(name, partial)
   }
 
-  /** @throws DataError with file and line when the text is no Handlebars. */
+  /** @throws DataError with file and line when the text is not valid Handlebars. */
   compile(snippet: Snippet): Compiled {
     if (!snippet.text.includes('{{')) {
       const { text } = snippet
@@ -283,7 +283,7 @@ function withoutMarkup(result: unknown): unknown {
   return said === html || said === '[object Object]' ? plainOf(html) : said
 }
 
-/** A text that only puts out `cells` is whole when each is there, is no object, and is not so long that all may be too long. */
+/** A text that only puts out `cells` is whole when each is there, is not an object, and is short enough for the whole to be so. */
 function sureFor({ text }: Snippet, cells: ReadonlySet<string> | undefined): Compiled['isSure'] {
   const holes = text.split('{{').length - 1
   if (cells === undefined || text.length + holes * SHORT_CELL * ESCAPED_LENGTH > MAX_RENDERED) return () => false

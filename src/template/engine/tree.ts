@@ -3,7 +3,7 @@
  * ours, misspelt names found. Owns these rewritings; compiles nothing.
  */
 
-/** Helpers of Handlebars itself whose block form without a value is a mistake to be told as one. */
+/** Helpers of Handlebars itself whose block form without a value is a mistake to be reported as one. */
 const BLOCKS = new Set(['if', 'unless', 'each', 'with'])
 
 export interface RewriteOptions {

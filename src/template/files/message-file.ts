@@ -19,7 +19,7 @@ const pdf = z.strictObject({ pdf: text, name: text, when: text.optional() })
 
 type Attachment = z.output<typeof file> | z.output<typeof content> | z.output<typeof pdf>
 
-/** One attachment or a list of them; which kind each is, its own keys say, so that a mistake is told as one of that kind. */
+/** One attachment or a list of them; which kind each is, its own keys say, so that a mistake is reported as one of that kind. */
 const attachments = z.unknown().transform((value, context): readonly Attachment[] =>
   (Array.isArray(value) ? value : [value]).flatMap((one: unknown, index): readonly Attachment[] => {
     const result = attachmentKind(one).safeParse(typeof one === 'object' ? one : { path: one })

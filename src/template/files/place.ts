@@ -1,6 +1,6 @@
 /**
  * Where in the user's files something stands. Owns the way back from a text that was made of files (markup transformed,
- * YAML read) to the line and column that a person can mend, and the form of errors about templates.
+ * YAML read) to the line and column that a person can fix, and the form of errors about templates.
  */
 import { readFileSync } from 'node:fs'
 import { DataError, InputError, type Problem } from '../../errors.ts'
@@ -17,7 +17,7 @@ export interface Origin {
 export interface Snippet extends Origin {
   readonly text: string
   /**
-   * The texts of files that this one was made of, where it is no piece of its file as it stands. A place in it is looked up
+   * The texts of files that this one was made of, where it is not a piece of its file as it stands. A place in it is looked up
    * there by the mustache around it; with none of them there is no line to name.
    */
   readonly madeOf?: readonly Source[]
@@ -128,6 +128,6 @@ function bytesOf(path: string, shown: string): Uint8Array {
 export function unreadable(shown: string, cause: unknown): InputError {
   return new InputError(`${shown} cannot be read: ${systemWords(cause)}`, {
     cause,
-    hint: 'Mend its permissions, or name another template.',
+    hint: 'Fix its permissions, or name another template.',
   })
 }

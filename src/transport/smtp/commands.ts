@@ -39,7 +39,7 @@ export function rcptCommand(address: string, extensions: Extensions, { dsn }: En
 
 const RETURNS = { default: '', full: ' RET=FULL', headers: ' RET=HDRS' } as const
 
-/** The Message-ID without its brackets, by which a report can be told from all others; 100 octets at most. */
+/** The Message-ID without its brackets, by which a report can be recognized; 100 octets at most. */
 function envelopeId(messageId: string): string {
   const id = messageId.replace(/^<|>$/g, '')
   return /^[\u0021-\u007E]{1,100}$/.test(id) ? ` ENVID=${xtext(id)}` : ''
@@ -69,9 +69,9 @@ export function unfit(
     return { code: 550, enhanced: '5.5.3', text }
   }
   if (!extensions.smtputf8 && (message.smtputf8 || isForeign(envelope)))
-    return { code: 553, enhanced: '5.6.7', text: 'this server takes no international addresses (SMTPUTF8)' }
+    return { code: 553, enhanced: '5.6.7', text: 'this server does not accept international addresses (SMTPUTF8)' }
   if (message.eightBit && !extensions.eightBitMime && !message.smtputf8)
-    return { code: 554, enhanced: '5.6.3', text: 'this server takes no 8-bit content (8BITMIME)' }
+    return { code: 554, enhanced: '5.6.3', text: 'this server does not accept 8-bit content (8BITMIME)' }
   if (requests.requireTls && !extensions.requireTls)
     return { code: 554, enhanced: '5.7.30', text: 'this server does not promise TLS on the whole way (REQUIRETLS)' }
   if (scan === 'impure') {
@@ -83,9 +83,9 @@ export function unfit(
 
 /** The composer lets no such envelope through; this is the last fence. */
 function envelopeFault({ from, to }: Envelope): string | undefined {
-  if (from !== '' && isUnsafe(from)) return 'the envelope sender is no address'
+  if (from !== '' && isUnsafe(from)) return 'the envelope sender is not an address'
   if (to.length === 0) return 'there is no recipient'
-  return to.some((address) => address === '' || isUnsafe(address)) ? 'a recipient is no address' : undefined
+  return to.some((address) => address === '' || isUnsafe(address)) ? 'a recipient is not an address' : undefined
 }
 
 /** Control characters and line breaks of any alphabet; brackets and white space outside a quoted local part. */

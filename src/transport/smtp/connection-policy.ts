@@ -43,7 +43,7 @@ export function onMailRejected(
   if (behindAccepted) {
     // The message was taken and the group behind it was not: this server pipelines within a message only.
     return {
-      end: { kind: 'protocol', reason: `the server takes no commands behind a message: ${said}` },
+      end: { kind: 'protocol', reason: `the server does not accept commands behind a message: ${said}` },
       fallback: { level: 1, reason: said },
     }
   }

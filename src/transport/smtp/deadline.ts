@@ -18,7 +18,7 @@ export class Deadline {
     this.#timer = setInterval(() => this.#count(), this.#tick)
   }
 
-  /** Begins anew with so many milliseconds. */
+  /** Starts again with that many milliseconds. */
   set(milliseconds: number): void {
     this.#left = milliseconds / this.#tick + 1
   }

@@ -6,7 +6,7 @@ import type { ServerTraits } from '../transport.ts'
 
 export type Pipelining = 0 | 1 | 2
 
-/** A server that went wrong may have been mended after a week. */
+/** A server that went wrong may have been fixed after a week. */
 const REMEMBERED_MS = 7 * 86_400_000
 
 export function pickLevel(allowed: Pipelining, offered: boolean, lmtp: boolean): Pipelining {

@@ -1,6 +1,6 @@
 /**
  * Octets of a server to replies (RFC 5321 section 4.2). Owns the bounds: whatever comes in whatever pieces, memory stays
- * small and anything that is no reply is called so.
+ * small and anything that is not a reply is called so.
  */
 import { type Reply, readable } from '../../replies/reply.ts'
 
@@ -13,7 +13,7 @@ const ENHANCED = /^#?([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)/
 
 export interface ReplySink {
   reply(reply: Reply): void
-  /** What came is no reply, and nothing after it can be trusted. Called once at most; no reply follows. */
+  /** What came is not a reply, and nothing after it can be trusted. Called once at most; no reply follows. */
   broken(reason: string): void
 }
 
@@ -46,7 +46,7 @@ export class ReplyParser {
 
   #line(line: string): void {
     if (line.length > MAX_LINE) return this.#fail(`a reply line of more than ${MAX_LINE} octets`)
-    if (!SHAPE.test(line)) return this.#fail(`'${readable(line).slice(0, 80)}', which is no reply`)
+    if (!SHAPE.test(line)) return this.#fail(`'${readable(line).slice(0, 80)}', which is not a reply`)
     // A CR in a line is two lines to some and one to others.
     if (line.includes('\r')) return this.#fail('a bare CR in a reply')
     this.#size += line.length

@@ -41,7 +41,7 @@ export interface SessionOptions {
   readonly requests: EnvelopeRequests
   /** A lower level was found to be the safe one. */
   readonly onFallback?: (level: Pipelining, reason: string) => void
-  /** The server takes only so many messages a connection. */
+  /** The server limits the messages of a connection. */
   readonly onMessageLimit?: (count: number) => void
   readonly log?: DialogueLog
 }

@@ -100,7 +100,7 @@ describe('a copies column may hold several', () => {
   test('each is one mailbox or a fault', () => {
     expect(found(hole('bob@example.com, a b@example.com'), true)).toEqual([
       'bob@example.com',
-      "'a b@example.com' is no address: it has a space before the '@'",
+      "'a b@example.com' is not an address: it has a space before the '@'",
     ])
     expect(parseAddressList(hole('"<a@example.com>, <b@example.com>'), { several: true }).mailboxes.length).toBe(1)
   })
@@ -205,5 +205,5 @@ describe('a cell is one recipient', () => {
 })
 
 test('a cell of megabytes is not a recipient and costs nothing', () => {
-  expect(parseRecipient(`a${' '.repeat(3_000_000)}b <x>`)).toEqual({ fault: expect.stringContaining('254 octets') })
+  expect(parseRecipient(`a${' '.repeat(3_000_000)}b <x>`)).toEqual({ fault: expect.stringContaining('254 bytes') })
 })

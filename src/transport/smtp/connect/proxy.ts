@@ -51,7 +51,7 @@ function throughHttp(proxy: string, { host, port }: Destination, timeout: number
 function parsed(proxy: string): URL {
   const url = URL.canParse(proxy) ? new URL(proxy) : undefined
   if (url === undefined || !/^(https?|socks|socks4a?|socks5h?):$/.test(url.protocol) || url.hostname === '') {
-    throw new ConfigError('smtp.proxy is no address of a proxy', {
+    throw new ConfigError('smtp.proxy is not the address of a proxy', {
       hint: 'Write it as socks5://host:1080 or http://host:3128.',
     })
   }

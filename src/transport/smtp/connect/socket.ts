@@ -249,7 +249,7 @@ function takeOver(
     })
   }
   for (const [event, name] of LISTENERS) socket.removeListener(event, internals[name])
-  // Until somebody works with it, an error has nobody else to go to; its close tells.
+  // Until somebody works with it, an error has nobody else to go to; its close reports it.
   socket.on('error', () => {})
   socket.setTimeout(0)
   socket.pause()
