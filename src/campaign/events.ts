@@ -1,4 +1,4 @@
-/** What a run tells while it works: one object an event, plain data, ready for JSON. */
+/** What a run reports while it works: one object an event, plain data, ready for JSON. */
 import type { ResultRow, SkipKind, StatusCounts } from '../ledger/records.ts'
 import type { PauseReason, StopReason } from '../report/reasons.ts'
 import type { DeliveryProgress } from './progress.ts'

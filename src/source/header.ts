@@ -25,7 +25,7 @@ const LOOKS_LIKE_ADDRESS = /^[^\s@<>"',;]+@[^\s@<>"',;]+\.[^\s@<>"',;]+$/
 /**
  * Column names from the header's cells, as people see them: white space around them is taken off, line breaks in them are
  * spaces, letters with their accents apart are one letter. Columns without a name are left out, and those of one name
- * are told apart by their number: `phone (3)`, `phone (4)`.
+ * are distinguished by their number: `phone (3)`, `phone (4)`.
  * @throws DataError when the line is not a header.
  */
 export function readHeader(cells: readonly string[], place: HeaderPlace): Header {

@@ -23,7 +23,7 @@ interface Protected {
 /** A block tag: it stands between elements, also where no text may be. */
 const BLOCK_TAG = /^\{\{[{~]*\s*(?:[#/^!]|else\b)/
 
-/** Puts tokens in the place of mustaches; `blocks` says how those that are no values are written between elements. */
+/** Puts tokens in the place of mustaches; `blocks` says how those that are not values are written between elements. */
 export function protect(source: string, blocks?: (token: string, tag: string, before: string) => string): Protected {
   const kept: string[] = []
   let inTag = false

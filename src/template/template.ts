@@ -26,7 +26,7 @@ export type RenderedAttachment =
       readonly name?: string
       readonly type?: string
       readonly optional?: boolean
-      /** Column that the path comes from, where it can be told. */
+      /** Column that the path comes from, where it is known. */
       readonly column?: string
     }
   | { readonly kind: 'content'; readonly name: string; readonly type?: string; readonly content: string | Uint8Array }
@@ -41,7 +41,7 @@ export type RenderedInline =
       readonly path: string
       /** A value of the row names it; what the template itself names is part of the template's hash. */
       readonly ofRow?: boolean
-      /** Column that named it, where it can be told. */
+      /** Column that named it, where it is known. */
       readonly column?: string
     }
   | {

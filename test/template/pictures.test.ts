@@ -15,7 +15,7 @@ async function page(html: string, row: Readonly<Record<string, unknown>> = {}) {
   const rendered = await render('t', { ...FILES, 'templates/t/html.hbs': html }, row)
   const paths = rendered.inline.map((one) => (one.kind === 'file' ? one.path : one.name))
   const names = new Map(rendered.inline.map((one) => [one.cid, one.kind === 'file' ? one.path : one.name]))
-  // What the reader sees: each cid as the file that it stands for.
+  // What the reader sees: each cid as the file that it names.
   const shown = (rendered.html ?? '').replace(/cid:([^"'), ]+)/g, (_, cid: string) => `<${names.get(cid)}>`)
   return { paths, shown, inline: rendered.inline }
 }

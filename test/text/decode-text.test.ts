@@ -22,6 +22,6 @@ test.each<[string, Buffer, number]>([
   expect(decodeText(bytes)).toEqual({ fault: expect.stringContaining('UTF-8'), line })
 })
 
-test('a sign for a lost letter that the file itself holds is no fault', () => {
+test('a sign for a lost letter that the file itself holds is not a fault', () => {
   expect(decodeText(Buffer.from('a \uFFFD'))).toEqual({ text: 'a \uFFFD' })
 })

@@ -1,13 +1,13 @@
 /**
  * Who of the good rows is not written to: those who are suppressed and, in a rehearsal, those who have the message already.
- * Owns asking for them while a run is planned, so that what a person is told before sending is what happens.
+ * Owns asking for them while a run is planned, so that what a person reads before sending is what happens.
  */
 import type { SkipReason } from '../../ledger/records.ts'
 import type { LeftOut } from '../plan/plan.ts'
 import type { RowIdentity } from '../plan/recipient.ts'
 import type { OpenMerge } from './open-merge.ts'
 
-/** Asks the project's ledger; undefined where there is none. `again` begins anew: nobody has the message yet. */
+/** Asks the project's ledger; undefined where there is none. `again` starts over: nobody has the message yet. */
 export async function leftOutBy(merge: OpenMerge, again: boolean): Promise<LeftOut | undefined> {
   const { project, campaign, group, mode } = merge
   if (project === undefined) return undefined

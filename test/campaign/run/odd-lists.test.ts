@@ -25,7 +25,7 @@ describe('column names', () => {
     ['in the middle without a name', 'name,,email\nAnn,x,a@example.com\nBob,,b@example.com\n'],
     ['twice, unused', 'phone,name,email,phone\n1,Ann,a@example.com,2\n,Bob,b@example.com,\n'],
     ['with a space before a quote', 'email, "name"\na@example.com,Ann\nb@example.com,Bob\n'],
-  ])('%s are no error', async (_, list) => {
+  ])('%s are not an error', async (_, list) => {
     expect(await rehearse(csv(list))).toEqual({ 'a@example.com': 'Dear Ann', 'b@example.com': 'Dear Bob' })
   })
 
