@@ -37,10 +37,10 @@ export interface PausedEvent {
 }
 
 /**
- * How a run ended: all is sent or skipped on purpose; some messages failed for good; rows are still to come or in doubt; or
+ * How a run ended: all is sent or skipped on purpose; planned, as it was asked; some messages failed for good; rows are still to come or in doubt; or
  * something broke, which is thrown as well.
  */
-export type RunOutcome = 'done' | 'failed' | 'unfinished' | 'broken'
+export type RunOutcome = 'done' | 'planned' | 'failed' | 'unfinished' | 'broken'
 
 export interface SummaryEvent {
   readonly event: 'summary'

@@ -8,7 +8,7 @@ import { COMMANDS } from './commands.ts'
 import { COMPLETE_FLAG, completions, projectNames } from './completion.ts'
 import { showError } from './terminal/errors.ts'
 import { type Io, processIo } from './terminal/io.ts'
-import { Output } from './terminal/output.ts'
+import { Output, type OutputOptions } from './terminal/output.ts'
 import { noCommand } from './wrong-usage.ts'
 
 /**
@@ -22,7 +22,7 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   keepHeapSmall()
   const own = processIo()
   const fatal = (error: unknown): void => {
-    const out = new Output(own, { verbose: argv.includes('--verbose') })
+    const out = new Output(own, outputFlags(argv))
     process.exit(showError(error, out))
   }
   process.on('uncaughtException', fatal)
@@ -33,7 +33,7 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
 
 async function runCommand(argv: readonly string[], io: Io): Promise<number> {
   // Until the command line is understood, only its plain words can say how to speak.
-  let out = new Output(io, { color: !argv.includes('--no-color'), verbose: argv.includes('--verbose') })
+  let out = new Output(io, outputFlags(argv))
   try {
     if (argv[0] === COMPLETE_FLAG) {
       for (const word of await completions(argv.slice(2), COMMANDS, GLOBAL_OPTIONS, projectNames({ io })))
@@ -72,7 +72,13 @@ async function showHelp(io: Io, out: Output, version: string): Promise<number> {
   return showError(noCommand([]), out)
 }
 
-function outputOptions(args: Arguments): ConstructorParameters<typeof Output>[1] {
+/** What the plain words of a command line say before it is understood. */
+function outputFlags(argv: readonly string[]): OutputOptions {
+  const has = (flag: string): boolean => argv.includes(flag)
+  return { color: !has('--no-color'), verbose: has('--verbose'), json: has('--json') }
+}
+
+function outputOptions(args: Arguments): OutputOptions {
   return {
     color: !args.flag('noColor'),
     quiet: args.flag('quiet'),

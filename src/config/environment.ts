@@ -1,6 +1,8 @@
 /** Settings from the environment: every key of the config as `MAILMERGE_<KEY>`. Owns the names and how texts become values. */
+
 import { parse } from 'yaml'
 import { nearest } from '../did-you-mean.ts'
+import { docsPage } from '../docs-page.ts'
 import { ConfigError } from '../errors.ts'
 import { wrongSettings } from './explain-errors.ts'
 import { allKeys, type KeyPath } from './keys.ts'
@@ -29,7 +31,7 @@ export function configFromEnvironment(env: NodeJS.Dict<string>, note?: (text: st
   const [wrong] = wrongSettings(result.error, found)
   const path = (wrong?.path ?? []).map(String)
   throw new ConfigError(`the environment variable ${variableOf(path)}: ${wrong?.message ?? 'wrong'}`, {
-    hint: wrong?.hint ?? 'docs/configuration.md lists every setting.',
+    hint: wrong?.hint ?? `${docsPage('configuration')} lists every setting.`,
   })
 }
 

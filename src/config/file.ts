@@ -1,8 +1,10 @@
 /** Finds and reads mailmerge.yaml and the `.env` beside it. Owns the errors that name file, line and key. */
+
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { docsPage } from '../docs-page.ts'
 import { ConfigError, InputError, type Problem } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import { given } from '../given.ts'
@@ -136,12 +138,12 @@ function configError(
   const [first] = problems
   if (problems.length === 1 && first !== undefined) {
     return new ConfigError(`${shown}${first.line === undefined ? '' : `:${first.line}`}: ${first.message}`, {
-      hint: first.hint ?? 'docs/configuration.md lists every setting.',
+      hint: first.hint ?? `${docsPage('configuration')} lists every setting.`,
     })
   }
   return new ConfigError(`${shown} has ${problems.length} wrong settings`, {
     problems,
-    hint: 'docs/configuration.md lists every setting.',
+    hint: `${docsPage('configuration')} lists every setting.`,
   })
 }
 

@@ -54,6 +54,8 @@ export interface Campaigns {
   /** Finds the newest generation of a campaign or makes it; `again` makes the next generation. */
   open(name: string, options?: { readonly again?: boolean }): Promise<Campaign>
   find(name: string): Promise<Campaign | undefined>
+  /** Whether a living process plans or delivers the campaign now, as far as can be known from here. */
+  isClaimed(campaign: Campaign): Promise<boolean>
   /**
    * Attempts that an earlier owner started and that were never answered are in doubt from then on.
    * @throws UnfinishedError that names the holder, when another living process has it.

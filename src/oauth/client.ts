@@ -5,6 +5,7 @@
 
 import * as oauth from 'oauth4webapi'
 import type { OAuthProvider } from '../config/settings.ts'
+import { docsPage } from '../docs-page.ts'
 import { ConfigError, LoginError, MailmergeError, UnreachableError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import { given } from '../given.ts'
@@ -40,7 +41,7 @@ export async function oauthClient(provider: OAuthProvider): Promise<OAuthClient>
   const { name, clientId } = provider
   if (clientId === undefined) {
     throw new ConfigError(`there is no client id for ${name}`, {
-      hint: `Register mailmerge as a client there (docs/login.md says how) and set oauth2.${name}.clientId.`,
+      hint: `Register mailmerge as a client there and set oauth2.${name}.clientId. ${docsPage('login')} says how.`,
     })
   }
   const server = await serverOf(provider)
@@ -161,7 +162,7 @@ export function oauthError(error: unknown, provider: OAuthProvider, user?: strin
     const registration = Object.hasOwn(REGISTRATION, code) ? REGISTRATION[code] : undefined
     if (registration !== undefined) {
       return new ConfigError(`${name} refused: ${registration} (${said})`, {
-        hint: `Compare oauth2.${name} in mailmerge.yaml with what is registered there; docs/login.md says how.`,
+        hint: `Compare oauth2.${name} in mailmerge.yaml with what is registered there. ${docsPage('login')} says how.`,
       })
     }
     if (code === 'access_denied')
@@ -170,7 +171,7 @@ export function oauthError(error: unknown, provider: OAuthProvider, user?: strin
   }
   if (error instanceof oauth.WWWAuthenticateChallengeError) {
     return new ConfigError(`${name} refused: ${REGISTRATION['invalid_client']}`, {
-      hint: `Compare oauth2.${name} in mailmerge.yaml with what is registered there; docs/login.md says how.`,
+      hint: `Compare oauth2.${name} in mailmerge.yaml with what is registered there. ${docsPage('login')} says how.`,
     })
   }
   const { code, cause, message = '' } = (error ?? {}) as { code?: string; cause?: unknown; message?: string }

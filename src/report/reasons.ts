@@ -15,7 +15,12 @@ export type StopReason =
   /** A person said no. */
   | { readonly kind: 'not-confirmed' }
   /** Planned, and not begun: it starts at that time. */
-  | { readonly kind: 'not-begun'; readonly startTime: Date }
+  | {
+      readonly kind: 'not-begun'
+      readonly startTime: Date
+      /** It was asked to return once planned. */
+      readonly detached: boolean
+    }
   /** The first or second request to stop. */
   | { readonly kind: 'interrupted' }
   /** Rows are deferred, and the settings say not to try again. */

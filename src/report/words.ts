@@ -1,6 +1,6 @@
 /** What people read for the states of rows and runs, and for what came back. Owns these words; decides nothing by them. */
 import type { FeedbackKind } from '../ledger/feedback.ts'
-import type { RowStatus } from '../ledger/records.ts'
+import type { RowStatus, RunRecord, StatusCounts } from '../ledger/records.ts'
 
 /** In the order in which they are shown. */
 export const STATUS_WORDS: Readonly<Record<RowStatus, string>> = {
@@ -9,6 +9,50 @@ export const STATUS_WORDS: Readonly<Record<RowStatus, string>> = {
   failed: 'Failed',
   in_doubt: 'In doubt',
   skipped: 'Skipped',
+}
+
+/** How a run is, for people. */
+export type RunCondition =
+  | { readonly kind: 'planning'; readonly atWork: boolean }
+  /** Planned; it begins at that time. */
+  | { readonly kind: 'not-started'; readonly startTime: Date }
+  | { readonly kind: 'sending' | 'stopped' | 'finished' | 'failures' | 'in-doubt' | 'cancelled' | 'replaced' }
+
+/** @param atWork A process plans or delivers the campaign now. @param newest It is the newest run of its campaign. */
+export function runCondition(
+  { state, notBefore, begunAt }: Pick<RunRecord, 'state' | 'notBefore' | 'begunAt'>,
+  counts: StatusCounts,
+  { atWork, newest }: { readonly atWork: boolean; readonly newest: boolean },
+): RunCondition {
+  if (state === 'cancelled') return { kind: newest ? 'cancelled' : 'replaced' }
+  if (state === 'planning') return { kind: 'planning', atWork: atWork && newest }
+  if (state === 'ready' && notBefore !== undefined && begunAt === undefined)
+    return { kind: 'not-started', startTime: notBefore }
+  if (counts.deferred > 0) return { kind: atWork && newest ? 'sending' : 'stopped' }
+  if (counts.in_doubt > 0) return { kind: 'in-doubt' }
+  return { kind: counts.failed > 0 ? 'failures' : 'finished' }
+}
+
+const CONDITION_WORDS = {
+  sending: 'Sending',
+  stopped: 'Stopped',
+  finished: 'Finished',
+  failures: 'Finished with failures',
+  'in-doubt': 'Needs you (in doubt)',
+  cancelled: 'Cancelled',
+  replaced: 'Replaced',
+} as const
+
+/** `time` writes the start of a run that has not begun. */
+export function conditionWords(condition: RunCondition, time: (at: Date) => string): string {
+  switch (condition.kind) {
+    case 'planning':
+      return condition.atWork ? 'Checking' : 'Stopped while checking'
+    case 'not-started':
+      return `Not started (begins ${time(condition.startTime)})`
+    default:
+      return CONDITION_WORDS[condition.kind]
+  }
 }
 
 export const FEEDBACK_WORDS: Readonly<Record<FeedbackKind, string>> = {

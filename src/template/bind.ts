@@ -4,6 +4,7 @@
  */
 
 import { nearest } from '../did-you-mean.ts'
+import { docsPage } from '../docs-page.ts'
 import { DataError, type Problem } from '../errors.ts'
 import { pathOf } from './engine/tree.ts'
 import { failure, type Place, placeText, problemAt, type Snippet } from './files/place.ts'
@@ -174,7 +175,7 @@ function call(
     state.known.helpers.has(path.original)
   if (hasArguments && !isHelper && path !== undefined) {
     const guess = nearest(path.original, state.known.helpers)
-    const hint = guess === undefined ? 'docs/templates.md lists the helpers.' : `Did you mean '${guess}'?`
+    const hint = guess === undefined ? `${docsPage('templates')} lists the helpers.` : `Did you mean '${guess}'?`
     throw failure(state.snippet, 'missing-helper', `there is no helper '${path.original}'`, hint, start(node))
   }
   if (!isHelper && (!isBlock || !hasArguments)) value(node.path as hbs.AST.Expression, scope, state)

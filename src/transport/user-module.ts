@@ -1,8 +1,10 @@
 /** Transports that come from outside: a module of the user's own, or the AWS SDK. Owns finding and loading them. */
+
 import { existsSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { docsPage } from '../docs-page.ts'
 import { ConfigError } from '../errors.ts'
 import { foreignWords } from '../fs/system-errors.ts'
 import { asPlugin, type NodemailerPlugin } from './nodemailer.ts'
@@ -64,7 +66,7 @@ async function load(specifier: string, root: string, install: string): Promise<R
   } catch (cause) {
     throw new ConfigError(`the transport ${specifier} cannot be loaded: ${foreignWords(cause)}`, {
       cause,
-      hint: 'It is a JavaScript module that exports a transport; docs/transports.md shows one.',
+      hint: `It is a JavaScript module that exports a transport; ${docsPage('transports')} shows one.`,
     })
   }
 }

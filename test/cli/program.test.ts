@@ -42,16 +42,22 @@ test('a new project runs at once in the sandbox, names with any letters intact',
   expect(readdirSync(join(project.dir, folder)).filter((name) => name.endsWith('.eml'))).toHaveLength(4)
 })
 
-test('init names the next commands as they can be typed: by npx where it came from npx', async () => {
+test('init names the next commands as they can be typed: by name where the shell finds it, never by npx', async () => {
+  const bin = resolve(import.meta.dirname, '../../bin/mailmerge.js')
+  const folder = makeProject({ mailmerge: '' })
+  const path = `${folder.dir}:${process.env['PATH'] ?? ''}`
   for (const [env, command] of [
-    [{ npm_command: 'exec' }, 'npx mailmerge'],
-    [{ npm_command: undefined }, 'mailmerge'],
+    [{ npm_command: undefined, PATH: path }, 'mailmerge'],
+    [{ npm_command: 'exec', PATH: path }, `node ${bin}`],
+    [{ npm_command: undefined, PATH: '/nowhere' }, `node ${bin}`],
   ] as const) {
     const other = makeProject({})
     const { stderr } = await other.run(['init'], env)
-    expect(stderr).toMatch(new RegExp(`^  ${command} run --sandbox  `, 'm'))
+    expect(stderr).toContain(`\n  ${command} run --sandbox  `)
+    expect(stderr).not.toContain('npx')
     other.remove()
   }
+  folder.remove()
 })
 
 test('init refuses to touch a file that is there, and writes none of its own', async () => {
@@ -80,14 +86,14 @@ test('a run that cannot reach its server leaves a truth that status and report t
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(standing).toMatchObject({ state: 'ready', rows: 4, sent: 0, deferred: 4, campaign: 'hello-list' })
-  expect((await project.run(['status'])).stdout).toMatch(/unfinished +4 +0/)
+  expect((await project.run(['status'])).stdout).toMatch(/Stopped +4 +0/)
   const report = await project.run(['report', standing.run, '--format', 'csv'])
   expect(report.stdout.trim().split('\r\n')).toHaveLength(5)
   expect((await project.run(['report', '--output', 'r.html'])).code).toBe(0)
   expect(readFileSync(join(project.dir, 'r.html'), 'utf8')).toContain('ada@example.com')
   const cancelled = await project.run(['cancel', '--json'])
   expect(JSON.parse(cancelled.stdout)).toEqual({ run: standing.run, state: 'cancelled' })
-  expect((await project.run(['status', standing.run])).stdout).toMatch(/state +cancelled/)
+  expect((await project.run(['status', standing.run])).stdout).toMatch(/state +Cancelled/)
 })
 
 test('a run that is not there is an error that names the nearest one', async () => {

@@ -98,7 +98,7 @@ test('an interrupted run is gone on with by resume, which reads no list', async 
   const resumed = await project.run(['resume'])
   expect(resumed.code, resumed.stderr).toBe(0)
   expect([sink.recipients.size, sink.ids.size]).toEqual([200, 200])
-  expect((await project.run(['status'])).stdout).toMatch(/finished +200 +200$/m)
+  expect((await project.run(['status'])).stdout).toMatch(/Finished +200 +200$/m)
   const over = await project.run(['resume'])
   expect([over.code, sink.ids.size]).toEqual([0, 200])
 })

@@ -32,7 +32,9 @@ export async function beginAndDeliver(
         signal: hooks.signal,
         onWaiting: (until) => hooks.onEvent?.({ event: 'paused', run: run.id, reason: { kind: 'start-time' }, until }),
       })
-  if (startTime !== undefined) return { counts, sent: 0, seconds: 0, stopped: { kind: 'not-begun', startTime } }
+  if (startTime !== undefined) {
+    return { counts, sent: 0, seconds: 0, stopped: { kind: 'not-begun', startTime, detached: planned.detach } }
+  }
   const end = await deliverRun(merge, run, transport, counts)
   if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
   return end
@@ -104,7 +106,7 @@ function accountOf({ smtp, transport }: Settings, { name }: Transport): string {
 }
 
 /** What breaks a run is an error, which has an exit code of its own. */
-const EXIT_CODES: Readonly<Record<RunOutcome, number>> = { done: 0, failed: 1, unfinished: 75, broken: 70 }
+const EXIT_CODES: Readonly<Record<RunOutcome, number>> = { done: 0, planned: 0, failed: 1, unfinished: 75, broken: 70 }
 
 /** Writes the results and reports the summary. @throws what broke the delivery, after all that. */
 export async function summarize(
@@ -125,8 +127,7 @@ export async function summarize(
       throw end.error ?? error
     })
   }
-  const outcome: RunOutcome =
-    end.error !== undefined ? 'broken' : !finished ? 'unfinished' : counts.failed > 0 ? 'failed' : 'done'
+  const outcome = outcomeOf(end, counts)
   const summary: SummaryEvent = {
     event: 'summary',
     run: run.id,
@@ -145,4 +146,11 @@ export async function summarize(
   hooks.onEvent?.(summary)
   if (end.error instanceof MailmergeError) throw end.error
   return summary
+}
+
+function outcomeOf({ error, stopped }: DeliveryEnd, counts: StatusCounts): RunOutcome {
+  if (error !== undefined) return 'broken'
+  if (stopped?.kind === 'not-begun' && stopped.detached) return 'planned'
+  if (counts.deferred > 0 || counts.in_doubt > 0) return 'unfinished'
+  return counts.failed > 0 ? 'failed' : 'done'
 }

@@ -124,7 +124,7 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
 }
 
 async function createRun(
-  { ledger, campaign, mode, group }: OpenMerge,
+  { settings, ledger, campaign, mode, group }: OpenMerge,
   id: string,
   { source, content, emailColumn, now }: Inputs,
   { at, variant, atLocal, occurrence, after }: MergeRequest,
@@ -140,7 +140,10 @@ async function createRun(
     template: template.name,
     templateHash: hash,
     columns,
-    options: { template: templateName, emailColumn, variant, group, atLocal: atLocal?.text, occurrence, after },
+    options: {
+      ...{ template: templateName, emailColumn, variant, group, atLocal: atLocal?.text, occurrence, after },
+      timeZone: settings.timeZone,
+    },
   })
 }
 

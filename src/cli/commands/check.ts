@@ -6,14 +6,13 @@ import type { CheckReport } from '../../check/report.ts'
 import type { RuleVerdict } from '../../check/rules/bulk.ts'
 import type { Settings } from '../../config/settings.ts'
 import type { Problem, Severity } from '../../errors.ts'
-import { given } from '../../given.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { Progress } from '../merge/progress.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { problemLine } from '../terminal/errors.ts'
 import { count, plural, shortPath } from '../terminal/format.ts'
+import { alike, problemFields, problemLine } from '../terminal/problems.ts'
 import { cut, tableLines } from '../terminal/table.ts'
 
 /** Problems of one weight that are listed without --verbose. */
@@ -76,20 +75,22 @@ function mendedLines({ path, rows, trimmed, duplicates, empty, broken }: Mended,
 function print(report: CheckReport, { out }: Context): void {
   if (out.json) {
     for (const problem of [...report.problems, ...report.columns.map(columnProblem)])
-      out.result(JSON.stringify(fields(problem)))
+      out.result(JSON.stringify(problemFields(problem)))
     for (const rule of report.rules ?? []) out.result(JSON.stringify(ruleFields(rule)))
     return
   }
   if (out.quiet && report.counts.error === 0) return
   if (report.columns.length > 0 && !out.quiet) {
-    for (const line of columnLines(report)) out.result(line)
+    for (const line of columnLines(report, out.resultColumns)) out.result(line)
     out.result('')
   }
-  for (const severity of ['error', 'warning', 'info'] as const) {
+  // On a terminal the end is what is seen: what must be fixed comes last.
+  const order = ['error', 'warning', 'info'] as const
+  for (const severity of out.resultColumns === undefined ? order : order.toReversed()) {
     if (!out.quiet || severity === 'error') printSome(report, severity, out)
   }
   if (report.rules !== undefined && report.rules.length > 0 && !out.quiet) {
-    for (const line of ['', ...ruleLines(report.rules), '']) out.result(line)
+    for (const line of ['', ...ruleLines(report.rules, out.resultColumns), '']) out.result(line)
   }
   out.result(lastLine(report))
 }
@@ -98,17 +99,19 @@ const COLORS = { error: 'red', warning: 'yellow', info: 'dim' } as const
 
 function printSome({ problems }: CheckReport, severity: Severity, out: Context['out']): void {
   const some = problems.filter((problem) => problem.severity === severity)
-  const listed = out.verbose ? some : some.slice(0, LISTED)
+  const groups = alike(some, { anyValue: severity !== 'error' })
+  const listed = out.verbose ? groups : groups.slice(0, LISTED)
   let hintBefore: string | undefined
-  for (const problem of listed) {
-    // The weight stands in front of the line, not within it.
-    const line = problemLine({ ...problem, severity: 'error' })
+  for (const group of listed) {
+    const { problem } = group
+    // The weight is in front of the line, not within it.
+    const line = problemLine({ ...group, problem: { ...problem, severity: 'error' } })
     out.result(`${out.style(COLORS[severity], severity.padEnd(8))}${line}`)
     if (problem.hint !== undefined && problem.hint !== hintBefore)
       out.result(out.style('dim', `        ${escapeInvisible(problem.hint)}`))
     hintBefore = problem.hint
   }
-  const rest = some.length - listed.length
+  const rest = groups.slice(listed.length).reduce((sum, { rows }) => sum + Math.max(1, rows.length), 0)
   if (rest > 0) out.result(`${''.padEnd(8)}and ${plural(rest, 'more', 'more')}; --verbose lists all`)
 }
 
@@ -123,16 +126,17 @@ function lastLine({ counts, rows, good, source }: CheckReport): string {
   return `${found}${list}`
 }
 
-function columnLines({ columns, rows }: CheckReport): readonly string[] {
+function columnLines({ columns: facts, rows }: CheckReport, columns: number | undefined): readonly string[] {
   return tableLines(
     ['COLUMN', 'HOLDS', 'FILLED', 'USED AS', 'FIRST VALUE'],
-    columns.map((facts) => [
+    facts.map((facts) => [
       cut(escapeInvisible(facts.column), 28),
       facts.kind,
       facts.filled === rows ? 'all' : `${count(facts.filled)} of ${count(rows)}`,
       useOf(facts),
       cut(escapeInvisible(facts.example), 36),
     ]),
+    { columns, cuttable: [4, 0] },
   )
 }
 
@@ -143,7 +147,7 @@ function useOf({ role, used }: ColumnFacts): string {
 }
 
 /** `all` holds for everybody, `bulk` for those who send about 5,000 mails a day or more. */
-function ruleLines(rules: readonly RuleVerdict[]): readonly string[] {
+function ruleLines(rules: readonly RuleVerdict[], columns: number | undefined): readonly string[] {
   return tableLines(
     ['RULE', 'STATE', 'GMAIL', 'YAHOO', 'MICROSOFT', 'BECAUSE'],
     rules.map(({ wants, state, gmail, yahoo, microsoft, why }) => [
@@ -154,6 +158,7 @@ function ruleLines(rules: readonly RuleVerdict[]): readonly string[] {
       microsoft,
       escapeInvisible(why),
     ]),
+    { columns, cuttable: [5, 0] },
   )
 }
 
@@ -170,10 +175,4 @@ function columnProblem(facts: ColumnFacts): Problem {
     column: facts.column,
     message: `holds ${facts.kind}, filled in ${count(facts.filled)} rows, used as ${useOf(facts)}`,
   }
-}
-
-/** The fields that programs read; `null` where there is nothing to say. */
-function fields({ severity, code, row, column, message, hint, file, line, value }: Problem): object {
-  const place = given({ file, line, value })
-  return { severity, code, row: row ?? null, column: column ?? null, message, hint: hint ?? null, ...place }
 }

@@ -1,7 +1,7 @@
 /** `mailmerge init`: a project that runs at once in the sandbox. Never overwrites a file. */
 import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { dirname, join, relative, resolve } from 'node:path'
+import { delimiter, dirname, join, relative, resolve } from 'node:path'
 import { OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { folderWords, isSystemError, outputWords } from '../../fs/system-errors.ts'
@@ -42,8 +42,7 @@ export const init: Action = {
     if (there.includes('.gitignore')) out.info('your .gitignore stays as it is: add .mailmerge/ and .env to it')
     out.info('')
     out.info('next:')
-    // Who has it from npx has no command of that name.
-    const own = io.env['npm_command'] === 'exec' ? 'npx mailmerge' : 'mailmerge'
+    const own = commandWord(io.env)
     const steps: readonly (readonly [string, string])[] = [
       ...(shown === '.' ? [] : ([[`cd ${quoted(shown)}`, '']] as const)),
       [`${own} run --sandbox`, 'deliver to a built-in inbox'],
@@ -55,6 +54,19 @@ export const init: Action = {
     for (const [command, what] of steps) out.info(`  ${what === '' ? command : `${command.padEnd(width)}  # ${what}`}`)
     return 0
   },
+}
+
+/**
+ * How this program can be called from any folder: by its name where the shell finds it, else by its path. Never by npx, which
+ * outside of this checkout would fetch somebody else's package of that name.
+ */
+function commandWord(env: NodeJS.Dict<string>): string {
+  const names = process.platform === 'win32' ? ['mailmerge.cmd', 'mailmerge.exe'] : ['mailmerge']
+  // What npx puts on the path is gone when it has ended.
+  const folders = env['npm_command'] === 'exec' ? [] : (env['PATH'] ?? '').split(delimiter)
+  if (folders.some((folder) => folder !== '' && names.some((name) => existsSync(join(folder, name)))))
+    return 'mailmerge'
+  return `node ${quoted(resolve(import.meta.dirname, '../../../bin/mailmerge.js'))}`
 }
 
 /** A path as a shell takes it. */

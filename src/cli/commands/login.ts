@@ -1,7 +1,8 @@
 /** `mailmerge login`: signs in to a mailbox by OAuth2. Parses and prints; the signing in is in oauth/. */
 
 import type { OAuthProvider, Settings } from '../../config/settings.ts'
-import { UsageError } from '../../errors.ts'
+import { docsPage } from '../../docs-page.ts'
+import { LoginError, UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { OAuthClient } from '../../oauth/client.ts'
 import type { DeviceCode } from '../../oauth/device.ts'
@@ -21,7 +22,7 @@ export const login: Action = {
     '  mailmerge login microsoft --user ada@example.com',
     '  mailmerge login google --no-open      to open the address on any machine',
     '',
-    'docs/login.md explains how to get a client id.',
+    `${docsPage('login')} explains how to get a client id.`,
   ].join('\n'),
   positionals: { name: { describe: 'Provider; default smtp.oauth2, or imap.oauth2' } },
   options: {
@@ -36,8 +37,13 @@ export const login: Action = {
     if (args.flag('status') && args.flag('remove'))
       throw new UsageError('--status and --remove cannot both be given', { hint: 'Give one of them.' })
     const settings = await settingsFor(args, context)
-    const provider = await providerFor(args, settings)
     const user = args.text('user') ?? settings.smtp.user ?? settings.imap?.user
+    if (args.flag('status') && (user === undefined || (args.text('name') ?? settings.oauth2.used) === undefined)) {
+      throw new LoginError('nobody is signed in: no provider and mailbox are set', {
+        hint: 'Name them: mailmerge login google --user you@example.com --status',
+      })
+    }
+    const provider = await providerFor(args, settings)
     if (user === undefined) {
       throw new UsageError('there is no mailbox to sign in to', {
         hint: `Give it: mailmerge login ${provider.name} --user you@example.com, or set smtp.user in mailmerge.yaml.`,

@@ -90,9 +90,13 @@ export const run: Action = {
     const { runMerge } = await import('../../campaign/run/start.ts')
     const request = { ...plain, ...(await hourOf(args, plain.mode, settings, (text) => context.out.info(text))) }
     if (request.at !== undefined) context.out.info(`begins ${hourWords(request.at, settings.timeZone)}`)
-    return driveMerge(context, { mode: request.mode, yes: args.flag('yes'), timeZone: settings.timeZone }, (hooks) =>
-      runMerge(settings, request, hooks),
-    )
+    const screen = {
+      mode: request.mode,
+      yes: args.flag('yes'),
+      timeZone: settings.timeZone,
+      listFromStdin: settings.source.path === '-',
+    }
+    return driveMerge(context, screen, (hooks) => runMerge(settings, request, hooks))
   },
 }
 

@@ -1,6 +1,8 @@
 /** `mailmerge serve`: the one process that runs schedules and answers unsubscribe links. Parses, prints and logs. */
+
 import { randomBytes } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
+import { docsPage } from '../../docs-page.ts'
 import { UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { HttpThread } from '../../serve/http-thread.ts'
@@ -18,7 +20,8 @@ export const serve: Action = {
   describe: 'Run schedules and planned runs, answer unsubscribe links, show runs as JSON',
   epilogue: [
     'The first line on stdout is the address with its token: GET /runs, /runs/ID, /schedules; GET /health needs none.',
-    'What happens is logged on stderr, one JSON object a line. docs/serve.md has a systemd unit and a container file.',
+    'What happens is logged on stderr, one JSON object a line.',
+    `${docsPage('serve')} has a systemd unit and a container file.`,
   ].join('\n'),
   options: {
     port: {

@@ -1,37 +1,37 @@
-/** `mailmerge status`: where runs stand. Reads the ledger, changes nothing. */
+/** `mailmerge status`: the runs of a project and how far they are. Reads the ledger, changes nothing. */
 import { findRun } from '../../campaign/run/find-run.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { RunRecord, StatusCounts } from '../../ledger/records.ts'
+import type { RowStatus, RunRecord, StatusCounts } from '../../ledger/records.ts'
 import { runFields } from '../../report/run-fields.ts'
+import { conditionWords, type RunCondition, runCondition, STATUS_WORDS } from '../../report/words.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { count, hourWords, moment, shortPath } from '../terminal/format.ts'
-import { cut, tableLines } from '../terminal/table.ts'
+import { count, hourWords, moment, plural, shortPath } from '../terminal/format.ts'
+import { tableLines } from '../terminal/table.ts'
 import { withLedger } from '../with-ledger.ts'
 
 /** Runs listed without --verbose. */
 const LISTED = 20
 
-const STATES: readonly (readonly [keyof StatusCounts, string])[] = [
-  ['sent', 'SENT'],
-  ['failed', 'FAILED'],
-  ['skipped', 'SKIPPED'],
-  ['deferred', 'TO COME'],
-  ['in_doubt', 'IN DOUBT'],
-]
+const STATUSES = Object.keys(STATUS_WORDS) as RowStatus[]
 
-interface Standing {
+interface ShownRun {
   readonly run: RunRecord
-  /** A later run of the campaign took its rows over. */
-  readonly replaced: boolean
   readonly counts: StatusCounts
+  readonly condition: RunCondition
+  /** A process plans or sends it now. */
+  readonly atWork: boolean
+  /** Zone in which its times are shown: the one that they were given in. */
+  readonly timeZone: string | undefined
 }
 
 export const status: Action = {
   usage: 'status [run]',
   describe: 'Show runs and how far they are',
-  positionals: { run: { names: 'run', describe: 'Show only this run, with its details' } },
+  positionals: {
+    run: { names: 'run', describe: 'Show only this run, with its details; the beginning of its id is enough' },
+  },
   options: LEDGER_OPTION,
   async run(args, context) {
     const settings = await settingsFor(args, context)
@@ -39,106 +39,102 @@ export const status: Action = {
     await withLedger(settings, async (ledger) => {
       if (id !== undefined) {
         const run = await findRun(ledger, id)
-        await showOne(
-          await standingOf(ledger, run, newestOf((await ledger?.runs.list()) ?? [])),
-          context,
-          settings.timeZone,
-        )
+        if (ledger !== undefined)
+          showOne(await runReader(ledger, await ledger.runs.list(), settings.timeZone)(run), context)
       } else if (ledger === undefined)
         context.out.info(
           `nothing was sent in this project yet: there is no ledger ${shortPath(settings.ledger, context.io.cwd)}`,
         )
-      else await showAll(ledger, context)
+      else await showAll(ledger, settings.timeZone, context)
     })
     return 0
   },
 }
 
-async function showAll(ledger: Ledger, { out }: Context): Promise<void> {
+async function showAll(ledger: Ledger, timeZone: string | undefined, { out }: Context): Promise<void> {
   const runs = await ledger.runs.list()
-  const listed = out.json || out.verbose ? runs : runs.slice(0, LISTED)
   if (runs.length === 0) out.info('nothing was sent in this project yet')
-  const standings: Standing[] = []
-  const newest = newestOf(runs)
-  for (const run of listed) standings.push(await standingOf(ledger, run, newest))
+  const read = runReader(ledger, runs, timeZone)
+  const whole = out.json || out.verbose
+  const listed: ShownRun[] = []
+  let unlisted = 0
+  for (const [i, run] of runs.entries()) {
+    if (!whole && listed.length === LISTED) {
+      unlisted += runs.length - i
+      break
+    }
+    const shown = await read(run)
+    // A run that another one took the place of before it sent anything says nothing.
+    if (whole || !isWithoutTrace(shown)) listed.push(shown)
+    else unlisted++
+  }
   if (out.json) {
-    for (const standing of standings) out.result(JSON.stringify(runFields(standing.run, standing.counts)))
+    for (const { run, counts, atWork } of listed) out.result(JSON.stringify(runFields(run, counts, atWork)))
     return
   }
-  if (standings.length === 0) return
-  // States that no run has would only make the lines too long for a terminal.
-  const states = STATES.filter(([status]) => status === 'sent' || standings.some(({ counts }) => counts[status] > 0))
-  const head = ['RUN', 'STARTED', 'CAMPAIGN', 'STATE', 'ROWS', ...states.map(([, title]) => title)]
-  const rows = standings.map((standing) => {
-    const { run, counts } = standing
-    return [
-      run.id,
-      moment(run.startedAt),
-      cut(campaignName(run), 32),
-      stateWords(standing),
-      count(total(counts)),
-      ...states.map(([status]) => count(counts[status])),
-    ]
-  })
-  for (const line of tableLines(head, rows, new Set(head.keys().drop(4)))) out.result(line)
-  if (listed.length < runs.length) out.info(`and ${count(runs.length - listed.length)} older; --verbose lists all`)
+  if (listed.length === 0) return
+  for (const line of lines(listed, out.resultColumns)) out.result(line)
+  if (unlisted > 0) out.info(`and ${plural(unlisted, 'other run', 'other runs')}; --verbose lists them all`)
 }
 
-async function showOne(standing: Standing, { out }: Context, timeZone: string | undefined): Promise<void> {
-  const { run, counts } = standing
+function isWithoutTrace({ condition, counts }: ShownRun): boolean {
+  return condition.kind === 'replaced' && counts.sent + counts.failed + counts.in_doubt === 0
+}
+
+/** States that no row has would only make the lines too long for a terminal. */
+function lines(listed: readonly ShownRun[], columns: number | undefined): readonly string[] {
+  const statuses = STATUSES.filter((one) => one === 'sent' || listed.some(({ counts }) => counts[one] > 0))
+  const words = statuses.map((one) => STATUS_WORDS[one].toUpperCase())
+  const head = ['RUN', 'STARTED', 'CAMPAIGN', 'STATE', 'ROWS', ...words]
+  const rows = listed.map(({ run, counts, condition, timeZone }) => [
+    run.id,
+    moment(run.startedAt, timeZone),
+    campaignName(run),
+    conditionWords(condition, (at) => moment(at, timeZone)),
+    count(total(counts)),
+    ...statuses.map((one) => count(counts[one])),
+  ])
+  return tableLines(head, rows, { right: new Set(head.keys().drop(4)), columns, cuttable: [2, 3, 1] })
+}
+
+function showOne(shown: ShownRun, { out }: Context): void {
+  const { run, counts, condition, atWork, timeZone } = shown
   if (out.json) {
-    out.result(JSON.stringify(runFields(standing.run, standing.counts)))
+    out.result(JSON.stringify(runFields(run, counts, atWork)))
     return
   }
-  const facts: readonly (readonly [string, string])[] = [
+  const facts: readonly (readonly [string, string | undefined])[] = [
     ['run', run.id],
     ['campaign', campaignName(run)],
-    ['state', stateWords(standing)],
+    ['state', conditionWords(condition, (at) => moment(at, timeZone))],
     ['template', escapeInvisible(run.template)],
     ['list', escapeInvisible(run.source)],
-    ['started', moment(run.startedAt)],
-    ...(run.notBefore === undefined ? [] : ([['hour', hourWords(run.notBefore, timeZone)]] as const)),
-    ...(run.endedAt === undefined ? [] : ([['ended', moment(run.endedAt)]] as const)),
+    ['started', hourWords(run.startedAt, timeZone)],
+    ['begins', run.notBefore === undefined ? undefined : hourWords(run.notBefore, timeZone)],
+    ['ended', run.endedAt === undefined ? undefined : hourWords(run.endedAt, timeZone)],
     ['rows', count(total(counts))],
-    ['sent', count(counts.sent)],
-    ['failed', count(counts.failed)],
-    ['skipped', count(counts.skipped)],
-    ['to come', count(counts.deferred)],
-    ['in doubt', count(counts.in_doubt)],
+    ...STATUSES.map((one) => [STATUS_WORDS[one].toLowerCase(), count(counts[one])] as const),
   ]
-  for (const [name, value] of facts) out.result(`${name.padEnd(9)} ${value}`)
-  const open = run.state === 'ready'
-  if (open && counts.deferred > 0) out.info(`to continue: mailmerge resume ${run.id}`)
+  for (const [name, value] of facts) if (value !== undefined) out.result(`${name.padEnd(9)} ${value}`)
+  if (run.state === 'ready' && counts.deferred > 0 && !atWork) out.info(`to continue: mailmerge resume ${run.id}`)
   if (counts.in_doubt > 0) out.info(`decide about rows in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
   if (counts.failed > 0) out.info(`to try failed messages again: mailmerge retry ${run.id}`)
 }
 
-/** The newest run of each campaign, of runs with the newest first. */
-function newestOf(runs: readonly RunRecord[]): ReadonlyMap<string, string> {
-  return new Map(runs.toReversed().map((run) => [campaignName(run), run.id]))
-}
-
-async function standingOf(
-  ledger: Ledger | undefined,
-  run: RunRecord,
-  newest: ReadonlyMap<string, string>,
-): Promise<Standing> {
-  const none: StatusCounts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
-  const replaced = newest.get(campaignName(run)) !== run.id
-  return { run, replaced, counts: (await ledger?.results.counts(run.id)) ?? none }
-}
-
-function stateWords({ run, counts, replaced }: Standing): string {
-  if (run.state === 'cancelled') return replaced ? 'replaced' : 'cancelled'
-  if (run.state === 'planning') return 'planning was interrupted'
-  if (waits(run)) return 'waiting'
-  if (counts.deferred > 0) return 'unfinished'
-  return counts.in_doubt > 0 ? 'in doubt' : 'finished'
-}
-
-/** Planned, and its hour is still to come. */
-function waits({ state, notBefore, begunAt }: RunRecord): boolean {
-  return state === 'ready' && notBefore !== undefined && begunAt === undefined
+/** Reads what is shown of a run. `runs` are all of the ledger, the newest first. */
+function runReader(
+  ledger: Ledger,
+  runs: readonly RunRecord[],
+  timeZone: string | undefined,
+): (run: RunRecord) => Promise<ShownRun> {
+  const newest = new Map(runs.toReversed().map((run) => [campaignName(run), run.id]))
+  return async (run) => {
+    const counts = await ledger.results.counts(run.id)
+    const isNewest = newest.get(campaignName(run)) === run.id
+    const atWork = isNewest && run.endedAt === undefined && (await ledger.campaigns.isClaimed(run.campaign))
+    const condition = runCondition(run, counts, { atWork, newest: isNewest })
+    return { run, counts, condition, atWork, timeZone: run.options.timeZone ?? timeZone }
+  }
 }
 
 function campaignName({ campaign }: RunRecord): string {

@@ -5,7 +5,7 @@ import { UnfinishedError } from '../../errors.ts'
 import type { Context } from '../command.ts'
 import { showError } from '../terminal/errors.ts'
 import type { Output } from '../terminal/output.ts'
-import { askYesNo, canAsk } from '../terminal/prompt.ts'
+import { askBesidePipe, askYesNo, canAsk, canAskBesidePipe } from '../terminal/prompt.ts'
 import { MergeScreen } from './screen.ts'
 import { watchSignals } from './signals.ts'
 import { exitCodeOf } from './summary.ts'
@@ -18,15 +18,18 @@ export interface DriveOptions {
   readonly timeZone?: string | undefined
   /** The rows were checked before and are not read again. */
   readonly planned?: boolean
+  /** The list comes from standard input, so that answers must come from the terminal itself. */
+  readonly listFromStdin?: boolean
 }
 
 /** Runs `merge` and gives the exit code of its end. */
 export async function driveMerge(
   { io, out }: Context,
-  { mode, yes, timeZone, planned = false }: DriveOptions,
+  { mode, yes, timeZone, planned = false, listFromStdin = false }: DriveOptions,
   merge: (hooks: MergeHooks) => Promise<SummaryEvent>,
 ): Promise<number> {
   const screen = new MergeScreen(out, { mode, timeZone, cwd: io.cwd, rowsWere: planned ? 'planned' : 'checked' })
+  const asks = !yes && mode === 'send' && (listFromStdin ? canAskBesidePipe(io) : canAsk(io))
   let asking = false
   const signals = watchSignals(io.signals, {
     onFirst: () => {
@@ -42,7 +45,8 @@ export async function driveMerge(
   const confirm = async (plan: PlanPreview): Promise<boolean> => {
     const question = screen.question(plan)
     asking = true
-    const agreed = await askYesNo(io, question, { onInterrupt: () => signals.raise('SIGINT'), signal: signals.signal })
+    const options = { onInterrupt: () => signals.raise('SIGINT'), signal: signals.signal }
+    const agreed = await (listFromStdin ? askBesidePipe : askYesNo)(io, question, options)
     asking = false
     return agreed && !signals.signal.aborted
   }
@@ -53,7 +57,7 @@ export async function driveMerge(
       note: (text) => screen.note(text),
       signal: signals.signal,
       abort: signals.abort,
-      ...(!yes && mode === 'send' && canAsk(io) ? { confirm } : {}),
+      ...(asks ? { confirm } : {}),
       ...(out.verbose ? { dialogue: (line: string) => screen.dialogue(line) } : {}),
     })
     screen.summary(summary)

@@ -4,15 +4,33 @@ import { foreignWords, isSystemError } from '../../fs/system-errors.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { escapedLines, plural } from './format.ts'
 import type { Output } from './output.ts'
-import { cut } from './table.ts'
+import { alike, problemFields, problemLine } from './problems.ts'
 
 /** Problems listed without --verbose. */
 const LISTED = 20
-/** Ranges of rows named with one problem. */
-const RANGES = 6
 
-/** Prints an error and gives the exit code that it ends the program with. */
+/** Prints an error, with --json as an event too, and gives the exit code that it ends the program with. */
 export function showError(error: unknown, out: Output): number {
+  if (out.json) out.result(JSON.stringify(errorFields(error)))
+  const code = printError(error, out)
+  out.flush()
+  return code
+}
+
+/** The event `error` for programs. What is not known is null. */
+function errorFields(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof MailmergeError))
+    return { event: 'error', code: 'defect', exit_code: 70, message: plainWords(error), hint: null, problems: [] }
+  const { code, exitCode, message, hint = null, problems } = error
+  return { event: 'error', code, exit_code: exitCode, message, hint, problems: problems.map(problemFields) }
+}
+
+function plainWords(error: unknown): string {
+  if (isSystemError(error)) return foreignWords(error)
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
+
+function printError(error: unknown, out: Output): number {
   if (error instanceof MailmergeError) {
     out.error(`${out.style('red', 'mailmerge:')} ${escapedLines(error.message)}`)
     const [only] = error.problems
@@ -23,11 +41,8 @@ export function showError(error: unknown, out: Output): number {
     if (out.verbose) showStack(error, out)
     return error.exitCode
   }
-  const plain = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  const what = isSystemError(error) ? foreignWords(error) : plain
-  out.error(
-    `${out.style('red', 'mailmerge:')} this should not have happened: ${escapeInvisible(what.split('\n')[0] ?? '')}`,
-  )
+  const [what = ''] = plainWords(error).split('\n')
+  out.error(`${out.style('red', 'mailmerge:')} this should not have happened: ${escapeInvisible(what)}`)
   out.error(
     out.style(
       'dim',
@@ -43,63 +58,15 @@ function listProblems(problems: readonly Problem[], out: Output): void {
   const groups = alike(problems)
   const listed = out.verbose ? groups : groups.slice(0, LISTED)
   let hintBefore: string | undefined
-  for (const { problem, rows } of listed) {
-    out.error(`  ${problemLine(problem, rows)}`)
+  for (const group of listed) {
+    const { hint } = group.problem
+    out.error(`  ${problemLine(group)}`)
     // The same advice under each of a hundred rows is noise.
-    if (problem.hint !== undefined && problem.hint !== hintBefore)
-      out.error(out.style('dim', `      ${escapedLines(problem.hint)}`))
-    hintBefore = problem.hint
+    if (hint !== undefined && hint !== hintBefore) out.error(out.style('dim', `      ${escapedLines(hint)}`))
+    hintBefore = hint
   }
   const rest = groups.slice(listed.length).reduce((sum, { rows }) => sum + Math.max(1, rows.length), 0)
   if (rest > 0) out.error(`  and ${plural(rest, 'more problem')}; --verbose lists all`)
-}
-
-interface Alike {
-  readonly problem: Problem
-  readonly rows: number[]
-}
-
-/** What is wrong in the same way in many rows is one thing to fix. */
-function alike(problems: readonly Problem[]): readonly Alike[] {
-  const groups = new Map<string, Alike>()
-  for (const problem of problems) {
-    const { severity, code, file, column, message, value, row } = problem
-    const name = JSON.stringify([severity, code, file, column, message, value])
-    const group = groups.get(name)
-    if (group === undefined) groups.set(name, { problem, rows: row === undefined ? [] : [row] })
-    else if (row !== undefined) group.rows.push(row)
-  }
-  return [...groups.values()]
-}
-
-/** A problem as one line: place, weight, sentence, value. `rows` are those that have it too. */
-export function problemLine(
-  { severity, file, line, row, column, message, value }: Problem,
-  rows: readonly number[] = [],
-): string {
-  const many = rows.length > 1
-  const place = [
-    file === undefined ? undefined : `${escapeInvisible(file)}${line === undefined || many ? '' : `:${line}`}`,
-    many ? rowWords(rows) : row === undefined ? undefined : `row ${row}`,
-    column === undefined ? undefined : `column ${escapeInvisible(column)}`,
-  ].filter((part) => part !== undefined)
-  const weight = severity === 'error' ? '' : `${severity}: `
-  const shown =
-    value === undefined || value === '' || message.includes(value) ? '' : ` (${cut(escapeInvisible(value), 80)})`
-  return `${place.length === 0 ? '' : `${place.join(', ')}: `}${weight}${escapedLines(message)}${shown}`
-}
-
-/** `rows 1-3, 7` */
-function rowWords(rows: readonly number[]): string {
-  const ranges: [first: number, last: number][] = []
-  for (const row of rows) {
-    const range = ranges.at(-1)
-    if (range !== undefined && row === range[1] + 1) range[1] = row
-    else ranges.push([row, row])
-  }
-  const shown = ranges.slice(0, RANGES).map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`))
-  const rest = ranges.slice(RANGES).reduce((sum, [first, last]) => sum + last - first + 1, 0)
-  return `rows ${shown.join(', ')}${rest === 0 ? '' : ` and ${plural(rest, 'more', 'more')}`}`
 }
 
 function showStack(error: unknown, out: Output): void {

@@ -1,5 +1,6 @@
 /** Numbers, times and paths as people read them. Owns the wording, nothing else. */
 import { isAbsolute, relative, resolve } from 'node:path'
+import { given } from '../../given.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 
 /** `1,234,567` */
@@ -29,10 +30,10 @@ export function rate(perSecond: number): string {
   return `${(perSecond * 60).toFixed(perSecond * 60 >= 10 ? 0 : 1)}/min`
 }
 
-/** A moment in the reader's own zone: `2026-11-24 10:25`. */
-export function moment(date: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0')
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`
+/** A moment in a zone, or in that of this machine: `2026-11-24 10:25`. */
+export function moment(date: Date, timeZone?: string): string {
+  // The Swedish way to write a date is the ISO one.
+  return date.toLocaleString('sv-SE', { dateStyle: 'short', timeStyle: 'short', ...given({ timeZone }) })
 }
 
 /** A moment by the clocks of a zone: `Tue 1 Dec 2026, 09:00 (Europe/Paris)`; without it by those of this machine. */
@@ -44,7 +45,7 @@ export function hourWords(date: Date, timeZone?: string): string {
     year: 'numeric',
     hour: '2-digit',
     minute: '2-digit',
-    ...(timeZone === undefined ? {} : { timeZone }),
+    ...given({ timeZone }),
   })
   return `${words.replace(/^(\w+), /, '$1 ')} (${timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone})`
 }

@@ -1,4 +1,6 @@
 /** Where a command reads from and writes to. Owns the shape, so that tests can stand in for a terminal or a pipe. */
+import { openSync } from 'node:fs'
+import { ReadStream } from 'node:tty'
 import { InputError } from '../../errors.ts'
 
 export interface TextSink {
@@ -17,12 +19,16 @@ interface SignalSource {
   exit(code?: number): void
 }
 
+export type Keyboard = NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown }
+
 export interface Io {
   readonly cwd: string
   readonly env: NodeJS.Dict<string>
   readonly stdout: TextSink
   readonly stderr: TextSink
-  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown }
+  readonly stdin: Keyboard
+  /** Opens the keyboard of the terminal itself, for questions while standard input is a pipe; undefined where there is none. */
+  readonly openTerminal?: () => (Keyboard & { destroy(): unknown }) | undefined
   /** Where signals are heard; undefined where none are to be. */
   readonly signals?: SignalSource
 }
@@ -34,7 +40,15 @@ export function processIo(): Io {
     get cwd() {
       return workingFolder()
     },
-    ...{ env, stdin, stdout, stderr, signals: process },
+    ...{ env, stdin, stdout, stderr, signals: process, openTerminal },
+  }
+}
+
+function openTerminal(): ReadStream | undefined {
+  try {
+    return new ReadStream(openSync(process.platform === 'win32' ? String.raw`\\.\CON` : '/dev/tty', 'r'))
+  } catch {
+    return undefined
   }
 }
 

@@ -52,6 +52,12 @@ export class Output {
     return this.#io.stderr.columns ?? 80
   }
 
+  /** Columns that a line of results may take; undefined where they do not go to a terminal. */
+  get resultColumns(): number | undefined {
+    const { stdout } = this.#io
+    return stdout.isTTY === true ? (stdout.columns ?? 80) : undefined
+  }
+
   /** True when there is nobody to read stdout any more. */
   get stdoutGone(): boolean {
     return this.#stdoutError !== undefined

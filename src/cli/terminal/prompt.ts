@@ -1,12 +1,32 @@
 /** Questions to a person at a terminal. Owns asking; where there is no terminal, nothing is ever asked. */
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import { UnfinishedError } from '../../errors.ts'
+import { UnfinishedError, UsageError } from '../../errors.ts'
 import type { Io } from './io.ts'
 
 /** True when a person can be asked: both the question and the answer have a terminal. */
 export function canAsk(io: Io): boolean {
   return io.stdin.isTTY === true && io.stderr.isTTY === true
+}
+
+/** True when a person sees the output while standard input is a pipe: the terminal itself can answer. */
+export function canAskBesidePipe(io: Io): boolean {
+  return io.stderr.isTTY === true
+}
+
+/** @throws UsageError where the terminal cannot be opened: what is asked must be answered beforehand. */
+export async function askBesidePipe(io: Io, question: string, options: AskOptions = {}): Promise<boolean> {
+  const keyboard = io.openTerminal?.()
+  if (keyboard === undefined) {
+    throw new UsageError('the list comes from standard input, and there is no terminal to ask at', {
+      hint: 'Add --yes to send without being asked. Nothing was sent.',
+    })
+  }
+  try {
+    return await askYesNo({ ...io, stdin: keyboard }, question, options)
+  } finally {
+    keyboard.destroy()
+  }
 }
 
 export interface AskOptions {

@@ -28,16 +28,35 @@ export function pad(text: string, columns: number, align: 'left' | 'right' = 'le
   return align === 'left' ? text + blank : blank + text
 }
 
-/** Lines without trailing blanks; columns of numbers (`right`) are set to the right. */
+export interface TableOptions {
+  /** Columns of numbers, set to the right. */
+  readonly right?: ReadonlySet<number>
+  /** Columns of the terminal that a line may take; without it as many as it needs. */
+  readonly columns?: number | undefined
+  /** Columns whose cells may be cut where a line is too long, the first ones first. */
+  readonly cuttable?: readonly number[]
+}
+
+/** The least that is left of a cell that is cut, unless it was shorter. */
+const LEAST = 10
+
+/** Lines without trailing blanks. */
 export function tableLines(
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  right: ReadonlySet<number> = new Set(),
+  { right = new Set(), columns, cuttable = [] }: TableOptions = {},
 ): readonly string[] {
   const widths = head.map((title, i) => Math.max(widthOf(title), ...rows.map((row) => widthOf(row[i] ?? ''))))
+  let over = columns === undefined ? 0 : widths.reduce((sum, width) => sum + width + 2, -2) - columns
+  for (const i of cuttable) {
+    const width = widths[i] ?? 0
+    const less = Math.max(0, Math.min(over, width - Math.max(LEAST, widthOf(head[i] ?? ''))))
+    widths[i] = width - less
+    over -= less
+  }
   return [head, ...rows].map((row) =>
     widths
-      .map((width, i) => pad(row[i] ?? '', width, right.has(i) ? 'right' : 'left'))
+      .map((width, i) => pad(cut(row[i] ?? '', width), width, right.has(i) ? 'right' : 'left'))
       .join('  ')
       .trimEnd(),
   )

@@ -48,6 +48,13 @@ export class CampaignStore implements Campaigns {
     })
   }
 
+  isClaimed(campaign: Campaign): Promise<boolean> {
+    return this.#store.read(() => {
+      const holder = this.#store.get(sql.selectClaim, campaign.id)
+      return holder !== undefined && isHeld(holder, this.#now().getTime())
+    })
+  }
+
   async claim(campaign: Campaign, owner: Owner): Promise<Claim> {
     const token = randomBytes(12).toString('hex')
     const store = this.#store

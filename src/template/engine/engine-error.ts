@@ -2,6 +2,7 @@
  * What Handlebars and helpers throw, as errors that people can act on. Owns the reading of their messages; every error
  * that leaves the engine has gone through here.
  */
+import { docsPage } from '../../docs-page.ts'
 import { DataError } from '../../errors.ts'
 import { CellError } from '../../source/cells/cell.ts'
 import { failure, mustacheAt, offsetOf, type Place, type Snippet } from '../files/place.ts'
@@ -112,7 +113,7 @@ export function renderError(snippet: Snippet, error: unknown, onlyOwn = false): 
   }
   const helper = /Missing helper: "(.+)"/.exec(text)?.[1]
   if (helper !== undefined) {
-    const hint = 'docs/templates.md lists the helpers; your own go into templates/_helpers.'
+    const hint = `${docsPage('templates')} lists the helpers; your own go into templates/_helpers.`
     return failure(snippet, 'missing-helper', `there is no helper '${helper}'`, hint)
   }
   return failure(snippet, 'template-failed', text.split('\n')[0] ?? 'it cannot be rendered')

@@ -1,7 +1,9 @@
 /** `message.yaml` and front matter: which fields there are and what they may hold. Owns their names; renders nothing. */
+
 import { type Document, LineCounter, parseDocument, visit } from 'yaml'
 import { z } from 'zod'
 import { nearest } from '../../did-you-mean.ts'
+import { docsPage } from '../../docs-page.ts'
 import { failure, type Origin, type Place, placeOf, type Snippet } from './place.ts'
 
 const text = z.union([z.string(), z.number(), z.boolean()], { error: 'it must be a text' }).transform(String)
@@ -148,7 +150,7 @@ export function checkFields(data: unknown, origin: Origin, place: PlaceOf = () =
     origin,
     'bad-field',
     `${name}: ${issue?.message ?? 'wrong'}`,
-    'docs/templates.md shows what each field may hold.',
+    `${docsPage('templates')} shows what each field may hold.`,
     place(path),
   )
 }

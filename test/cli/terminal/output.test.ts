@@ -190,7 +190,7 @@ test('a table stands in columns, also with wide letters', () => {
         ['岩田', '1'],
         ['x', '100'],
       ],
-      new Set([1]),
+      { right: new Set([1]) },
     ),
   ).toEqual(['A       N', '岩田    1', 'x     100'])
 })

@@ -41,7 +41,11 @@ const list: Action = {
           ])
       }
       if (out.json) return
-      for (const line of tableLines(['SCHEDULE', 'COMES', 'ZONE', 'NEXT', 'LAST'], rows)) out.result(line)
+      for (const line of tableLines(['SCHEDULE', 'COMES', 'ZONE', 'NEXT', 'LAST'], rows, {
+        columns: out.resultColumns,
+        cuttable: [4, 1],
+      }))
+        out.result(line)
     })
     return 0
   },
@@ -103,7 +107,11 @@ const next: Action = {
         moment.at.toISOString().slice(0, 19).concat('Z'),
         campaign,
       ])
-      for (const line of tableLines(['SCHEDULE', 'LOCAL TIME', 'ZONE', 'UTC', 'CAMPAIGN'], rows)) out.result(line)
+      for (const line of tableLines(['SCHEDULE', 'LOCAL TIME', 'ZONE', 'UTC', 'CAMPAIGN'], rows, {
+        columns: out.resultColumns,
+        cuttable: [4, 1],
+      }))
+        out.result(line)
     })
     return 0
   },
