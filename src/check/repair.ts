@@ -110,9 +110,15 @@ function keyOf(
   return 'mailbox' in judged ? personOf(judged.mailbox.wire) : undefined
 }
 
+const UNSEEN = /[\s\u200B-\u200D\u2060\uFEFF]/
+
 /** Without what is not seen at either end: spaces of any kind, byte order marks, zero-width characters. */
 function trimmed(cell: string): string {
-  return cell.replace(/^[\s\u200B-\u200D\u2060\uFEFF]+|[\s\u200B-\u200D\u2060\uFEFF]+$/g, '')
+  let start = 0
+  let end = cell.length
+  while (start < end && UNSEEN.test(cell.charAt(start))) start++
+  while (end > start && UNSEEN.test(cell.charAt(end - 1))) end--
+  return cell.slice(start, end)
 }
 
 function csvLine(cells: readonly string[]): string {

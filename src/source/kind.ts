@@ -11,6 +11,8 @@ const BY_EXTENSION: Readonly<Record<string, Kind>> = {
   '.jsonl': 'ndjson',
 }
 
+const RESAVE = 'Open it in a spreadsheet program and save it as .xlsx or CSV.'
+
 /** Files that people give by mistake: how they begin, what they are, what to do. */
 const OTHERS: readonly (readonly [start: string, what: string, hint?: string])[] = [
   [
@@ -35,14 +37,20 @@ const OTHERS: readonly (readonly [start: string, what: string, hint?: string])[]
   ['PAR1', 'a Parquet file', 'Save it as CSV.'],
   ['\x7fELF', 'a program'],
   ['{\\rtf', 'a text document (RTF)'],
-  ['<!doctype html', 'a web page', 'The download may have ended at a login page: get the file again in a browser.'],
-  ['<html', 'a web page', 'The download may have ended at a login page: get the file again in a browser.'],
-  ['<?xml', 'an XML document', 'Open it in a spreadsheet program and save it as .xlsx or CSV.'],
+  ['<?xml', 'an XML document', RESAVE],
+  ['ID;P', 'a SYLK file', RESAVE],
+  ['TABLE\r\n0,1', 'a DIF file', RESAVE],
+  ['\x09\x08', 'an old Excel workbook', RESAVE],
+  ['\x09\x04', 'an old Excel workbook', RESAVE],
+  ['\x09\x02', 'an old Excel workbook', RESAVE],
+  ['\0\0\x02\0', 'a Lotus 1-2-3 worksheet', RESAVE],
+  ['MIME-Version:', 'a web page', RESAVE],
   ['begin:vcard', 'an address book (vCard)', 'Export the contacts as CSV.'],
 ]
 
 /** @throws DataError when the bytes are not a list. */
 export function kindOf(input: Input, wanted: SourceSettings['format']): Kind {
+  refuseLockFile(input.name)
   const isZip = startsWith(input.head, 'PK\x03\x04') || startsWith(input.head, 'PK\x05\x06')
   if (isZip) {
     if (wanted === undefined || wanted === 'xlsx' || wanted === 'ods') return 'workbook'
@@ -59,12 +67,52 @@ export function kindOf(input: Input, wanted: SourceSettings['format']): Kind {
   return wanted ?? BY_EXTENSION[input.extension] ?? byContent(input)
 }
 
+/** What spreadsheet programs leave beside a workbook that is open. */
+function refuseLockFile(name: string): void {
+  const base = name.slice(name.lastIndexOf('/') + 1)
+  const open = /^~\$(.+)$/.exec(base)?.[1] ?? /^\.~lock\.(.+)#$/.exec(base)?.[1]
+  if (open === undefined) return
+  throw new DataError(`${name} is the lock file of a spreadsheet program that has ${open} open, not a list`, {
+    hint: 'Close the workbook there, and give the workbook itself.',
+  })
+}
+
 function refuseOthers(input: Input): void {
+  refuseWebPage(input)
+  if (isDbase(input.head)) {
+    throw new DataError(`${input.name} is a dBASE table, not a list`, { hint: RESAVE })
+  }
   const other = OTHERS.find(([start]) => startsWith(input.head, start))
   if (other !== undefined) {
     const [, what, hint = 'Give a list: CSV, XLSX, ODS, JSON or NDJSON.'] = other
     throw new DataError(`${input.name} is ${what}, not a list`, { hint })
   }
+}
+
+/** Web programs call a table in a web page an Excel export. */
+function refuseWebPage({ name, head }: Input): void {
+  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 1 << 16)).toString('latin1')
+  if (!/^(?:\xef\xbb\xbf)?\s{0,1000}<(?:!doctype\s+html|html|head|meta|body|table)\b/i.test(text)) return
+  throw new DataError(`${name} is a web page, not a list`, {
+    hint: /<table\b/i.test(text)
+      ? RESAVE
+      : 'The download may have ended at a login page: get the file again in a browser.',
+  })
+}
+
+/** A version, the day of the last change, and zeros where a text has letters. */
+function isDbase(head: Uint8Array): boolean {
+  const [version = 0, , month = 0, day = 0] = head
+  const zeros = head.subarray(12, 28)
+  return (
+    [0x02, 0x03, 0x30, 0x31, 0x43, 0x83, 0x8b, 0xcb, 0xf5].includes(version) &&
+    month >= 1 &&
+    month <= 12 &&
+    day >= 1 &&
+    day <= 31 &&
+    zeros.length === 16 &&
+    zeros.every((byte) => byte === 0)
+  )
 }
 
 function startsWith(head: Uint8Array, start: string): boolean {

@@ -164,6 +164,7 @@ async function plan(
   const { settings, ledger, renderer, follow, hooks, mode } = merge
   const { skipBad = false, again = false } = request
   const { duplicates, key } = settings
+  const known = new Set(source.notes)
   const planned = await planRows({
     ...{ ledger, runId, source, renderer, selector, duplicates, key, skipBad, now, follow, signal: hooks.signal },
     notBefore: mode === 'send' ? startTime : checkedOnly(startTime),
@@ -171,6 +172,8 @@ async function plan(
     leftOut: await leftOutBy(merge, again),
     observer: { onBatch: (_, read) => hooks.onRows?.(read) },
   })
+  // A character late in a list may have decided about its encoding.
+  for (const text of source.notes) if (!known.has(text)) hooks.note?.(text)
   for (const problem of planned.problems) hooks.note?.(`row ${problem.row} is skipped: ${problem.message}`)
   if (planned.unlisted > 0) hooks.note?.(`and ${planned.unlisted} more problems; the results list every skipped row`)
   const { rows, ...counts } = planned.counts

@@ -48,7 +48,10 @@ export class CsvRows {
   /** Lets go of the text of all records that are done. */
   forget(records: Records): void {
     const end = records.ends.at(-1)
-    if (end === undefined) return
+    if (end === undefined) {
+      this.#forgetBlank()
+      return
+    }
     let done = end - this.#start
     while (this.#window[0] !== undefined && this.#window[0].length <= done) done -= this.#window.shift()?.length ?? 0
     if (this.#window[0] !== undefined) this.#window[0] = this.#window[0].subarray(done)
@@ -56,6 +59,14 @@ export class CsvRows {
     this.#lastEnd = end
     this.#odd = this.#window.some(isOdd)
     this.#quoted = this.#window.some((rest) => rest.includes(0x22))
+  }
+
+  /** Lines without anything belong to no record, however many there are. */
+  #forgetBlank(): void {
+    if (!this.#window.every((piece) => piece.every((byte) => byte === 0x0a || byte === 0x0d))) return
+    this.#start += this.#window.reduce((size, piece) => size + piece.length, 0)
+    this.#lastEnd = this.#start
+    this.#window = []
   }
 
   rowsOf(records: Records, from: number, to: number): readonly Row[] {

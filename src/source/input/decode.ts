@@ -65,6 +65,7 @@ async function* transcode(input: Input, encoding: Encoding, notes: string[]): As
 class Transcoder {
   readonly #notes: string[]
   readonly #wide: boolean
+  readonly #hasOldCurrencySign: boolean
   #open: boolean
   #decoder: { write(bytes: Buffer): string; end(): string | undefined } | undefined
   #carry: Buffer = Buffer.alloc(0)
@@ -73,6 +74,7 @@ class Transcoder {
     this.#notes = notes
     this.#open = encoding.open
     this.#wide = /^(utf|ucs)/i.test(encoding.name)
+    this.#hasOldCurrencySign = /^mac/i.test(encoding.name)
     if (encoding.name !== 'utf-8') this.#decoder = getDecoder(encoding.name, { stripBOM: false })
   }
 
@@ -112,6 +114,7 @@ class Transcoder {
   #encode(text: string): Buffer {
     // A wide encoding may hold U+FFFD itself, and loses text as surrogates without their other half.
     const marked = this.#wide ? text.replace(/\p{Surrogate}/gu, LOST) : text.replaceAll('\u{FFFD}', LOST)
-    return Buffer.from(marked, 'utf8')
+    // Since 1998 Macs write the euro where the library still has the sign that nobody used.
+    return Buffer.from(this.#hasOldCurrencySign ? marked.replaceAll('\u00A4', '\u20AC') : marked, 'utf8')
   }
 }

@@ -11,8 +11,11 @@ import { nearest } from '../../did-you-mean.ts'
 import { DataError, InputError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
 
-/** Bytes that are read ahead to judge format, encoding and delimiter. */
-const HEAD_SIZE = 1 << 20
+/** Bytes that are read ahead to judge format, encoding and delimiter: more than the longest record of any format. */
+const HEAD_SIZE = (2 << 20) + (64 << 10)
+/** Unpacked bytes from which on they must not be more than this many times the packed ones: lists are some ten times. */
+const FREE_UNPACKED = 64 << 20
+const MAX_RATIO = 200
 const CHUNK_SIZE = 1 << 15
 
 /** A list as bytes, its beginning already read. */
@@ -197,13 +200,29 @@ async function* streamChunks(stream: Readable): AsyncGenerator<Uint8Array> {
 async function* gunzip(chunks: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
   const unpacker = createGunzip({ chunkSize: CHUNK_SIZE })
   const { Readable } = await import('node:stream')
-  const packed = Readable.from(chunks, { objectMode: false })
+  let packedSize = 0
+  let size = 0
+  const counted = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      packedSize += chunk.length
+      yield chunk
+    }
+  }
+  const packed = Readable.from(counted(), { objectMode: false })
   packed.on('error', (error) => unpacker.destroy(error))
   packed.pipe(unpacker)
   try {
-    for await (const chunk of unpacker) yield chunk
+    for await (const chunk of unpacker) {
+      size += chunk.length
+      if (size > FREE_UNPACKED && size > packedSize * MAX_RATIO) {
+        throw new DataError(`${path} is refused: it unpacks to more than ${MAX_RATIO} times its size`, {
+          hint: 'Unpack it yourself, and see whether it is the list.',
+        })
+      }
+      yield chunk
+    }
   } catch (error) {
-    if (error instanceof InputError) throw error
+    if (error instanceof InputError || error instanceof DataError) throw error
     throw new DataError(`${path} is damaged: it cannot be unpacked from gzip`, {
       hint: 'Get the file again; it may have been cut off on its way.',
       cause: error,

@@ -54,6 +54,8 @@ class ContentReader implements XmlHandler {
   #number = 0
   #rowRepeat = 1
   #hidden = false
+  /** Cells that span rows to come: what they show, by column, and how many rows. */
+  readonly #spans = new Map<number, { readonly cell: SheetCell; left: number }>()
   #cells: SheetCell[] = []
   #blank = 0
   #cellRepeat = 1
@@ -90,6 +92,7 @@ class ContentReader implements XmlHandler {
           this.#hiddenStyles.has(attributes['table:style-name'] ?? ''),
         )
         this.#number = 0
+        this.#spans.clear()
         break
       case 'table-row':
         this.#rowRepeat = repeat(attributes['table:number-rows-repeated'])
@@ -147,6 +150,8 @@ class ContentReader implements XmlHandler {
     if (this.#cells.length + this.#blank + this.#cellRepeat > MAX_SHEET_COLUMNS) throw this.#beyond('columns')
     for (; this.#blank > 0; this.#blank--) this.#cells.push('')
     const cell = storedCell(this.#attributes, text, this.#timeZone) ?? text
+    const rows = repeat(this.#attributes['table:number-rows-spanned'])
+    if (rows > 1) this.#spans.set(this.#cells.length, { cell, left: rows })
     for (let i = 0; i < this.#cellRepeat; i++) this.#cells.push(cell)
   }
 
@@ -154,12 +159,30 @@ class ContentReader implements XmlHandler {
     if (!this.#reading) return
     if (this.#cells.every((cell) => typeof cell === 'string' && cell.trim() === '')) {
       this.#number += this.#rowRepeat
+      this.#passSpans()
       return
     }
     if (this.#number + this.#rowRepeat > MAX_SHEET_ROWS) throw this.#beyond('rows')
+    this.#fillSpans()
     for (let i = 0; i < this.#rowRepeat; i++) {
       const row = { number: ++this.#number, cells: this.#cells }
       this.#rows.push(this.#hidden ? { ...row, hidden: true } : row)
+    }
+  }
+
+  /** A cell that spans rows counts for each of them. */
+  #fillSpans(): void {
+    for (const [column, span] of this.#spans) {
+      while (this.#cells.length <= column) this.#cells.push('')
+      if (this.#cells[column] === '') this.#cells[column] = span.cell
+    }
+    this.#passSpans()
+  }
+
+  #passSpans(): void {
+    for (const [column, span] of this.#spans) {
+      span.left -= this.#rowRepeat
+      if (span.left <= 0) this.#spans.delete(column)
     }
   }
 

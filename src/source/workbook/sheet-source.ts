@@ -3,6 +3,7 @@
  * the two file formats are read by `xlsx.ts` and `ods.ts`.
  */
 import { DataError, type Problem } from '../../errors.ts'
+import { findAddressColumn } from '../address-column.ts'
 import { cellText, type DateCell, type StoredCell } from '../cells/cell.ts'
 import { type Header, readHeader, short, titledHeaderRow, titleError } from '../header.ts'
 import type { Input } from '../input/input.ts'
@@ -57,6 +58,9 @@ export interface SheetOptions {
 export async function openSheet(input: Input, workbook: Workbook, options: SheetOptions): Promise<Source> {
   const sheet = chooseSheet(input.name, workbook.sheets, options.sheet)
   const header = await findHeader(input.name, workbook, sheet, options.headerRow)
+  if (options.sheet === undefined && findAddressColumn(header.columns, header.sample) === undefined) {
+    await refuseForAnother(input.name, workbook, sheet)
+  }
   return {
     name: input.name,
     stem: input.stem,
@@ -81,6 +85,22 @@ function chooseSheet(file: string, sheets: readonly Sheet[], wanted: string | un
     (/^\d+$/.test(wanted) ? sheets[Number(wanted) - 1] : undefined)
   if (found !== undefined) return found
   throw new DataError(`${file} has no sheet '${short(wanted)}'`, { hint: `Its sheets are ${names}.` })
+}
+
+/** A sheet without addresses, where another has some, is a page of instructions. */
+async function refuseForAnother(file: string, workbook: Workbook, sheet: Sheet): Promise<void> {
+  for (const other of workbook.sheets) {
+    if (other === sheet || other.hidden) continue
+    const header = await findHeader(file, workbook, other, undefined).catch((error: unknown) => {
+      if (error instanceof DataError) return undefined
+      throw error
+    })
+    if (header === undefined || findAddressColumn(header.columns, header.sample) === undefined) continue
+    const named = /^[\w.-]+$/.test(other.name) ? other.name : `'${short(other.name)}'`
+    throw new DataError(`the sheet '${short(sheet.name)}' of ${file} holds no addresses`, {
+      hint: `Is another one the list? Give it with --sheet ${named}, or --sheet '${short(sheet.name)}' if not.`,
+    })
+  }
 }
 
 function sheetNotes(sheets: readonly Sheet[], sheet: Sheet, wanted: string | undefined): readonly string[] {
@@ -132,7 +152,7 @@ async function findHeader(
   throw new DataError(`${where} is empty`, {
     hint:
       others.length > 0
-        ? `Choose another with sheet: ${others.join(', ')}.`
+        ? `Choose another with --sheet: ${others.join(', ')}.`
         : 'A list needs a row of column names and at least one row below it.',
   })
 }

@@ -36,6 +36,14 @@ export class RichText {
   }
 }
 
+/** Cells of one column that show the value of the first. */
+export interface MergedCells {
+  readonly column: number
+  /** Rows, from 1. */
+  readonly first: number
+  readonly last: number
+}
+
 export interface SheetReaderOptions {
   readonly file: string
   /** Formats of cells by their style. */
@@ -45,6 +53,7 @@ export interface SheetReaderOptions {
   readonly general: NumberFormat
   /** IANA zone of dates; the computer's without it. */
   readonly timeZone: string | undefined
+  readonly merged: readonly MergedCells[]
 }
 
 export class SheetReader implements XmlHandler {
@@ -53,6 +62,10 @@ export class SheetReader implements XmlHandler {
   readonly #shared: readonly string[]
   readonly #general: NumberFormat
   readonly #timeZone: string | undefined
+  /** By the row that they begin in. */
+  readonly #merged = new Map<number, MergedCells[]>()
+  /** Merged cells that reach into the rows to come, with what they show. */
+  #reaching: (MergedCells & { readonly cell: SheetCell })[] = []
   #rows: SheetRow[] = []
   #number = 0
   #hidden = false
@@ -66,12 +79,17 @@ export class SheetReader implements XmlHandler {
   #inValue = false
   #rich = new RichText()
 
-  constructor({ file, formats, shared, general, timeZone }: SheetReaderOptions) {
+  constructor({ file, formats, shared, general, timeZone, merged }: SheetReaderOptions) {
     this.#file = file
     this.#formats = formats
     this.#shared = shared
     this.#general = general
     this.#timeZone = timeZone
+    for (const one of merged) {
+      const starting = this.#merged.get(one.first)
+      if (starting === undefined) this.#merged.set(one.first, [one])
+      else starting.push(one)
+    }
   }
 
   drainRows(): readonly SheetRow[] {
@@ -177,8 +195,22 @@ export class SheetReader implements XmlHandler {
 
   #closeRow(): void {
     if (this.#faults.length === 0 && this.#cells.every((cell) => typeof cell === 'string' && cell.trim() === '')) return
+    if (this.#merged.size > 0) this.#fillMerged()
     const row = { number: this.#number, cells: this.#cells, ...(this.#hidden ? { hidden: true } : {}) }
     this.#rows.push(this.#faults.length === 0 ? row : { ...row, faults: this.#faults })
+  }
+
+  /** A cell merged over rows counts for each of them. */
+  #fillMerged(): void {
+    this.#reaching = this.#reaching.filter(({ last }) => last >= this.#number)
+    for (const { column, cell } of this.#reaching) {
+      while (this.#cells.length <= column) this.#cells.push('')
+      if (this.#cells[column] === '') this.#cells[column] = cell
+    }
+    for (const one of this.#merged.get(this.#number) ?? []) {
+      const cell = this.#cells[one.column]
+      if (cell !== undefined && cell !== '') this.#reaching.push({ ...one, cell })
+    }
   }
 
   #beyond(what: string): DataError {
@@ -194,7 +226,7 @@ function answer(value: boolean): StoredCell {
 }
 
 /** 0 for `A1`, 27 for `AB7`; -1 for what is not a cell. */
-function positionOf(reference: string): number {
+export function positionOf(reference: string): number {
   let position = 0
   let i = 0
   for (; i < reference.length && i < 4; i++) {

@@ -2,12 +2,14 @@
 import { DataError } from '../../errors.ts'
 import { createNumberFormat, type NumberFormat } from './number-format.ts'
 import type { Sheet, Workbook } from './sheet-source.ts'
-import { RichText, SheetReader } from './xlsx-sheet.ts'
+import { type MergedCells, positionOf, RichText, SheetReader } from './xlsx-sheet.ts'
 import { readWholeXml, readXml } from './xml.ts'
 import type { Zip } from './zip.ts'
 
 /** Characters of all shared texts together, which have to be held in memory. */
 const MAX_SHARED = 64 << 20
+/** Merged cells that are looked at. */
+const MAX_MERGED = 100_000
 const MAX_SHARED_COUNT = 8 << 20
 
 interface XlsxSheet extends Sheet {
@@ -32,19 +34,45 @@ export async function openXlsx(zip: Zip, locale: string, timeZone: string | unde
   const formats = styles === undefined ? [] : await readFormats(zip, styles, from1904, locale)
   const strings = partOf('sharedStrings')
   let shared: Promise<readonly string[]> | undefined
+  const mergedIn = new Map<string, readonly MergedCells[]>()
   return {
     sheets,
     async *rows(sheet) {
       const { part } = sheet as XlsxSheet
       shared ??= strings === undefined ? Promise.resolve([]) : readShared(zip, strings)
       const general = createNumberFormat({ id: 0, from1904, locale })
-      const reader = new SheetReader({ file: zip.name, formats, shared: await shared, general, timeZone })
+      const texts = await shared
+      const merged = mergedIn.get(part) ?? (await mergedDown(zip, part))
+      mergedIn.set(part, merged)
+      const reader = new SheetReader({ file: zip.name, formats, shared: texts, general, timeZone, merged })
       for await (const _ of readXml(zip.read(part), `${zip.name}, ${part},`, reader)) {
         const rows = reader.drainRows()
         if (rows.length > 0) yield rows
       }
     },
   }
+}
+
+/** Merged cells of a sheet are written behind its rows, and needed before: the packed text is searched for them. */
+async function mergedDown(zip: Zip, part: string): Promise<readonly MergedCells[]> {
+  const found: MergedCells[] = []
+  let carry = ''
+  for await (const chunk of zip.read(part)) {
+    const text = carry + chunk.toString('latin1')
+    for (const [, from = '', to = ''] of text.matchAll(
+      /mergeCell\s[^>]{0,200}?ref="([A-Z]{1,3}\d{1,7}):([A-Z]{1,3}\d{1,7})"/g,
+    )) {
+      const merged = { column: positionOf(from), first: rowOf(from), last: rowOf(to) }
+      if (merged.last > merged.first && found.length < MAX_MERGED) found.push(merged)
+    }
+    const last = text.lastIndexOf('<')
+    carry = last < 0 ? '' : text.slice(Math.max(last, text.length - 300))
+  }
+  return found
+}
+
+function rowOf(reference: string): number {
+  return Number(/\d+/.exec(reference)?.[0] ?? 0)
 }
 
 interface Relation {

@@ -1,7 +1,8 @@
 /** Lists as offices and other programs write them: titles, names, hidden rows, error cells, several addresses. */
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { DataError, MailmergeError } from '../../../src/errors.ts'
-import { textRow, writeXlsx } from '../../source/zip-writer.ts'
+import { textRow, writeOds, writeXlsx, writeZip } from '../../source/zip-writer.ts'
 import { rehearse, textTemplate } from './rehearsal.ts'
 
 const csv = (list: string, template = textTemplate('Dear {{name}}'), more = '') => ({
@@ -114,6 +115,39 @@ describe('rows of a workbook', () => {
     expect(Object.keys(await rehearse(files, { hiddenRows: 'send' }))).toHaveLength(3)
   })
 
+  test.each([
+    [
+      'xlsx',
+      writeXlsx(
+        `${textRow(1, 'Family', 'name', 'email')}${textRow(2, 'Lee', 'Ann', 'a@example.com')}<row r="3"><c r="B3" t="inlineStr"><is><t>Bob</t></is></c><c r="C3" t="inlineStr"><is><t>b@example.com</t></is></c></row>${textRow(4, '', 'Cy', 'c@example.com')}</sheetData><mergeCells count="1"><mergeCell ref="A2:A3"/></mergeCells><sheetData>`,
+      ),
+    ],
+    [
+      'ods',
+      writeOds(
+        [
+          ['Family', 'name', 'email'],
+          ['Lee', 'Ann', 'a@example.com'],
+          ['', 'Bob', 'b@example.com'],
+          ['', 'Cy', 'c@example.com'],
+        ]
+          .map((cells) =>
+            cells.map((text) => {
+              const span = text === 'Lee' ? ' table:number-rows-spanned="2"' : ''
+              return text === ''
+                ? '<table:table-cell/>'
+                : `<table:table-cell${span}><text:p>${text}</text:p></table:table-cell>`
+            }),
+          )
+          .map((cells) => `<table:table-row>${cells.join('')}</table:table-row>`)
+          .join(''),
+      ),
+    ],
+  ])('share what a cell merged over them holds (%s)', async (format, list) => {
+    const texts = await rehearse({ [`list.${format}`]: list, 'templates/t.txt': textTemplate('{{Family}} {{name}}') })
+    expect(texts).toEqual({ 'a@example.com': 'Lee Ann', 'b@example.com': 'Lee Bob', 'c@example.com': ' Cy' })
+  })
+
   test('with an error cell are bad only where something uses its column', async () => {
     const broken = writeXlsx(
       `${textRow(1, 'email', 'name', 'Lookup')}<row r="2"><c r="A2" t="inlineStr"><is><t>a@example.com</t></is></c><c r="B2" t="inlineStr"><is><t>Ann</t></is></c><c r="C2" t="e"><v>#N/A</v></c></row>`,
@@ -137,4 +171,67 @@ test('a space before a quote is an error of its row, and a quoted one is not', a
 
 test('the end mark of DOS is not a row', async () => {
   expect(await rehearse(csv('email,name\r\na@example.com,Ann\r\n\u001A'))).toEqual({ 'a@example.com': 'Dear Ann' })
+})
+
+describe('a file that is not a list', () => {
+  test.each<[string, string | Uint8Array, RegExp]>([
+    ['list.xls', '<html><body><table><tr><th>name</th></tr></table></body></html>', /web page.*spreadsheet program/s],
+    ['list.xls', '<!DOCTYPE html><html><body>Sign in</body></html>', /web page.*login page/s],
+    ['list.dbf', Buffer.concat([Buffer.from([3, 126, 1, 1, 1, 0, 0, 0, 97]), Buffer.alloc(64)]), /dBASE.*spreadsheet/s],
+    ['list.slk', 'ID;PWXL;N;E\nC;Y1;X1;K"name"\nE\n', /SYLK.*spreadsheet/s],
+    ['~$list.xlsx', Buffer.from('\x03Ann                       '), /lock file.*list\.xlsx open/s],
+  ])('%s is refused for what it is', async (name, content, says) => {
+    const error = await refusal(rehearse({ [name]: content, 'templates/t.txt': textTemplate('x') }, {}, [name]))
+    expect(`${error.message} ${error.hint}`).toMatch(says)
+  })
+
+  test('but a page of instructions before one: the error names the sheet to give', async () => {
+    const office = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
+    const packages = 'http://schemas.openxmlformats.org/package/2006/relationships'
+    const sheet = (rows: string) => `<worksheet><sheetData>${rows}</sheetData></worksheet>`
+    const list = writeZip({
+      '_rels/.rels': `<Relationships xmlns="${packages}"><Relationship Id="r" Type="${office}/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
+      'xl/workbook.xml': `<workbook xmlns:r="${office}"><sheets><sheet name="Read me" r:id="a"/><sheet name="People" r:id="b"/></sheets></workbook>`,
+      'xl/_rels/workbook.xml.rels': `<Relationships><Relationship Id="a" Type="${office}/worksheet" Target="worksheets/a.xml"/><Relationship Id="b" Type="${office}/worksheet" Target="worksheets/b.xml"/></Relationships>`,
+      'xl/worksheets/a.xml': sheet(textRow(1, 'Fill in the next sheet, please.')),
+      'xl/worksheets/b.xml': sheet(textRow(1, 'name', 'email') + textRow(2, 'Ann', 'a@example.com')),
+    })
+    const error = await refusal(rehearse({ 'list.xlsx': list, 'templates/t.txt': textTemplate('{{name}}') }))
+    expect(error.hint).toContain('--sheet People')
+  })
+})
+
+test('the euro sign of a Mac is a euro sign', async () => {
+  const list = Buffer.concat([
+    Buffer.from('email;name;note\ra@example.com;Zo'),
+    Buffer.from([0x91]),
+    Buffer.from(';Gr'),
+    Buffer.from([0x9f, 0xa7]),
+    Buffer.from('e '),
+    Buffer.from([0xd2]),
+    Buffer.from('beste'),
+    Buffer.from([0xd3]),
+    Buffer.from(' 5 '),
+    Buffer.from([0xdb]),
+    Buffer.from('\rb@example.com;Clo'),
+    Buffer.from([0x91]),
+    Buffer.from(';x\r'),
+  ])
+  const texts = await rehearse({ 'list.csv': list, 'templates/t.txt': textTemplate('{{name}} {{note}}') })
+  expect(texts['a@example.com']).toBe('Zoë Grüße “beste” 5 €')
+})
+
+describe('hostile lists end soon', () => {
+  test('a gzip of blanks is refused before it fills the disk of anybody', async () => {
+    const bomb = gzipSync(Buffer.concat([Buffer.from('email,name\n'), Buffer.alloc(80 << 20, '\n')]), { level: 9 })
+    const files = { 'list.csv.gz': bomb, 'templates/t.txt': textTemplate('x') }
+    expect((await refusal(rehearse(files, {}, ['list.csv.gz']))).message).toMatch(/unpacks to more than 200 times/)
+  })
+
+  test('a first row of JSON over 1 MiB is read, one over 2 MiB named', async () => {
+    const list = (size: number) => `[{"email":"a@example.com","name":"Ann","bio":"${'x'.repeat(size)}"}]`
+    const files = (size: number) => ({ 'list.json': list(size), 'templates/t.txt': textTemplate('{{name}}') })
+    expect(await rehearse(files(1_500_000))).toEqual({ 'a@example.com': 'Ann' })
+    expect((await refusal(rehearse(files(2_500_000)))).message).toMatch(/a row is longer than 2 MiB/)
+  })
 })
