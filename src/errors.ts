@@ -14,23 +14,23 @@ export interface Problem {
   /** What is wrong, as one sentence without the place. */
   readonly message: string
   /** What to do about it. */
-  readonly hint?: string
+  readonly hint?: string | undefined
   /** File as the user named it. */
-  readonly file?: string
+  readonly file?: string | undefined
   /** Row of the source, from 1; the header is not a row. */
-  readonly row?: number
+  readonly row?: number | undefined
   /** Line in `file`, from 1. */
-  readonly line?: number
+  readonly line?: number | undefined
   /** Column name of the source, or the number of a character in a template's line. */
-  readonly column?: string
+  readonly column?: string | undefined
   /** The offending value, already cut to a length that can be shown. */
-  readonly value?: string
+  readonly value?: string | undefined
 }
 
 export interface ErrorDetails {
-  readonly hint?: string
+  readonly hint?: string | undefined
   readonly cause?: unknown
-  readonly problems?: readonly Problem[]
+  readonly problems?: readonly Problem[] | undefined
 }
 
 /** The base of all errors thrown on purpose. `exitCode` follows the table in the README; `hint` says what to do. */
@@ -126,7 +126,7 @@ export function factsOf({ code, message, hint, problems }: MailmergeError): Erro
 }
 
 export function errorOf({ code, message, hint, problems }: ErrorFacts): MailmergeError {
-  return new (KINDS[code] ?? DefectError)(message, { problems, ...(hint === undefined ? {} : { hint }) })
+  return new (KINDS[code] ?? DefectError)(message, { problems, hint })
 }
 
 /**
@@ -137,5 +137,5 @@ export function problemsOf(error: unknown, code: string): readonly Problem[] {
   if (!(error instanceof DataError)) throw error
   if (error.problems.length > 0) return error.problems
   const { message, hint } = error
-  return [{ severity: 'error', code, message, ...(hint === undefined ? {} : { hint }) }]
+  return [{ severity: 'error', code, message, hint }]
 }

@@ -143,7 +143,7 @@ function mayWrite(folder: string): Promise<boolean> {
 export function unwritable(path: string, why: unknown): OutputError {
   const said = typeof why === 'string'
   return new OutputError(`${path} cannot be written: ${said ? why : outputWords(why)}`, {
-    ...(said ? {} : { cause: why }),
+    cause: said ? undefined : why,
     hint: 'Name another path.',
   })
 }

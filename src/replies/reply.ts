@@ -2,6 +2,7 @@
  * A server's reply as the rest of the program sees it, and its text in a form that may be shown to people. Owns the length of
  * that text and the removal of control characters.
  */
+import { blankInvisible } from '../text/visible.ts'
 
 /** Where in the dialogue a reply came (RFC 5321 sections 3.3 and 4.1). */
 export type Stage = 'connect' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'end-of-data'
@@ -9,11 +10,9 @@ export type Stage = 'connect' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'end
 /** A server's reply: code, enhanced code (RFC 3463) where it gave one of the right class, and its text in one line. */
 export interface Reply {
   readonly code: number
-  readonly enhanced?: string
+  readonly enhanced?: string | undefined
   readonly text: string
 }
-
-import { blankInvisible } from '../text/visible.ts'
 
 const MAX_TEXT = 500
 const PLAIN = /^[\u0020-\u007E]*$/

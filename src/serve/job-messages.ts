@@ -24,7 +24,7 @@ export interface JobResult {
   readonly counts?: StatusCounts
   readonly stopped?: string
   readonly exitCode: number
-  readonly error?: { readonly message: string; readonly hint?: string; readonly problems: number }
+  readonly error?: { readonly message: string; readonly hint?: string | undefined; readonly problems: number }
 }
 
 /** The end of work that a defect, or the system, ended. */

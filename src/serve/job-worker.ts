@@ -58,7 +58,7 @@ function endOf({ kind, summary, error }: WorkResult): JobResult {
       : {
           error: {
             message: error.message,
-            ...(error.hint === undefined ? {} : { hint: error.hint }),
+            hint: error.hint,
             problems: error.problems.length,
           },
         }),

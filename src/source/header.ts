@@ -89,9 +89,9 @@ function problem(place: HeaderPlace, code: string, message: string, column?: str
     code,
     message,
     file: place.file,
-    ...(place.line === undefined ? {} : { line: place.line }),
-    ...(column === undefined ? {} : { column }),
-    ...(value === undefined ? {} : { value: short(value) }),
+    line: place.line,
+    column,
+    value: value === undefined ? undefined : short(value),
   }
 }
 

@@ -82,11 +82,14 @@ async function openText(
   if (addressLines !== undefined && isAddressLines(text.head)) return openAddressLines(input, text, addressLines)
   const { delimiter, headerRow } = settings
   return openCsv(input, text, {
-    ...(delimiter === undefined ? {} : { delimiter }),
-    ...(headerRow === undefined ? {} : { headerRow }),
+    delimiter,
+    headerRow,
   })
 }
 
-function sheetOptions({ sheet, headerRow }: SourceSettings): { readonly sheet?: string; readonly headerRow?: number } {
-  return { ...(sheet === undefined ? {} : { sheet }), ...(headerRow === undefined ? {} : { headerRow }) }
+function sheetOptions({ sheet, headerRow }: SourceSettings): {
+  readonly sheet?: string | undefined
+  readonly headerRow?: number | undefined
+} {
+  return { sheet, headerRow }
 }

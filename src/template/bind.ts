@@ -63,7 +63,7 @@ export function checkNames(uses: readonly NameUse[], columns: readonly string[],
   throw problems.size === 1
     ? new DataError(`${placeText(first)}: ${first.message}`, {
         problems: [first],
-        ...(first.hint === undefined ? {} : { hint: first.hint }),
+        hint: first.hint,
       })
     : new DataError(`the template uses ${problems.size} names that are not columns of the list`, more)
 }

@@ -147,7 +147,7 @@ function acceptance({ response, messageId }: Info): Reply {
   const parts = /^(2\d\d)[ -](?:(2\.\d{1,3}\.\d{1,3}) )?(.*)$/.exec(text)
   if (parts === null) return { code: 250, text: text || readable(String(messageId ?? 'taken')) }
   const [, code, enhanced, rest = ''] = parts
-  return { code: Number(code), ...(enhanced === undefined ? {} : { enhanced }), text: rest }
+  return { code: Number(code), enhanced, text: rest }
 }
 
 /** @throws ConfigError for a plugin that is none. */

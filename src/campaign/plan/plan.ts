@@ -273,7 +273,7 @@ async function duplicateProblems({ ledger, runId, source, key: column }: PlanOpt
     file: source.name,
     row,
     value: key,
-    ...(column === undefined ? {} : { column }),
+    column,
   }))
 }
 

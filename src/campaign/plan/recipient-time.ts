@@ -122,7 +122,7 @@ function bad(
         code,
         message,
         ...(column === undefined ? {} : { column, value }),
-        ...(hint === undefined ? {} : { hint }),
+        hint,
       },
     ],
   })

@@ -69,7 +69,7 @@ export function rowError(
   more: Pick<Problem, 'hint' | 'value'> = {},
 ): DataError {
   return new DataError(message, {
-    problems: [{ severity: 'error', code, message, ...(column === undefined ? {} : { column }), ...more }],
+    problems: [{ severity: 'error', code, message, column, ...more }],
   })
 }
 

@@ -65,7 +65,7 @@ function unique(advice: readonly Advice[]): readonly Advice[] {
 }
 
 function warning(code: string, message: string, hint: string, value?: string): Advice {
-  return { severity: 'warning', code, message, hint, ...(value === undefined ? {} : { value: value.slice(0, 120) }) }
+  return { severity: 'warning', code, message, hint, value: value?.slice(0, 120) }
 }
 
 function subjectAdvice(subject: string): readonly Advice[] {

@@ -78,7 +78,7 @@ function ruleProblem({ rule, state, why, hint, gmail, yahoo, microsoft }: RuleVe
       severity: 'warning',
       code: `sender-${rule}`,
       message: `${why}${who}`,
-      ...(hint === undefined ? {} : { hint }),
+      hint,
     },
   ]
 }

@@ -21,9 +21,9 @@ export type TextAnswer = { readonly found: readonly string[] } | { readonly unkn
 export interface DkimRecord extends DkimKey {
   readonly answer: TextAnswer
   /** The key in the record belongs to the private key that signs; undefined where the private key cannot be read. */
-  readonly matches?: boolean
+  readonly matches?: boolean | undefined
   /** Bits of an RSA key. */
-  readonly bits?: number
+  readonly bits?: number | undefined
   readonly revoked: boolean
 }
 
@@ -107,8 +107,8 @@ async function dkimRecord(key: DkimKey, root: string, ask: (name: string) => Pro
     ...key,
     answer,
     revoked: published === '',
-    ...(own === undefined || published === undefined ? {} : { matches: own.forms.includes(published) }),
-    ...(own?.bits === undefined ? {} : { bits: own.bits }),
+    matches: own === undefined || published === undefined ? undefined : own.forms.includes(published),
+    bits: own?.bits,
   }
 }
 
@@ -122,7 +122,9 @@ export function tagsOf(record: string): ReadonlyMap<string, string> {
 }
 
 /** The forms in which the public half of a private key may stand in a record; undefined where it cannot be read. */
-function publicKeys(path: string): { readonly forms: readonly string[]; readonly bits?: number } | undefined {
+function publicKeys(
+  path: string,
+): { readonly forms: readonly string[]; readonly bits?: number | undefined } | undefined {
   try {
     const key = createPublicKey(createPrivateKey(readFileSync(path)))
     const spki = key.export({ type: 'spki', format: 'der' })
@@ -132,7 +134,7 @@ function publicKeys(path: string): { readonly forms: readonly string[]; readonly
     const pkcs1 = key.export({ type: 'pkcs1', format: 'der' })
     return {
       forms: [spki.toString('base64'), pkcs1.toString('base64')],
-      ...(bits === undefined ? {} : { bits }),
+      bits,
     }
   } catch {
     return undefined

@@ -68,10 +68,10 @@ interface Element {
   /** What stands before the brackets, without the template's quotes. */
   readonly name: string
   /** What stands between the brackets; absent where there are none. */
-  readonly spec?: string
+  readonly spec?: string | undefined
   /** Set when a row's value is all that there is. */
-  readonly value?: string
-  readonly fault?: string
+  readonly value?: string | undefined
+  readonly fault?: string | undefined
 }
 
 /** Splits at the template's own commas and semicolons: not in its quotes or brackets, and never within a value. */
@@ -99,9 +99,9 @@ function elementsOf(marked: MarkedText): readonly Element[] {
     elements.push({
       raw: raw.trim(),
       name: name.trim(),
-      ...(spec === undefined ? {} : { spec: spec.trim() }),
-      ...(values === 1 && !own ? { value: lastValue } : {}),
-      ...(fault === undefined ? {} : { fault }),
+      spec: spec?.trim(),
+      value: values === 1 && !own ? lastValue : undefined,
+      fault,
     })
     raw = name = lastValue = ''
     spec = fault = undefined

@@ -110,7 +110,7 @@ function identityOf(
 interface WrittenTime {
   readonly properties: readonly (readonly [name: 'dtstart' | 'dtend', value: ICAL.Time])[]
   readonly days: boolean
-  readonly zone?: { readonly block: string; readonly id: string }
+  readonly zone?: { readonly block: string; readonly id: string } | undefined
 }
 
 /** Most rows of a campaign are invited to the same hour. */
@@ -136,7 +136,7 @@ function writeTime(time: EventTime): WrittenTime {
     return new ICAL.Time({ year, month, day, hour, minute, second, isDate: false }, FLOATING)
   }
   const properties = [['dtstart', moment(start)] as const, ['dtend', moment(end)] as const]
-  return { properties, days: false, ...(known === undefined ? {} : { zone: known }) }
+  return { properties, days: false, zone: known }
 }
 
 function addText(event: ICAL.Component, name: string, text: string): void {

@@ -12,7 +12,7 @@ import { checkZone, localZone, momentOf, wallTimeOf } from '../../time-zone.ts'
 /** When an event is: whole days, the last one not part of it, or two moments. */
 export type EventTime =
   | { readonly kind: 'days'; readonly start: Temporal.PlainDate; readonly end: Temporal.PlainDate }
-  | { readonly kind: 'moments'; readonly start: Date; readonly end: Date; readonly zone?: string }
+  | { readonly kind: 'moments'; readonly start: Date; readonly end: Date; readonly zone?: string | undefined }
 
 type Point = { readonly kind: 'day'; readonly day: Temporal.PlainDate } | { readonly kind: 'moment'; readonly at: Date }
 
@@ -39,7 +39,7 @@ export function readEventTime(calendar: RenderedCalendar): EventTime {
     ? readEnd(endText, start.at, zone)
     : momentAfter(start.at, duration ?? Temporal.Duration.from({ hours: 1 }), zone)
   if (end <= start.at) throw wrong('end', `it is not after the start: ${endText ?? durationText}`)
-  return { kind: 'moments', start: start.at, end, ...(named ? { zone } : {}) }
+  return { kind: 'moments', start: start.at, end, zone: named ? zone : undefined }
 }
 
 /** For people the last day is part of the event; for the standard the end is the day after (RFC 5545 section 3.6.1). */

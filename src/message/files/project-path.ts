@@ -121,7 +121,7 @@ export function fileError(
     code,
     message,
     value: shownPath(path),
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   } as const
   return new DataError(message, { problems: [problem], cause: more.cause })
 }

@@ -108,6 +108,6 @@ export function pdfError(what: string, cause?: unknown): DataError {
   const hint = 'Fix the template of the document, or the cell that it comes from.'
   return new DataError(message, {
     problems: [{ severity: 'error', code: 'bad-pdf', message, hint }],
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   })
 }

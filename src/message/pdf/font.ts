@@ -20,7 +20,7 @@ export interface DocumentFont {
 export interface FontRun {
   readonly text: string
   readonly font: DocumentFont
-  readonly link?: string
+  readonly link?: string | undefined
 }
 
 export interface DocumentFonts {
@@ -70,7 +70,10 @@ function single(font: fontkit.Font | fontkit.FontCollection, path: string): font
 }
 
 /** @param own The project's fonts for plain and for strong text, where there are some. */
-export function documentFonts(own: { readonly plain?: DocumentFont; readonly strong?: DocumentFont }): DocumentFonts {
+export function documentFonts(own: {
+  readonly plain?: DocumentFont | undefined
+  readonly strong?: DocumentFont | undefined
+}): DocumentFonts {
   const choices = new Map<Face, readonly DocumentFont[]>()
   const fresh = new Set<DocumentFont>()
 
@@ -98,8 +101,7 @@ export function documentFonts(own: { readonly plain?: DocumentFont; readonly str
       let current: DocumentFont | undefined
       let run = ''
       const end = (): void => {
-        if (run !== '' && current !== undefined)
-          runs.push({ text: run, font: current, ...(link === undefined ? {} : { link }) })
+        if (run !== '' && current !== undefined) runs.push({ text: run, font: current, link })
         run = ''
       }
       for (const character of text) {

@@ -8,7 +8,7 @@ export interface Span {
   readonly kind: 'text'
   readonly text: string
   readonly face: Face
-  readonly link?: string
+  readonly link?: string | undefined
 }
 
 /** A QR code, or an image of the project. Width in points. */
@@ -16,8 +16,8 @@ export interface Picture {
   readonly kind: 'qr' | 'image'
   /** What the code says, or the path of the image. */
   readonly source: string
-  readonly width?: number
-  readonly align?: 'left' | 'center' | 'right'
+  readonly width?: number | undefined
+  readonly align?: 'left' | 'center' | 'right' | undefined
 }
 
 type Fill = (text: string) => string
@@ -31,9 +31,7 @@ export function inlineOf(
 ): readonly (Span | Picture)[] {
   return (tokens ?? []).flatMap((token): readonly (Span | Picture)[] => {
     const inner = 'tokens' in token ? token.tokens : undefined
-    const span = (text: string, own: Face = face): readonly Span[] => [
-      { kind: 'text', text, face: own, ...(link === undefined ? {} : { link }) },
-    ]
+    const span = (text: string, own: Face = face): readonly Span[] => [{ kind: 'text', text, face: own, link }]
     switch (token.type) {
       case 'strong':
         return inlineOf(inner, fill, face === 'em' || face === 'strongEm' ? 'strongEm' : 'strong', link)
@@ -61,7 +59,7 @@ export function inlineOf(
 function pictureOf({ href, title }: Tokens.Image, fill: Fill): Picture {
   const width = /\b\d{1,4}\b/.exec(title ?? '')?.[0]
   const align = /\b(?:left|center|right)\b/.exec(title ?? '')?.[0] as Picture['align'] | undefined
-  const more = { ...(width === undefined ? {} : { width: Number(width) }), ...(align === undefined ? {} : { align }) }
+  const more = { width: width === undefined ? undefined : Number(width), align }
   if (!href.startsWith('qr:')) return { kind: 'image', source: fill(decoded(href)), ...more }
   return { kind: 'qr', source: fill(decoded(href.slice(3))), ...more }
 }

@@ -71,7 +71,7 @@ async function readFonts({ settings }: PdfSource, options: PdfOptions): Promise<
   }
   const plain = await own(settings.font)
   const strong = await own(settings.fontStrong)
-  return documentFonts({ ...(plain === undefined ? {} : { plain }), ...(strong === undefined ? {} : { strong }) })
+  return documentFonts({ plain, strong })
 }
 
 async function readOne(

@@ -15,9 +15,9 @@ const HEAD_PIECE = 16 << 10
 
 export interface CsvOptions {
   /** One character or its name; found by itself without it. */
-  readonly delimiter?: string
+  readonly delimiter?: string | undefined
   /** Which record that is not blank holds the column names, from 1. */
-  readonly headerRow?: number
+  readonly headerRow?: number | undefined
 }
 
 /** @throws DataError when the text has no usable header, or no rows at all. */

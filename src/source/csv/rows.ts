@@ -105,8 +105,8 @@ export class CsvRows {
         file: this.file,
         row,
         line,
-        ...(column === undefined ? {} : { column }),
-        ...(value === undefined ? {} : { value: short(value) }),
+        column,
+        value: value === undefined ? undefined : short(value),
       })
     }
     this.#checkWidth(cells, add)

@@ -49,9 +49,9 @@ export interface Workbook {
 
 export interface SheetOptions {
   /** Name of the sheet, or its number from 1. */
-  readonly sheet?: string
+  readonly sheet?: string | undefined
   /** Row that holds the column names; the first that holds anything without it. */
-  readonly headerRow?: number
+  readonly headerRow?: number | undefined
 }
 
 /** @throws DataError when there is no such sheet, no header, or a header that cannot be used. */

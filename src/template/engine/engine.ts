@@ -75,8 +75,8 @@ export class Engine {
       needValue: new Set([...needValue, ...BUILT_IN]),
       strict,
       alone: new Set(Object.keys(helpers).filter((name) => !needValue.has(name))),
-      ...(through === undefined ? {} : { through }),
-      ...(throughRaw === undefined ? {} : { throughRaw }),
+      through,
+      throughRaw,
     }
   }
 

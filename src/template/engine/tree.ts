@@ -14,9 +14,9 @@ export interface RewriteOptions {
   /** Helpers that may stand alone: the project's own. */
   readonly alone: ReadonlySet<string>
   /** Every value that is put out goes through this helper. */
-  readonly through?: string
+  readonly through?: string | undefined
   /** Values put out as they are, `{{{name}}}`, go through this one. */
-  readonly throughRaw?: string
+  readonly throughRaw?: string | undefined
   /** Values are escaped, so that each is a text. */
   readonly escape?: boolean
   /** Makes a text of a value. */

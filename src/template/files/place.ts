@@ -43,7 +43,7 @@ export function failure(where: Origin | Snippet, code: string, message: string, 
   const problem = problemAt(where, code, message, hint, at)
   return new DataError(`${placeText(problem)}: ${message}`, {
     problems: [problem],
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   })
 }
 
@@ -56,7 +56,7 @@ export function problemAt(where: Origin | Snippet, code: string, message: string
     message,
     file: found?.file ?? where.file,
     ...(found === undefined ? {} : { line: found.line, column: String(found.column + 1) }),
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   }
 }
 
