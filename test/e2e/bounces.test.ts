@@ -6,6 +6,7 @@ import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { type Dovecot, startDovecot } from '../support/dovecot.ts'
 import { type Postfix, startPostfix } from '../support/postfix.ts'
 import { makeProject, type Project } from '../support/program.ts'
+import { stopStarted } from '../support/real-server.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'
 
 /** The world outside: it knows nobody called `gone`, the box of `full` is full, and it refuses one domain for policy. */
@@ -37,8 +38,8 @@ beforeAll(async () => {
 }, 400_000)
 
 afterAll(async () => {
-  if ('stop' in postfix) await postfix.stop()
-  if ('stop' in dovecot) await dovecot.stop()
+  await stopStarted(postfix)
+  await stopStarted(dovecot)
   await world.close()
   project?.remove()
 })
@@ -164,7 +165,7 @@ describe('a mailbox over IMAP', () => {
     box = await startDovecot()
   }, 400_000)
   afterAll(async () => {
-    if ('stop' in box) await box.stop()
+    await stopStarted(box)
   })
   beforeEach(() => {
     project?.remove()

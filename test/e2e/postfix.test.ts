@@ -2,6 +2,7 @@ import PostalMime from 'postal-mime'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Postfix, startPostfix } from '../support/postfix.ts'
 import { makeProject, type Project } from '../support/program.ts'
+import { stopStarted } from '../support/real-server.ts'
 
 const LIST = `name,email,ticket
 Ada Lovelace,ada@example.com,t1
@@ -39,7 +40,7 @@ beforeAll(async () => {
 }, 400_000)
 
 afterAll(async () => {
-  if ('stop' in postfix) await postfix.stop()
+  await stopStarted(postfix)
   project.remove()
 })
 

@@ -8,7 +8,7 @@ import { startExim } from '../support/exim.ts'
 import { startOpenSmtpd } from '../support/opensmtpd.ts'
 import { startRelayingPostfix } from '../support/postfix.ts'
 import { type Ended, makeProject, type Project } from '../support/program.ts'
-import type { RealServer, RelayOptions } from '../support/real-server.ts'
+import { type RealServer, type RelayOptions, stopStarted } from '../support/real-server.ts'
 import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
 import { deliverAll, letter } from '../transport/smtp-lane.ts'
 
@@ -101,7 +101,7 @@ describe.each(SERVERS)('a real $name', ({ start, limit, smtputf8 }) => {
     server = await start({ relayTo: sink.port, refuse: { rcpt: '^gone[0-9]+@', end: '^back.[0-9]*7@' } })
   }, 400_000)
   afterAll(async () => {
-    if ('stop' in server) await server.stop()
+    await stopStarted(server)
   })
 
   test(`takes ${COUNT} messages: each once, under its own sender, nothing deferred`, {

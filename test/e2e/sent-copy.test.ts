@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { type Dovecot, startDovecot } from '../support/dovecot.ts'
 import { makeProject, type Project } from '../support/program.ts'
+import { stopStarted } from '../support/real-server.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'
 
 let box: Dovecot | { readonly skipped: string }
@@ -15,7 +16,7 @@ beforeAll(async () => {
   server = await startScriptedServer({ rcpt: ({ line }) => (line.includes('bob') ? '550 5.1.1 unknown' : undefined) })
 }, 400_000)
 afterAll(async () => {
-  if ('stop' in box) await box.stop()
+  await stopStarted(box)
   await server.close()
 })
 afterEach(() => project?.remove())

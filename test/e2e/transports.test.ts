@@ -6,6 +6,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { startDovecotLmtp } from '../support/dovecot-lmtp.ts'
 import { startPostfix } from '../support/postfix.ts'
 import { LETTER, listOf, makeProject, type Project } from '../support/program.ts'
+import { stopStarted } from '../support/real-server.ts'
 
 // Each starts several programs, on machines that may be busy.
 vi.setConfig({ testTimeout: 120_000 })
@@ -33,7 +34,7 @@ const results = (): string[][] => {
 
 const users = ['p1@example.com', 'p2@example.com', 'p4@example.com', 'copy@example.com']
 const dovecot = await startDovecotLmtp(users)
-afterAll(() => ('skipped' in dovecot ? undefined : dovecot.stop()))
+afterAll(() => stopStarted(dovecot))
 
 describe.skipIf('skipped' in dovecot)(`a real Dovecot ${'skipped' in dovecot ? `(${dovecot.skipped})` : ''}`, () => {
   const lmtp = (): string => ('skipped' in dovecot ? '' : `smtp: { url: "lmtp://127.0.0.1:${dovecot.port}" }`)

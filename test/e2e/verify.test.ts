@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makeCertificate, type TestCertificate } from '../support/certificates.ts'
 import { type Postfix, startPostfix } from '../support/postfix.ts'
 import { type Ended, LETTER, listOf, makeProject, type Project } from '../support/program.ts'
+import { stopStarted } from '../support/real-server.ts'
 import { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from '../support/scripted-server.ts'
 
 const CANARY = 'swordfish-canary'
@@ -170,7 +171,7 @@ describe('a real Postfix', () => {
     postfix = await startPostfix()
   }, 400_000)
   afterAll(async () => {
-    if ('stop' in postfix) await postfix.stop()
+    await stopStarted(postfix)
   })
 
   test('is verified over TLS with a login, and hears of no message', async ({ skip }) => {

@@ -9,7 +9,8 @@ const POLICY = '/usr/sbin/policy-rc.d'
 let updated = false
 
 /**
- * Makes sure that `program` is there, from `packages` where it is not.
+ * Makes sure that `program` is there, from `packages` where it is not. Removes nothing: one mail server of Debian excludes the
+ * others.
  * @returns undefined when it is there, else the reason why not.
  */
 export function needProgram(program: string, packages: readonly string[]): string | undefined {
@@ -26,7 +27,7 @@ export function needProgram(program: string, packages: readonly string[]): strin
       const options = { env, stdio: 'ignore', timeout: 300_000 } as const
       if (!updated) execFileSync('apt-get', ['update', '-q'], options)
       updated = true
-      execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...packages], options)
+      execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', '--no-remove', ...packages], options)
       return existsSync(program) ? undefined : `${packages.join(', ')} brought no ${program}`
     } catch {
       return `${packages.join(', ')} cannot be installed here`

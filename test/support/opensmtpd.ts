@@ -31,7 +31,11 @@ export async function startOpenSmtpd(options: RelayOptions): Promise<RealServer 
   writeFileSync(join(dir, 'smtpd.conf'), configuration(port, options))
   const program = join(packages, 'usr/sbin/smtpd')
   const child = room.start([program, '-d', '-f', join(dir, 'smtpd.conf')], join(dir, 'output'))
-  await answers(port)
+  const log = (): string => (existsSync(join(dir, 'output')) ? readFileSync(join(dir, 'output'), 'utf8') : '')
+  await answers(port).catch((cause: unknown) => {
+    child.kill('SIGKILL')
+    throw new Error(`OpenSMTPD did not start: ${log()}`, { cause })
+  })
   return {
     host: 'localhost',
     port,
@@ -39,7 +43,7 @@ export async function startOpenSmtpd(options: RelayOptions): Promise<RealServer 
     ca: '',
     user: USER,
     password: PASSWORD,
-    log: () => (existsSync(join(dir, 'output')) ? readFileSync(join(dir, 'output'), 'utf8') : ''),
+    log,
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGKILL')

@@ -22,3 +22,10 @@ export interface RelayOptions {
   /** Patterns for recipients that are refused at RCPT, and for senders whose messages are refused at their end. */
   readonly refuse?: { readonly rcpt?: string; readonly end?: string }
 }
+
+/** Stops a server that may not have started: why it did not is the error to see, not one of stopping it. */
+export async function stopStarted(
+  server: { stop(): Promise<unknown> } | { readonly skipped: string } | undefined,
+): Promise<void> {
+  if (server !== undefined && 'stop' in server) await server.stop()
+}

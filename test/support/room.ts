@@ -4,14 +4,21 @@
  * its processes end with it.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { appendFileSync, chmodSync, copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+
+export interface RoomUser {
+  readonly name: string
+  readonly id: number
+}
 
 export interface RoomOptions {
   /** The folder of the room. */
   readonly dir: string
   /** Users that the program must find, each with a group of its name. */
-  readonly users: readonly { readonly name: string; readonly id: number }[]
+  readonly users: readonly RoomUser[]
+  /** Folders of the machine that must look empty: settings of a server that is installed there. */
+  readonly hidden?: readonly string[]
   /** Where its packages were unpacked. */
   readonly packages: string
 }
@@ -33,15 +40,13 @@ export function noRoom(): string | undefined {
 }
 
 /** Makes the room; what is to be in `spool`, `lib` and `run` beforehand can be written into these folders. */
-export function makeRoom({ dir, users, packages }: RoomOptions): Room {
+export function makeRoom({ dir, users, packages, hidden = [] }: RoomOptions): Room {
   for (const folder of ['spool', 'lib', 'run']) mkdirSync(join(dir, folder), { recursive: true })
   chmodSync(dir, 0o755)
-  copyFileSync('/etc/passwd', join(dir, 'passwd'))
-  copyFileSync('/etc/group', join(dir, 'group'))
-  for (const { name, id } of users) {
-    appendFileSync(join(dir, 'passwd'), `${name}:x:${id}:${id}::/nonexistent:/bin/false\n`)
-    appendFileSync(join(dir, 'group'), `${name}:x:${id}:\n`)
-  }
+  const own = (file: string, line: (user: RoomUser) => string): void =>
+    writeFileSync(join(dir, file), withUsers(readFileSync(`/etc/${file}`, 'utf8'), users, line))
+  own('passwd', ({ name, id }) => `${name}:x:${id}:${id}::/nonexistent:/bin/false`)
+  own('group', ({ name, id }) => `${name}:x:${id}:`)
   const libraries = readdirSync(join(packages, 'usr/lib')).map((name) => join(packages, 'usr/lib', name))
   writeFileSync(join(dir, 'ld.so.conf'), `include /etc/ld.so.conf\n${libraries.join('\n')}\n`)
   execFileSync('ldconfig', ['-X', '-f', join(dir, 'ld.so.conf'), '-C', join(dir, 'ld.so.cache')], { stdio: 'ignore' })
@@ -53,6 +58,8 @@ export function makeRoom({ dir, users, packages }: RoomOptions): Room {
     ['group', '/etc/group'],
     ['ld.so.cache', '/etc/ld.so.cache'],
   ].map(([own, place]) => `mount --bind '${join(dir, own ?? '')}' ${place}`)
+  mkdirSync(join(dir, 'empty'), { recursive: true })
+  for (const place of hidden) if (existsSync(place)) places.push(`mount --bind '${join(dir, 'empty')}' ${place}`)
   const enter = ['mount --make-rprivate /', ...places, 'exec "$@"'].join(' && ')
   return {
     start(command, output) {
@@ -61,4 +68,16 @@ export function makeRoom({ dir, users, packages }: RoomOptions): Room {
       return spawn('unshare', args, { stdio: 'ignore' })
     },
   }
+}
+
+/**
+ * A file of users or groups with these in place of those of the same name or number: the machine may have, or once have had, a
+ * user of the same server, and the first line with a name counts.
+ */
+export function withUsers(file: string, users: readonly RoomUser[], line: (user: RoomUser) => string): string {
+  const others = file.split('\n').filter((entry) => {
+    const [name, , id] = entry.split(':')
+    return entry !== '' && !users.some((user) => user.name === name || String(user.id) === id)
+  })
+  return [...users.map(line), ...others, ''].join('\n')
 }
