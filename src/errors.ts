@@ -88,6 +88,12 @@ export class OutputError extends MailmergeError {
   readonly exitCode = 73
 }
 
+/** The record of who was written to is gone, or a part of it: nothing is sent unless a person accepts that. */
+export class LedgerMissingError extends MailmergeError {
+  readonly code = 'ledger-missing'
+  readonly exitCode = 73
+}
+
 /** The run is not finished and can be resumed: deferred or in-doubt rows, a quota, another run at work. */
 export class UnfinishedError extends MailmergeError {
   readonly code = 'unfinished'
@@ -113,6 +119,7 @@ const KINDS: Readonly<Record<string, new (message: string, details: ErrorDetails
   input: InputError,
   unreachable: UnreachableError,
   output: OutputError,
+  'ledger-missing': LedgerMissingError,
   unfinished: UnfinishedError,
   login: LoginError,
   config: ConfigError,

@@ -38,6 +38,7 @@ const signal = z.instanceof(AbortSignal).optional()
 const HOOKS: SchemaOf<MergeHooks> = {
   onEvent: callback,
   confirm: callback,
+  confirmLoss: callback,
   note: callback,
   onRows: callback,
   dialogue: callback,

@@ -1,4 +1,5 @@
 /** What a merge is asked for and what it reports. Owns these words, which the command line, schedules and programs share. */
+import type { LedgerMissingError } from '../errors.ts'
 import type { StatusCounts } from '../ledger/records.ts'
 import type { Clock } from './clock.ts'
 import type { MergeEvent, SkipCounts } from './events.ts'
@@ -74,6 +75,8 @@ export interface MergeHooks {
   onEvent?(event: MergeEvent): void
   /** False ends the run with nothing sent. */
   confirm?(plan: PlanPreview): Promise<boolean>
+  /** True goes on without what the ledger lost, although someone may be written to twice. */
+  confirmLoss?(error: LedgerMissingError): Promise<boolean>
   /** Things worth saying once: the encoding found, a fallback taken. */
   note?(text: string): void
   /** Rows read so far while planning. */

@@ -1,7 +1,13 @@
-/** Names runs so that they sort by time. Owns the form of a run's id; never asks whether it is taken. */
+/** Names runs so that they sort by time. Owns the form of a run's id; never asks whether it exists already. */
 
 const LETTERS = '0123456789abcdefghijklmnopqrstuvwxyz'
 const RANDOM_LETTERS = 3
+
+const FORM = /^\d{8}T\d{6}-[0-9a-z]{5}$/
+
+export function isRunId(text: string): boolean {
+  return FORM.test(text)
+}
 
 /**
  * A new run's id, `20261124T102530-k3f9a`: UTC to the second, its milliseconds in two letters, so that runs of one second sort

@@ -1,7 +1,9 @@
 /** From a planned run to its summary: waiting for its hour, delivery, copies, results. The work is done by `deliver`. */
 import { join } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
-import { DefectError, MailmergeError } from '../../errors.ts'
+import { DefectError, MailmergeError, OutputError } from '../../errors.ts'
+import { makeFolder } from '../../fs/folder.ts'
+import { outputWords } from '../../fs/system-errors.ts'
 
 import type { RunRecord, StatusCounts } from '../../ledger/records.ts'
 import { reportHead } from '../../report/head.ts'
@@ -35,9 +37,20 @@ export async function beginAndDeliver(
   if (startTime !== undefined) {
     return { counts, sent: 0, seconds: 0, stopped: { kind: 'not-begun', startTime, detached: planned.detach } }
   }
+  if (merge.mode === 'send') makeRunFolder(settings, run.id)
   const end = await deliverRun(merge, run, transport, counts)
   if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
   return end
+}
+
+/** Its folder outlives a ledger that is lost, and tells that something was sent. */
+function makeRunFolder(settings: Settings, id: string): void {
+  const folder = runFolder(settings, id)
+  try {
+    makeFolder(folder, { mode: 0o700 })
+  } catch (cause) {
+    throw new OutputError(`the folder ${folder} cannot be made: ${outputWords(cause)}`, { cause })
+  }
 }
 
 /** Copies are a convenience: what goes wrong with them is noted, and changes nothing about what was sent. */

@@ -2,8 +2,9 @@
  * Everything that a merge needs around its rows, opened once for run, resume, retry, schedules and check: ledger, claim,
  * campaign, follow-up, unsubscribe links, renderer. Owns what is opened, in which order, and that all of it is closed.
  */
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
+import { LedgerMissingError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
 import type { Campaign } from '../../ledger/records.ts'
@@ -14,7 +15,7 @@ import { createRowRenderer, type RowRenderer } from '../plan/render-row.ts'
 import type { Content } from './content.ts'
 import type { FollowUp } from './follow-up.ts'
 import { openFollowUpOf } from './open-follow-up.ts'
-import { openLedger, openScratchLedger } from './open-ledger.ts'
+import { openLedger, openScratchLedger, runsFolder } from './open-ledger.ts'
 
 export interface MergeOptions {
   /** `check` records in a ledger of its own, like a rehearsal, and sends nothing. */
@@ -66,7 +67,10 @@ export async function openMerge(settings: Settings, options: MergeOptions, hooks
   const open = <T extends { close(): Promise<void> }>(part: T): T => closing.adopt(part, (it) => it.close())
   if (options.ledger !== undefined) open(options.ledger)
   const project =
-    options.ledger ?? (mode === 'send' ? open(await openLedger(settings)) : await existing(settings, open))
+    options.ledger ??
+    (mode === 'send'
+      ? open(await unlessLost(options, hooks, (acceptLoss) => openLedger(settings, { acceptLoss })))
+      : await existing(settings, open))
   const ledger = mode === 'send' && project !== undefined ? project : open(await openScratchLedger())
   const follow =
     options.after === undefined
@@ -76,7 +80,10 @@ export async function openMerge(settings: Settings, options: MergeOptions, hooks
     typeof options.campaign === 'string'
       ? await ledger.campaigns.open(options.campaign, { again: options.again })
       : options.campaign
-  closing.adopt(await ledger.campaigns.claim(campaign, ownerOfThisProcess()), (claim) => claim.release())
+  const claim = await unlessLost(options, hooks, (acceptLoss) =>
+    ledger.campaigns.claim(campaign, ownerOfThisProcess(), { acceptLoss }),
+  )
+  closing.adopt(claim, (it) => it.release())
   const renderer = createRowRenderer({
     template: content?.template,
     split: content?.split,
@@ -109,6 +116,20 @@ export async function openMerge(settings: Settings, options: MergeOptions, hooks
   }
 }
 
+/** What the ledger lost, a person may accept: by `--again`, or when asked. */
+async function unlessLost<T>(
+  { again }: MergeOptions,
+  hooks: MergeHooks,
+  attempt: (acceptLoss: boolean) => Promise<T>,
+): Promise<T> {
+  try {
+    return await attempt(again)
+  } catch (error) {
+    if (!(error instanceof LedgerMissingError) || !(await hooks.confirmLoss?.(error))) throw error
+    return attempt(true)
+  }
+}
+
 async function existing(settings: Settings, open: (ledger: Ledger) => Ledger): Promise<Ledger | undefined> {
   const ledger = await openLedger(settings, { existing: true })
   return ledger === undefined ? undefined : open(ledger)
@@ -116,7 +137,7 @@ async function existing(settings: Settings, open: (ledger: Ledger) => Ledger): P
 
 /** The folder for the files of a run: beside the ledger, or in a rehearsal in the project. */
 export function runFolder(settings: Settings, runId: string, mode: OpenMerge['mode'] = 'send'): string {
-  const folder = mode === 'send' ? join(dirname(settings.ledger), 'runs') : join(settings.root, '.mailmerge', mode)
+  const folder = mode === 'send' ? runsFolder(settings) : join(settings.root, '.mailmerge', mode)
   return join(folder, runId)
 }
 

@@ -1,7 +1,7 @@
 /** Runs a merge with a person in front of it: signals, the question before sending, the exit code. Shared by run, resume and retry. */
 import type { MergeEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../../campaign/merge.ts'
-import { UnfinishedError } from '../../errors.ts'
+import { type LedgerMissingError, UnfinishedError } from '../../errors.ts'
 import type { Context } from '../command.ts'
 import { showError } from '../terminal/errors.ts'
 import type { Output } from '../terminal/output.ts'
@@ -50,6 +50,15 @@ export async function driveMerge(
     asking = false
     return agreed && !signals.signal.aborted
   }
+  const confirmLoss = async (error: LedgerMissingError): Promise<boolean> => {
+    out.error(error.message)
+    asking = true
+    const onInterrupt = (): void => signals.raise('SIGINT')
+    const question = 'Go on without it? People may be written to a second time.'
+    const agreed = await askYesNo(io, question, { onInterrupt, signal: signals.signal })
+    asking = false
+    return agreed && !signals.signal.aborted
+  }
   try {
     const summary = await merge({
       onEvent,
@@ -57,7 +66,7 @@ export async function driveMerge(
       note: (text) => screen.note(text),
       signal: signals.signal,
       abort: signals.abort,
-      ...(asks ? { confirm } : {}),
+      ...(asks ? { confirm, confirmLoss } : {}),
       ...(out.verbose ? { dialogue: (line: string) => screen.dialogue(line) } : {}),
     })
     screen.summary(summary)

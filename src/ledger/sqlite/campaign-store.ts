@@ -3,7 +3,7 @@
  * from a dead one, whose begun and unanswered attempts become in doubt; never resends anything.
  */
 import { randomBytes } from 'node:crypto'
-import { UnfinishedError, UsageError } from '../../errors.ts'
+import { LedgerMissingError, UnfinishedError, UsageError } from '../../errors.ts'
 import type { Campaigns, Claim } from '../ledger.ts'
 import { isAlive } from '../owner.ts'
 import type { Campaign, Owner } from '../records.ts'
@@ -16,6 +16,9 @@ const HEARTBEAT_MS = 10_000
 /** An owner on another host that gave no sign for this long is taken for dead. */
 const SILENCE_MS = 120_000
 
+/** Begins the token of a claim that is in the ledger itself, not only in its log, before anything is sent. */
+const LOGGED = 'logged-'
+
 export class CampaignStore implements Campaigns {
   readonly #store: SqliteStore
   readonly #now: () => Date
@@ -25,6 +28,9 @@ export class CampaignStore implements Campaigns {
     this.#store = store
     this.#now = now
     store.fence(() => this.#refuseWhenTaken())
+    store.onRescue(() => {
+      for (const token of this.#held.keys()) store.run(sql.setMeta, logOf(token), 'whole')
+    })
   }
 
   open(name: string, options?: { readonly again?: boolean }): Promise<Campaign> {
@@ -55,21 +61,45 @@ export class CampaignStore implements Campaigns {
     })
   }
 
-  async claim(campaign: Campaign, owner: Owner): Promise<Claim> {
-    const token = randomBytes(12).toString('hex')
+  async claim(campaign: Campaign, owner: Owner, options?: { readonly acceptLoss?: boolean }): Promise<Claim> {
+    const token = `${LOGGED}${randomBytes(12).toString('hex')}`
     const store = this.#store
     await store.write(() => {
       const now = this.#now().getTime()
       const holder = store.get(sql.selectClaim, campaign.id)
-      if (holder !== undefined && isHeld(holder, now)) throw heldBy(holder, campaign.name)
+      if (holder !== undefined) {
+        if (isHeld(holder, now)) throw heldBy(holder, campaign.name)
+        const log = store.get(sql.getMeta, logOf(textOf(holder['token'])))?.['value']
+        if (log === 'lost' && !options?.acceptLoss) throw logIsLost(holder, store.path)
+        store.run(sql.deleteMeta, logOf(textOf(holder['token'])))
+      }
       const { pid, host, bootId, processStart } = owner
       store.run(sql.replaceClaim, campaign.id, token, pid, host, bootId, processStart, now)
       this.#leaveInDoubt(campaign.id, now)
     })
+    // From here on a claim in the ledger without a log beside it says that the log is lost.
+    await store.truncateLog()
     const beat = setInterval(() => this.#beat(campaign.id, token), HEARTBEAT_MS)
     beat.unref()
     this.#held.set(token, { campaign: campaign.id, beat })
     return { release: () => this.#release(token) }
+  }
+
+  /**
+   * Keeps of each dead process whether its log was there when the ledger was opened: the first who closes the ledger again
+   * takes the log away.
+   */
+  async checkLogs(logWasThere: boolean): Promise<void> {
+    const store = this.#store
+    const dead = store
+      .all(sql.allClaims)
+      .filter((claim) => textOf(claim['token']).startsWith(LOGGED) && !isHeld(claim, this.#now().getTime()))
+      .map((claim) => logOf(textOf(claim['token'])))
+      .filter((name) => store.get(sql.getMeta, name) === undefined)
+    if (dead.length === 0) return
+    await store.write(() => {
+      for (const name of dead) store.run(sql.setMeta, name, logWasThere ? 'whole' : 'lost')
+    })
   }
 
   async releaseAll(): Promise<void> {
@@ -144,6 +174,11 @@ export function isHeld(claim: SqlRow, now: number): boolean {
   return isAlive(ownerOf(claim)) ?? now - numberOf(claim['heartbeat_at']) < SILENCE_MS
 }
 
+/** Name under which the ledger keeps whether the log of a dead owner was there. */
+function logOf(token: string): string {
+  return `log ${token}`
+}
+
 function ownerOf(row: SqlRow): Owner {
   return {
     pid: numberOf(row['pid']),
@@ -157,6 +192,15 @@ function ownerOf(row: SqlRow): Owner {
 export function nameOf(row: SqlRow): string {
   const since = new Date(numberOf(row['claimed_at'])).toISOString()
   return `process ${numberOf(row['pid'])} on ${textOf(row['host'])} (since ${since})`
+}
+
+function logIsLost(row: SqlRow, path: string): LedgerMissingError {
+  return new LedgerMissingError(
+    `the log ${path}-wal of the ledger is missing: what ${nameOf(row)} recorded last is lost`,
+    {
+      hint: 'Put the log back, if there is a copy: without it nobody knows who was written to last. `mailmerge run --again` starts again and writes to everyone on the list.',
+    },
+  )
 }
 
 function heldBy(row: SqlRow, campaign: string): UnfinishedError {

@@ -4,7 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, openSync, readSync, rmSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError, InputError, MailmergeError, OutputError } from '../../errors.ts'
@@ -46,6 +46,21 @@ export interface FileOptions {
   readonly sqliteVersion: string
   /** Magic number of the file system that holds a folder. */
   readonly fileSystem: (folder: string) => number
+}
+
+/** Whether the file is a ledger, by its header alone (https://sqlite.org/fileformat2.html#database_header). */
+export function isLedgerFile(path: string): boolean {
+  const header = Buffer.alloc(100)
+  try {
+    const file = openSync(path, 'r')
+    try {
+      return readSync(file, header, 0, 100, 0) === 100 && header.readUInt32BE(68) === APPLICATION_ID
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    return false
+  }
 }
 
 export const fileSystemOf = (folder: string): number => Number(statfsSync(folder).type) >>> 0

@@ -533,4 +533,6 @@ export const getMeta = `SELECT value FROM meta WHERE name = ?1`
 
 export const setMeta = `INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value`
 
+export const deleteMeta = `DELETE FROM meta WHERE name = ?1`
+
 export const addToMeta = `UPDATE meta SET value = value + ?2 WHERE name = ?1`

@@ -1,4 +1,5 @@
 /** The ledger in a SQLite file. Owns putting its stores together; each store owns its tables. */
+import { existsSync } from 'node:fs'
 import { uptime } from 'node:os'
 import type { Ledger } from '../ledger.ts'
 import { ownerOfThisProcess } from '../owner.ts'
@@ -54,6 +55,7 @@ export interface SqliteLedgerOptions {
  */
 export async function openSqliteLedger(path: string, options: SqliteLedgerOptions = {}): Promise<Ledger> {
   const readOnly = options.readOnly ?? false
+  const logWasThere = existsSync(`${path}-wal`)
   const database = openLedgerFile(path, {
     create: options.create ?? !readOnly,
     readOnly,
@@ -66,6 +68,7 @@ export async function openSqliteLedger(path: string, options: SqliteLedgerOption
   const now = options.now ?? (() => new Date())
   const boot = options.boot ?? (options.now === undefined ? { bootId: ownerOfThisProcess().bootId, uptime } : undefined)
   const campaigns = new CampaignStore(store, now)
+  if (!readOnly) await campaigns.checkLogs(logWasThere)
   store.nameHolders(() => store.all(sql.allClaims).map(nameOf))
   return {
     location: path,

@@ -27,6 +27,9 @@ export class SqliteStore {
   readonly #options: StoreOptions
   readonly #statements = new Map<string, StatementSync>()
   readonly #file: Stats
+  /** The write-ahead log, once it was seen. */
+  #log: Stats | undefined
+  #rescue: () => void = () => {}
   #turn: Promise<unknown> = Promise.resolve()
   #failure: Error | undefined
   #commits = 0
@@ -45,7 +48,12 @@ export class SqliteStore {
     this.#fence = check
   }
 
-  /** Says who may hold the lock, for the error's text. */
+  /** Called when the log was deleted and what it held is saved: the last that is ever written by this connection. */
+  onRescue(rescue: () => void): void {
+    this.#rescue = rescue
+  }
+
+  /** Names who may hold the lock, for the error's text. */
   nameHolders(holders: () => readonly string[]): void {
     this.#holders = holders
   }
@@ -137,6 +145,7 @@ export class SqliteStore {
     if (this.#options.readOnly) throw new OutputError(`the ledger ${this.path} was opened for reading only`)
     try {
       this.#refuseWhenReplaced()
+      this.#refuseWhenLogIsGone()
       await this.#begin()
       this.#fence?.()
       const result = work()
@@ -191,6 +200,24 @@ export class SqliteStore {
     if (now !== undefined && now.ino === this.#file.ino && now.dev === this.#file.dev) return
     throw new OutputError(`the ledger ${this.path} was ${now === undefined ? 'deleted' : 'replaced'} while in use`, {
       hint: 'Put the file back where it was, if there is a copy, before the next run: it knows who was written to.',
+    })
+  }
+
+  /**
+   * Nobody finds commits in a log without a name. This connection still has it open, so that it can bring them into the
+   * ledger, unless another log has taken its place.
+   */
+  #refuseWhenLogIsGone(): void {
+    const now = statSync(`${this.path}-wal`, { throwIfNoEntry: false })
+    this.#log ??= now
+    if (this.#log === undefined || (now?.ino === this.#log.ino && now.dev === this.#log.dev)) return
+    if (now === undefined) {
+      this.#rescue()
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    }
+    const saved = now === undefined ? '; what was recorded in it until now is saved' : ''
+    throw new OutputError(`the log ${this.path}-wal of the ledger was deleted while in use${saved}`, {
+      hint: 'Leave the files beside the ledger alone while mailmerge runs. The same command goes on; what was in flight is in doubt.',
     })
   }
 
