@@ -146,6 +146,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     },
     delivery: deliverySettings(flags, config, usesSmtp(flags, config) ? provider : undefined),
     foldGmail: flags.foldGmail ?? config.foldGmail ?? false,
+    allowEmpty: config.allowEmpty ?? false,
     duplicates: flags.duplicates ?? config.duplicates ?? 'error',
     ledger:
       flags.ledger === undefined ? place(config.ledger ?? '.mailmerge/ledger.db', root) : place(flags.ledger, cwd),

@@ -301,6 +301,7 @@ export const configSchema = z
       .union([dkimKey.transform((one) => [one]), z.array(dkimKey)])
       .describe('Keys to sign each message with (RFC 6376)')
       .optional(),
+    allowEmpty: z.boolean().describe('Send messages that have no body or an empty one; default false').optional(),
     locale: language.describe('Language of dates and numbers: en-GB, fr ...').optional(),
     timeZone: zone.describe('Time zone of dates and times: Europe/Paris ...').optional(),
     imap: imap.optional(),

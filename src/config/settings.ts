@@ -209,6 +209,8 @@ export interface Settings {
   readonly sentCopy?: string
   readonly bounces: BounceSettings
   readonly locale?: string
+  /** Messages that say nothing are sent. */
+  readonly allowEmpty: boolean
   readonly timeZone?: string
   /** Base address of the unsubscribe endpoint, and the mailbox for the mailto form. */
   readonly unsubscribe?: {

@@ -54,7 +54,7 @@ interface Head {
 
 /**
  * A composer for one campaign.
- * @throws ConfigError when a DKIM key is none.
+ * @throws ConfigError when a DKIM key is not valid.
  */
 export function createComposer(options: ComposerOptions): Composer {
   const { attachments } = options
@@ -78,7 +78,7 @@ export function createComposer(options: ComposerOptions): Composer {
     const { from, to, cc, bcc, replyTo, sender, recipient } = addressesOf(rendered, identity, lists)
     const [author] = from
     if (!MESSAGE_ID.test(identity.messageId))
-      throw headerFault('Message-ID', 'bad-header', 'the Message-ID is none', {
+      throw headerFault('Message-ID', 'bad-header', 'the Message-ID is not valid', {
         value: identity.messageId,
         hint: 'It is <id@domain>, of plain letters.',
       })
@@ -189,7 +189,9 @@ function addressesOf(rendered: Rendered, identity: Identity, lists: AddressField
     })
   const to = rendered.to === undefined ? undefined : lists.read('to', rendered.to, false)
   if (to?.length === 0)
-    throw headerFault('to', 'bad-header', 'there is nobody in to', { hint: 'Fix the cell, or to: in the template.' })
+    throw headerFault('to', 'bad-header', 'there is no address in to', {
+      hint: 'Fix the cell, or to: in the template.',
+    })
   const parsed = parseAddress(identity.recipient)
   if (parsed.kind === 'invalid')
     throw headerFault('to', 'bad-address', `the recipient is not an address: ${parsed.why}`, {

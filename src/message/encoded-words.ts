@@ -17,9 +17,9 @@ export function decodeWords(text: string): string {
       .replace(
         /=\?([\w-]{1,40})(?:\*[\w-]*)?\?([BQbq])\?([^?\s]{0,1000})\?=/g,
         (whole, charset: string, kind: string, data: string) => {
-          const octets = kind.toLowerCase() === 'b' ? Buffer.from(data, 'base64') : quotedOctets(data)
+          const bytes = kind.toLowerCase() === 'b' ? Buffer.from(data, 'base64') : quotedBytes(data)
           try {
-            return new TextDecoder(charset).decode(octets)
+            return new TextDecoder(charset).decode(bytes)
           } catch {
             return whole
           }
@@ -35,9 +35,9 @@ export function subjectOf(octets: Uint8Array): string {
   return decodeWords(field.replace(/\r\n/g, '').trim())
 }
 
-function quotedOctets(data: string): Buffer {
-  const octets = data
+function quotedBytes(data: string): Buffer {
+  const bytes = data
     .replaceAll('_', ' ')
     .replace(/=([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  return Buffer.from(octets, 'latin1')
+  return Buffer.from(bytes, 'latin1')
 }

@@ -63,7 +63,7 @@ const CONTENT_ID = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}$/
 
 /**
  * A file as a part. `forbidden` is what no plain line may hold, since the boundaries around it do.
- * @throws DataError for a Content-ID that is none.
+ * @throws DataError for a Content-ID that is not valid.
  */
 export function fileEntity(part: LoadedPart, forbidden: string): Entity {
   const { contentId, content, disposition, name } = part

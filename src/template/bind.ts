@@ -25,6 +25,8 @@ export interface Known {
 export interface NameUse extends Place {
   readonly name: string
   readonly snippet: Snippet
+  /** Several words, as a call with its values is written: a column may be meant. */
+  readonly isCall?: boolean
 }
 
 interface Scope {
@@ -45,7 +47,15 @@ export function namesIn({ program, snippet }: Parsed, known: Known): readonly Na
 export function checkNames(uses: readonly NameUse[], columns: readonly string[], helpers: ReadonlySet<string>): void {
   const all = new Set(columns)
   const problems = new Map<string, Problem>()
-  for (const { name, snippet, line, column } of uses) {
+  for (const { name, snippet, line, column, isCall } of uses) {
+    if (isCall) {
+      const meant = columns.find((one) => one.normalize('NFC').toLowerCase() === name.normalize('NFC').toLowerCase())
+      if (meant === undefined) continue
+      const message = `'${name}' reads as a call of '${name.split(' ')[0]}', and it is a column of the list`
+      const problem = problemAt(snippet, 'column-of-words', message, `Write {{[${meant}]}}.`, { line, column })
+      problems.set(`${placeText(problem)} ${name}`, problem)
+      continue
+    }
     if (all.has(name)) continue
     const guess = nearest(name, columns)
     const hint =
@@ -173,14 +183,27 @@ function call(
     path.depth === 0 &&
     path.parts.length === 1 &&
     state.known.helpers.has(path.original)
+  const words = node.type === 'MustacheStatement' ? wordsOf(node) : undefined
+  if (words !== undefined) state.uses.push({ name: words, snippet: state.snippet, isCall: true, ...start(node) })
   if (hasArguments && !isHelper && path !== undefined) {
     const guess = nearest(path.original, state.known.helpers)
-    const hint = guess === undefined ? `${docsPage('templates')} lists the helpers.` : `Did you mean '${guess}'?`
+    const column = words === undefined ? '' : ` If '${words}' is a column, write {{[${words}]}}.`
+    const hint =
+      (guess === undefined ? `${docsPage('templates')} lists the helpers.` : `Did you mean '${guess}'?`) + column
     throw failure(state.snippet, 'missing-helper', `there is no helper '${path.original}'`, hint, start(node))
   }
   if (!isHelper && (!isBlock || !hasArguments)) value(node.path as hbs.AST.Expression, scope, state)
   for (const expression of node.params) value(expression, scope, state)
   for (const pair of node.hash?.pairs ?? []) value(pair.value, scope, state)
+}
+
+/** `{{first name}}` in plain words, where it is nothing else than words. */
+function wordsOf({ path, params, hash }: hbs.AST.MustacheStatement): string | undefined {
+  if (params.length === 0 || (hash?.pairs.length ?? 0) > 0) return undefined
+  const parts = [path, ...params].map((part) => pathOf(part as hbs.AST.Expression))
+  if (!parts.every((part) => part !== undefined && !part.data && part.depth === 0 && part.parts.length === 1))
+    return undefined
+  return parts.map((part) => part?.original).join(' ')
 }
 
 function value(expression: hbs.AST.Expression, scope: Scope, state: Walk): void {

@@ -39,6 +39,8 @@ export interface LoadOptions {
   readonly instead?: { readonly fields: Readonly<Record<string, unknown>>; readonly file: string }
   readonly locale?: string
   readonly timeZone?: string
+  /** A message may say nothing: one without a body, or whose body comes out empty. */
+  readonly allowEmpty?: boolean
 }
 
 /** Names of the helpers that mark values in address fields, and that take markup off values in a text part. */
@@ -63,6 +65,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
   const found = findTemplate(nameOrPath, root)
   const { fields, written } = fieldsOf(found, options)
   const folders = [join(root, 'templates'), SHIPPED]
+  if (!options.allowEmpty) checkBody(found, fields)
   const files = [...found.files]
 
   const own = await projectHelpers(root)
@@ -80,7 +83,15 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     inline: inlineNames([...bodies, ...[...partials.values()].map(({ source }) => source)]),
   }
   const columnsOf = (snippet: Snippet): readonly string[] =>
-    snippet.text.includes('{{') ? [...new Set(namesIn(parsed(snippet), known).map(({ name }) => name))] : []
+    snippet.text.includes('{{')
+      ? [
+          ...new Set(
+            namesIn(parsed(snippet), known)
+              .filter(({ isCall }) => !isCall)
+              .map(({ name }) => name),
+          ),
+        ]
+      : []
   const look = (snippet: Snippet): Snippet => {
     if (snippet.text.includes('{{')) uses.push(...namesIn(parsed(snippet), known))
     return snippet
@@ -119,6 +130,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     ...(text === undefined ? {} : { text }),
     ...(html === undefined ? {} : { html }),
     pictures,
+    allowEmpty: options.allowEmpty ?? false,
     attachmentTemplate: (path) => {
       const file = attachmentFile(path, found, root)
       files.push(file)
@@ -134,11 +146,19 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     files: [...new Set(files)].map((file) => shown(file, root)),
     unread: found.unread.filter((file) => !files.some((one) => shown(one, root) === file)),
     hash: hashOf(files, options),
-    columns: [...new Set(uses.map(({ name }) => name))],
+    columns: [...new Set(uses.filter(({ isCall }) => !isCall).map(({ name }) => name))],
     setsTo: fields.to !== undefined,
     bind: (names) => checkNames(uses, names, known.helpers),
     ...renderer,
   }
+}
+
+/** @throws DataError for a template that can only make messages without a body. */
+function checkBody(found: Found, fields: MessageFields): void {
+  if ([found.text, found.html, found.markdown, found.mjml, fields.calendar].some((part) => part !== undefined)) return
+  const message = 'the template has no body'
+  const hint = 'Write text.hbs, html.hbs, body.md or body.mjml beside it, or set allowEmpty: true in mailmerge.yaml.'
+  throw failure({ file: found.fields?.file ?? found.name, lineOffset: 0 }, 'no-body', message, hint)
 }
 
 /** The fields that hold, and where each of them is written. */

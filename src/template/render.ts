@@ -1,6 +1,7 @@
 /** A row to texts: every field of a template compiled once and rendered for each row. Owns the order of the fields. */
 import type { DataError } from '../errors.ts'
 import type { RowData } from '../source/source.ts'
+import { hasContent, hasWords } from './body-content.ts'
 import { cellsOf } from './engine/cells.ts'
 import type { Compiled, Engine, Helper } from './engine/engine.ts'
 import { withinLimit } from './engine/watchdog.ts'
@@ -43,6 +44,8 @@ export interface RendererOptions {
   readonly text?: { readonly engine: 'text' | 'textOfHtml'; readonly snippet: Snippet } | undefined
   readonly html?: Snippet
   readonly pictures: Pictures
+  /** A message may say nothing. */
+  readonly allowEmpty: boolean
   readonly attachmentTemplate: (path: string) => Snippet
   /** Files whose code runs for each row and may not come to an end. */
   readonly foreignCode: readonly string[]
@@ -117,6 +120,9 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
   ].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
   const attachments = (fields.attachments ?? []).map((one, index) => attachmentRenderer(one, index, options, compiler))
   const calendar = calendarRenderer(fields.calendar, compiler)
+  // Where the template itself says something no row can come out empty.
+  const mayBeEmpty =
+    !options.allowEmpty && calendar === undefined && !hasWords(text?.fixed ?? '') && !hasContent(html?.fixed ?? '')
   const tables = fields.tables ?? {}
   const localeWritten = options.written(['locale'], fields.locale ?? '')
 
@@ -156,11 +162,11 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
     if (bcc !== undefined) rendered.bcc = bcc(row, data)
     if (replyTo !== undefined) rendered.replyTo = replyTo(row, data)
     if (envelopeFrom !== undefined) rendered.envelopeFrom = envelopeFrom(row, data)
-    if (text !== undefined && !(isCheck && text.isSure(row))) rendered.text = text(row, data)
+    if (text !== undefined && !(isCheck && text.isSure(row) && !mayBeEmpty)) rendered.text = text(row, data)
     // Images that only the text part asked for are nobody's.
     images.length = 0
     let shown = inline
-    if (html !== undefined && !(isCheck && html.isSure(row) && !pictures.ofRows)) {
+    if (html !== undefined && !(isCheck && html.isSure(row) && !pictures.ofRows && !mayBeEmpty)) {
       rendered.html = html(row, data)
       if (pictures.ofRows) {
         const page = pictures.shown(rendered.html)
@@ -169,6 +175,7 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
         shown = [...inline, ...page.inline.filter(({ cid }) => !known.has(cid))]
       }
     }
+    if (mayBeEmpty && !hasWords(rendered.text ?? '') && !hasContent(rendered.html ?? '')) throw emptyBody(options)
     if (calendar !== undefined) {
       const written = calendar(row, data)
       rendered.calendar = written.timeZone?.trim() ? written : { ...written, timeZone: helpers.timeZone }
@@ -193,6 +200,12 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
     render: (row, context) => withinLimit(() => render(row, context), late),
     check: (row, context) => withinLimit(() => check(row, context), late),
   }
+}
+
+function emptyBody({ html, text }: RendererOptions): DataError {
+  const file = (html ?? text?.snippet)?.file ?? ''
+  const hint = 'Fill the cells that the message is made of, or set allowEmpty: true in mailmerge.yaml.'
+  return failure({ file, lineOffset: 0 }, 'empty-body', 'the message is empty', hint)
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }

@@ -233,7 +233,7 @@ describe('an update and a cancellation find their event', () => {
 
 describe('what is wrong is reported by its field', () => {
   test.each<[Partial<Written<RenderedCalendar>>, string]>([
-    [{ method: 'maybe' }, "calendar.method: 'maybe' is none of request, cancel, publish"],
+    [{ method: 'maybe' }, "calendar.method: 'maybe' is not one of request, cancel, publish"],
     [{ summary: ' ' }, 'calendar.summary: it is empty'],
     [{ start: '' }, 'calendar.start: it is empty'],
     [{ start: 'tomorrow' }, "calendar.start: 'tomorrow' is not a time"],

@@ -24,7 +24,13 @@ export function folderOf(files: Files): string {
 }
 
 export function load(name: string, files: Files, options: Partial<LoadOptions> = {}): Promise<Template> {
-  return loadTemplate(name, { root: folderOf(files), timeZone: 'Europe/Vienna', locale: 'en', ...options })
+  return loadTemplate(name, {
+    root: folderOf(files),
+    timeZone: 'Europe/Vienna',
+    allowEmpty: true,
+    locale: 'en',
+    ...options,
+  })
 }
 
 /** A row as sources give it: without a prototype. */

@@ -56,6 +56,7 @@ export function openTemplate(name: string, settings: Settings, instead?: LoadOpt
   return loadTemplate(name, {
     root: settings.root,
     message: settings.message,
+    allowEmpty: settings.allowEmpty,
     ...(instead === undefined ? {} : { instead }),
     ...(settings.locale === undefined ? {} : { locale: settings.locale }),
     ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),

@@ -43,7 +43,7 @@ const FLOATING = ICAL.Timezone.localTimezone
  */
 export function buildCalendar(calendar: RenderedCalendar, context: CalendarContext): CalendarPart {
   const method = calendar.method.trim().toUpperCase() || 'REQUEST'
-  if (!METHODS.has(method)) throw wrong('method', `'${shown(calendar.method)}' is none of request, cancel, publish`)
+  if (!METHODS.has(method)) throw wrong('method', `'${shown(calendar.method)}' is not one of request, cancel, publish`)
   const time = timeOf(calendar)
   const { uid, sequence } = identityOf(calendar, context, method)
   const summary = line('summary', calendar.summary)

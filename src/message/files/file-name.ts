@@ -45,12 +45,12 @@ export function safeFileName(row: number, address: string): string {
 }
 
 /** At most that many bytes of UTF-8, of whole characters. */
-function cut(text: string, octets: number): string {
+function cut(text: string, bytes: number): string {
   let out = ''
   let size = 0
   for (const character of text) {
     size += Buffer.byteLength(character)
-    if (size > octets) break
+    if (size > bytes) break
     out += character
   }
   return out

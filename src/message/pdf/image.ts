@@ -4,13 +4,13 @@ import { pdfError } from './document.ts'
 
 /** @throws DataError for what is neither a whole PNG nor a JPEG. */
 export function checkImage(path: string, content: Uint8Array): void {
-  const octets = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
-  if (octets.subarray(0, 8).toString('latin1') === '\u0089PNG\r\n\u001A\n') {
-    const fault = pngFault(octets)
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength)
+  if (bytes.subarray(0, 8).toString('latin1') === '\u0089PNG\r\n\u001A\n') {
+    const fault = pngFault(bytes)
     if (fault !== undefined) throw pdfError(`the image '${path}' ${fault}`)
     return
   }
-  if (octets[0] === 0xff && octets[1] === 0xd8) return
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return
   throw pdfError(`the image '${path}' is neither PNG nor JPEG; convert it`)
 }
 

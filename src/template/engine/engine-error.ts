@@ -5,7 +5,7 @@
 import { docsPage } from '../../docs-page.ts'
 import { DataError } from '../../errors.ts'
 import { CellError } from '../../source/cells/cell.ts'
-import { failure, mustacheAt, offsetOf, type Place, type Snippet } from '../files/place.ts'
+import { failure, MUSTACHE, mustacheAt, offsetOf, type Place, placeOf, type Snippet } from '../files/place.ts'
 
 /** Says of a helper's mistake where the helper stands, in the coordinates of the text that is being rendered. */
 class HelperFailure extends Error {
@@ -63,8 +63,24 @@ export function syntaxError(snippet: Snippet, error: unknown): DataError {
     const hint = 'Close each {{#block}} by its own {{/block}}.'
     return failure(snippet, 'template-syntax', `the block '${open}' is closed by '${close}'`, hint, place)
   }
+  const open = openBlock(snippet.text)
+  if (open !== undefined && /'EOF'/.test(text)) {
+    const hint = `Write {{/${open.name}}} where it ends.`
+    return failure(snippet, 'template-syntax', `the block {{#${open.name}}} is not closed`, hint, open.place)
+  }
   const hint = 'Look for a brace that is missing, or a {{#block}} that is not closed.'
   return failure(snippet, 'template-syntax', 'this is not valid Handlebars', hint, syntaxPlace(snippet, error, text))
+}
+
+/** The innermost block that is opened and never closed. */
+function openBlock(text: string): { readonly name: string; readonly place: Place } | undefined {
+  const open: { readonly name: string; readonly place: Place }[] = []
+  for (const { 0: tag, index } of text.matchAll(MUSTACHE)) {
+    const name = /^\{\{~?\s*#[*>]?\s*([^\s}~]+)/.exec(tag)?.[1]
+    if (name !== undefined) open.push({ name, place: placeOf(text, index) })
+    else if (/^\{\{~?\s*\//.test(tag)) open.pop()
+  }
+  return open.at(-1)
 }
 
 function syntaxPlace({ text }: Snippet, error: unknown, message: string): Place | undefined {
@@ -97,6 +113,12 @@ export function renderError(snippet: Snippet, error: unknown, onlyOwn = false): 
     if (onlyOwn && !standsHere(snippet, place, undefinedName)) return error
     return unknownName(snippet, undefinedName, place)
   }
+  const field = /^Cannot use 'in' operator to search for '(.+)' in /s.exec(text)?.[1]
+  if (field !== undefined) {
+    const dotted = dottedPlace(snippet.text, field)
+    if (dotted === undefined && onlyOwn) return error
+    return noField(snippet, field, dotted)
+  }
   if (onlyOwn) return error
   const unread = /^Cannot read propert.*\(reading '(.+)'\)/.exec(text)?.[1]
   if (unread !== undefined) return unknownName(snippet, unread)
@@ -117,6 +139,25 @@ export function renderError(snippet: Snippet, error: unknown, onlyOwn = false): 
     return failure(snippet, 'missing-helper', `there is no helper '${helper}'`, hint)
   }
   return failure(snippet, 'template-failed', text.split('\n')[0] ?? 'it cannot be rendered')
+}
+
+/** Where a text reads this field of something. */
+function dottedPlace(text: string, field: string): { readonly owner: string; readonly place: Place } | undefined {
+  for (const { 0: tag, index } of text.matchAll(MUSTACHE)) {
+    for (const { 0: path, index: at } of tag.matchAll(/[^\s{}()#~=/|"']+(?:[./][^\s{}()#~=/|"']+)+/g)) {
+      const steps = path.split(/[./]/)
+      const step = steps.findIndex((one, number) => number > 0 && one.replace(/^\[|\]$/g, '') === field)
+      if (step > 0) return { owner: steps.slice(0, step).join('.'), place: placeOf(text, index + at) }
+    }
+  }
+  return undefined
+}
+
+function noField(snippet: Snippet, field: string, dotted: ReturnType<typeof dottedPlace>): DataError {
+  const owner = dotted === undefined ? 'the value' : `'${dotted.owner}'`
+  const hint =
+    'A dot reaches into the values of a JSON list. Name a column by itself, {{name}}, or in brackets: {{[first name]}}.'
+  return failure(snippet, 'no-field', `${owner} is a plain value and has no '${field}'`, hint, dotted?.place)
 }
 
 function helperFailure(snippet: Snippet, error: HelperFailure, onlyOwn: boolean): unknown {

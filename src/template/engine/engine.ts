@@ -18,6 +18,8 @@ export interface Compiled {
    * True where it is known without writing the text that it cannot fail for this row: it only puts out cells that are there.
    */
   readonly isSure: (row: RowData) => boolean
+  /** The text of the template itself that is put out for each row, whatever the row holds. */
+  readonly fixed: string
 }
 
 export type Helper = (this: unknown, ...args: unknown[]) => unknown
@@ -103,10 +105,13 @@ export class Engine {
   compile(snippet: Snippet): Compiled {
     if (!snippet.text.includes('{{')) {
       const { text } = snippet
-      return Object.assign(() => text, { isSure: () => true })
+      return Object.assign(() => text, { isSure: () => true, fixed: text })
     }
     const program = this.#parse(snippet, this.#rewriting)
     const isSure = sureFor(snippet, plainCells(program, this.#rewriting, this.helpers))
+    const fixed = program.body
+      .map((statement) => (statement.type === 'ContentStatement' ? (statement as hbs.AST.ContentStatement).value : ''))
+      .join('')
     const template = this.#template(program)
     const compiled = (row: unknown, data: Readonly<Record<string, unknown>>): string => {
       this.#steps = 0
@@ -124,7 +129,7 @@ export class Engine {
       }
       return text
     }
-    return Object.assign(compiled, { isSure })
+    return Object.assign(compiled, { isSure, fixed })
   }
 
   /** The tree of a text as it is compiled, for looking at. */

@@ -7,6 +7,10 @@ import { docsPage } from '../../docs-page.ts'
 import { failure, type Origin, type Place, placeOf, type Snippet } from './place.ts'
 
 const text = z.union([z.string(), z.number(), z.boolean()], { error: 'it must be a text' }).transform(String)
+/** Addresses: a text, or a list of texts. */
+const addresses = z.union([text, z.array(text).transform((list) => list.join(', '))], {
+  error: 'it must be a text or a list of texts',
+})
 const yesOrNo = z.boolean({ error: 'it must be true or false' })
 
 const file = z.strictObject({
@@ -57,11 +61,11 @@ const calendar = z.strictObject({
 
 /** Every key of message.yaml; each text is a Handlebars text. */
 export const messageFields = z.strictObject({
-  from: text.optional(),
-  to: text.optional(),
-  cc: text.optional(),
-  bcc: text.optional(),
-  replyTo: text.optional(),
+  from: addresses.optional(),
+  to: addresses.optional(),
+  cc: addresses.optional(),
+  bcc: addresses.optional(),
+  replyTo: addresses.optional(),
   envelopeFrom: text.optional(),
   subject: text.optional(),
   preheader: text.optional(),

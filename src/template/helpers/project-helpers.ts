@@ -27,7 +27,7 @@ export async function projectHelpers(root: string): Promise<ProjectHelpers> {
     files.push(path)
     let module: Readonly<Record<string, unknown>>
     try {
-      module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
+      module = await withoutExit(() => import(pathToFileURL(path).href) as Promise<Record<string, unknown>>)
     } catch (cause) {
       const [why] = foreignWords(cause).split('\n')
       throw new ConfigError(`the helpers in ${shown(path, root)} cannot be loaded: ${why}`, {
@@ -37,15 +37,36 @@ export async function projectHelpers(root: string): Promise<ProjectHelpers> {
     }
     const { default: whole, ...named } = module
     for (const [name, helper] of Object.entries({ ...(typeof whole === 'object' ? whole : {}), ...named })) {
-      if (typeof helper === 'function') helpers[name] = withStoredValues(helper as Helper)
+      if (typeof helper === 'function') helpers[name] = guarded(helper as Helper)
     }
   }
   return { helpers, files }
 }
 
-/** A helper of the project gets numbers and answers of a workbook as they are stored. */
-function withStoredValues(helper: Helper): Helper {
+/** A helper of the project gets numbers and answers of a workbook as they are stored, and cannot end the program. */
+function guarded(helper: Helper): Helper {
   return function (this: unknown, ...args) {
-    return helper.apply(this, args.map(storedValue))
+    const { exit } = process
+    process.exit = refuseExit
+    try {
+      return helper.apply(this, args.map(storedValue))
+    } finally {
+      process.exit = exit
+    }
   }
+}
+
+async function withoutExit<T>(work: () => Promise<T>): Promise<T> {
+  const { exit } = process
+  process.exit = refuseExit
+  try {
+    return await work()
+  } finally {
+    process.exit = exit
+  }
+}
+
+/** An exit in the middle of a merge would look like a success to whoever started it. */
+function refuseExit(): never {
+  throw new Error('it calls process.exit, and a helper may not end the program')
 }
