@@ -48,6 +48,8 @@ export interface SummaryEvent {
   readonly campaign: string
   readonly rows: number
   readonly counts: StatusCounts
+  /** Copies (cc, bcc) that the server refused in this command while it accepted their message. */
+  readonly copiesRefused: number
   readonly seconds: number
   /** Messages a second over the whole delivery. */
   readonly rate: number

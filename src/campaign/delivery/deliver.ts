@@ -63,6 +63,8 @@ export interface DeliveryEnd {
   readonly ledgerFailed?: true
   /** Messages accepted by this delivery. */
   readonly sent: number
+  /** Copies (cc, bcc) refused by it. */
+  readonly copiesRefused: number
   readonly seconds: number
 }
 
@@ -188,6 +190,7 @@ class Delivery implements DeliveryControl {
     return {
       counts: this.#counts.counts,
       sent: this.#counts.sent,
+      copiesRefused: this.#counts.copiesRefused,
       seconds: (this.#clock.monotonic() - started) / 1000,
       ...(this.#stopped === undefined ? {} : { stopped: this.#stopped }),
       ...(this.#error === undefined ? {} : { error: this.#error }),

@@ -75,6 +75,7 @@ export class Outcomes {
     const { steady, settings } = this.#options
     if ((outcome.kind === 'rejected' || outcome.kind === 'deferred') && this.#blamesOthers(job, outcome)) return
     if (outcome.kind === 'accepted') {
+      this.#options.counts.copiesRefused += outcome.refused?.length ?? 0
       this.#senderBlocks.accepted()
       this.#options.accepted()
     }

@@ -35,7 +35,13 @@ export async function beginAndDeliver(
         onWaiting: (until) => hooks.onEvent?.({ event: 'paused', run: run.id, reason: { kind: 'start-time' }, until }),
       })
   if (startTime !== undefined) {
-    return { counts, sent: 0, seconds: 0, stopped: { kind: 'not-begun', startTime, detached: planned.detach } }
+    return {
+      counts,
+      sent: 0,
+      copiesRefused: 0,
+      seconds: 0,
+      stopped: { kind: 'not-begun', startTime, detached: planned.detach },
+    }
   }
   if (merge.mode === 'send') makeRunFolder(settings, run.id)
   const end = await deliverRun(merge, run, transport, counts)
@@ -147,6 +153,7 @@ export async function summarize(
     campaign: run.campaign,
     rows: run.rows,
     counts,
+    copiesRefused: end.copiesRefused,
     seconds: end.seconds,
     rate: end.seconds > 0 ? end.sent / end.seconds : 0,
     outcome,

@@ -67,7 +67,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   const run = { id, campaign: name, rows, mails: destination.mails }
   if (!(await confirmed(merge, id, inputs, counted, request, transport.name))) {
     await merge.ledger.runs.end(id, 'cancelled', merge.clock.now())
-    const end = { counts, sent: 0, seconds: 0, stopped: { kind: 'not-confirmed' } } as const
+    const end = { counts, sent: 0, copiesRefused: 0, seconds: 0, stopped: { kind: 'not-confirmed' } } as const
     return await summarize(merge, { ...run, mails: undefined }, end, [])
   }
   await reportSkipped(merge, id, counted)

@@ -46,6 +46,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         rows: event.rows,
         ...event.counts,
         counts: event.counts,
+        copies_refused: event.copiesRefused,
         seconds: rounded(event.seconds),
         messages_per_second: rounded(event.rate),
         exit_code: event.exitCode,

@@ -22,6 +22,10 @@ export function summaryLines(
     const rest = own.failed + own.in_doubt + own.deferred + own.skipped
     lines.push(`variant ${name}: ${count(own.sent)} ${DID[mode]}${rest === 0 ? '' : `, ${count(rest)} not`}`)
   }
+  if (summary.copiesRefused > 0)
+    lines.push(
+      `${summary.copiesRefused === 1 ? '1 copy was' : `${count(summary.copiesRefused)} copies were`} refused; the results say why`,
+    )
   if (summary.mails !== undefined) lines.push(`mails: ${shortPath(summary.mails, cwd)}`)
   for (const report of summary.reports) lines.push(`results: ${shortPath(report, cwd)}`)
   return lines

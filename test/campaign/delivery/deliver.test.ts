@@ -239,6 +239,19 @@ describe('a server that refuses us', () => {
     expect((await harness.deliver(transport)).counts).toMatchObject({ sent: 10, failed: 10 })
   })
 
+  test('copies that the server refused are counted, and their rows are sent', async () => {
+    harness = await openHarness(3)
+    const refused = [{ address: 'copy@example.org', reply: { code: 550, text: 'no such user' } }]
+    const transport = scriptedTransport({
+      answer: ({ to }) => ({
+        kind: 'accepted',
+        reply: { code: 250, text: 'ok' },
+        ...(to.startsWith('p2') ? {} : { refused }),
+      }),
+    })
+    expect(await harness.deliver(transport)).toMatchObject({ counts: { sent: 3 }, copiesRefused: 2 })
+  })
+
   test('a limit of the account stops the run by whatever code, fails no row, and a later run sends the others', async () => {
     harness = await openHarness(100)
     const limit = '550 5.4.5 Daily user sending limit exceeded'

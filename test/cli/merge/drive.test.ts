@@ -28,6 +28,7 @@ const PLAN: PlanPreview = {
 function summary(change: Partial<SummaryEvent> = {}): SummaryEvent {
   return {
     event: 'summary',
+    copiesRefused: 0,
     run: '2026-x',
     campaign: 'news',
     rows: 10,

@@ -9,6 +9,7 @@ const COUNTS = { sent: 2, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
 
 const SUMMARY: SummaryEvent = {
   event: 'summary',
+  copiesRefused: 0,
   run: 'r',
   campaign: 'c',
   rows: 2,

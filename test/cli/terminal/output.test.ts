@@ -216,6 +216,7 @@ test('events have the names of the results file, and every count', () => {
   )
   const summary = eventFields({
     event: 'summary',
+    copiesRefused: 0,
     run: 'r',
     campaign: 'c',
     rows: 1000,
