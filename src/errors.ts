@@ -31,6 +31,8 @@ export interface ErrorDetails {
   readonly hint?: string | undefined
   readonly cause?: unknown
   readonly problems?: readonly Problem[] | undefined
+  /** Problems beyond those listed. */
+  readonly unlisted?: number | undefined
 }
 
 /** The base of all errors thrown on purpose. `exitCode` follows the table in the README; `hint` says what to do. */
@@ -38,14 +40,17 @@ export abstract class MailmergeError extends Error {
   abstract readonly code: string
   abstract readonly exitCode: number
   readonly hint: string | undefined
-  /** All that is wrong, when more than one thing is. */
+  /** All that is wrong, when more than one thing is: the first of them, where there are a great many. */
   readonly problems: readonly Problem[]
+  /** Problems beyond these. */
+  readonly unlisted: number
 
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
     this.name = new.target.name
     this.hint = details.hint
     this.problems = details.problems ?? []
+    this.unlisted = details.unlisted ?? 0
   }
 }
 
@@ -126,14 +131,14 @@ const KINDS: Readonly<Record<string, new (message: string, details: ErrorDetails
 }
 
 /** An error as it goes to another thread, where its class would be lost. */
-export type ErrorFacts = Pick<MailmergeError, 'code' | 'message' | 'hint' | 'problems'>
+export type ErrorFacts = Pick<MailmergeError, 'code' | 'message' | 'hint' | 'problems' | 'unlisted'>
 
-export function factsOf({ code, message, hint, problems }: MailmergeError): ErrorFacts {
-  return { code, message, hint, problems }
+export function factsOf({ code, message, hint, problems, unlisted }: MailmergeError): ErrorFacts {
+  return { code, message, hint, problems, unlisted }
 }
 
-export function errorOf({ code, message, hint, problems }: ErrorFacts): MailmergeError {
-  return new (KINDS[code] ?? DefectError)(message, { problems, hint })
+export function errorOf({ code, message, hint, problems, unlisted }: ErrorFacts): MailmergeError {
+  return new (KINDS[code] ?? DefectError)(message, { problems, unlisted, hint })
 }
 
 /**

@@ -38,10 +38,21 @@ test('cancel takes the one run that is unfinished, and asks which where there ar
 test('a run whose rows a later one took over is replaced, and one that a person ended is cancelled', async () => {
   const [first, second] = [await planned(), await planned()]
   await mailmerge('cancel', second)
-  const { stdout } = await mailmerge('status')
-  expect(stdout).toMatch(new RegExp(`^${second}.* cancelled `, 'm'))
-  expect(stdout).toMatch(new RegExp(`^${first}.* replaced `, 'm'))
-  expect((await mailmerge('status', first)).stdout).toMatch(/^state +replaced$/m)
+  const { stdout } = await mailmerge('status', '--verbose')
+  expect(stdout).toMatch(new RegExp(`^${second}.* Cancelled `, 'm'))
+  expect(stdout).toMatch(new RegExp(`^${first}.* Replaced `, 'm'))
+  expect((await mailmerge('status', first)).stdout).toMatch(/^state +Replaced$/m)
+  // A replaced run that sent nothing is only counted where the list is not asked for whole.
+  const short = await mailmerge('status')
+  expect(short.stdout).not.toContain(first)
+  expect(short.stderr).toContain('and 1 other run; --verbose lists them all')
+})
+
+test('a run may be named by a beginning of its id that no other run has', async () => {
+  const [first, second] = [await planned('--campaign', 'first'), await planned('--campaign', 'second')]
+  expect((await mailmerge('status', second.slice(0, -1))).stdout).toContain(second)
+  const both = await mailmerge('status', first.slice(0, 9))
+  expect([both.code, both.stderr]).toEqual([66, expect.stringContaining('2 runs begin with')])
 })
 
 test('resume and retry without an id say which run they take, and with an id need not', async () => {
@@ -76,5 +87,5 @@ test('prune that finds nothing says so', async () => {
 
 test('a file that is not a report of a mail server is read, and said to be none', async () => {
   const { code, stderr } = await mailmerge('bounces', '--dry-run', `${project.dir}/list.csv`)
-  expect([code, stderr]).toEqual([0, expect.stringContaining('1 message read, with no bounce')])
+  expect([code, stderr]).toEqual([0, expect.stringContaining('1 message read, none of them a bounce')])
 })

@@ -281,6 +281,7 @@ function refused(name: string, bad: ProblemList): DataError {
   const some = bad.count === 1 ? 'one problem' : `${bad.count} problems`
   return new DataError(`${some} in ${name}; nothing was sent`, {
     problems: bad.kept,
+    unlisted: bad.unlisted,
     hint: 'Fix the list and give the command again, or send the good rows with --skip-bad.',
   })
 }

@@ -1,8 +1,8 @@
 /** Errors as people read them: what is wrong, where, what to do. Owns their form on stderr; never shows a stack unasked. */
-import { ConfigError, MailmergeError, type Problem } from '../../errors.ts'
+import { ConfigError, MailmergeError } from '../../errors.ts'
 import { foreignWords, isSystemError } from '../../fs/system-errors.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import { escapedLines, plural } from './format.ts'
+import { count, escapedLines, plural } from './format.ts'
 import type { Output } from './output.ts'
 import { alike, problemFields, problemLine } from './problems.ts'
 
@@ -20,9 +20,25 @@ export function showError(error: unknown, out: Output): number {
 /** The event `error` for programs. What is not known is null. */
 function errorFields(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof MailmergeError))
-    return { event: 'error', code: 'defect', exit_code: 70, message: plainWords(error), hint: null, problems: [] }
-  const { code, exitCode, message, hint = null, problems } = error
-  return { event: 'error', code, exit_code: exitCode, message, hint, problems: problems.map(problemFields) }
+    return {
+      event: 'error',
+      code: 'defect',
+      exit_code: 70,
+      message: plainWords(error),
+      hint: null,
+      problems: [],
+      problems_left_out: 0,
+    }
+  const { code, exitCode, message, hint = null, problems, unlisted } = error
+  return {
+    event: 'error',
+    code,
+    exit_code: exitCode,
+    message,
+    hint,
+    problems: problems.map(problemFields),
+    problems_left_out: unlisted,
+  }
 }
 
 function plainWords(error: unknown): string {
@@ -36,7 +52,7 @@ function printError(error: unknown, out: Output): number {
     const [only] = error.problems
     // A lone problem that the headline names already is not repeated.
     if (error.problems.length !== 1 || only === undefined || !error.message.includes(only.message))
-      listProblems(error.problems, out)
+      listProblems(error, out)
     if (error.hint !== undefined) out.error(out.style('dim', `hint: ${escapedLines(error.hint)}`))
     if (out.verbose) showStack(error, out)
     return error.exitCode
@@ -68,7 +84,7 @@ function lateHelperError(error: unknown): ConfigError | undefined {
 }
 
 /** Each problem on a line, indented, at most twenty of them unless --verbose asks for all. */
-function listProblems(problems: readonly Problem[], out: Output): void {
+function listProblems({ problems, unlisted }: MailmergeError, out: Output): void {
   const groups = alike(problems)
   const listed = out.verbose ? groups : groups.slice(0, LISTED)
   let hintBefore: string | undefined
@@ -80,7 +96,9 @@ function listProblems(problems: readonly Problem[], out: Output): void {
     hintBefore = hint
   }
   const rest = groups.slice(listed.length).reduce((sum, { rows }) => sum + Math.max(1, rows.length), 0)
-  if (rest > 0) out.error(`  and ${plural(rest, 'more problem')}; --verbose lists all`)
+  const all = unlisted === 0 ? '--verbose lists all' : `--verbose lists ${count(problems.length)} of them`
+  if (rest > 0) out.error(`  and ${plural(rest + unlisted, 'more problem')}; ${all}`)
+  else if (unlisted > 0) out.error(`  and ${plural(unlisted, 'more problem')}, not listed: fix these first`)
 }
 
 function showStack(error: unknown, out: Output): void {

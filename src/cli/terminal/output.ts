@@ -55,7 +55,8 @@ export class Output {
   /** Columns that a line of results may take; undefined where they do not go to a terminal. */
   get resultColumns(): number | undefined {
     const { stdout } = this.#io
-    return stdout.isTTY === true ? (stdout.columns ?? 80) : undefined
+    // Some terminals break a line that fills the last column.
+    return stdout.isTTY === true ? (stdout.columns ?? 80) - 2 : undefined
   }
 
   /** True when there is nobody to read stdout any more. */

@@ -1,5 +1,6 @@
 /** A merge with a person in front of it: what is asked, what is shown, how it ends. The merge itself is a stand-in. */
-import { expect, test } from 'vitest'
+import { PassThrough } from 'node:stream'
+import { describe, expect, test } from 'vitest'
 import type { SummaryEvent } from '../../../src/campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../../../src/campaign/merge.ts'
 import { driveMerge } from '../../../src/cli/merge/drive.ts'
@@ -114,6 +115,36 @@ test.each([
 ] as const)('%s nothing is asked', async (_what, io, flags, options) => {
   expect(await drive(io, askingMerge, flags, options)).toBe(1)
   expect(io.stderr.text).not.toContain('[y/N]')
+})
+
+describe('a list from a pipe', () => {
+  const besidePipe = (io: FakeIo) =>
+    driveMerge(
+      { io, out: new Output(io), version: '1' },
+      { mode: 'send', yes: false, listFromStdin: true },
+      askingMerge,
+    )
+
+  test('is asked about over the terminal itself', async () => {
+    const keyboard = new PassThrough()
+    const io = { ...fakeIo({ terminal: true }), openTerminal: () => keyboard }
+    const done = besidePipe(io)
+    keyboard.write('n\r')
+    expect(await done).toBe(75)
+    expect(io.stdout.text).toBe('')
+    expect(io.stderr.text).toContain('[y/N]')
+    expect(keyboard.destroyed).toBe(true)
+  })
+
+  test('demands --yes where no terminal can be opened, and sends nothing', async () => {
+    const io = { ...fakeIo({ terminal: true }), openTerminal: () => undefined }
+    expect(await besidePipe(io)).toBe(64)
+    expect(io.stderr.text).toContain('--yes')
+  })
+
+  test('is sent without a question where nobody sees it', async () => {
+    expect(await besidePipe(fakeIo())).toBe(1)
+  })
 })
 
 test('with --json stdout carries events alone, and the summary says the exit code', async () => {

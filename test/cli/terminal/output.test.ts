@@ -5,6 +5,7 @@ import { Progress } from '../../../src/cli/merge/progress.ts'
 import { showError } from '../../../src/cli/terminal/errors.ts'
 import { duration, rate, shortPath } from '../../../src/cli/terminal/format.ts'
 import { Output } from '../../../src/cli/terminal/output.ts'
+import { alike, problemLine } from '../../../src/cli/terminal/problems.ts'
 import { cut, tableLines, widthOf } from '../../../src/cli/terminal/table.ts'
 import { DataError, type Problem } from '../../../src/errors.ts'
 import { escapeInvisible } from '../../../src/text/visible.ts'
@@ -71,6 +72,35 @@ describe('an error', () => {
     expect(quiet.stderr.text).not.toContain('    at ')
     expect(loud.stderr.text).toContain('row 25')
     expect(loud.stderr.text).toContain('    at ')
+  })
+
+  test.each([
+    [{}, 'and 1,605 more problems; --verbose lists 25 of them'],
+    [{ verbose: true }, 'and 1,600 more problems, not listed: fix these first'],
+  ])('with %j counts the problems that are not listed', (options, says) => {
+    const io = fakeIo()
+    showError(new DataError('1,625 problems', { problems, unlisted: 1600 }), new Output(io, options))
+    expect(io.stderr.text).toContain(says)
+  })
+
+  test('under --json is an event on stdout too, with all its problems', () => {
+    const io = fakeIo()
+    showError(
+      new DataError('25 problems', { problems, unlisted: 3, hint: 'Fix them.' }),
+      new Output(io, { json: true }),
+    )
+    expect(JSON.parse(io.stdout.text)).toMatchObject({
+      event: 'error',
+      code: 'data',
+      exit_code: 65,
+      message: '25 problems',
+      hint: 'Fix them.',
+      problems_left_out: 3,
+      problems: Array.from({ length: 25 }, (_, i) => ({ row: i + 1, column: 'email', file: 'list.csv' })),
+    })
+    const defect = fakeIo()
+    showError(new TypeError('x'), new Output(defect, { json: true }))
+    expect(JSON.parse(defect.stdout.text)).toMatchObject({ event: 'error', code: 'defect', exit_code: 70, hint: null })
   })
 
   test('that nobody foresaw is a sentence and ends with 70', () => {
@@ -180,6 +210,52 @@ test('durations and rates are words', () => {
     '2 d 07 h',
   ])
   expect([1234.4, 9.99, 0.5, 0.02].map(rate)).toEqual(['1,234/s', '10.0/s', '30/min', '1.2/min'])
+})
+
+describe('problems', () => {
+  const warning = (row: number, value: string): Problem => ({
+    severity: 'warning',
+    code: 'reserved',
+    message: 'is reserved',
+    column: 'email',
+    row,
+    value,
+  })
+  const many = [...Array(9).keys()].map((i) => warning(i < 5 ? i + 1 : i + 3, `p${i}`))
+
+  test('that differ in their values alone are one where the values do not matter', () => {
+    expect(alike(many)).toHaveLength(9)
+    const [group, ...others] = alike(many, { anyValue: true })
+    expect(others).toEqual([])
+    expect(group && problemLine(group)).toBe('rows 1-5, 8-11, column email: warning: is reserved (p0, p1, p2 ...)')
+  })
+
+  test('of one row keep its value', () => {
+    expect(alike([warning(7, 'x')], { anyValue: true }).map(problemLine)).toEqual([
+      'row 7, column email: warning: is reserved (x)',
+    ])
+  })
+})
+
+test('a table that is too wide for a terminal is cut in the columns that may be, the first of them first', () => {
+  const rows = [['20261127T190127-abcde', 'autumn-newsletter-of-the-garden-society', 'Finished with failures', '1,000']]
+  const head = ['RUN', 'CAMPAIGN', 'STATE', 'ROWS']
+  const fitted = (columns: number) => tableLines(head, rows, { right: new Set([3]), columns, cuttable: [1, 2] })
+  expect(fitted(200)).toEqual(tableLines(head, rows, { right: new Set([3]) }))
+  for (const columns of [90, 80, 70, 55])
+    for (const line of fitted(columns)) expect(widthOf(line)).toBeLessThanOrEqual(columns)
+  expect(fitted(80)[1]).toContain('Finished with failures')
+  expect(fitted(80)[1]).toContain('autumn-newsletter')
+})
+
+test('results that are not for a terminal have no colors', () => {
+  const io = fakeIo({ terminal: true })
+  Object.assign(io.stdout, { isTTY: false })
+  const out = new Output(io)
+  out.result(out.style('red', 'bad'))
+  out.info(out.style('red', 'bad'))
+  expect(io.stdout.text).toBe('bad\n')
+  expect(io.stderr.text).toContain('\u001B[31m')
 })
 
 test('a table stands in columns, also with wide letters', () => {

@@ -31,6 +31,7 @@ export const importEntries: Action = {
       if (bad === 0) return 0
       throw new DataError(`${plural(bad, 'line')} of ${source.name} could not be read; the others are suppressed`, {
         problems,
+        unlisted: bad - problems.length,
         hint: 'Fix these lines and import the file again: what is known is not added twice.',
       })
     } finally {
