@@ -1,5 +1,6 @@
 /** What the columns of a list hold, told from its rows. Owns the guess at their kind; changes no cell. */
 import type { ColumnType } from '../config/settings.ts'
+import { looksLikeAddress } from '../source/address-column.ts'
 import { cellText } from '../source/cells/cell.ts'
 import type { Reading } from '../source/cells/compare.ts'
 import { readDate } from '../source/cells/date.ts'
@@ -31,8 +32,6 @@ export interface SurveyOptions {
   readonly emailColumn?: string
   readonly key?: string
 }
-
-const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 
 interface Seen {
   filled: number
@@ -77,7 +76,7 @@ export class ColumnSurvey {
 function kindOf(cell: unknown, { locale }: Pick<Reading, 'locale'>): ColumnKind {
   if (Array.isArray(cell)) return 'list'
   const text = cellText(cell).trim()
-  if (ADDRESS.test(text)) return 'address'
+  if (looksLikeAddress(text)) return 'address'
   const number = typeof cell === 'string' && /^\+?0\d|^\+/.test(text) ? undefined : readNumber(cell, locale)
   if (number !== undefined) return 'number'
   return readDate(cell, locale) === undefined ? 'text' : 'date'

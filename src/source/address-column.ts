@@ -40,7 +40,15 @@ const ENDS_AS_ONE = /[\s_.-]e-?mail(?:[\s_-]?address)?$/i
 const ENDING_RANK = DOUBTFUL - 0.5
 /** Words of a name that also holds others: `What is your email?`, `Adresse de messagerie`. */
 const HAS_WORD = /mail|messagerie|correo|correio|courriel|epost|eposta|почт|имейл|メール|邮|郵|이메일|ηλεκτρονικ/i
-const ADDRESS = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
+const ADDRESS = /^[^\s@<>"',;|]+@[^\s@<>"',;|]+\.[^\s@<>"',;|]+$/
+/** An address has at most 254 characters (RFC 5321 section 4.5.3.1); longer texts are not looked at. */
+const LONGEST_ADDRESS = 320
+
+/** Whether a text, without the spaces around it, has the form of an address. It may still not be valid. */
+export function looksLikeAddress(text: string): boolean {
+  const trimmed = text.trim()
+  return trimmed.length <= LONGEST_ADDRESS && ADDRESS.test(trimmed)
+}
 
 /** What the names and cells of a list say about its address column. */
 export type FoundColumn =
@@ -110,6 +118,13 @@ function chosen(columns: readonly string[], holding: ReadonlySet<string>): Found
 
 function holdsAddresses(column: string, rows: readonly RowData[]): boolean {
   const filled = rows.map((row) => cellText(row[column]).trim()).filter((cell) => cell !== '')
-  const addresses = filled.filter((cell) => ADDRESS.test(cell.replace(/^.*<([^<>]*)>$/, '$1').replace(/[;,]\s*$/, '')))
+  const addresses = filled.filter((cell) =>
+    looksLikeAddress(
+      cell
+        .slice(0, 1000)
+        .replace(/^.*<([^<>]*)>$/, '$1')
+        .replace(/[;,]$/, ''),
+    ),
+  )
   return addresses.length > 0 && addresses.length * 2 >= filled.length
 }

@@ -12,7 +12,8 @@ export function isAddressLines(head: Buffer): boolean {
     .toString('utf8')
     .split(/\r\n?|\n/)
     .find((line) => !isRemark(line))
-  return first !== undefined && /^(?:[^\s@<>"']+)?@[^\s@<>"']+\.[^\s@<>"']+$/.test(entryOf(first))
+  const entry = entryOf(first ?? '')
+  return entry.length <= 320 && /^(?:[^\s@<>"']+)?@[^\s@<>"']+\.[^\s@<>"']+$/.test(entry)
 }
 
 /** Each line's text up to a comma, semicolon or tab is the cell of `column`; empty lines and `# remarks` are not rows. */

@@ -1,6 +1,6 @@
 /** Reads the line of column names. Owns which names a list may have; never knows file formats. */
 import { DataError, type Problem } from '../errors.ts'
-import { findEmailColumn } from './address-column.ts'
+import { findEmailColumn, looksLikeAddress } from './address-column.ts'
 
 /** More columns than this are taken for a mistake: a wrong delimiter, or rows and columns swapped. */
 export const MAX_COLUMNS = 2000
@@ -19,8 +19,6 @@ export interface HeaderPlace {
   readonly file: string
   readonly line?: number
 }
-
-const LOOKS_LIKE_ADDRESS = /^[^\s@<>"',;]+@[^\s@<>"',;]+\.[^\s@<>"',;]+$/
 
 /**
  * Column names from the header's cells, as people see them: white space around them is taken off, line breaks in them are
@@ -42,7 +40,7 @@ export function readHeader(cells: readonly string[], place: HeaderPlace): Header
       hint: 'Is this the right file, and is its delimiter the right one? --delimiter sets it.',
     })
   }
-  const address = names.find((name) => LOOKS_LIKE_ADDRESS.test(name))
+  const address = names.find(looksLikeAddress)
   if (address !== undefined) {
     throw new DataError(`${place.file} begins with a row, not with column names: '${short(address)}' is an address`, {
       hint: 'Put a line of column names on top, such as: email,name,city',
@@ -64,9 +62,10 @@ export function readHeader(cells: readonly string[], place: HeaderPlace): Header
 }
 
 function nameOf(cell: string): string {
-  const name = cell
-    .replace(/\s*[\r\n]\s*/g, ' ')
-    .trim()
+  const lines = cell.split(/[\r\n]+/).map((line) => line.trim())
+  const name = lines
+    .filter((line) => line !== '')
+    .join(' ')
     .normalize('NFC')
   // A space before a quote keeps it from being one.
   return /^\s/.test(cell) && /^".*"$/.test(name) ? name.slice(1, -1).trim() : name
@@ -131,7 +130,7 @@ export function titledHeaderRow(records: readonly FirstRecord[]): number | undef
   const [first, ...others] = records
   if (first === undefined || findEmailColumn(first.cells.map(nameOf)) !== undefined) return undefined
   const filled = (cells: readonly string[]): number => cells.filter((cell) => cell.trim() !== '').length
-  const holdsAddress = ({ cells }: FirstRecord): boolean => cells.some((cell) => LOOKS_LIKE_ADDRESS.test(cell.trim()))
+  const holdsAddress = ({ cells }: FirstRecord): boolean => cells.some(looksLikeAddress)
   const isHeader = (record: FirstRecord, i: number): boolean => {
     if (holdsAddress(record) || !others.slice(i + 1).some(holdsAddress)) return false
     const count = filled(record.cells)

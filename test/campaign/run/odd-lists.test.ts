@@ -228,6 +228,20 @@ describe('hostile lists end soon', () => {
     expect((await refusal(rehearse(files, {}, ['list.csv.gz']))).message).toMatch(/unpacks to more than 200 times/)
   })
 
+  test.each([
+    ['blanks in a cell', `email,name\na@example.com,"a${' '.repeat(900_000)}b"\n`],
+    ['points in a cell', `email,name\na@example.com,a@${'.'.repeat(900_000)}@\n`],
+    ['digits and commas in a cell', `email,name\na@example.com,"${'1,'.repeat(400_000)}x"\n`],
+    ['blanks in a column name', `email,"name${' '.repeat(900_000)}x"\na@example.com,Ann\n`],
+  ])('%s, for every condition and helper', { timeout: 30_000 }, async (_, list) => {
+    const column = list.startsWith('email,name\n') ? 'name' : 'email'
+    const body = `{{#if (eq ${column} 5)}}x{{/if}}{{#if (contains ${column} "zz")}}x{{/if}}{{truncate ${column} 3}}`
+    const texts = await rehearse(csv(list, textTemplate(body)), {
+      where: [`${column}!=1234.5`, `${column}!=2026-12-24`],
+    })
+    expect(Object.keys(texts)).toEqual(['a@example.com'])
+  })
+
   test('a first row of JSON over 1 MiB is read, one over 2 MiB named', async () => {
     const list = (size: number) => `[{"email":"a@example.com","name":"Ann","bio":"${'x'.repeat(size)}"}]`
     const files = (size: number) => ({ 'list.json': list(size), 'templates/t.txt': textTemplate('{{name}}') })
