@@ -1,6 +1,7 @@
 /**
  * A file that is being put out. Owns the way it appears: whole, in the place of an older one, or not at all. Devices, pipes
- * and the program's own standard output cannot be put in place and are written to as they are.
+ * and the program's own standard output cannot be put in place and are written to as they are. A new file is its owner's alone: what
+ * is put out here names people.
  */
 
 import { once } from 'node:events'
@@ -19,6 +20,8 @@ interface Target {
   readonly path: string
   /** Written to while it is being made, then renamed; undefined where the file is written to as it is. */
   readonly draft?: string
+  /** Permissions of the file: those of the one that it replaces, or for its owner alone. */
+  readonly mode?: number
 }
 
 /** Standard streams by their names: where they are sockets, opening the name fails. */
@@ -61,7 +64,11 @@ export async function writeOutput(path: string, texts: AsyncIterable<string>): P
   const { draft } = target
   try {
     const flags = draft === undefined ? 'a' : 'wx'
-    const file = createWriteStream(draft ?? target.path, { flags, flush: draft !== undefined })
+    const file = createWriteStream(draft ?? target.path, {
+      flags,
+      flush: draft !== undefined,
+      mode: target.mode ?? 0o600,
+    })
     await pour(file, texts, path)
     file.end()
     await finished(file).catch((cause: unknown) => {
@@ -126,7 +133,7 @@ async function targetOf(path: string): Promise<Target> {
     // A file that may be written in a folder that may not: not whole at once, but written.
     if (info !== undefined && !(await mayWrite(folder))) return { path: real }
     if (info === undefined) await access(folder, constants.W_OK)
-    return { path: real, draft }
+    return { path: real, draft, mode: info === undefined ? 0o600 : info.mode & 0o777 }
   } catch (cause) {
     throw unwritable(path, cause)
   }

@@ -27,8 +27,8 @@ const WRITING = 16
 export async function openInboxStore(dir: string): Promise<InboxStore> {
   let index: WriteStream
   try {
-    makeFolder(dir)
-    index = createWriteStream(join(dir, 'index.ndjson'), { flags: 'a' })
+    makeFolder(dir, { mode: 0o700 })
+    index = createWriteStream(join(dir, 'index.ndjson'), { flags: 'a', mode: 0o600 })
   } catch (cause) {
     throw new OutputError(`the folder ${dir} cannot be written: ${folderWords(cause)}`, {
       cause,
@@ -52,7 +52,7 @@ export async function openInboxStore(dir: string): Promise<InboxStore> {
       at: new Date().toISOString(),
     }
     index.write(`${JSON.stringify(about)}\n`)
-    return writeFile(join(dir, name), bytes)
+    return writeFile(join(dir, name), bytes, { mode: 0o600 })
   }
 
   return {

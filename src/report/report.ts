@@ -70,7 +70,7 @@ export async function writeReport(
   format: ReportFormat = formatOf(path),
 ): Promise<void> {
   try {
-    makeFolder(dirname(path))
+    makeFolder(dirname(path), { mode: 0o700 })
   } catch {
     // Whatever is wrong with the folder shows when the file is written.
   }

@@ -44,7 +44,7 @@ export function createFilesTransport({ dir }: FilesTransportOptions): Transport 
     const plain = safeFileName(row, address)
     const name = names.has(plain) ? `${plain.slice(0, -'.eml'.length)}-${names.size}.eml` : plain
     names.add(name)
-    await writeFile(join(dir, name), message.chunks)
+    await writeFile(join(dir, name), message.chunks, { mode: 0o600 })
     const subject = subjectOf(message.chunks[0] ?? new Uint8Array())
     index.put(row, csvCells([String(row), name, address, subject, String(message.size)]))
     return name
@@ -115,8 +115,8 @@ class Index {
 async function openIndex(dir: string): Promise<Index> {
   try {
     await clear(dir)
-    makeFolder(dir)
-    return new Index(createWriteStream(join(dir, INDEX)))
+    makeFolder(dir, { mode: 0o700 })
+    return new Index(createWriteStream(join(dir, INDEX), { mode: 0o600 }))
   } catch (cause) {
     throw cause instanceof OutputError ? cause : unwritable(dir, cause)
   }

@@ -1,27 +1,53 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { makeProject, type Project } from '../support/program.ts'
+/** What a run leaves on the disk names people: only the owner may read it. */
+import { chmodSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { loadSettings, type MergeRequest, runMerge } from '../../src/index.ts'
+import { LETTER, listOf, makeProject, type Project } from '../support/program.ts'
+import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
 
+let sink: RecordingSink
 let project: Project
+let mask: number
 
-beforeAll(() => {
+beforeEach(async () => {
+  mask = process.umask(0o022)
+  sink = await startRecordingSink()
   project = makeProject({
-    'mailmerge.yaml': 'csv: list.csv\ntemplate: letter\nsmtp: { host: localhost, user: me, password: hidden-word }\n',
-    'templates/letter/message.yaml':
-      'from: a@example.org\nsubject: Hello\nattachments:\n  - path: "{{file}}"\n    optional: true\n',
-    'templates/letter/text.hbs': 'Hello\n',
-    'files/terms.txt': 'Terms\n',
+    'list.csv': listOf(2),
+    'templates/letter.txt': LETTER,
+    'mailmerge.yaml': `csv: list.csv\ntemplate: letter\nsmtp: { host: 127.0.0.1, port: ${sink.port} }\n`,
   })
 })
-afterAll(() => project.remove())
+afterEach(async () => {
+  process.umask(mask)
+  await sink.close()
+  project.remove()
+})
 
-test.each(['mailmerge.yaml', 'list.csv', './mailmerge.yaml', 'files/../mailmerge.yaml', '.env'])(
-  'a row that asks for %s gets an error and no file',
-  async (file) => {
-    project.write('.env', 'SECRET=1\n')
-    project.write('list.csv', `email,file\nada@example.com,${file}\n`)
-    const { code, stderr } = await project.run(['run', '--dry-run', '--out', 'out'])
-    expect(code).toBe(65)
-    expect(stderr).toContain('the attachment')
-    expect(stderr).not.toContain('hidden-word')
-  },
-)
+async function merge(request: MergeRequest): Promise<void> {
+  await runMerge(await loadSettings({ cwd: project.dir, env: {}, flags: {} }), request)
+}
+
+/** Paths under a folder that anyone else may use, with their permissions. */
+function open(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .concat(folder)
+    .filter((path) => (statSync(path).mode & 0o077) !== 0)
+    .map((path) => `${path} ${(statSync(path).mode & 0o777).toString(8)}`)
+}
+
+test.each(['send', 'sandbox', 'dry-run'] as const)('results, mails and folders of a run in mode %s', async (mode) => {
+  await merge({ mode })
+  expect(open(join(project.dir, '.mailmerge'))).toEqual([])
+})
+
+test('a report in a place of its own too, but one that was there keeps its permissions', async () => {
+  const [fresh, shared] = [join(project.dir, 'fresh.csv'), join(project.dir, 'shared.csv')]
+  writeFileSync(shared, '')
+  chmodSync(shared, 0o644)
+  await merge({ mode: 'sandbox', reports: [fresh, shared] })
+  expect(statSync(fresh).mode & 0o777).toBe(0o600)
+  expect(statSync(shared).mode & 0o777).toBe(0o644)
+})

@@ -1,4 +1,5 @@
 /** Cells to text and back, for the ledger. Owns that format: JSON, in which dates and stored cells are marked. */
+import { OutputError } from '../../errors.ts'
 import type { FileFacts } from '../../message/files/library.ts'
 import { DateCell, type DateKind, StoredCell } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
@@ -62,8 +63,22 @@ export function storeRow(cells: RowData, files: readonly FileFacts[], thread?: T
   return JSON.stringify(stored)
 }
 
-/** The stored row again; its cells have no prototype, so that no column name reaches anything else. */
+/**
+ * The stored row again; its cells have no prototype, so that no column name reaches anything else.
+ * @throws OutputError for a text that `storeRow` did not write: the ledger is damaged.
+ */
 export function restoreRow(text: string): StoredRow {
+  try {
+    return restored(text)
+  } catch (cause) {
+    throw new OutputError('the ledger is damaged: a row of it cannot be read', {
+      cause,
+      hint: 'Put a copy of the ledger from a backup in its place.',
+    })
+  }
+}
+
+function restored(text: string): StoredRow {
   const parsed = JSON.parse(text) as StoredRow
   const cells = Object.assign(Object.create(null), parsed.cells) as Record<string, unknown>
   if (text.includes('\\u0001')) for (const name in cells) cells[name] = unmarked(cells[name])

@@ -42,22 +42,17 @@ export async function driveMerge(
     if (event.event === 'summary') last = event
     screen.event(event.event === 'summary' ? { ...event, exitCode: exitCodeOf(event, signals.exitCode) } : event)
   }
-  const confirm = async (plan: PlanPreview): Promise<boolean> => {
-    const question = screen.question(plan)
+  const ask = async (question: string): Promise<boolean> => {
     asking = true
     const options = { onInterrupt: () => signals.raise('SIGINT'), signal: signals.signal }
     const agreed = await (listFromStdin ? askBesidePipe : askYesNo)(io, question, options)
     asking = false
     return agreed && !signals.signal.aborted
   }
-  const confirmLoss = async (error: LedgerMissingError): Promise<boolean> => {
+  const confirm = (plan: PlanPreview): Promise<boolean> => ask(screen.question(plan))
+  const confirmLoss = (error: LedgerMissingError): Promise<boolean> => {
     out.error(error.message)
-    asking = true
-    const onInterrupt = (): void => signals.raise('SIGINT')
-    const question = 'Go on without it? People may be written to a second time.'
-    const agreed = await askYesNo(io, question, { onInterrupt, signal: signals.signal })
-    asking = false
-    return agreed && !signals.signal.aborted
+    return ask('Go on without it? People may be written to a second time.')
   }
   try {
     const summary = await merge({

@@ -13,7 +13,7 @@ import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
 import { APPLICATION_ID, type Migration, migrate, schemaVersion } from './schema.ts'
 import { explain } from './storage-errors.ts'
-import { numberOf } from './values.ts'
+import { DAMAGE_HINT, numberOf } from './values.ts'
 
 /** Before it, two connections could damage a file when its log was started again (https://sqlite.org/releaselog/3_51_3.html). */
 const OLDEST_SQLITE = [3, 51, 3] as const
@@ -188,7 +188,7 @@ function refuseDamaged(database: DatabaseSync, path: string): void {
   const found = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
   if (found === 'ok') return
   throw new OutputError(`the ledger ${path} is damaged: ${String(found)}`, {
-    hint: 'It was left as it is. Put a copy from a backup in its place, or move it away; without it nobody knows who was written to.',
+    hint: DAMAGE_HINT,
   })
 }
 

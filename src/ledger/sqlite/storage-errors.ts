@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DefectError, MailmergeError, OutputError, UnfinishedError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
+import { DAMAGE_HINT } from './values.ts'
 
 /** SQLite's primary result codes that matter here (https://sqlite.org/rescode.html). */
 const BUSY = 5
@@ -65,12 +66,7 @@ export function explain(error: unknown, location: string): MailmergeError {
       )
     case CORRUPT:
     case NOTADB:
-      return new OutputError(
-        `the ledger ${location} is damaged, or is not a ledger: ${said}`,
-        details(
-          'It was left as it is. Put a copy from a backup in its place, or move it away; without it nobody knows who was written to.',
-        ),
-      )
+      return new OutputError(`the ledger ${location} is damaged, or is not a ledger: ${said}`, details(DAMAGE_HINT))
     case IOERR:
       return new OutputError(
         `the disk failed under the ledger ${location}: ${said}`,
@@ -83,6 +79,9 @@ export function explain(error: unknown, location: string): MailmergeError {
         details('Wait for it to end, then give the command again.'),
       )
     case undefined:
+      // A text that is not JSON, a number too large for one of ours: no statement of ours wrote it.
+      if (error instanceof SyntaxError || error instanceof RangeError)
+        return new OutputError(`the ledger ${location} is damaged: ${said}`, details(DAMAGE_HINT))
       return new DefectError(`the ledger failed: ${said}`, { cause: error })
     default:
       return new DefectError(`the ledger refused a statement: ${said}`, { cause: error })

@@ -276,7 +276,7 @@ describe('what is not a sound ledger is refused with an error, and never overwri
           await ledger.close()
         }
       } catch (error) {
-        expect(error).toMatchObject({ exitCode: expect.any(Number), hint: expect.any(String) })
+        expect(error).toMatchObject({ exitCode: 73, hint: expect.any(String) })
         answers.add('refused')
         expect(readFileSync(path).equals(bytes)).toBe(true)
       }
