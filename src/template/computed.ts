@@ -41,7 +41,8 @@ export async function computedColumns(options: ComputedOptions): Promise<(text: 
     const compiled = engine.compile(snippet)
     const program = text.includes('{{') ? engine.parse(snippet) : undefined
     const known = { helpers, partials: new Map(), inline: new Set<string>() }
-    const names = program === undefined ? [] : namesIn({ snippet, program }, known).map(({ name }) => name)
+    const uses = program === undefined ? [] : namesIn({ snippet, program }, known)
+    const names = uses.filter(({ isCall }) => !isCall).map(({ name }) => name)
     const render: Expression['render'] = (row) => compiled(cellsOf(row), data)
     if (own.files.length === 0) return { names, render }
     return { names, render: (row) => withinLimit(() => render(row), endless) }

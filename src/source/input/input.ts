@@ -106,6 +106,12 @@ async function unreadable(error: unknown, full: string, path: string): Promise<I
         hint: 'Download it first, then name the file.',
       })
     }
+    if (path.startsWith('~/')) {
+      return new InputError(`there is no list ${path}`, {
+        hint: 'The shell opens ~ outside quotes only: write $HOME in its place, or leave the quotes out.',
+        cause: error,
+      })
+    }
     const neighbours = await readdir(dirname(full)).catch(() => [])
     const guess = nearest(basename(full), neighbours)
     const hint = guess === undefined ? 'Check the path; it starts at the working directory.' : `Did you mean ${guess}?`
