@@ -51,7 +51,13 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   }
 }
 
-const NOTHING_READ: ListFacts = { rows: 0, good: 0, columns: [], mail: { domains: new Map(), unsubscribe: false } }
+const NOTHING_READ: ListFacts = {
+  rows: 0,
+  chosen: 0,
+  good: 0,
+  columns: [],
+  mail: { domains: new Map(), unsubscribe: false },
+}
 
 async function askedRules(
   settings: Settings,

@@ -7,7 +7,7 @@ import { planRows } from '../campaign/plan/plan.ts'
 import type { CheckedRow, RowRenderer } from '../campaign/plan/render-row.ts'
 import { openSelector, readingOf, type Selection } from '../campaign/plan/select.ts'
 import type { Split } from '../campaign/plan/variants.ts'
-import { usedColumns } from '../campaign/run/content.ts'
+import { lackingFields, usedColumns } from '../campaign/run/content.ts'
 import { addressColumn, openListAgain } from '../campaign/run/list.ts'
 import { openMerge } from '../campaign/run/open-merge.ts'
 import type { Settings } from '../config/settings.ts'
@@ -56,7 +56,7 @@ export async function checkList(
   const templates = split?.variants.map((variant) => variant.template) ?? (template === undefined ? [] : [template])
   const emailColumn = addressColumn(settings, source, templates)
   // Each reports what it lacks, also when another has reported so.
-  const isBound = templates.map((one) => bound(one, columns, findings)).every(Boolean)
+  const isBound = templates.map((one) => fits(one, columns, findings)).every(Boolean)
   const content = template !== undefined && isBound ? { template, split } : undefined
   const now = options.now ?? new Date()
   const selector = await openSelector(options, columns, settings.segments ?? {}, readingOf(settings), () =>
@@ -98,6 +98,7 @@ export async function checkList(
       signal: options.signal,
       observer: {
         onChecked: (row, checked) => check.row(row, checked),
+        onSkipped: () => check.skipped(),
         onProblem: (problem) => {
           reported.add(problem)
           findings.add(check.weighed(problem))
@@ -141,6 +142,8 @@ class ListCheck {
   readonly #samples: (CheckedRow & { readonly row: number })[] = []
   #addresses: string[] = []
   #rows = 0
+  #skipped = 0
+  #duplicates = 0
   #good = 0
   #suppressed = 0
   #hidden = 0
@@ -181,6 +184,11 @@ class ListCheck {
         hint: 'Nothing uses this column: no row is held up by it.',
       })
     }
+  }
+
+  /** A row that is not chosen, or hidden. */
+  skipped(): void {
+    this.#skipped++
   }
 
   /** A row that would be sent. */
@@ -242,6 +250,7 @@ class ListCheck {
   /** Duplicates are as heavy as the settings make them. */
   weighed(problem: Problem): Problem {
     if (problem.code !== 'duplicate') return problem
+    if (this.#parts.settings.duplicates !== 'all') this.#duplicates++
     const placed = this.#parts.emailColumn === undefined ? problem : { column: this.#parts.emailColumn, ...problem }
     if (this.#parts.settings.duplicates === 'error') return placed
     const { hint: _, ...rest } = placed
@@ -298,7 +307,8 @@ class ListCheck {
     }
     if (sizes.length === 0) return undefined
     const each = Math.round(sizes.reduce((sum, size) => sum + size, 0) / sizes.length)
-    return { messages: this.#good, each, total: each * this.#good }
+    const messages = this.#good - this.#duplicates
+    return { messages, each, total: each * messages }
   }
 
   /** What only the whole list shows, and the facts about it. */
@@ -307,7 +317,8 @@ class ListCheck {
     const first = this.#samples[0]?.rendered
     return {
       rows: this.#rows,
-      good: this.#good,
+      chosen: this.#rows - this.#skipped,
+      good: this.#good - this.#duplicates,
       columns: this.#survey.facts(),
       mail: {
         domains: this.#domains,
@@ -350,17 +361,22 @@ class ListCheck {
       this.#parts.findings.add({
         severity: 'info',
         code: 'run-size',
-        message: `${size.messages.toLocaleString('en-US')} messages of about ${sizeText(size.each)}, ${sizeText(size.total)} in all`,
+        message:
+          size.messages === 1
+            ? `1 message of about ${sizeText(size.each)}`
+            : `${size.messages.toLocaleString('en-US')} messages of about ${sizeText(size.each)}, ${sizeText(size.total)} in all`,
       })
     }
   }
 }
 
-/** Reports every column that the template reads and the list has not. True when there is none. */
-function bound(template: Template, columns: readonly string[], findings: Findings): boolean {
+/** Reports what no row can mend: fields that are missing, and columns that the list does not have. */
+function fits(template: Template, columns: readonly string[], findings: Findings): boolean {
+  const lacking = lackingFields(template, false)
+  for (const problem of lacking) findings.add(problem)
   try {
     template.bind(columns)
-    return true
+    return lacking.length === 0
   } catch (error) {
     for (const problem of problemsOf(error, 'unknown-column')) findings.add(problem)
     return false

@@ -25,8 +25,10 @@ export interface CheckReport {
   /** Sorted by weight. */
   readonly problems: readonly Problem[]
   readonly counts: SeverityCounts
-  /** Rows of the list, and those that would be sent. */
+  /** Rows of the list; `good` are those that would be sent. */
   readonly rows: number
+  /** Rows that are neither left out by an option nor hidden. */
+  readonly chosen: number
   readonly good: number
   readonly source?: string
   readonly template?: string

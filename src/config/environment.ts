@@ -7,6 +7,7 @@ import { ConfigError } from '../errors.ts'
 import { wrongSettings } from './explain-errors.ts'
 import { allKeys, type KeyPath } from './keys.ts'
 import { type Config, configSchema } from './schema.ts'
+import type { Environment } from './settings.ts'
 
 /** `smtp.passwordCommand` is `MAILMERGE_SMTP_PASSWORD_COMMAND`. */
 export function variableOf(path: readonly string[]): string {
@@ -17,7 +18,7 @@ export function variableOf(path: readonly string[]): string {
  * What the environment sets; an empty variable sets nothing. Lists and groups are written as in YAML: `[10/s, 500/day]`.
  * @throws ConfigError naming the variable.
  */
-export function configFromEnvironment(env: NodeJS.Dict<string>, note?: (text: string) => void): Config {
+export function configFromEnvironment(env: Environment, note?: (text: string) => void): Config {
   const keys = allKeys()
   const found: Record<string, unknown> = {}
   for (const key of keys) {
@@ -58,7 +59,7 @@ function put(target: Record<string, unknown>, path: readonly string[], value: un
 }
 
 /** A variable that is nearly a setting is worth a word; others are somebody else's. */
-function noteTypos(env: NodeJS.Dict<string>, keys: readonly KeyPath[], note?: (text: string) => void): void {
+function noteTypos(env: Environment, keys: readonly KeyPath[], note?: (text: string) => void): void {
   if (note === undefined) return
   const known = new Set(keys.map(({ path }) => variableOf(path)))
   for (const name of Object.keys(env)) {

@@ -11,6 +11,7 @@ import { given } from '../given.ts'
 import { decodeText, ENCODING_HINT } from '../text/decode-text.ts'
 import { type WrongSetting, wrongSettings } from './explain-errors.ts'
 import { type Config, configSchema } from './schema.ts'
+import type { Environment } from './settings.ts'
 
 const NAMES = ['mailmerge.yaml', 'mailmerge.yml']
 /** More than any config needs, and little enough to be read at once. */
@@ -148,7 +149,7 @@ function configError(
 }
 
 /** Variables of the `.env` beside the config. @throws InputError when it is there and cannot be read. */
-export function readDotEnv(folder: string): NodeJS.Dict<string> {
+export function readDotEnv(folder: string): Environment {
   const path = join(folder, '.env')
   if (!existsSync(path)) return {}
   try {

@@ -14,7 +14,7 @@ import { findConfig, readConfig, readDotEnv } from './file.ts'
 import { bounceSettings, imapSettings } from './imap.ts'
 import { oauthProviders } from './oauth-provider.ts'
 import type { Config } from './schema.ts'
-import type { DeliverySettings, RateLimit, Settings, SourceSettings } from './settings.ts'
+import type { DeliverySettings, Environment, RateLimit, Settings, SourceSettings } from './settings.ts'
 import type { Provider } from './smtp/providers.ts'
 import { smtpSettings } from './smtp/smtp.ts'
 import { DURATION_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
@@ -46,7 +46,7 @@ export interface Flags {
 export interface LoadSettingsOptions {
   /** Where the search for mailmerge.yaml begins, and where paths of flags start. */
   readonly cwd: string
-  readonly env: NodeJS.Dict<string>
+  readonly env: Environment
   readonly flags: Flags
   /** Asks a person, where there is one. */
   readonly askPassword?: (account: string) => Promise<string>

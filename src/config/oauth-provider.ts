@@ -9,7 +9,7 @@ import { ConfigError } from '../errors.ts'
 import { given } from '../given.ts'
 import { once, Secret, secretFromCommand } from '../secret.ts'
 import type { OAuthConfig } from './schema.ts'
-import type { OAuthProvider } from './settings.ts'
+import type { Environment, OAuthProvider } from './settings.ts'
 
 type Known = Omit<OAuthProvider, 'name' | 'tokenFolder'>
 
@@ -47,7 +47,7 @@ export interface OAuthSources {
   /** The `oauth2` of the config, environment over file. */
   readonly config: Readonly<Record<string, OAuthConfig>>
   readonly root: string
-  readonly env: NodeJS.Dict<string>
+  readonly env: Environment
 }
 
 /** Every provider that a project can name: those built in, changed by its own words, and its own. */
@@ -93,7 +93,7 @@ function ownSettings(config: OAuthConfig, root: string): Partial<OAuthProvider> 
 }
 
 /** XDG base directories, on Windows the user's local data: not in the project, which is shared and backed up. */
-function defaultTokenFolder(env: NodeJS.Dict<string>): string {
+function defaultTokenFolder(env: Environment): string {
   const { XDG_STATE_HOME: state, LOCALAPPDATA: local } = env
   if (state !== undefined && state !== '') return join(state, 'mailmerge', 'tokens')
   if (process.platform === 'win32' && local !== undefined && local !== '') return join(local, 'mailmerge', 'tokens')

@@ -2,6 +2,9 @@
 import type { Secret } from '../secret.ts'
 import type { DUPLICATES } from './words.ts'
 
+/** Environment variables by name. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
 /** How a list is to be read. */
 export interface SourceSettings {
   /** Path as the user gave it, relative to the working directory, or `-` for standard input. */

@@ -143,6 +143,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
   return {
     name: found.name,
     builtIn: isBuiltIn(found.folder, root),
+    lacks: (['from', 'subject'] as const).filter((field) => (fields[field] ?? '').trim() === ''),
     files: [...new Set(files)].map((file) => shown(file, root)),
     unread: found.unread.filter((file) => !files.some((one) => shown(one, root) === file)),
     hash: hashOf(files, options),

@@ -103,6 +103,8 @@ export interface Template {
   readonly name: string
   /** It comes with the package: an example for rehearsals, which is never sent. */
   readonly builtIn: boolean
+  /** Fields that every message needs and that are not set, so that no row can fill them. */
+  readonly lacks: readonly ('from' | 'subject')[]
   /** Every file that went in, for messages and for the hash. */
   readonly files: readonly string[]
   /** Files beside them that look like a part of the template and are none: a name that is misspelt. */

@@ -56,14 +56,20 @@ describe('errors, with which nothing would be sent', () => {
     expect(failed).toMatchObject([{ row: 1, line: 6, file: 'templates/t.txt' }, { row: 2 }])
   })
 
-  test('no subject, by row', async () => {
+  test('no subject, of the template and once: no row can give one', async () => {
     const said = await check({ 'templates/t.txt': '---\nfrom: s@example.org\n---\nDear {{name}},\n' })
     expect(said.code).toBe(65)
     const missing = said.problems.filter(({ code }) => code === 'no-subject')
     expect(missing).toMatchObject([
-      { severity: 'error', row: 1, hint: expect.stringContaining('subject:') },
-      { severity: 'error', row: 2 },
+      { severity: 'error', row: null, file: 'templates/t.txt', hint: expect.stringContaining('subject:') },
     ])
+  })
+
+  test('an empty subject, by row, where the row should have filled it', async () => {
+    const said = await check({
+      'templates/t.txt': '---\nfrom: s@example.org\nsubject: "{{note}}"\n---\nDear {{name}},\n',
+    })
+    expect(said.problems.filter(({ code }) => code === 'no-subject').every(({ row }) => row !== null)).toBe(true)
   })
 
   test('a template that is not there is no finding but a missing file', async () => {

@@ -172,13 +172,13 @@ const TEMPLATES: readonly Wrong[] = [
     what: 'no subject',
     files: template('---\nfrom: a@example.org\n---\nDear {{name}}\n'),
     code: 65,
-    says: ['rows 1-3', 'there is no subject'],
+    says: ["the template 'letter' has no subject", 'templates/letter.txt', 'subject:'],
   },
   {
     what: 'no sender',
     files: template('---\nsubject: Hi\n---\nDear {{name}}\n'),
     code: 65,
-    says: ['rows 1-3', 'there is no sender', 'from:'],
+    says: ["the template 'letter' has no sender", 'templates/letter.txt', 'from:'],
   },
   {
     what: 'a sender that is not an address',

@@ -43,6 +43,8 @@ export type LeftOut = (rows: readonly RowIdentity[]) => Promise<ReadonlyMap<RowI
 export interface PlanObserver {
   /** A row that would be sent. */
   readonly onChecked?: (row: Row, checked: CheckedRow) => void
+  /** A row that is left out before it is rendered. */
+  readonly onSkipped?: (row: Row, skip: SkipReason) => void
   /** Each problem, also those beyond the ones that are kept. */
   readonly onProblem?: (problem: Problem) => void
   /** After each batch of rows, with the number read so far. */
@@ -65,6 +67,10 @@ class ProblemList {
   readonly kept: Problem[] = []
   readonly #onProblem: PlanObserver['onProblem']
   count = 0
+  /** Rows that were rendered, or should have been. */
+  rendered = 0
+  /** The first problem that a template's own text has, and how many rows have it alike. */
+  #ofTemplate: { readonly problem: Problem; rows: number } | undefined
 
   constructor(onProblem: PlanObserver['onProblem']) {
     this.#onProblem = onProblem
@@ -74,13 +80,28 @@ class ProblemList {
     return this.count - this.kept.length
   }
 
-  add(problems: readonly Problem[]): void {
+  /** The problem that every row has in the same place of the template, if there is one. */
+  get ofTemplate(): Problem | undefined {
+    const { problem, rows } = this.#ofTemplate ?? { problem: undefined, rows: 0 }
+    if (problem === undefined || rows < 2 || rows < this.rendered) return undefined
+    const { row: _, ...whole } = problem
+    return whole
+  }
+
+  add(problems: readonly Problem[], list: string): void {
     this.count += problems.length
     for (const problem of problems) {
       this.#onProblem?.(problem)
       if (this.kept.length < LISTED_PROBLEMS) this.kept.push(problem)
+      if (problem.file === undefined || problem.file === list) continue
+      this.#ofTemplate ??= { problem, rows: 0 }
+      if (isSame(this.#ofTemplate.problem, problem)) this.#ofTemplate.rows++
     }
   }
+}
+
+function isSame(one: Problem, other: Problem): boolean {
+  return (['file', 'line', 'column', 'code', 'message'] as const).every((key) => one[key] === other[key])
 }
 
 /** Rows, and bytes of them, that one transaction records. */
@@ -153,6 +174,8 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
       const { planned, checked } = outcome instanceof Promise ? await outcome : outcome
       plans.push(planned)
       if (checked !== undefined) observer.onChecked?.(row, checked)
+      if (planned.skip === undefined || planned.skip.kind === 'bad') bad.rendered++
+      else observer.onSkipped?.(row, planned.skip)
     }
     const leftOut = await options.leftOut?.(plans.filter(({ skip }) => skip === undefined))
     for (const planned of plans) {
@@ -173,7 +196,7 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
   const duplicates = skipBad && options.duplicates === 'error' ? 'skip' : options.duplicates
   const counts = bad.count > 0 && !skipBad ? undefined : await ledger.plans.complete(runId, { duplicates })
   if (counts !== undefined) return { counts, problems: bad.kept, unlisted: bad.unlisted }
-  if (duplicates === 'error') bad.add(await duplicateProblems(options))
+  if (duplicates === 'error') bad.add(await duplicateProblems(options), source.name)
   throw refused(source.name, bad)
 }
 
@@ -253,7 +276,7 @@ function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, ba
     file: problem.file ?? options.source.name,
     row: row.number,
   }))
-  bad.add(placed)
+  bad.add(placed, options.source.name)
   const [problem] = problems
   return skipped(row, { kind: 'bad', detail: problem?.message ?? 'not readable' }, options.renderer)
 }
@@ -278,6 +301,13 @@ async function duplicateProblems({ ledger, runId, source, key: column }: PlanOpt
 }
 
 function refused(name: string, bad: ProblemList): DataError {
+  const { ofTemplate } = bad
+  if (ofTemplate !== undefined) {
+    return new DataError(`the template has a problem in every row: ${ofTemplate.message}; nothing was sent`, {
+      problems: [ofTemplate],
+      hint: 'Fix the template and give the command again.',
+    })
+  }
   const some = bad.count === 1 ? 'one problem' : `${bad.count} problems`
   return new DataError(`${some} in ${name}; nothing was sent`, {
     problems: bad.kept,

@@ -1,7 +1,7 @@
 /** What a merge says: the template of the settings, and the variants of a split. Owns opening them and the hash of all that no row changes. */
 import { hash } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
-import { DataError } from '../../errors.ts'
+import { DataError, type Problem } from '../../errors.ts'
 import { type LoadOptions, loadTemplate } from '../../template/load.ts'
 import type { Template } from '../../template/template.ts'
 import { openSplit, type Split } from '../plan/variants.ts'
@@ -25,6 +25,8 @@ export interface ContentOptions {
   readonly columns: readonly string[]
   /** For people, and no rehearsal: a template of the package is refused. */
   readonly sends: boolean
+  /** A follow-up has the subject of the message that it follows. */
+  readonly follows: boolean
 }
 
 /** @throws InputError, DataError: no template, a wrong one, one of the package, or a name that no column has. */
@@ -34,7 +36,11 @@ export async function openContent(settings: Settings, options: ContentOptions): 
   const split = await openVariants(templateName, settings, campaign(template.name), variant)
   const templates = templatesOf({ template, split })
   if (options.sends) for (const one of templates) refuseBuiltIn(one)
-  for (const one of templates) one.bind(columns)
+  for (const one of templates) {
+    const lacking = lackingFields(one, options.follows)
+    if (lacking.length > 0) throw lackingError(one, lacking)
+    one.bind(columns)
+  }
   return { templateName, template, split, hash: hashOf(template, split, settings) }
 }
 
@@ -77,6 +83,28 @@ export function openVariants(
       subject === undefined ? undefined : { fields: { subject }, file: 'mailmerge.yaml (variants)' },
     ),
   )
+}
+
+/** What is missing from a template so that no row can make a message of it. */
+export function lackingFields({ lacks, files }: Template, follows: boolean): readonly Problem[] {
+  const [file] = files
+  return lacks
+    .filter((field) => field !== 'subject' || !follows)
+    .map((field) => ({
+      severity: 'error',
+      code: field === 'subject' ? 'no-subject' : 'no-sender',
+      message: `there is no ${field === 'subject' ? 'subject' : 'sender'}`,
+      hint: `Set ${field}: in the template, or under message: in mailmerge.yaml.`,
+      ...(file === undefined ? {} : { file }),
+    }))
+}
+
+function lackingError({ name }: Template, problems: readonly Problem[]): DataError {
+  const what = problems.map(({ code }) => (code === 'no-subject' ? 'no subject' : 'no sender')).join(' and ')
+  return new DataError(`the template '${name}' has ${what}; nothing was sent`, {
+    problems,
+    hint: 'Fix the template and give the command again.',
+  })
 }
 
 /** A template of the package is an example: what people get is what the project itself says. */

@@ -127,6 +127,7 @@ async function plannedContent(settings: Settings, run: RunRecord): Promise<Conte
     variant: options.variant,
     columns,
     sends: true,
+    follows: options.after !== undefined,
   })
   if (content.hash === templateHash) return content
   throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {

@@ -102,7 +102,8 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
   const nameFor = (template: string): string => named ?? `${template}-${source.stem}`
   const sends = request.mode === 'send'
   const { variant } = request
-  const content = await openContent(settings, { templateName, campaign: nameFor, variant, columns, sends })
+  const follows = request.after !== undefined
+  const content = await openContent(settings, { templateName, campaign: nameFor, variant, columns, sends, follows })
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   const name = nameFor(content.template.name)
   const now = (hooks.clock ?? systemClock).now()

@@ -97,6 +97,7 @@ function print(report: CheckReport, { out }: Context): void {
 
 const COLORS = { error: 'red', warning: 'yellow', info: 'dim' } as const
 
+/** Equal problems are one line; what is left out is counted. */
 function printSome({ problems }: CheckReport, severity: Severity, out: Context['out']): void {
   const some = problems.filter((problem) => problem.severity === severity)
   const groups = alike(some, { anyValue: severity !== 'error' })
@@ -115,14 +116,14 @@ function printSome({ problems }: CheckReport, severity: Severity, out: Context['
   if (rest > 0) out.result(`${''.padEnd(8)}and ${plural(rest, 'more', 'more')}; --verbose lists all`)
 }
 
-function lastLine({ counts, rows, good, source }: CheckReport): string {
+function lastLine({ counts, chosen, good, source }: CheckReport): string {
   const found = [
     plural(counts.error, 'error'),
     plural(counts.warning, 'warning'),
     `${plural(counts.info, 'note')}`,
   ].join(', ')
   const list =
-    source === undefined ? '' : `; ${count(good)} of ${plural(rows, 'row')} ${rows === 1 ? 'is' : 'are'} good`
+    source === undefined ? '' : `; ${count(good)} of ${plural(chosen, 'row')} ${chosen === 1 ? 'is' : 'are'} good`
   return `${found}${list}`
 }
 

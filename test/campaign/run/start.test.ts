@@ -10,6 +10,7 @@ import { resumeMerge } from '../../../src/campaign/run/resume.ts'
 import { runMerge } from '../../../src/campaign/run/start.ts'
 import { type Flags, loadSettings } from '../../../src/config/load.ts'
 import type { Settings } from '../../../src/config/settings.ts'
+import type { DataError } from '../../../src/errors.ts'
 import { makeProject, type Project } from '../../support/program.ts'
 import { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from '../../support/scripted-server.ts'
 
@@ -168,4 +169,33 @@ test('a condition that no row meets is named', async () => {
   const notes: string[] = []
   await merge({ mode: 'dry-run', where: ['name=Zoe'] }, { note: (text) => notes.push(text) })
   expect(notes).toContain('no row is selected by --where name=Zoe')
+})
+
+test('what the template lacks is said of the template, once, and no row is blamed', async () => {
+  await prepare({ 'templates/t.md': '---\nfrom: a@example.org\n---\nDear {{name}}\n' })
+  const error = await merge({ mode: 'send' }).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({
+    exitCode: 65,
+    message: "the template 't' has no subject; nothing was sent",
+    problems: [{ code: 'no-subject', file: 'templates/t.md' }],
+    hint: expect.not.stringContaining('skip-bad'),
+  })
+})
+
+test("a problem that every row has in one place of the template is the template's, once", async () => {
+  await prepare({ 'templates/t.md': LETTER.replace('Dear', '{{date "soon"}} Dear') })
+  const error = await merge({ mode: 'send' }).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({
+    exitCode: 65,
+    message: expect.stringMatching(/^the template has a problem in every row: .*soon/),
+    problems: [expect.not.objectContaining({ row: 1 })],
+    hint: expect.not.stringContaining('skip-bad'),
+  })
+})
+
+test('problems beyond those that are listed are counted', async () => {
+  const rows = Array.from({ length: 1500 }, (_, at) => `P,p${at + 1}.example.com\n`).join('')
+  await prepare({ 'list.csv': `name,email\n${rows}` })
+  const error = (await merge({ mode: 'dry-run' }).catch((thrown: unknown) => thrown)) as DataError
+  expect([error.problems.length, error.unlisted]).toEqual([1000, 500])
 })
