@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { filesBelow, read, stringsOf } from './support/source-code.ts'
 
 const SQL =
-  /^\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|PRAGMA|BEGIN|COMMIT|ROLLBACK|EXPLAIN|VACUUM|FROM|WHERE|AND|ORDER BY)\b/
+  /^\s*(--|SAVEPOINT|RELEASE|\{\} (WHERE|ORDER BY)|SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|WITH|PRAGMA|BEGIN|COMMIT|ROLLBACK|EXPLAIN|VACUUM|FROM|WHERE|AND|ORDER BY)(?!\w)/
 const STYLE = /<style>.*?<\/style>/gs
 /** Two words with a space between; what is in braces is a hole, or the style of a page. */
 const SENTENCE = /\p{L}[\p{L}'’-]*[,.:;]? \(?['"‘“]?(\p{L}|\{\}.*\p{L} )/u
@@ -20,7 +20,10 @@ function sentences(): Map<string, string[]> {
     const texts = found.get(name) ?? new Set<string>()
     found.set(name, texts)
     for (const text of textsOf(path)) {
-      const line = text.replace(/\s+/g, ' ').replace(STYLE, '').trim()
+      const line = text
+        .replace(/[\s\p{Cc}]+/gu, ' ')
+        .replace(STYLE, '')
+        .trim()
       if (SENTENCE.test(line) && !SQL.test(line)) texts.add(line)
     }
   }

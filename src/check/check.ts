@@ -71,7 +71,7 @@ async function askedRules(
   findings.add({
     severity: 'info',
     code: 'no-sender',
-    message: 'the sender is not known, so that nothing could be asked about it',
+    message: 'the sender is not known, so nothing could be looked up about it',
     hint: 'Give a list and a template, or set message.from in mailmerge.yaml.',
   })
   return rules

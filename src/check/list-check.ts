@@ -181,7 +181,7 @@ class ListCheck {
       this.#parts.findings.add({
         ...problem,
         severity: 'warning',
-        hint: 'Nothing uses this column: no row is held up by it.',
+        hint: 'Nothing uses this column, so it stops no row.',
       })
     }
   }
@@ -213,11 +213,11 @@ class ListCheck {
     }
     const judged = parseAddress(address)
     if (judged.kind === 'unlikely') {
-      const hint = 'It is allowed, but hardly any server takes it. Ask the person for another.'
+      const hint = 'It is allowed, but hardly any server accepts it. Ask the person for another.'
       this.#parts.findings.add({
         ...place,
         code: 'unlikely-address',
-        message: `a strange address: ${judged.why}`,
+        message: `an unusual address: ${judged.why}`,
         hint,
       })
     }
@@ -241,7 +241,7 @@ class ListCheck {
       if (this.#gmail.size < REMEMBERED_GMAIL)
         this.#gmail.set(key, { row: row.number, address: normalizeAddress(address) })
     } else if (known.address !== normalizeAddress(address)) {
-      const message = `the same Gmail mailbox as row ${known.row}, written otherwise`
+      const message = `the same Gmail mailbox as row ${known.row}, written differently`
       const hint = 'Gmail ignores dots and what follows a plus. Remove one of them if it is one person.'
       this.#parts.findings.add({ ...place, code: 'same-mailbox', message, hint })
     }
@@ -336,7 +336,7 @@ class ListCheck {
       this.#parts.findings.add({
         severity: 'warning',
         code: 'no-unsubscribe',
-        message: `${this.#withoutUnsubscribe.toLocaleString('en-US')} messages do not say how to leave the list`,
+        message: `${this.#withoutUnsubscribe.toLocaleString('en-US')} messages do not say how to unsubscribe`,
         hint: 'Set unsubscribe: in mailmerge.yaml. Large providers, and the law in many countries, want it in bulk mail.',
       })
     }

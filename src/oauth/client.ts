@@ -89,7 +89,7 @@ async function discovered(provider: OAuthProvider, issuer: string): Promise<oaut
   } catch (error) {
     if (!(error instanceof oauth.OperationProcessingError)) throw oauthError(error, provider)
   }
-  throw new ConfigError(`${issuer} does not tell its OAuth2 endpoints`, {
+  throw new ConfigError(`${issuer} does not publish its OAuth2 endpoints`, {
     hint: `Check oauth2.${provider.name}.issuer, or set the endpoints one by one.`,
   })
 }
@@ -137,7 +137,7 @@ export async function revoke(client: OAuthClient, tokens: Tokens): Promise<boole
 const REGISTRATION: Readonly<Record<string, string>> = {
   invalid_client: 'it does not know the client id, or the client secret is wrong or missing',
   unauthorized_client: 'the client is not registered for this way of signing in',
-  invalid_scope: 'the client may not ask for these scopes',
+  invalid_scope: 'the client may not request these scopes',
   unsupported_grant_type: 'it does not know this way of signing in',
   invalid_request: 'it does not understand the request',
 }

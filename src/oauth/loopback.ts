@@ -205,7 +205,7 @@ function receive(
       page(
         response,
         good ? 200 : 400,
-        good ? 'You are signed in. Close this window.' : 'It did not work: the terminal says why.',
+        good ? 'You are signed in. Close this window.' : 'It did not work: see the terminal.',
       ),
   })
 }

@@ -64,7 +64,7 @@ export function stopWords(reason: StopReason): string {
     case 'deferred':
       return 'some rows are deferred'
     case 'late':
-      return `some rows were to be sent at ${reason.startTime.toISOString()}, which is long past; resume with --late ok sends them`
+      return `some rows were to be sent at ${reason.startTime.toISOString()}, which is long over; resume with --late ok sends them`
     case 'quota':
       return `${quotaWords(reason.quota)} until ${reason.until.toISOString()}`
     case 'outage':
@@ -148,17 +148,17 @@ function senderWords({ cause, sender, streak, said }: Extract<StopReason, { kind
 /** What to do about it, where there is something. */
 export function stopHint(reason: StopReason): string | undefined {
   if (reason.kind === 'account-limit')
-    return 'The other rows are still to come: mailmerge resume goes on when the limit opens again.'
-  if (reason.kind === 'account-blocked') return 'Ask the provider of the account; then mailmerge resume goes on.'
+    return 'The other rows are still to come: mailmerge resume continues when the limit opens again.'
+  if (reason.kind === 'account-blocked') return 'Ask the provider of the account; then mailmerge resume continues.'
   if (reason.kind !== 'sender-refused') return undefined
   switch (reason.cause) {
     case 'helo-rejected':
-      return 'Set smtp.name to the full name of this host, as DNS has it; then mailmerge resume goes on.'
+      return 'Set smtp.name to the full name of this host, as DNS has it; then mailmerge resume continues.'
     case 'relay-denied':
-      return 'It may want a login (smtp.user), or know this network only as a stranger; then mailmerge resume goes on.'
+      return 'It may want a login (smtp.user), or know this network only as a stranger; then mailmerge resume continues.'
     case 'sender-unverified':
-      return 'Have the sender address or its domain verified by the provider; then mailmerge resume goes on.'
+      return 'Have the sender address or its domain verified by the provider; then mailmerge resume continues.'
     default:
-      return 'The rows are still to come: mailmerge resume goes on.'
+      return 'The rows are still to come: mailmerge resume continues.'
   }
 }

@@ -12,9 +12,9 @@ const HINT = "Write --at '2026-12-01 09:00', an ISO time such as 2026-12-01T09:0
  */
 export function parseWhen(text: string, zone: string, now: Date): Moment {
   const moment = read(text.trim(), zone, now)
-  if (moment === undefined) throw new UsageError(`'${text}' says no time that mailmerge understands`, { hint: HINT })
+  if (moment === undefined) throw new UsageError(`'${text}' is not a time that mailmerge understands`, { hint: HINT })
   if (moment.at.getTime() < now.getTime() - 60_000) {
-    throw new UsageError(`'${text}' is past: it was ${moment.at.toISOString()}`, { hint: HINT })
+    throw new UsageError(`'${text}' is in the past: it was ${moment.at.toISOString()}`, { hint: HINT })
   }
   return moment
 }

@@ -67,7 +67,7 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     const hint =
       occurrence.run === undefined
         ? `Send it all the same: mailmerge schedule run-due ${occurrence.schedule} --late ok`
-        : `Go on with it: mailmerge resume ${occurrence.run}, or end it: mailmerge cancel ${occurrence.run}`
+        : `Continue it: mailmerge resume ${occurrence.run}, or end it: mailmerge cancel ${occurrence.run}`
     notices.push({
       what: `the occurrence ${occurrence.wall} of ${occurrence.schedule} is not resumed: ${reason}`,
       hint,

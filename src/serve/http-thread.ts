@@ -34,7 +34,7 @@ export async function startHttpThread(data: Omit<HttpWorkerData, 'scannedAt'>, l
       died = error instanceof Error ? error : new Error(String(error))
     })
     worker.on('exit', () => {
-      if (!closing) died ??= new Error('the thread that answers links ended')
+      if (!closing) died ??= new Error('the thread that answers links has ended')
       resolve()
     })
   })

@@ -151,7 +151,7 @@ class Supervisor {
       const { claimed, missed } = await claimDue(ledger, schedule, now, lateBy)
       for (const { wall, campaign } of claimed) log('info', 'due', { schedule: schedule.name, wall, campaign })
       for (const { occurrence, reason } of missed) {
-        const hint = `mailmerge schedule run-due ${schedule.name} --late ok makes up for the last one`
+        const hint = `mailmerge schedule run-due ${schedule.name} --late ok sends the last one`
         log('warning', 'missed', { schedule: schedule.name, wall: occurrence.wall, reason, hint })
       }
     }

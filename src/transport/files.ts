@@ -125,7 +125,7 @@ async function openIndex(dir: string): Promise<Index> {
 function unwritable(dir: string, cause: unknown): OutputError {
   return new OutputError(`the folder ${dir} cannot be written: ${folderWords(cause)}`, {
     cause,
-    hint: 'Make room, fix its permissions, or choose another folder with --out.',
+    hint: 'Free some space, fix its permissions, or choose another folder with --out.',
   })
 }
 

@@ -105,6 +105,6 @@ function uniqueName(): string {
 function unwritable(dir: string, cause: unknown): OutputError {
   return new OutputError(`the Maildir ${dir} cannot be written: ${folderWords(cause)}`, {
     cause,
-    hint: 'Make room or fix its permissions; mailmerge resume continues.',
+    hint: 'Free some space or fix its permissions; mailmerge resume continues.',
   })
 }

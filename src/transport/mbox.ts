@@ -136,6 +136,6 @@ function unwritable(path: string, cause: unknown): OutputError {
     hint:
       code === 'EBUSY'
         ? `Another program holds ${path}.lock: remove that file if none does.`
-        : 'Make room or fix its permissions; mailmerge resume continues.',
+        : 'Free some space or fix its permissions; mailmerge resume continues.',
   })
 }

@@ -158,7 +158,7 @@ export function asPlugin(found: unknown, name: string): NodemailerPlugin {
     if (['host', 'url', 'service', 'SES', 'sendmail', 'streamTransport', 'jsonTransport'].some((key) => key in found))
       return found as TransportOptions
   }
-  throw new ConfigError(`${name} gives no transport`, {
+  throw new ConfigError(`${name} does not export a transport`, {
     hint: 'It must export a nodemailer transport (an object with send), or a function that returns one.',
   })
 }

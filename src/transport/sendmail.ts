@@ -58,7 +58,7 @@ export function createSendmailTransport({ path, args = [] }: SendmailOptions = {
     } catch (cause) {
       broken = new OutputError(`no file for ${program} can be made in ${tmpdir()}: ${outputWords(cause)}`, {
         cause,
-        hint: 'Make room there, or name another folder in the environment: TMPDIR=/path.',
+        hint: 'Free some space there, or name another folder in the environment: TMPDIR=/path.',
       })
       return { outcome: { kind: 'unsent', reason: broken.message }, lost: broken.message }
     }
@@ -178,7 +178,7 @@ function outcomeOf({ code, signal, said, error }: Ended): { readonly outcome: Ou
   }
   if (code === 0) return { outcome: { kind: 'accepted', reply: { code: 250, text: said || 'taken by sendmail' } } }
   if (code === null)
-    return { outcome: { kind: 'in_doubt', reason: `sendmail was ended by ${signal ?? 'a signal'} while it worked` } }
+    return { outcome: { kind: 'in_doubt', reason: `sendmail was killed by ${signal ?? 'a signal'} while it worked` } }
   const wrong = WRONG[code]
   if (wrong !== undefined) {
     const reason = said === '' ? wrong : `${wrong}: ${said}`

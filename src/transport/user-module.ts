@@ -12,7 +12,7 @@ import { asPlugin, type NodemailerPlugin } from './nodemailer.ts'
 /**
  * What a module gives: its default export, or the one called `transport`; a function is called with the options of the
  * config and may return a promise.
- * @throws ConfigError when there is no such module, it fails, or it gives no transport.
+ * @throws ConfigError when there is no such module, it fails, or it does not export a transport.
  */
 export async function pluginOf(specifier: string, options: unknown, root: string): Promise<NodemailerPlugin> {
   const module = await load(specifier, root, `npm install ${specifier}`)

@@ -115,7 +115,7 @@ describe('warnings, with which a run would go on', () => {
     const said = await check({ 'list.csv': list, 'templates/t.txt': letter })
     expect(one(said, 'no-unsubscribe')).toMatchObject({
       severity: 'warning',
-      message: '120 messages do not say how to leave the list',
+      message: '120 messages do not say how to unsubscribe',
     })
     project.remove()
     const header = await check({

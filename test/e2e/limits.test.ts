@@ -158,7 +158,7 @@ test.each([40, 30, 24])(
     })
     const code = await new Promise<number | null>((done) => child.once('close', done))
     expect(stderr).not.toMatch(/\n {4}at /)
-    if (code === 0) expect(stderr).toMatch(/fewer lanes: too many open files/)
+    if (code === 0) expect(stderr).toMatch(/fewer connections: too many open files/)
     else expect(stderr).toMatch(/too many open files|too many files are open|EMFILE|unable to open/)
     if (await isPlanned(project)) {
       expect((await project.run(['resume', '--concurrency', '5'])).code).toBe(0)
@@ -188,7 +188,7 @@ test('a server that allows three connections and says 421 to others: all is sent
   prepare(300, server.port, 'concurrency: 8\n')
   const { code, stderr } = await project.run(['run', '--yes'])
   expect(code, stderr).toBe(0)
-  expect(stderr).toMatch(/fewer lanes: .*421 4\.7\.0 too many connections/)
+  expect(stderr).toMatch(/fewer connections: .*421 4\.7\.0 too many connections/)
   expect(server.messages).toHaveLength(300)
   expect(refused).toBeLessThan(5)
   expect(newestResults(project.dir).every(({ attempts }) => attempts === '1')).toBe(true)

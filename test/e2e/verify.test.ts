@@ -84,7 +84,7 @@ describe('a server that is not', () => {
     ['greets with 554', { greeting: () => '554 no service for you' }, 'security: none', 69, /turned us away: 554/],
     ['greets with 421', { greeting: () => '421 too busy' }, 'security: none', 69, /turned us away: 421/],
     ['hangs up', { greeting: () => ({ drop: true }) }, 'security: none', 69, /closed the connection/],
-    ['is no mail server', { greeting: () => ({ raw: 'SSH-2.0-x\r\n' }) }, 'security: none', 69, /talks no SMTP/],
+    ['is no mail server', { greeting: () => ({ raw: 'SSH-2.0-x\r\n' }) }, 'security: none', 69, /does not speak SMTP/],
     ['has no TLS', { starttls: () => '502 5.5.1 unknown' }, 'security: starttls', 69, /does not give the TLS/],
     ['wants a login and gives none', {}, LOGIN, 77, /offers no login/],
     ['refuses the login', { auth: () => '535 5.7.8 wrong' }, LOGIN, 77, /refused the login of ada: 535 5\.7\.8 wrong/],

@@ -389,7 +389,7 @@ test.each<Wrong & { readonly url: () => string }>([
     says: ['mail.invalid', 'is not known'],
   },
   {
-    what: 'a server that talks no SMTP',
+    what: 'a server that does not speak SMTP',
     url: () => `smtp://127.0.0.1:${portOf(http)}`,
     code: 69,
     says: [/SMTP/, 'HTTP/1.1'],

@@ -44,7 +44,7 @@ function judge({ code, said }: { code: number; said: string }, wanted: number, p
 }
 
 const TOO_LONG = `${'x'.repeat(300)}.csv`
-const CIRCLE = 'its links lead in a circle'
+const CIRCLE = 'its links form a loop'
 const PART = 'a part of its path is not a folder'
 
 describe.each<[what: string, args: (path: string) => readonly string[], code: number]>([

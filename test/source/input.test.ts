@@ -120,7 +120,7 @@ describe('what cannot be read', () => {
       throw new Error('gone')
     }
     await expect(openSource({ path: '-' }, { stdin: Readable.from(broken()) })).rejects.toThrow(
-      'standard input broke off: gone',
+      'standard input ended early: gone',
     )
   })
 

@@ -249,7 +249,7 @@ describe('a module of the user', () => {
     ['./nowhere.mjs', 'there is no transport ./nowhere.mjs'],
     ['not-installed', 'the package not-installed is not installed'],
     ['./broken.mjs', 'cannot be loaded'],
-    ['./nothing.mjs', 'gives no transport'],
+    ['./nothing.mjs', 'does not export a transport'],
     ['./throws.mjs', 'failed: no key'],
     ['maildor:x', "there is no transport 'maildor:x'"],
     ['maildir', 'has no path'],

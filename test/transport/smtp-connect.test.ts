@@ -81,9 +81,13 @@ describe('a server that is none -> said which and what to do, exit 69', () => {
     [
       'another protocol',
       { greeting: () => ({ raw: 'HTTP/1.1 400 Bad Request\r\n\r\n' }) },
-      /talks no SMTP.*HTTP\/1\.1 400/,
+      /does not speak SMTP.*HTTP\/1\.1 400/,
     ],
-    ['terminal escapes', { greeting: () => ({ raw: '\x1b[2Jhello\r\n' }) }, /talks no SMTP: it greeted with '[ -~]+'$/],
+    [
+      'terminal escapes',
+      { greeting: () => ({ raw: '\x1b[2Jhello\r\n' }) },
+      /does not speak SMTP: it greeted with '[ -~]+'$/,
+    ],
     ['silence', { greeting: () => ({ silence: true }) }, /answers, but says nothing/],
     ['a line without an end', { greeting: () => ({ raw: `220 ${'x'.repeat(100_000)}` }) }, /its reply has no end/],
     ['lines without an end', { greeting: () => ({ raw: '220-x\r\n'.repeat(20_000) }) }, /its reply has no end/],
@@ -176,7 +180,7 @@ describe('TLS that cannot be trusted -> refused with its reason, nothing said in
       user: 'ada',
       password: () => Promise.reject(new Error('asked')),
     } as const
-    expect((await failure(port, more)).message).toMatch(/said in clear before TLS began/)
+    expect((await failure(port, more)).message).toMatch(/sent unencrypted before TLS began/)
     expect(server?.commands.filter((line) => /^(MAIL|AUTH)/.test(line))).toEqual([])
   })
 

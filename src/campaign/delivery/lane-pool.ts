@@ -113,7 +113,7 @@ export class LanePool {
     else if (this.#lanes.size === 0) outage(known.message, known)
     else {
       laneCount.recordThrottling(this.#lanes.size)
-      control.note(`going on with fewer lanes: ${known.message}`)
+      control.note(`continuing with fewer connections: ${known.message}`)
     }
   }
 

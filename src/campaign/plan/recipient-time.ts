@@ -52,7 +52,7 @@ export function openRecipientTime(hour: RecipientTime, options: RecipientTimeOpt
     if (cell !== '') zone = zoneOf(cell, column ?? '')
     const moment = momentIn(zone)
     if (options.now.getTime() - moment.getTime() <= options.lateBy) return moment
-    throw bad('past-hour', `${hour.text} is past in ${zone}: it was ${moment.toISOString()}`, column, cell, {
+    throw bad('past-hour', `${hour.text} is in the past in ${zone}: it was ${moment.toISOString()}`, column, cell, {
       hint: 'Choose a later day, or send the others with --skip-bad.',
     })
   }

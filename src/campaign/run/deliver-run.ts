@@ -71,7 +71,9 @@ async function keepSent({ ledger, settings, hooks, renderer }: OpenMerge, run: R
   } catch (error) {
     if (!(error instanceof MailmergeError)) throw error
     const hint = error.hint === undefined ? '' : ` ${error.hint}`
-    hooks.note?.(`copies in '${folder}' are not complete: ${error.message}.${hint} mailmerge resume ${run.id} goes on.`)
+    hooks.note?.(
+      `copies in '${folder}' are not complete: ${error.message}.${hint} mailmerge resume ${run.id} continues.`,
+    )
   }
 }
 

@@ -118,7 +118,7 @@ class Meter {
         })(),
       )
     } catch (error) {
-      if (!this.#failed) this.#hooks.note?.(`the metrics stand still: ${(error as Error).message}`)
+      if (!this.#failed) this.#hooks.note?.(`the metrics are no longer updated: ${(error as Error).message}`)
       this.#failed = true
     }
   }

@@ -68,5 +68,5 @@ async function holds(client: ImapFlow, folder: string, id: string): Promise<bool
 }
 
 function refused(folder: string): ConfigError {
-  return new ConfigError(`the mailbox took no copy into '${folder}'`, { hint: 'Is its quota used up?' })
+  return new ConfigError(`the mailbox did not accept a copy into '${folder}'`, { hint: 'Is its quota used up?' })
 }

@@ -261,6 +261,6 @@ async function refuseSecond(ledger: Ledger, occurrence: string): Promise<void> {
   )
   if (planned === undefined) return
   throw new UnfinishedError(`the occurrence ${occurrence} is planned already, as run ${planned.id}`, {
-    hint: `Go on with it: mailmerge resume ${planned.id}`,
+    hint: `Continue it: mailmerge resume ${planned.id}`,
   })
 }

@@ -44,7 +44,7 @@ export function judgeRules(facts: RuleFacts): readonly RuleVerdict[] {
   const bulk = { gmail: 'bulk', yahoo: 'bulk', microsoft: 'bulk' } as const
   const all = { gmail: 'all', yahoo: 'all', microsoft: '-' } as const
   return [
-    { rule: 'domain', wants: 'the domain of From takes mail', ...all, ...judgeDomain(records) },
+    { rule: 'domain', wants: 'the domain of From accepts mail', ...all, ...judgeDomain(records) },
     { rule: 'own-domain', wants: 'From is not a free mailbox sent through other servers', ...all, ...judgeFree(facts) },
     { rule: 'spf', wants: 'an SPF record', ...bulk, ...spf },
     { rule: 'dkim', wants: 'a DKIM signature with a published key', ...bulk, ...dkim },
@@ -52,7 +52,7 @@ export function judgeRules(facts: RuleFacts): readonly RuleVerdict[] {
     { rule: 'dmarc', wants: 'a DMARC record', ...bulk, ...dmarc },
     { rule: 'alignment', wants: 'SPF or DKIM for the domain of From', ...bulk, ...judgeAlignment(records) },
     { rule: 'one-click', wants: 'one-click unsubscribe (RFC 8058)', ...bulk, microsoft: '-', ...judgeOneClick(facts) },
-    { rule: 'unsubscribe', wants: 'a way to leave that readers see', ...bulk, ...judgeUnsubscribe(facts) },
+    { rule: 'unsubscribe', wants: 'a visible way to unsubscribe', ...bulk, ...judgeUnsubscribe(facts) },
     { rule: 'tls', wants: 'TLS on the way', ...all, yahoo: '-', ...judgeTls(facts) },
     {
       rule: 'ptr',
@@ -74,7 +74,7 @@ export function judgeRules(facts: RuleFacts): readonly RuleVerdict[] {
       wants: 'messages by RFC 5322',
       ...all,
       state: 'met',
-      why: 'they are composed so',
+      why: 'messages are composed that way',
     },
   ]
 }
@@ -91,7 +91,10 @@ function judgeDomain({ mail, fromDomain }: SenderRecords): Judged {
         'Replies and bounces are lost: write from another domain.',
       )
     case 'none':
-      return unmet(`${fromDomain} has neither an MX record nor an address`, 'Is it misspelt? Servers refuse such mail.')
+      return unmet(
+        `${fromDomain} has neither an MX record nor an address`,
+        'Is it misspelled? Servers refuse such mail.',
+      )
     case 'unknown':
       return { state: 'unknown', why: mail.reason }
   }
@@ -111,7 +114,7 @@ function judgeFree({ records: { fromDomain }, smtp }: RuleFacts): Judged {
   if (found[1].test(smtp.host.toLowerCase()))
     return { state: 'met', why: `${smtp.host} is the server of ${fromDomain}` }
   return unmet(
-    `${fromDomain} lets only its own servers write in its name, and ${smtp.host} is none`,
+    `${fromDomain} allows only its own servers to send in its name, and ${smtp.host} is none`,
     'Write from a domain of your own, or send through the server of the mailbox.',
   )
 }
@@ -159,7 +162,7 @@ function judgeKey(key: DkimRecord): Judged {
     return unmet(`the record ${name} holds another key than the one that signs`, 'Publish the public half of this key.')
   }
   if (key.bits !== undefined && key.bits < 1024) {
-    return unmet(`the key ${name} has ${key.bits} bits; 1024 are the least`, 'Make a key of 2048 bits.')
+    return unmet(`the key ${name} has ${key.bits} bits; at least 1024 are needed`, 'Make a key of 2048 bits.')
   }
   return { state: 'met', why: `${name} is published` }
 }
@@ -214,9 +217,9 @@ function judgeOneClick({ oneClick }: RuleFacts): Judged {
 }
 
 function judgeUnsubscribe({ unsubscribe, oneClick }: RuleFacts): Judged {
-  if (unsubscribe || oneClick) return { state: 'met', why: 'the messages say how to leave' }
+  if (unsubscribe || oneClick) return { state: 'met', why: 'the messages say how to unsubscribe' }
   return unmet(
-    'the messages do not say how to leave',
+    'the messages do not say how to unsubscribe',
     'Put a link into the text, if this is a newsletter or marketing.',
   )
 }

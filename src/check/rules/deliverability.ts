@@ -100,7 +100,7 @@ async function recipientProblems(
       if (answer.kind === 'unknown') unknown++
       if (answer.kind === 'none') {
         const message = `the domain '${domain}' does not exist or has no mail server${more}`
-        return { ...place, code: 'no-such-domain', message, hint: 'Is it misspelt? Mail to it comes back.' }
+        return { ...place, code: 'no-such-domain', message, hint: 'Is it misspelled? Mail to it comes back.' }
       }
       if (answer.kind === 'null-mx') {
         const message = `the domain '${domain}' says that it does not accept mail${more}`
@@ -111,6 +111,6 @@ async function recipientProblems(
   )
   const problems = found.filter((problem) => problem !== undefined).sort((a, b) => (a.row ?? 0) - (b.row ?? 0))
   if (unknown === 0) return problems
-  const message = `${unknown.toLocaleString('en-US')} domains of recipients could not be asked about in time`
+  const message = `${unknown.toLocaleString('en-US')} domains of recipients could not be looked up in time`
   return [...problems, { severity: 'info', code: 'dns-unknown', message }]
 }

@@ -71,7 +71,7 @@ async function texts(resolver: SenderResolver, name: string, timeout: number): P
     (error: unknown) => {
       const { code } = error as NodeJS.ErrnoException
       const none = code === 'ENOTFOUND' || code === 'ENODATA'
-      settle(none ? { found: [] } : { unknown: `the name server cannot tell: ${systemWords(error)}` })
+      settle(none ? { found: [] } : { unknown: `the name server cannot say: ${systemWords(error)}` })
     },
   )
   return promise.finally(() => clearTimeout(timer))

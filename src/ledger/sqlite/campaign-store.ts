@@ -125,8 +125,8 @@ export class CampaignStore implements Campaigns {
       if (this.#store.get(sql.holdsClaim, campaign, token) !== undefined) continue
       const holder = this.#store.get(sql.selectClaim, campaign)
       const who = holder === undefined ? 'nobody' : nameOf(holder)
-      throw new UnfinishedError(`this process lost its campaign while it was not heard of; ${who} holds it now`, {
-        hint: 'Let the other one end, then go on with `mailmerge resume`.',
+      throw new UnfinishedError(`this process was silent for too long and lost its campaign; ${who} holds it now`, {
+        hint: 'Let the other one end, then give `mailmerge resume`.',
       })
     }
   }
@@ -211,7 +211,7 @@ function heldBy(row: SqlRow, campaign: string): UnfinishedError {
 
 function pruned(name: string, at: Date): UsageError {
   return new UsageError(
-    `the campaign ${name} was pruned at ${at.toISOString()}: nobody knows any more whom it reached`,
+    `the campaign ${name} was pruned at ${at.toISOString()}: there is no record left of who got it`,
     {
       hint: 'Name another campaign with --campaign, or start this one again with --again: everyone on the list is written to.',
     },

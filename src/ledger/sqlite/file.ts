@@ -171,7 +171,7 @@ function refuseLeftLog(path: string): void {
   for (const log of [`${path}-wal`, `${path}-journal`]) {
     if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) === 0) continue
     throw new OutputError(`there is no ledger ${path}, but its log ${log} is there`, {
-      hint: 'Put the ledger back beside its log: together they know who was written to. To start again, move the log away.',
+      hint: 'Put the ledger back beside its log: together they record who was written to. To start again, move the log away.',
     })
   }
 }
@@ -220,7 +220,7 @@ function explainFile(error: unknown, path: string): MailmergeError {
   const { code, syscall } = error as NodeJS.ErrnoException
   if (typeof syscall !== 'string' || code === undefined) return explain(error, path)
   return new OutputError(`the ledger ${path} cannot be written: ${outputWords(error)}`, {
-    hint: 'Make its folder writable and see that the disk has room, or name another place with --ledger.',
+    hint: 'Make its folder writable and see that the disk has space, or name another place with --ledger.',
     cause: error,
   })
 }

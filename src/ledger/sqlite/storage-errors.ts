@@ -70,7 +70,7 @@ export function explain(error: unknown, location: string): MailmergeError {
     case IOERR:
       return new OutputError(
         `the disk failed under the ledger ${location}: ${said}`,
-        details('Look at the disk; when it is sound, give the command again: what was sent is recorded.'),
+        details('Check the disk; when it works again, give the command again: what was sent is recorded.'),
       )
     case BUSY:
     case LOCKED:

@@ -199,7 +199,7 @@ export class SqliteStore {
     const now = statSync(this.path, { throwIfNoEntry: false })
     if (now !== undefined && now.ino === this.#file.ino && now.dev === this.#file.dev) return
     throw new OutputError(`the ledger ${this.path} was ${now === undefined ? 'deleted' : 'replaced'} while in use`, {
-      hint: 'Put the file back where it was, if there is a copy, before the next run: it knows who was written to.',
+      hint: 'Put the file back where it was, if there is a copy, before the next run: it records who was written to.',
     })
   }
 

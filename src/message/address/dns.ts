@@ -82,7 +82,7 @@ async function answerOf<T>(asked: Promise<readonly T[]>): Promise<Answer<T>> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOTFOUND' || code === 'ENODATA') return { found: [] }
-    return { reason: `the name server cannot tell: ${systemWords(error)}` }
+    return { reason: `the name server cannot say: ${systemWords(error)}` }
   }
 }
 

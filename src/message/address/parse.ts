@@ -81,7 +81,7 @@ function wholeFault(text: string): string | undefined {
   if (/^\/o=/i.test(text))
     return 'it is an Exchange address of Outlook, not an SMTP address; export the contacts with their e-mail addresses'
   if (/^mailto:/i.test(text)) return "it begins with 'mailto:', which belongs to links"
-  if (/^<@[^>]*:/.test(text) || /^@[^:]*:/.test(text)) return 'it holds a route, which no server follows any more'
+  if (/^<@[^>]*:/.test(text) || /^@[^:]*:/.test(text)) return 'it contains a route, which servers no longer follow'
   if (/^[^"@<:]*:(?:\s|.*;$)/s.test(text)) return 'it is a group, not an address'
   if (/^<|>$/.test(text)) return severalFault(text) ?? 'it has angle brackets'
   if (/=\?[^?]*\?[bq]\?/i.test(text)) return 'it holds an encoded word'

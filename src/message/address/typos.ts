@@ -21,7 +21,7 @@ export function addressDoubts({ wire }: Mailbox): readonly AddressDoubt[] {
   const meant = suggestDomain(domain)
   if (meant !== undefined) {
     const hint = `Write ${wire.slice(0, at)}@${meant} if that is the address; it is not changed by itself.`
-    doubts.push({ code: 'domain-typo', text: `'${domain}' looks like a slip for '${meant}'`, hint })
+    doubts.push({ code: 'domain-typo', text: `'${domain}' looks like a typo of '${meant}'`, hint })
   }
   const reserved = reservedDomain(domain)
   if (reserved !== undefined) {
@@ -110,5 +110,5 @@ const RESERVED =
 /** Why nobody can have mail at this domain (RFC 2606, 6761, 6762, 7686, 9476); undefined when somebody may. */
 export function reservedDomain(domain: string): string | undefined {
   const name = RESERVED.exec(domain.toLowerCase())?.[0].replace(/^\./, '')
-  return name === undefined ? undefined : `'${name}' is reserved and belongs to no mail server of the world`
+  return name === undefined ? undefined : `'${name}' is reserved and has no mail server`
 }

@@ -255,5 +255,5 @@ function oneError(failures: readonly unknown[]): unknown {
   const [first] = failures
   if (failures.length === 1 || !failures.every((failure) => failure instanceof DataError)) return first
   const problems: readonly Problem[] = failures.flatMap((failure) => failure.problems)
-  return new DataError(`${failures.length} attachments cannot be had`, { problems })
+  return new DataError(`${failures.length} attachments are not available`, { problems })
 }

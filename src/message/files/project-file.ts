@@ -104,9 +104,9 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
       if (isHidden(root, join(root, name))) continue
       if ((await stat(join(root, name)).catch(() => undefined))?.isDirectory()) continue
       names.push(name)
-      if (names.length > MOST_FILES) throw fail('too-many', path, `fits more than ${MOST_FILES} files`)
+      if (names.length > MOST_FILES) throw fail('too-many', path, `matches more than ${MOST_FILES} files`)
     }
-    if (names.length === 0) throw fail('missing', path, 'fits no file')
+    if (names.length === 0) throw fail('missing', path, 'matches no file')
     const found = await Promise.all(names.sort().map((name) => inspect(name, name)))
     return found.filter((file) => file !== undefined)
   }
@@ -124,8 +124,8 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     const homes = roots.filter((folder) => isWithin(folder, real))
     if (homes.length === 0) throw fail('outside', asked, 'is outside the project')
     if (homes.every((folder) => isHidden(folder, real)))
-      throw fail('hidden', asked, 'is hidden, and hidden files are not given away')
-    if (never.has(real)) throw fail('private', asked, 'belongs to the project itself and is not given away')
+      throw fail('hidden', asked, 'is hidden, and hidden files cannot be used')
+    if (never.has(real)) throw fail('private', asked, 'belongs to the project itself and cannot be used')
     const info = await stat(real, { bigint: true }).catch((error: unknown) => absent(error, asked))
     if (info === undefined) return undefined
     if (info.isDirectory()) throw fail('no-file', asked, 'is a folder')
@@ -145,7 +145,7 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
   function absent(error: unknown, asked: string): undefined {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG') return undefined
-    if (code === 'ELOOP') throw fail('no-file', asked, 'is a circle of links', error)
+    if (code === 'ELOOP') throw fail('no-file', asked, 'is a loop of links', error)
     throw fail('unreadable', asked, 'cannot be read by this user', error)
   }
 

@@ -45,7 +45,7 @@ export function dateOf(cell: unknown, reading: Pick<Reading, 'locale'>): ReadDat
 function ambiguousNumber(cell: unknown, either: readonly number[]): CellError {
   const [one, other] = either
   const what =
-    other === undefined ? `may be ${one}, and may be a slip` : `can be read in two ways, as ${one} or as ${other}`
+    other === undefined ? `may be ${one}, and may be a mistake` : `can be read in two ways, as ${one} or as ${other}`
   return new CellError(cell, `${quoted(cell)} ${what}`, WHICH_NUMBER)
 }
 

@@ -197,7 +197,7 @@ async function* streamChunks(stream: Readable): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of stream) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk
   } catch (error) {
-    throw new InputError(`standard input broke off: ${systemWords(error)}`, {
+    throw new InputError(`standard input ended early: ${systemWords(error)}`, {
       cause: error,
     })
   }

@@ -63,7 +63,9 @@ export class Zip {
         yield* await file.openReadStreamPromise(entry)
         return
       }
-      throw new DataError(`${this.name} is damaged: it has no part ${part}`, { hint: 'Save it again, or as CSV.' })
+      throw new DataError(`${this.name} is damaged: it has no part ${part}`, {
+        hint: 'Save it again, or save it as CSV.',
+      })
     } catch (error) {
       throw damaged(this.name, error)
     } finally {

@@ -60,7 +60,7 @@ export function onHangUp(reply: Reply, { accepted }: ConnectionProgress, atMail:
 
 /** Nothing arrived in time; `awaited` is the reply that is missing, if any. */
 export function onSilence(awaited: PendingReply<Job> | undefined, { accepted }: ConnectionProgress): LaneDecision {
-  if (awaited === undefined) return { end: { kind: 'lost', reason: 'the server took no content for too long' } }
+  if (awaited === undefined) return { end: { kind: 'lost', reason: 'the server accepted no content for too long' } }
   const end = { kind: 'lost', reason: `no answer to ${NAMES[awaited.kind]} in time` } as const
   if (awaited.kind === 'end' || awaited.kind === 'quit') return { end }
   if (isGroupBehind(awaited))

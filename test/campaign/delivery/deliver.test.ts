@@ -212,7 +212,7 @@ describe('rows with hours of their own', () => {
     const end = await untilSettled(delivery)
     expect(end.counts).toMatchObject({ sent, deferred: 3 - sent })
     if (sent === 3) return
-    expect(end.stopped && stopWords(end.stopped)).toContain('which is long past; resume with --late ok sends them')
+    expect(end.stopped && stopWords(end.stopped)).toContain('which is long over; resume with --late ok sends them')
     const late = { lateBy: Number.POSITIVE_INFINITY }
     expect((await harness.deliver(transport, late)).counts).toMatchObject({ sent: 3, deferred: 0 })
   })

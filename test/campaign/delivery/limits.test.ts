@@ -194,7 +194,7 @@ describe('a server that allows fewer connections', () => {
     })
     const end = await harness.deliver(transport, { onNote: (text) => notes.push(text) })
     expect(end.counts.sent).toBe(300)
-    expect(notes).toEqual(['going on with fewer lanes: too many open files to connect to mail.example.com:25'])
+    expect(notes).toEqual(['continuing with fewer connections: too many open files to connect to mail.example.com:25'])
   })
 })
 

@@ -39,7 +39,7 @@ test('a domain that does not exist is distinguished from a name server that fail
   const broken = resolver({ resolveMx: () => refused('ESERVFAIL') })
   expect(await createMailDomains({ resolver: broken })('example.com')).toMatchObject({
     kind: 'unknown',
-    reason: 'the name server cannot tell: it failed',
+    reason: 'the name server cannot say: it failed',
   })
 })
 

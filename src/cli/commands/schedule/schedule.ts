@@ -63,7 +63,7 @@ const remove: Action = {
       await scheduleNamed(ledger, name)
       await ledger?.schedules.remove(name)
     })
-    context.out.info(`${name} is removed; a run that it began goes on: mailmerge status lists it`)
+    context.out.info(`${name} is removed; a run that it began continues: mailmerge status lists it`)
     return 0
   },
 }

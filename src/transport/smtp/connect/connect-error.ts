@@ -24,7 +24,7 @@ interface Words {
 }
 
 const TLS: readonly (readonly [pattern: RegExp, what: string, hint: string])[] = [
-  [/CERT_HAS_EXPIRED|certificate has expired/i, 'its certificate has expired', 'Tell its administrator.'],
+  [/CERT_HAS_EXPIRED|certificate has expired/i, 'its certificate has expired', 'Inform its administrator.'],
   [/CERT_NOT_YET_VALID|not yet valid/i, 'its certificate is not valid yet', 'Is the clock of this machine right?'],
   [
     /ALTNAME|does not match certificate/i,
@@ -43,7 +43,7 @@ const TLS: readonly (readonly [pattern: RegExp, what: string, hint: string])[] =
   ],
   [
     /unsupported protocol|PROTOCOL_VERSION|no protocols|NO_SUITABLE|handshake failure|md too weak|too small/i,
-    'it knows only versions of TLS that are no longer safe',
+    'it offers only versions of TLS that are no longer safe',
     'Its administrator should allow TLS 1.2 or newer.',
   ],
 ]
@@ -71,11 +71,11 @@ function proxyWords(failure: Failure, at: string): Words | undefined {
   const said = readable(systemWords(failure))
   if (/\b407\b|proxy authentication|authentication (failed|rejected)/i.test(said)) {
     return {
-      what: `the proxy gives no connection to ${at}: it wants a login, or refuses the one that is set`,
+      what: `the proxy does not connect to ${at}: it wants a login, or refuses the one that is set`,
       hint: 'Write its user and password into smtp.proxy: http://user:password@host:port.',
     }
   }
-  return { what: `the proxy gives no connection to ${at}: ${said}`, hint: 'Check smtp.proxy.' }
+  return { what: `the proxy does not connect to ${at}: ${said}`, hint: 'Check smtp.proxy.' }
 }
 
 function tlsWords({ code = '', originalCode = '', message = '', cert }: Failure, at: string): Words | undefined {
@@ -127,7 +127,7 @@ function networkWords(failure: Failure, { host, security }: SmtpSettings, at: st
   }
   if (system === 'ECONNRESET' || /closed unexpectedly|connection was closed/i.test(message))
     return {
-      what: `${at} closed the connection before it was of use`,
+      what: `${at} closed the connection before it could be used`,
       hint: 'Check port and security; try again later.',
     }
   return undefined
@@ -141,7 +141,7 @@ function serverWords(failure: Failure, settings: SmtpSettings, at: string): Word
       const hint = responseCode < 500 ? 'Try again later.' : 'Ask its administrator.'
       return { what: `the server ${at} turned us away: ${said}`, hint }
     }
-    return { what: `${at} talks no SMTP: it greeted with '${said.slice(0, 80)}'`, hint: 'Check host and port.' }
+    return { what: `${at} does not speak SMTP: it greeted with '${said.slice(0, 80)}'`, hint: 'Check host and port.' }
   }
   if (/STARTTLS/i.test(message) || code === 'ETLS') {
     const why = said === '' ? '' : `: ${said}`
@@ -149,10 +149,10 @@ function serverWords(failure: Failure, settings: SmtpSettings, at: string): Word
       settings.security === 'starttls' || said !== ''
         ? `the server ${at} does not give the TLS that was asked for${why}`
         : `no TLS with ${at}: ${readable(message)}`
-    return { what, hint: 'Nothing was sent in clear. Check port and security.' }
+    return { what, hint: 'Nothing was sent unencrypted. Check port and security.' }
   }
   if (/exceeds maximum/.test(message))
-    return { what: `${at} talks no SMTP: its reply has no end`, hint: 'Check host and port.' }
+    return { what: `${at} does not speak SMTP: its reply has no end`, hint: 'Check host and port.' }
   const cause = said === '' ? undefined : causeOf({ text: said })?.cause
   if (cause === 'helo-rejected' || (responseCode === 504 && /\bEHLO|HELO\b/i.test(message))) {
     return {
@@ -184,7 +184,7 @@ function loginHint(said: string, code: number, ofProvider: string | undefined): 
   if (/SmtpClientAuth\w* is disabled|5\.7\.139\b.*\bdisabled|smtp (auth\w*|login) is (disabled|turned off)/i.test(said))
     return 'SMTP login is turned off there: ask the administrator to turn it on, or use mailmerge login.'
   if (ofProvider !== undefined) return ofProvider
-  if (/5\.7\.30|basic auth/i.test(said)) return 'It takes no passwords any more: use mailmerge login microsoft.'
+  if (/5\.7\.30|basic auth/i.test(said)) return 'It no longer accepts passwords: use mailmerge login microsoft.'
   if (code === 534 || /app(lication)?.specific|app password/i.test(said))
     return 'It wants an app password, or mailmerge login.'
   if (code === 530 || code === 538) return 'It wants TLS before a login: use security: starttls or tls.'

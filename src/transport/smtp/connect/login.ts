@@ -132,7 +132,7 @@ function passwordMethods(offered: readonly string[], settings: SmtpSettings): re
   if (auth !== undefined) return [auth.toUpperCase()]
   const fitting = PASSWORD_MECHANISMS.filter((mechanism) => offered.includes(mechanism))
   if (fitting.length > 0 || offered.length === 0) return fitting.length > 0 ? fitting : ['PLAIN']
-  throw new LoginError(`the server ${place(settings)} takes no password: it offers ${offered.join(', ')}`, {
+  throw new LoginError(`the server ${place(settings)} accepts no password: it offers ${offered.join(', ')}`, {
     hint: offered.some((mechanism) => TOKEN_MECHANISMS.some((one) => one === mechanism))
       ? 'It takes OAuth2 tokens: use mailmerge login.'
       : 'Ask its administrator for PLAIN or LOGIN, or use another port. The password was not sent.',

@@ -205,8 +205,8 @@ function loggerFor(listener: Listener): Logger {
 
 /** Nodemailer drops what was injected and goes on; a line that somebody writes into is not one for a password. */
 function injectionError(settings: SmtpSettings): UnreachableError {
-  return new UnreachableError(`no TLS with ${place(settings)}: something was said in clear before TLS began`, {
-    hint: 'Somebody may sit between you and the server. Nothing was sent; try security: tls on port 465.',
+  return new UnreachableError(`no TLS with ${place(settings)}: something was sent unencrypted before TLS began`, {
+    hint: 'Somebody may be intercepting the connection. Nothing was sent; try security: tls on port 465.',
   })
 }
 
@@ -245,7 +245,7 @@ function takeOver(
   if (internals._remainder !== '' || internals._responseQueue.length > 0 || internals._responseActions.length > 0) {
     socket.destroy()
     throw new UnreachableError(`the server ${place(settings)} sent more than it was asked for`, {
-      hint: 'It does not keep to SMTP; tell its administrator.',
+      hint: 'It violates SMTP; inform its administrator.',
     })
   }
   for (const [event, name] of LISTENERS) socket.removeListener(event, internals[name])
