@@ -43,7 +43,8 @@ const NO_ACCOUNT = /\b(?:user|recipient) does(?:n't| not) have an? [\w.-]+ accou
 
 /** Judges one recipient of one report. */
 export function judge(diagnosis: Diagnosis): Verdict {
-  const { status, smtpCode, text, atEndOfData } = unwrapped(diagnosis)
+  const { status, smtpCode, text: said, atEndOfData } = unwrapped(diagnosis)
+  const text = bounded(said)
   const sentence = causeOfSentence(withoutAddresses(text))
   const byCode = status === '' ? undefined : causeOfCode(status)
   const temporary =
@@ -64,11 +65,23 @@ export function judge(diagnosis: Diagnosis): Verdict {
   return { gone: false, reason: byCode?.words ?? REFUSED }
 }
 
+/** Characters of a text that are judged; no explanation is longer. */
+const MAX_TEXT = 20_000
+
+/** A text that costs little to search: folded lines joined, endless words and blanks cut. */
+function bounded(text: string): string {
+  return text
+    .slice(0, MAX_TEXT)
+    .replace(/\S{300,}/g, (word) => word.slice(0, 300))
+    .replace(/[ \t]{2,}/g, ' ')
+    .replace(/\n (?=\S)/g, ' ')
+}
+
 /** Neither code nor sentence said why. */
 const REFUSED = 'refused'
 
 /** Some gateways put a reason of their own before the one that they were given: the inner one counts. */
-function unwrapped(diagnosis: Diagnosis): Diagnosis {
+export function unwrapped(diagnosis: Diagnosis): Diagnosis {
   const inner = /\b[245]\.\d\.\d - [^'"\n]{3,60} (\d{3})-'([\s\S]*)/.exec(diagnosis.text)
   if (inner === null) return diagnosis
   const [, code, text = ''] = inner
@@ -76,7 +89,8 @@ function unwrapped(diagnosis: Diagnosis): Diagnosis {
   return { ...diagnosis, status, smtpCode: Number(code), text }
 }
 
-const FULL = CAUSE_WORDS['mailbox-full']
+/** Stories that leave hope. */
+const HOPEFUL: ReadonlySet<string> = new Set([CAUSE_WORDS['mailbox-full'], CAUSE_WORDS['mailbox-disabled']])
 
 /** The verdict on one recipient, of an action (RFC 3464 section 2.3.3) and a diagnosis. */
 export function diagnose(address: string, action: string, diagnosis: Diagnosis, human: string): RecipientReport {
@@ -84,13 +98,13 @@ export function diagnose(address: string, action: string, diagnosis: Diagnosis, 
   const said = { address, enhancedCode: status === '' ? undefined : status, smtpCode }
   if (/^(delivered|relayed|expanded)/.test(action) || status.startsWith('2'))
     return { kind: 'delivered', reason: action || 'delivered', ...said }
-  if (action === 'delayed') return { kind: 'soft', reason: 'delayed, still tried', ...said }
+  if (action === 'delayed') return { kind: 'soft', reason: 'delayed, still tried', isDelay: true, ...said }
   // What was said about this address counts first; the whole text only when that says nothing.
   const first = judge(diagnosis)
   const verdict = first.reason === REFUSED && human !== '' ? judge({ ...diagnosis, text: human }) : first
   // Two stories in one report: the one that leaves hope is believed.
   const alone = verdict.gone && human !== '' && addressesIn(human).length <= 1
-  if (alone && judge({ status: '', smtpCode: undefined, text: human }).reason === FULL)
-    return { kind: 'soft', reason: FULL, ...said }
+  const other = alone ? judge({ status: '', smtpCode: undefined, text: human }).reason : ''
+  if (HOPEFUL.has(other)) return { kind: 'soft', reason: other, ...said }
   return { kind: verdict.gone ? 'hard' : 'soft', reason: verdict.reason, ...said }
 }

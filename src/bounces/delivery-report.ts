@@ -3,7 +3,7 @@
  * from a report's parts to its recipients; whether a message is a report is decided in `read.ts`.
  */
 import { decodeWords } from '../message/encoded-words.ts'
-import { diagnose, judge } from './classify.ts'
+import { diagnose, judge, unwrapped } from './classify.ts'
 import { allParts, headerOf, type MimePart, readFieldBlocks } from './mime.ts'
 import type { RecipientReport } from './report.ts'
 import { addressesIn, htmlWords, smtpCodeOf, statusOf } from './text.ts'
@@ -13,12 +13,18 @@ const RETURNED =
   /^.{0,20}(-{2,} ?(original message|this is a copy|below this line|the (header|body|original|unsent)|unsent message|message (header|body|follows|text)|returned (message|mail)|forwarded|original mail|undelivered message|copy of|start of|included is|transcript of message)|original message (follows|header|text|-)|received: (from|by)|return-path:|a copy of (the|your) message|the (header|original message|message) (of|follows|that)|(your|the) original message (is|was(?! received)|follows))/im
 
 /** The transcript shows that the refusal answered the message, not the recipient. */
-const AFTER_DATA = /in reply to end of data|after end of data|>>> data\b(?![\s\S]*>>> rcpt)|smtp command\s*\n\s*data\b/i
+const AFTER_DATA = /in reply to end of data|after end of data|smtp command[ \t]{0,20}\n{1,3}[ \t]{0,20}data\b/i
 /** Commands went in one group, and what answered DATA only says that the recipient was refused before (RFC 2920). */
 const NO_RECIPIENT_LEFT = /no valid recipients/i
 
 function isAfterData(text: string): boolean {
-  return AFTER_DATA.test(text) && !NO_RECIPIENT_LEFT.test(text)
+  return (AFTER_DATA.test(text) || endsWithData(text.toLowerCase())) && !NO_RECIPIENT_LEFT.test(text)
+}
+
+/** A transcript whose last command for the message was DATA. */
+function endsWithData(transcript: string): boolean {
+  const data = transcript.lastIndexOf('>>> data')
+  return data >= 0 && transcript.indexOf('>>> rcpt', data) < 0
 }
 
 /** The parts of the report itself, without those of the message that it returns. */
@@ -31,11 +37,15 @@ export function outerParts(parts: readonly MimePart[]): readonly MimePart[] {
 
 const RETURNED_TYPES: ReadonlySet<string> = new Set(['message/rfc822', 'text/rfc822-headers', 'message/global'])
 
+/** Characters of the human text that are read. */
+const MAX_TEXT = 100_000
+
 /** Human text of a report. */
 export function reportTexts(outer: readonly MimePart[]): readonly string[] {
   return outer
     .filter(({ type, text }) => text.trim() !== '' && (type.startsWith('text/') || type.startsWith('multipart/')))
     .map(({ type, text }) => (type === 'text/html' ? htmlWords(text) : text))
+    .map((text) => text.slice(0, MAX_TEXT))
     .map((text) => {
       const at = text.search(RETURNED)
       return at > 0 ? text.slice(0, at) : text
@@ -63,18 +73,22 @@ export function machineReports(parts: readonly MimePart[], texts: readonly strin
     const ours =
       addressesIn(field('original-recipient'))[0] ?? addressesIn(field('final-recipient'))[0] ?? address[0] ?? ''
     const action = field('action').trim().toLowerCase()
-    const diagnostic = field('diagnostic-code').replace(/^\s*[\w-]+\s*;\s*/, '')
-    const status = statusOf(field('status'), diagnostic)
-    const smtpCode = smtpCodeOf(diagnostic)
-    const about = [
-      diagnostic === '' ? field('status') : diagnostic,
-      ...address.map((name) => linesAbout(human, name)),
-    ].join('\n')
-    const text = about.trim() === '' ? human : about
-    reports.set(
-      `${ours} ${status}`,
-      diagnose(ours, action, { status, smtpCode, text, atEndOfData: isAfterData(human) }, human),
+    const diagnostic = field('diagnostic-code').replace(/^[\w-]{1,40}[ \t]{0,10};\s*/, '')
+    const explained = address.map((name) => linesAbout(human, name)).join('\n')
+    // Codes are the server's own, of the innermost answer; where it is not quoted, of the line beside the address.
+    const answer = unwrapped({ status: '', smtpCode: undefined, text: diagnostic === '' ? explained : diagnostic })
+    const status = statusOf(
+      field('status'),
+      answer.status === '' || answer.status.endsWith('.0.0') ? answer.text : answer.status,
     )
+    const smtpCode = answer.smtpCode ?? smtpCodeOf(answer.text)
+    const about = `${diagnostic === '' ? field('status') : diagnostic}\n${explained}`
+    const text = about.trim() === '' ? human : about
+    const originalRecipient = addressesIn(field('original-recipient'))[0]
+    reports.set(`${ours} ${status}`, {
+      ...diagnose(ours, action, { status, smtpCode, text, atEndOfData: isAfterData(human) }, human),
+      originalRecipient,
+    })
   }
   return [...reports.values()]
 }
@@ -92,7 +106,7 @@ export function freeReports(
     failed.length > 0
       ? failed
       : addressesIn(human.replace(/^[\w-]*message-id:.*$/gim, '')).filter(
-          (address) => !own.has(address) && !/^(mailer-daemon|postmaster|abuse|helpdesk|support)@/.test(address),
+          (address) => !own.has(address) && (!ROLE.test(address) || hasCode(human, address)),
         )
   const judged = new Map<string, RecipientReport>()
   for (const address of named.slice(0, 200)) {
@@ -106,11 +120,37 @@ export function freeReports(
         diagnose(address, '', { status, smtpCode, text: about, atEndOfData: isAfterData(text) }, text),
       )
   }
-  if (judged.size > 0) return [...judged.values()]
+  if (judged.size > 0) {
+    const isDelay = STILL_TRIED.test(human)
+    return [...judged.values()].map((one) => (isDelay && one.kind === 'soft' ? { ...one, isDelay } : one))
+  }
   if (human.trim() === '') return []
   const verdict = judge({ status: statusOf('', human), smtpCode: smtpCodeOf(human), text: `${subject}\n${human}` })
-  return [{ kind: verdict.gone ? 'hard' : 'soft', address: '', reason: verdict.reason }]
+  const status = statusOf('', human)
+  return [
+    {
+      kind: verdict.gone ? 'hard' : 'soft',
+      address: '',
+      reason: verdict.reason,
+      enhancedCode: status === '' ? undefined : status,
+      smtpCode: smtpCodeOf(human),
+    },
+  ]
 }
+
+/** Addresses that are usually named as a contact. */
+const ROLE = /^(mailer-daemon|postmaster|abuse|helpdesk|support)@/
+
+/** True when a code stands in a line with the address: the line is about it. */
+function hasCode(text: string, address: string): boolean {
+  return text
+    .split('\n')
+    .some((line) => line.toLowerCase().includes(address) && /\b[45]\d\d\b|\b[45]\.\d\.\d/.test(line))
+}
+
+/** A report that says in words that the message is still tried. */
+const STILL_TRIED =
+  /\b(will (be )?(keep|continue|retry|retried|try)|still (being )?(trying|tried)|no action is required|warning message only|do not need to resend)/i
 
 /** The lines that name an address, each with the few that explain it, up to the next address. */
 function linesAbout(text: string, address: string): string {

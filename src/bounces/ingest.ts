@@ -12,7 +12,7 @@ import { returnedToken } from '../return-path.ts'
 import { suppressionOf } from '../unsubscribe/suppression-list.ts'
 import type { UnsubscribeTarget } from '../unsubscribe/token.ts'
 import type { InboundMessage } from './mailbox.ts'
-import { readReports, repliedTo } from './read.ts'
+import { readNullSenderReport, readReports, repliedTo } from './read.ts'
 import type { Report } from './report.ts'
 
 export interface IngestOptions {
@@ -48,6 +48,8 @@ interface Matched {
   readonly reason: string
   readonly message: SentMessage | undefined
   readonly target: UnsubscribeTarget | undefined
+  /** The copy that the report is about, and not the recipient. */
+  readonly copy: string | undefined
 }
 
 /** Letters taken in at once: one search in the ledger for all of them. */
@@ -72,13 +74,14 @@ export async function ingest(
   const feedback = new Map<Matched, MessageFeedback>()
   for (const one of matched) {
     const { message, kind, reason, inbound } = one
-    if (message === undefined || kind === 'unknown') continue
+    // A copy's bounce says nothing of the row, and a delay says nothing yet.
+    if (message === undefined || kind === 'unknown' || one.copy !== undefined || one.report?.isDelay) continue
     const fingerprint = hash('sha256', `${hash('sha256', inbound.bytes)}\n${message.recipient}\n${kind}`)
     const { recipient } = message
     feedback.set(one, { fingerprint, recipient, person: personOf(message), kind, at: now, reason })
   }
   const fresh = feedback.size === 0 ? new Set<string>() : await ledger.feedback.add([...feedback.values()])
-  const exhausted = await suppressAfterSoftBounces(matched, options)
+  const exhausted = await suppressAfterSoftBounces(matched, feedback, options)
   return matched.map((one) => {
     const { inbound, report, message, target } = one
     const about = { inbound, report, message }
@@ -101,6 +104,10 @@ async function match(messages: readonly InboundMessage[], options: IngestOptions
   const parsed = messages.flatMap((inbound): readonly ParsedMessage[] => {
     const reports = readReports(inbound.bytes)
     if (reports.length > 0) return reports.map((report) => ({ inbound, report, tokens: tokensOf(report, options) }))
+    const unread = readNullSenderReport(inbound.bytes)
+    if (unread !== undefined && returnedTokens(unread, options).length > 0) {
+      return [{ inbound, report: unread, tokens: tokensOf(unread, options) }]
+    }
     const tokens = repliedTo(inbound.bytes).map(leftSide)
     return tokens.length === 0 ? [] : [{ inbound, report: undefined, tokens }]
   })
@@ -111,17 +118,45 @@ async function match(messages: readonly InboundMessage[], options: IngestOptions
     if (report === undefined)
       return message === undefined
         ? []
-        : [{ inbound, report, kind: 'reply', reason: 'answered', message, target: undefined }]
+        : [{ inbound, report, kind: 'reply', reason: 'answered', message, target: undefined, copy: undefined }]
     const { kind, reason, unsubscribeToken } = report
     const target = unsubscribeToken === undefined ? undefined : options.openToken(unsubscribeToken)
-    return [{ inbound, report, kind, reason, target, message }]
+    const copy = message === undefined ? undefined : copyOf(report, message)
+    return [{ inbound, report, kind, reason, target, message, copy }]
   })
 }
 
 /** What may name our message: the id of the returned one, or our own return path that the report came to. */
-function tokensOf({ messageId, deliveredTo }: Report, { returnPath }: IngestOptions): readonly string[] {
-  const returned = returnPath === undefined ? [] : deliveredTo.map((address) => returnedToken(address, returnPath))
-  return [...(messageId === undefined ? [] : [leftSide(messageId)]), ...returned].filter((token) => token !== undefined)
+function tokensOf(report: Report, options: IngestOptions): readonly string[] {
+  const { messageId } = report
+  return [...(messageId === undefined ? [] : [leftSide(messageId)]), ...returnedTokens(report, options)]
+}
+
+/** Tokens of our return paths that a report came to or quotes. */
+function returnedTokens({ deliveredTo }: Report, { returnPath }: IngestOptions): readonly string[] {
+  if (returnPath === undefined) return []
+  return deliveredTo.map((address) => returnedToken(address, returnPath)).filter((token) => token !== undefined)
+}
+
+/** Reports that speak of one mailbox, which may be that of a copy. */
+const OF_A_MAILBOX: ReadonlySet<Report['kind']> = new Set(['hard', 'soft', 'complaint', 'delivered', 'auto_reply'])
+
+/**
+ * The address of the copy (cc, bcc) that a report is about; undefined when it is about the recipient, or about an address that
+ * the recipient forwards to. A copy is known by what the report says that we wrote to, by the header of the returned message,
+ * or by the row.
+ */
+function copyOf(
+  { kind, address, originalRecipient, returnedTo = [] }: Report,
+  message: SentMessage,
+): string | undefined {
+  const reported = originalRecipient ?? address
+  if (!OF_A_MAILBOX.has(kind) || reported === '') return undefined
+  const own = normalizeAddress(message.address)
+  if (normalizeAddress(reported) === own || normalizeAddress(address) === own) return undefined
+  const isCopy =
+    originalRecipient !== undefined || returnedTo.includes(reported) || message.data.toLowerCase().includes(reported)
+  return isCopy ? reported : undefined
 }
 
 function leftSide(messageId: string): string {
@@ -139,7 +174,10 @@ const REASONS: Partial<Readonly<Record<FeedbackKind, SuppressionReason>>> = {
 }
 
 /** A dead mailbox and a complaint hold for everything that we send; who leaves, leaves a group. */
-function suppressionFor({ kind, reason, message, target }: Matched, options: IngestOptions): Suppression | undefined {
+function suppressionFor(
+  { kind, reason, message, target, copy }: Matched,
+  options: IngestOptions,
+): Suppression | undefined {
   const addedAt = options.now
   if (target !== undefined) {
     const note = 'by mail'
@@ -153,12 +191,13 @@ function suppressionFor({ kind, reason, message, target }: Matched, options: Ing
   const why = kind === 'unknown' ? undefined : REASONS[kind]
   if (message === undefined || why === undefined) return undefined
   const group = kind === 'unsubscribe' ? (options.group ?? message.campaign) : ''
-  return suppressionOf(normalizeAddress(message.address), { group, reason: why, note: reason, addedAt })
+  return suppressionOf(normalizeAddress(copy ?? message.address), { group, reason: why, note: reason, addedAt })
 }
 
 /** Suppresses those whose soft bounces have become too many. Also on reports known before, should a crash have come between. */
 async function suppressAfterSoftBounces(
   matched: readonly Matched[],
+  feedback: ReadonlyMap<Matched, MessageFeedback>,
   options: IngestOptions,
 ): Promise<ReadonlySet<Matched>> {
   const { ledger, softLimit, softDays, now } = options
@@ -166,7 +205,7 @@ async function suppressAfterSoftBounces(
   if (softLimit === 0) return exhausted
   const since = new Date(now.getTime() - softDays * 86_400_000)
   for (const one of matched) {
-    if (one.kind !== 'soft' || one.message === undefined) continue
+    if (!feedback.has(one) || one.kind !== 'soft' || one.message === undefined) continue
     const count = await ledger.feedback.softBounces(personOf(one.message), since)
     if (count < softLimit) continue
     exhausted.add(one)

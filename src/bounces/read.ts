@@ -4,6 +4,7 @@
  * believed is decided in `ingest.ts`, by the Message-ID or token that only our own messages carry.
  */
 import { decodeWords } from '../message/encoded-words.ts'
+import { automaticAnswer, readReceipt, unsubscribeWish } from './answers.ts'
 import { freeReports, machineReports, outerParts, reportTexts } from './delivery-report.ts'
 import { allParts, headerOf, type MimePart, readFieldBlocks, readMime } from './mime.ts'
 import type { RecipientReport, Report, ReportKind } from './report.ts'
@@ -12,10 +13,13 @@ import { addressesIn } from './text.ts'
 
 const ID = /<[^<>\s]{3,250}>/g
 
+/** Characters of a header that are searched. */
+const MAX_HEADER = 1000
+
 const REPORT_SENDER =
-  /mailer-?daemon|postmaster|mail delivery (sub)?system|mdaemon|delivery[- ]?(status|notification|agent)|system administrator|^<>$|bounce|mail ?deliver|symantec|no-?reply.*deliver/i
+  /mailer-?daemon|postmaster|mail delivery (sub)?system|mdaemon|delivery[- ]?(status|notification|agent)|system administrator|^<>$|bounce|mail ?deliver|symantec|no-?reply.{0,80}deliver|post[-_]master|ndr administrator/i
 const REPORT_SUBJECT =
-  /undeliver|return(ed|ing) (mail|message|to)|deliver(y|ed|able)?[ :-].*(fail|status|error|problem|report|notification|delay|temporar|incomplete)|fail(ure|ed)?[ :-].*(notice|deliver|notification)|not (be )?delivered|delivery (has )?failed|mail(er)? (system )?(error|failure)|non[- ]?(remis|deliver)|unzustellbar|mail delivery|could not (be|send)|postmaster notify|rejected|warning: (could|message)|unknown (user|recipient)|message delayed|action required|no longer|undelivered|not member|notification d'[eé]tat|failure notice/i
+  /undeliver|return(ed|ing) (mail|message|to)|deliver(y|ed|able)?[ :-].{0,80}(fail|status|error|problem|report|notification|delay|temporar|incomplete)|fail(ure|ed)?[ :-].{0,80}(notice|deliver|notification)|not (be )?delivered|delivery (has )?failed|mail(er)? (system )?(error|failure)|non[- ]?(remis|deliver)|unzustellbar|mail delivery|could not (be|send)|postmaster notify|rejected|warning: (could|message)|unknown (user|recipient)|message delayed|action required|no longer|undelivered|not member|notification d'[eé]tat|failure notice/i
 
 /** Message-IDs that a message answers (RFC 5322 section 3.6.4), the nearest first. */
 export function repliedTo(bytes: Uint8Array): readonly string[] {
@@ -26,11 +30,12 @@ export function repliedTo(bytes: Uint8Array): readonly string[] {
 
 /** Reads one message. An ordinary mail gives an empty list. Never throws; costs no more than its first two megabytes. */
 export function readReports(bytes: Uint8Array): readonly Report[] {
-  const message = readMime(bytes)
+  return readParts(readMime(bytes))
+}
+
+function readParts(message: MimePart): readonly Report[] {
   const parts = allParts(message)
-  const deliveredTo = addressesIn(
-    ['delivered-to', 'x-original-to', 'envelope-to', 'to'].map((name) => headerOf(message, name)).join(' '),
-  )
+  const deliveredTo = deliveryAddresses(message)
   const complained = parts.find(({ headers }) => headers.has('x-hmxmroriginalrecipient'))
   if (complained !== undefined) {
     const address = addressesIn(headerOf(complained, 'x-hmxmroriginalrecipient'))[0] ?? ''
@@ -40,15 +45,32 @@ export function readReports(bytes: Uint8Array): readonly Report[] {
   if (feedback !== undefined) return complaints(message, feedback, parts, deliveredTo)
   const notices = serviceNotices(message)
   if (notices.length > 0) return notices.map((notice) => ({ ...notice, deliveredTo }))
-  const automatic = automaticAnswer(message, parts)
-  if (automatic !== undefined) return [{ ...automatic, deliveredTo, ...idOf(message, parts) }]
+  const receipt = readReceipt(message, parts)
+  if (receipt !== undefined) return [{ ...receipt, deliveredTo, ...idOf(message, parts) }]
+  if (mayBeAnswer(message, parts)) {
+    const answer = unsubscribeWish(message, parts) ?? automaticAnswer(message, parts)
+    if (answer !== undefined) return [{ ...answer, deliveredTo, ...idOf(message, parts) }]
+  }
   if (!looksLikeReport(message, parts)) return []
   const outer = outerParts(parts)
+  const wrapped = wrappedReport(message, outer)
+  if (wrapped !== undefined) return readParts(wrapped)
   const texts = reportTexts(outer)
-  const own = new Set(deliveredTo)
+  // X-Original-To is not among them: dma puts the recipient that failed there.
+  const own = new Set(
+    addressesIn(['delivered-to', 'envelope-to', 'to'].map((name) => headerOf(message, name)).join(' ')),
+  )
   const machine = machineReports(outer, texts)
   const found = machine.length > 0 ? machine : freeReports(message, texts, own)
-  return found.map((report) => ({ ...report, deliveredTo, ...idOf(message, parts) }))
+  const returnedTo = returnedRecipients(message, parts)
+  return found.map((report) => ({ ...report, deliveredTo, returnedTo, ...idOf(message, parts) }))
+}
+
+/** Where a message was delivered to. */
+function deliveryAddresses(message: MimePart): readonly string[] {
+  return addressesIn(
+    ['delivered-to', 'x-original-to', 'envelope-to', 'to'].map((name) => headerOf(message, name)).join(' '),
+  )
 }
 
 function complaints(
@@ -73,47 +95,25 @@ function complaints(
     kind,
     address,
     reason,
-    deliveredTo,
+    deliveredTo: [...deliveredTo, ...addressesIn(field('original-mail-from')), ...returnPaths(message, parts)],
     ...idOf(message, parts),
   }))
 }
 
-/** A holiday note, an acknowledgement, a wish to leave the list. */
-function automaticAnswer(message: MimePart, parts: readonly MimePart[]): RecipientReport | undefined {
-  if (parts.some(({ type }) => type === 'message/delivery-status')) return undefined
-  const from = addressesIn(headerOf(message, 'from'))[0] ?? ''
-  const subject = decodeWords(headerOf(message, 'subject')).trim()
-  if (/^(re: *)?(unsubscribe|abmelden|d[ée]sabonn\w*|desuscribir\w*|darse de baja|remove( me)?)\b/i.test(subject)) {
-    const token = /^\S+\s+([\w-]{20,})$/.exec(subject.replace(/^(re|aw|sv): */i, ''))?.[1]
-    return {
-      kind: 'unsubscribe',
-      address: from,
-      reason: 'asked to be unsubscribed',
-      unsubscribeToken: token,
-    }
-  }
-  const submitted = headerOf(message, 'auto-submitted').toLowerCase()
-  const marked =
-    submitted.startsWith('auto-replied') ||
-    /auto_?reply|vacation/i.test(
-      `${headerOf(message, 'precedence')} ${headerOf(message, 'x-autoreply')} ${headerOf(message, 'x-auto-response-suppress') === '' ? '' : headerOf(message, 'x-autorespond')}`,
-    ) ||
-    ['x-autoreply', 'x-autorespond', 'x-autoresponse'].some((name) => message.headers.has(name))
-  const titled =
-    /^(auto(matic|matische|matique)?[ -]?(re(ply|sponse|spuesta)|antwort)|automatische antwort|r[ée]ponse automatique|respuesta autom|out of (the )?office|abwesenheit|on (vacation|holiday)|absence|i am (out|away))/i.test(
-      subject,
-    )
-  if (!(marked || titled) || REPORT_SENDER.test(headerOf(message, 'from'))) return undefined
-  return { kind: 'auto_reply', address: from, reason: 'automatic answer' }
+/** True when neither its form nor its sender says that the message is a delivery report. */
+function mayBeAnswer(message: MimePart, parts: readonly MimePart[]): boolean {
+  if (parts.some(({ type }) => STATUS_TYPES.has(type))) return false
+  return !REPORT_SENDER.test(headerOf(message, 'from').slice(0, MAX_HEADER))
 }
 
+const STATUS_TYPES: ReadonlySet<string> = new Set(['message/delivery-status', 'message/global-delivery-status'])
+
 function looksLikeReport(message: MimePart, parts: readonly MimePart[]): boolean {
-  if (parts.some(({ type }) => type === 'message/delivery-status' || type === 'message/global-delivery-status'))
-    return true
+  if (parts.some(({ type }) => STATUS_TYPES.has(type))) return true
   if (message.type === 'multipart/report') return true
   if (message.headers.has('x-failed-recipients')) return true
-  const sender = REPORT_SENDER.test(headerOf(message, 'from')) || /^<\s*>$/.test(headerOf(message, 'return-path'))
-  const subject = REPORT_SUBJECT.test(decodeWords(headerOf(message, 'subject')))
+  const sender = isReportSender(message)
+  const subject = REPORT_SUBJECT.test(decodeWords(headerOf(message, 'subject')).slice(0, MAX_HEADER))
   if (sender && subject) return true
   const said = parts.filter(({ type }) => type.startsWith('text/')).map(({ text }) => text.slice(0, 20_000))
   const states = said.some(
@@ -126,11 +126,58 @@ function looksLikeReport(message: MimePart, parts: readonly MimePart[]): boolean
     sender &&
     (states ||
       said.some((text) =>
-        /(could|can|was|were|not be|been) ?n[o']t (be )?(deliver|reach|sen[dt])|undeliver|user unknown|delivery (error|problem|fail)|did not reach the following/i.test(
+        /(could|can|was|were|not be|been) ?n[o']t (be )?(deliver|reach|sen[dt])|undeliver|user unknown|delivery (error|problem|fail)|did not reach the following|no such user|invalid user address/i.test(
           text,
         ),
       ))
   )
+}
+
+/** A report that a gateway put into a message of its own; one that a person forwarded is none. */
+function wrappedReport(message: MimePart, outer: readonly MimePart[]): MimePart | undefined {
+  if (!isReportSender(message) || outer.some(({ type }) => STATUS_TYPES.has(type))) return undefined
+  const inner = outer.filter(({ type }) => type === 'message/rfc822').flatMap(({ parts }) => parts)
+  return inner.find((part) => part.parts.some(({ type }) => STATUS_TYPES.has(type)))
+}
+
+function isReportSender(message: MimePart): boolean {
+  return REPORT_SENDER.test(headerOf(message, 'from').slice(0, MAX_HEADER)) || hasNullSender(message)
+}
+
+/** True for a message that nobody is to answer (RFC 5321 section 4.5.5). */
+function hasNullSender(message: MimePart): boolean {
+  return /^<\s*>$/.test(headerOf(message, 'return-path'))
+}
+
+/** Return paths of the message that a complaint returns. */
+function returnPaths(message: MimePart, parts: readonly MimePart[]): readonly string[] {
+  const returned = parts.filter((part) => part !== message)
+  return addressesIn(
+    returned.flatMap((part) => ['return-path', 'x-envelope-from'].map((name) => headerOf(part, name))).join(' '),
+  )
+}
+
+/** To whom the returned message says that it went. */
+function returnedRecipients(message: MimePart, parts: readonly MimePart[]): readonly string[] {
+  const returned = parts.find((part) => part !== message && part.headers.has('message-id'))
+  if (returned === undefined) return []
+  return addressesIn(['to', 'cc'].map((name) => headerOf(returned, name)).join(' '))
+}
+
+/**
+ * A message of the empty sender that is neither a report in a known form nor a marked answer: what it says, as far as its
+ * words can be read. For messages that came to the return path of one of ours.
+ */
+export function readNullSenderReport(bytes: Uint8Array): Report | undefined {
+  const message = readMime(bytes)
+  if (!hasNullSender(message)) return undefined
+  const parts = allParts(message)
+  const [first] = freeReports(message, reportTexts(outerParts(parts)), new Set())
+  const report: RecipientReport = first ?? { kind: 'unknown', address: '', reason: 'a report that cannot be read' }
+  // Words alone may be anybody's: they strike nobody off.
+  const isSure = report.enhancedCode !== undefined || report.smtpCode !== undefined
+  const kind = report.kind === 'hard' && !isSure ? 'soft' : report.kind
+  return { ...report, kind, deliveredTo: deliveryAddresses(message), ...idOf(message, parts) }
 }
 
 /** Message-ID of the returned message, wherever it is quoted. */

@@ -16,7 +16,13 @@ export interface Report {
   readonly deliveredTo: readonly string[]
   /** What stands behind the word in the subject of an unsubscribe mail. */
   readonly unsubscribeToken?: string | undefined
+  /** The address that we wrote to, where the report says so (Original-Recipient, RFC 3464 section 2.3.1). */
+  readonly originalRecipient?: string | undefined
+  /** Still tried: nothing has failed. */
+  readonly isDelay?: boolean
+  /** Addresses in To and Cc of the returned message. */
+  readonly returnedTo?: readonly string[]
 }
 
 /** What is said of a recipient before it is known which message the report is about. */
-export type RecipientReport = Omit<Report, 'deliveredTo' | 'messageId'>
+export type RecipientReport = Omit<Report, 'deliveredTo' | 'messageId' | 'returnedTo'>

@@ -38,6 +38,9 @@ export function htmlWords(html: string): string {
 export function statusOf(field: string, text: string): string {
   const own = /\b([245]\.\d{1,3}\.\d{1,3})\b/.exec(field)?.[1] ?? ''
   const said = /(?:^|[\s#(:<-])([245]\.\d{1,3}\.\d{1,3})(?![\d.])/.exec(text)?.[1] ?? ''
+  // The answer of the server itself, code and all, is worth more than the field that the reporter chose.
+  const answered = /^\s{0,5}[245]\d\d[ -]{1,2}([245]\.\d{1,3}\.\d{1,3})\b/.exec(text)?.[1] ?? ''
+  if (answered !== '' && !answered.endsWith('.0.0') && answered[0] === own[0]) return answered
   // A class of its own (5.0.0) is worth less than what the server itself said.
   if (own === '' || (/^[45]\.0\.0$/.test(own) && said !== '' && said[0] === own[0])) return said || own
   return own

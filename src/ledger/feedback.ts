@@ -13,6 +13,8 @@ export interface SentMessage {
   /** Where it went, as planned. */
   readonly address: string
   readonly campaign: string
+  /** The row as JSON: a copy that bounces is found by it. */
+  readonly data: string
 }
 
 /** What one report says of one message. */

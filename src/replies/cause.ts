@@ -201,7 +201,7 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
   ],
   [
     'helo-rejected',
-    /\b(helo|ehlo)\b[^.;\n]{0,60}\b(reject|refus|denied|invalid|bad|need|must|require|not|unknown|forged|impersonat)|\b(bad|invalid|unknown|forged) (helo|ehlo)\b|in reply to (helo|ehlo) command/i,
+    /\b(helo|ehlo)\b[^.;\n]{0,60}\b(reject|refus|denied|invalid|bad|need|must|require|not|unknown|forged|impersonat)|\b(bad|invalid|unknown|forged) (helo|ehlo)\b|in reply to (helo|ehlo) command|\bmy name was rejected/i,
   ],
   [
     'sender-unverified',
@@ -233,7 +233,7 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
   ],
   [
     'mailbox-full',
-    /(mail ?box|inbox|quota|storage|disk|account|user)[^.;]{0,40}\b(is |are |was )?(full|exceeded|over|exhausted|out of)|over ?quota|(full|over|out of) (quota|storage)|(exceed|over)\w* [^.;]{0,40}(quota|storage|allocation|allotted)|insufficient (disk|system storage|space)|no (disk )?space|not enough (disk |storage )?space|boite? .*pleine|postfach[^.;]{0,30}\bvoll\b|speicher\w*[^.;]{0,40}(überschritten|erschöpft|voll)/i,
+    /(mail ?box|inbox)[^.;]{0,20}\bexceeds? [^.;]{0,30}\bsize\b|(mail ?box|inbox|quota|storage|disk|account|user)[^.;]{0,40}\b(is |are |was )?(full|exceeded|over|exhausted|out of)|over ?quota|(full|over|out of) (quota|storage)|(exceed|over)\w* [^.;]{0,40}(quota|storage|allocation|allotted)|insufficient (disk|system storage|space)|no (disk )?space|not enough (disk |storage )?space|boite? .*pleine|postfach[^.;]{0,30}\bvoll\b|speicher\w*[^.;]{0,40}(überschritten|erschöpft|voll)/i,
   ],
   [
     'message-too-large',
@@ -241,7 +241,7 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
   ],
   [
     'sender-rejected',
-    /(sender|from|return.?path|reverse.?path|originat\w+)( e?mail)?( address)?[^.;]{0,40}(reject|refus|denied|not (exist|allowed|accept|valid|permitted)|invalid|unknown|does ?n[o']t|must)|not (allowed|permitted|owned) .{0,20}(send|by user)|not (allowed|authorized|permitted) to (send|post)|permission to (post|send)|in reply to mail from command/i,
+    /(sender|from|return.?path|reverse.?path|originat\w{1,8})( e?mail)?( address)?[^.;]{0,40}(reject|refus|denied|not (exist|allowed|accept|valid|permitted)|invalid|unknown|does ?n[o']t|must)|not (allowed|permitted|owned) .{0,20}(send|by user)|not (allowed|authorized|permitted) to (send|post)|permission to (post|send)|in reply to mail from command/i,
   ],
   ['list-closed', /not (a )?member|only members|subscribers? only/i],
   [
@@ -254,12 +254,12 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
   ],
   [
     'mailbox-unknown',
-    /\b(unknown|no such|invalid|bad|non-?existent|not a (valid|known)|no) (local |virtual |final |destination |e-?mail )?(user|recipient|mail ?box|account|address|alias|person|addressee|name|local.part)\b|user ?unknown|unrouteable address|unknown local.?part|no (mailbox|account) (here|by that name|with)|recipient address rejected: (access denied|undeliverable|user)|can'?t find (user|mailbox)|does(n't| not) have an? .{0,20}account|(mailbox|user|recipient)[^.;\n]{0,20} not (be )?(found|exist)|delivery to (this|the) .{0,20}address .{0,10}not|resolver\.adr\.(recip)?(ient)?not ?found|not listed in [^.;\n]{0,40}directory|name is not recogni[sz]ed|invalid final delivery userid|この宛先|宛先.{0,10}(不明|見つか)|(アドレス|宛先).{0,10}存在しません/i,
+    /\b(unknown|no such|invalid|bad|non-?existent|not a (valid|known)|no) (local |virtual |final |destination |e-?mail )?(user|recipient|mail ?box|account|address|alias|person|addressee|name|local.part)\b|user ?unknown|unrouteable address|unknown local.?part|no (mailbox|account) (here|by that name|with)|recipient address rejected: (access denied|undeliverable|user)|can'?t find (user|mailbox)|does(n't| not) have an? .{0,20}account|(mailbox|user|recipient)[^.;\n]{0,20} not (be )?(found|exist)|delivery to (this|the) .{0,20}address .{0,10}not|resolver\.adr\.(recip)?(ient)?not ?found|not listed in [^.;\n]{0,40}directory|name is not recogni[sz]ed|invalid final delivery userid|no valid recipients for this mm\b|この宛先|宛先.{0,10}(不明|見つか)|(アドレス|宛先).{0,10}存在しません/i,
   ],
   // German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian, Chinese, Swedish, Danish, Czech, Turkish, Japanese.
   [
     'mailbox-unknown',
-    /(benutzer|empfänger|postfach|adresse|mailbox)[^.;\n]{0,30}(unbekannt|existiert nicht|nicht gefunden|nicht vorhanden)|unbekannte[rsn]? (benutzer|empfänger|adresse)|(utilisateur|destinataire|adresse|boîte)[^.;\n]{0,30}(inconnue?|n'existe pas|introuvable|inexistante?)|(usuario|destinatario|buzón|cuenta|dirección)[^.;\n]{0,30}(desconocid[oa]|no existe|inexistente|no encontrad[oa])|(utente|destinatario|casella|indirizzo)[^.;\n]{0,30}(sconosciut[oa]|non esiste|inesistente|non trovat[oa])|(utilizador|usuário|destinatário|endereço|conta)[^.;\n]{0,30}(desconhecid[oa]|não existe|inexistente|não encontrad[oa])|(gebruiker|ontvanger|adres|mailbox)[^.;\n]{0,30}(onbekend|bestaat niet|niet gevonden)|(użytkownik|odbiorca|adresat|skrzynka)[^.;\n]{0,30}(nieznany|nieznana|nie istnieje)|nieznan[ya] (użytkownik|odbiorca|adresat)|(пользователь|получатель|адресат|ящик)[^.;\n]{0,30}(не найден|не существует|неизвестен)|неизвестный (пользователь|получатель)|нет такого пользователя|(用户|用戶|收件人|邮箱|郵箱|账号|帳號)[^.;\n]{0,10}(不存在|未知|未找到|无效)|(användare|mottagare)n?[^.;\n]{0,30}(okänd|finns inte|existerar inte|saknas)|okänd (användare|mottagare)|(bruger|modtager)(en)?[^.;\n]{0,30}(findes ikke|ukendt|eksisterer ikke)|ukendt (bruger|modtager)|(uživatel|příjemce|schránka)[^.;\n]{0,30}(neznámý|neexistuje|nenalezen)|neznámý (uživatel|příjemce)|(kullanıcı|alıcı|posta kutusu)[^.;\n]{0,30}(bulunamadı|bilinmiyor|yok|geçersiz)|(ユーザー?|利用者)[^.;\n]{0,10}(存在しません|存在しない|不明|見つかりません)|nicht im [^.;\n]{0,40}(verzeichnis|adressbuch)|ne figure pas dans/i,
+    /(benutzer|empfänger|postfach|adresse|mailbox)[^.;\n]{0,30}(unbekannt|existiert nicht|nicht gefunden|nicht vorhanden)|unbekannte[rsn]? (benutzer|empfänger|adresse)|(utilisateur|destinataire|adresse|boîte)[^.;\n]{0,30}(inconnue?|n'existe pas|introuvable|inexistante?)|(usuario|destinatario|buzón|cuenta|dirección)[^.;\n]{0,30}(desconocid[oa]|no existe|inexistente|no encontrad[oa])|(utente|destinatario|casella|indirizzo)[^.;\n]{0,30}(sconosciut[oa]|non esiste|inesistente|non trovat[oa])|(utilizador|usuário|destinatário|endereço|conta)[^.;\n]{0,30}(desconhecid[oa]|não existe|inexistente|não encontrad[oa])|(gebruiker|ontvanger|adres|mailbox)[^.;\n]{0,30}(onbekend|bestaat niet|niet gevonden)|(użytkownik|odbiorca|adresat|skrzynka)[^.;\n]{0,30}(nieznany|nieznana|nie istnieje)|nieznan[ya] (użytkownik|odbiorca|adresat)|(пользователь|получатель|адресат|ящик)[^.;\n]{0,30}(не найден|не существует|неизвестен)|неизвестный (пользователь|получатель)|нет такого пользователя|(用户|用戶|收件人|邮箱|郵箱|账号|帳號)[^.;\n]{0,10}(不存在|未知|未找到|无效)|(användare|mottagare)n?[^.;\n]{0,30}(okänd|finns inte|existerar inte|saknas)|okänd (användare|mottagare)|(bruger|modtager)(en)?[^.;\n]{0,30}(findes ikke|ukendt|eksisterer ikke)|ukendt (bruger|modtager)|(uživatel|příjemce|schránka)[^.;\n]{0,30}(neznámý|neexistuje|nenalezen)|neznámý (uživatel|příjemce)|(kullanıcı|alıcı|posta kutusu)[^.;\n]{0,30}(bulunamadı|bilinmiyor|yok|geçersiz)|(ユーザー?|利用者)[^.;\n]{0,10}(存在しません|存在しない|不明|見つかりません)|nicht im [^.;\n]{0,40}(verzeichnis|adressbuch)|ne figure pas dans|non répertorié\w{0,2} dans|non r.pertori.{1,3} dans l'annuaire/i,
   ],
   [
     'domain-takes-no-mail',

@@ -205,4 +205,62 @@ describe('people', () => {
     ])
     expect(await suppressions()).toEqual([])
   })
+
+  test("the bounce of a copy is the copy's: who the message was for is still written to, and her row has no bounce", async () => {
+    await sent('news', 'fay@example.com')
+    const copy = report('news1', '5.1.1', '550 user unknown')
+    const text = Buffer.from(copy.bytes)
+      .toString()
+      .replace('Message-ID: <news1', 'To: fay@example.com\r\nCc: whoever@forwarded.example\r\nMessage-ID: <news1')
+    expect(await outcomes([{ ...copy, bytes: Buffer.from(text) }])).toEqual(['suppressed'])
+    expect(await suppressions()).toMatchObject([{ address: 'whoever@forwarded.example', reason: 'hard_bounce' }])
+    expect(await ledger.feedback.counts('run-news')).toEqual(new Map())
+  })
+
+  test('a delay says nothing yet: no bounce is recorded', async () => {
+    await sent('news', 'ada@example.com')
+    const delayed = report('news1', '4.4.1', '450 timed out')
+    const text = Buffer.from(delayed.bytes).toString().replace('Action: failed', 'Action: delayed')
+    expect(await outcomes([{ ...delayed, bytes: Buffer.from(text) }], { softLimit: 1 })).toEqual(['recorded'])
+    expect(await ledger.feedback.counts('run-news')).toEqual(new Map())
+    expect(await suppressions()).toEqual([])
+  })
+
+  test('a message of the empty sender to our return path is a report, though nobody can read it', async () => {
+    await sent('news', 'hal@example.com')
+    const lines = [
+      'Return-Path: <>',
+      'From: x@isp.example',
+      'To: bounces+news1@example.org',
+      'Subject: x',
+      '',
+      '送信できませんでした',
+    ]
+    const unread = { file: 'c.eml', bytes: Buffer.from(lines.join('\r\n')) }
+    expect(await outcomes([unread], { returnPath: 'bounces+*@example.org' })).toEqual(['recorded'])
+    expect(await outcomes([unread])).toEqual([])
+    expect(await suppressions()).toEqual([])
+  })
+
+  test('a complaint that quotes our return path takes the person off every list', async () => {
+    await sent('news', 'tom@example.com')
+    const lines = [
+      'From: fbl@isp.example',
+      'To: abuse@example.org',
+      'Subject: complaint',
+      'Content-Type: multipart/report; report-type=feedback-report; boundary=b',
+      '',
+      '--b',
+      'Content-Type: message/feedback-report',
+      '',
+      'Feedback-Type: abuse',
+      'Original-Mail-From: <bounces+news1@example.org>',
+      'Original-Rcpt-To: redacted@isp.example',
+      '',
+      '--b--',
+    ]
+    const complaint = { file: 'd.eml', bytes: Buffer.from(lines.join('\r\n')) }
+    expect(await outcomes([complaint], { returnPath: 'bounces+*@example.org' })).toEqual(['suppressed'])
+    expect(await suppressions()).toMatchObject([{ address: 'tom@example.com', group: '', reason: 'complaint' }])
+  })
 })

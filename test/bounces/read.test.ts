@@ -162,6 +162,7 @@ describe('a delivery report', () => {
       reason: 'mailbox unknown',
       messageId: '<abc123@example.org>',
       deliveredTo: ['bounces@example.org'],
+      returnedTo: ['ada@example.com'],
     })
   })
 
@@ -270,7 +271,33 @@ describe('what people and programs answer', () => {
     expect(only(bytes)).toMatchObject({ kind, address: 'ada@example.com', messageId: '<abc123@example.org>' })
   })
 
+  test.each<[string, Buffer, ReportKind]>([
+    [
+      'a note marked in any language',
+      answer('Risposta automatica: News', ['Auto-Submitted: auto-generated']),
+      'auto_reply',
+    ],
+    ['a note of Exchange', answer('Abwesend: News', ['X-Auto-Response-Suppress: OOF, AutoReply']), 'auto_reply'],
+    ['a ticket', answer('[Request received] News', ['Auto-Submitted: auto-generated']), 'auto_reply'],
+    ['a note behind Re:', answer('Re: Out of office: News'), 'auto_reply'],
+    ['a note in brackets', answer('[Auto-Reply] News'), 'auto_reply'],
+    ['a note with a date', answer('On vacation until 5 May'), 'auto_reply'],
+    ['a note in Japanese', answer('=?utf-8?b?6Ieq5YuV5b+c562UOiBOZXdz?='), 'auto_reply'],
+    ['a challenge', answer('Your email requires verification verify#AbC123'), 'auto_reply'],
+    ['a wish behind a tag', answer(`[EXTERN] unsubscribe ${'t'.repeat(70)}`), 'unsubscribe'],
+    ['a wish with a plus', answer(`unsubscribe+${'t'.repeat(70)}`), 'unsubscribe'],
+    ['a wish in a sentence', answer('Please unsubscribe me'), 'unsubscribe'],
+    ['a wish in German', answer('Abbestellen'), 'unsubscribe'],
+    ['a wish in Spanish', answer('Darme de baja'), 'unsubscribe'],
+  ])('%s is %s in any form', (_name, bytes, kind) => {
+    expect(only(bytes)).toMatchObject({ kind, address: 'ada@example.com' })
+  })
+
   test.each([
+    ['an answer that begins with the word of a campaign', answer('Re: Remove plastic from your kitchen')],
+    ['another one', answer('Re: Unsubscribe from stress this spring')],
+    ['a question from a holiday', answer('On holiday in Rome: can I still come?')],
+    ['an answer that says that it is none of a program', answer('Re: News', ['Auto-Submitted: no'])],
     ['an answer', answer('Re: News')],
     ['a newsletter', answer('News', ['Precedence: bulk', 'List-Id: <x.example.org>'])],
     ['a talk about bounces', answer('Mail delivery failed yesterday, what now?')],
@@ -311,6 +338,77 @@ describe('what people and programs answer', () => {
     })
     expect(only(arf('not-spam')).kind).toBe('unknown')
     expect(only(arf('opt-out')).kind).toBe('unsubscribe')
+  })
+})
+
+describe('a report', () => {
+  const plain = (from: string, subject: string, ...lines: readonly string[]): Buffer =>
+    mail([`From: ${from}`, 'To: news@example.org', `Subject: ${subject}`, '', ...lines])
+
+  test.each<[string, Buffer, object]>([
+    [
+      'of a gateway for text messages is known by its sender',
+      plain('post_master@sms.example.net', 'Re:News', '550 - no such user here', '', 'RCPT TO: ada@example.com'),
+      { kind: 'hard', address: 'ada@example.com' },
+    ],
+    [
+      'on a role address is about it when a code stands beside it',
+      plain('MAILER-DAEMON@x.example', 'Undelivered Mail', '<support@example.com>: 550 5.1.1 User unknown'),
+      { kind: 'hard', address: 'support@example.com', enhancedCode: '5.1.1' },
+    ],
+    [
+      'that names nobody tells its codes',
+      plain('MAILER-DAEMON@x.example', 'Returned mail: User unknown', '550 5.1.1 User unknown'),
+      { kind: 'hard', address: '', enhancedCode: '5.1.1', smtpCode: 550 },
+    ],
+    [
+      'with a class in its field tells the code of the line beside the address',
+      dsn(
+        [['Final-Recipient: rfc822; ada@example.com', 'Action: failed', 'Status: 5.0.0']],
+        'ada@example.com: 550 5.1.1 no such user',
+      ),
+      { kind: 'hard', enhancedCode: '5.1.1', smtpCode: 550 },
+    ],
+    [
+      'tells the code of the innermost answer',
+      dsn([
+        recipient(
+          '5.0.0',
+          "5.1.0 - Unknown address error 550-'5.2.2 <ada@example.com>... Mailbox Full' (delivery attempts: 0)",
+        ),
+      ]),
+      { kind: 'soft', enhancedCode: '5.2.2', reason: 'mailbox full' },
+    ],
+    [
+      'of two stories keeps the address',
+      dsn([recipient('5.0.0', '550 user unknown')], 'The account is disabled.\n\n<ada@example.com>: 550 user unknown'),
+      { kind: 'soft', reason: 'mailbox disabled' },
+    ],
+    [
+      'that folds a sentence of Postfix is read whole',
+      dsn([recipient('5.4.4', 'Name service error\r\n    for name=gone.example.com type=AAAA: Host not found')]),
+      { kind: 'hard', address: 'ada@example.com' },
+    ],
+  ])('%s', (_, bytes, told) => {
+    expect(only(bytes)).toMatchObject(told)
+  })
+
+  test('that a gateway wrapped is the report that it is, and one that a person forwards is none', () => {
+    const wrapped = (from: string): Buffer =>
+      mail([
+        `From: ${from}`,
+        'To: postmaster@gate.example.com',
+        'Subject: Returned mail: User unknown',
+        'Content-Type: multipart/mixed; boundary="out"',
+        '',
+        '--out',
+        'Content-Type: message/rfc822',
+        '',
+        dsn([recipient('5.1.1', '550 5.1.1 User unknown')]).toString(),
+        '--out--',
+      ])
+    expect(only(wrapped('MAILER-DAEMON@example.com'))).toMatchObject({ kind: 'hard', address: 'ada@example.com' })
+    expect(readReports(wrapped('Ada <ada@example.com>'))).toEqual([])
   })
 })
 

@@ -58,6 +58,9 @@ const KINDS: Readonly<Record<string, string>> = {
   unknown: 'not understood',
 }
 
+/** Addresses that are named one by one. */
+const MOST_UNPLACED = 20
+
 class Teller {
   readonly #context: Context
   readonly #shown: ReadonlyMap<string, string>
@@ -65,6 +68,8 @@ class Teller {
   #suppressed = 0
   #known = 0
   #foreign = 0
+  /** Who asked to leave and is in no campaign of this ledger. */
+  readonly #unplaced = new Set<string>()
 
   constructor(context: Context, shown: ReadonlyMap<string, string>) {
     this.#context = context
@@ -84,6 +89,8 @@ class Teller {
     else if (outcome === 'foreign') this.#foreign++
     else this.#count(report?.kind ?? 'reply')
     if (outcome === 'suppressed') this.#suppressed++
+    if (outcome === 'foreign' && report?.kind === 'unsubscribe' && report.address !== '')
+      this.#unplaced.add(report.address)
     if (out.json) {
       const fields = report === undefined ? this.#replyFields(inbound) : this.#fields(inbound, report)
       const about = message === undefined ? {} : { address: message.address, campaign: message.campaign }
@@ -100,6 +107,17 @@ class Teller {
     out.info(`${plural(messages, 'message')} read${parts.length === 0 ? none : `: ${parts.join(', ')}`}`)
     if (this.#suppressed > 0) out.info(`${plural(this.#suppressed, 'address', 'addresses')} suppressed`)
     if (this.#known > 0) out.info(`${plural(this.#known, 'report was', 'reports were')} read before`)
+    for (const address of [...this.#unplaced].slice(0, MOST_UNPLACED)) {
+      const shown = escapeInvisible(address)
+      out.info(
+        `${shown} asks to be unsubscribed, but no message to this address is in the ledger: mailmerge suppress add ${shown}`,
+      )
+    }
+    if (this.#unplaced.size > MOST_UNPLACED) {
+      out.info(
+        `${plural(this.#unplaced.size - MOST_UNPLACED, 'more address asks', 'more addresses ask')} to be unsubscribed; --verbose lists all`,
+      )
+    }
     if (this.#foreign > 0) {
       out.info(
         `${plural(this.#foreign, 'report is', 'reports are')} about no message in this ledger and changed nothing; --verbose lists them all`,

@@ -33,6 +33,7 @@ export class FeedbackStore implements Feedback {
           messageId: textOf(row['message_id']),
           address: textOf(row['address']),
           campaign: textOf(row['campaign']),
+          data: textOf(row['data']),
         })
       }
       return found

@@ -360,7 +360,7 @@ WITH wanted AS MATERIALIZED (SELECT value AS token FROM json_each(?1) WHERE valu
       CASE WHEN response GLOB 'Ok *' THEN substr(response, 4) END AS given
     FROM attempt WHERE message_id IS NOT NULL)
 SELECT CASE WHEN known.own IN (SELECT token FROM wanted) THEN known.own ELSE known.given END AS token,
-  known.recipient, known.message_id, coalesce(n.address, n.key) AS address, campaign.name AS campaign
+  known.recipient, known.message_id, coalesce(n.address, n.key) AS address, campaign.name AS campaign, n.data AS data
 FROM known
   JOIN recipient AS r ON r.id = known.recipient
   JOIN run_row AS n ON n.id = r.plan
