@@ -23,6 +23,8 @@ const URL_OF_CSS = /\burl\(\s*("[^"]*"|'[^']*'|&quot;[\s\S]*?&quot;|[^"')\s]+)\s
 const QUOTES = /^(?:&quot;|["'])|(?:&quot;|["'])$/g
 /** What is not a file: an address with its scheme, a place in the page. */
 const ELSEWHERE = /^(?:[a-z][a-z0-9+.-]*:|\/\/|#)/i
+/** A step to the folder above, also where it is escaped. */
+const UP = /(?:^|[\\/])(?:\.|%2e){2}(?:[\\/]|%2f|%5c|$)/i
 const TOKEN = /zqm\d+qz/
 const ENTITIES: Readonly<Record<string, string>> = {
   '&amp;': '&',
@@ -52,7 +54,7 @@ export function createPictures(root: string): Pictures {
   const fixed = new Map<string, RenderedInline>()
   // Nothing that a row holds can be taken for these: nobody knows them before.
   const nonce = randomBytes(9).toString('hex')
-  const pieces: { readonly snippet: Snippet; readonly folder: string }[] = []
+  const pieces: { readonly snippet: Snippet; readonly folder: string; readonly goesUp: boolean }[] = []
   const noted = new RegExp(`zqi${nonce}n(\\d+)(src|set|url)\\(([\\s\\S]*?)\\)zqi${nonce}`, 'g')
   const resolved = new BoundedMap<string, string>(KEPT_PATHS)
 
@@ -73,8 +75,11 @@ export function createPictures(root: string): Pictures {
   }
 
   function rowPicture(name: string, piece: number): RenderedInline {
-    const { folder } = pieces[piece] ?? { folder: root }
-    const path = resolved.getOrMake(`${piece} ${name}`, () => existing(name, folder, root) ?? name)
+    const { folder, goesUp } = pieces[piece] ?? { folder: root, goesUp: false }
+    // The template may start above its folder; a row may not, wherever that leads.
+    const path = resolved.getOrMake(`${piece} ${name}`, () =>
+      UP.test(name) && !goesUp ? name : (existing(name, folder, root) ?? name),
+    )
     return { kind: 'file', cid: cidOf(path), path, ofRow: true }
   }
 
@@ -86,12 +91,14 @@ export function createPictures(root: string): Pictures {
       return pieces.length > 0
     },
     embed(snippet, folder) {
-      let piece: number | undefined
+      const known = new Map<boolean, number>()
       const { text, restore } = protect(snippet.text)
       const changed = eachPicture(text, (name, place) => {
         if (!isFile(name)) return name
         if (!TOKEN.test(name)) return escaped(fixedPicture(unescaped(name), snippet, folder))
-        if (piece === undefined) piece = pieces.push({ snippet, folder }) - 1
+        const goesUp = UP.test(name)
+        const piece = known.get(goesUp) ?? pieces.push({ snippet, folder, goesUp }) - 1
+        known.set(goesUp, piece)
         return note(piece, place, name)
       })
       if (changed === text) return snippet

@@ -87,6 +87,16 @@ describe('a picture that a row names', () => {
     expect(inline).toEqual([{ kind: 'file', cid: expect.any(String), path: 'img/none.png', ofRow: true }])
   })
 
+  test.each(['../../img/a.png', '..\\..\\img\\a.png', '%2e%2e/%2e%2e/img/a.png'])(
+    'is not looked for above the folder of the template, though it is in the project: %s',
+    async (photo) => {
+      const { inline } = await page('<img src="{{photo}}">x', { photo })
+      expect(inline).toMatchObject([{ path: photo }])
+      const own = await page('<img src="../../img/{{id}}.png">x', { id: 'a' })
+      expect(own.paths).toEqual(['img/a.png'])
+    },
+  )
+
   test('is an error where it has no name', async () => {
     await expect(page('<img src="{{photo}}">x', { photo: '' })).rejects.toThrow('an image has no name')
   })

@@ -137,7 +137,13 @@ export function createAttachmentStore(options: AttachmentStoreOptions): Attachme
       const parts = (): MaybePromise<readonly LoadedPart[]> =>
         andThen(all([...inline, ...attachments].map(partsOf)), (lists) => lists.flat())
       if (planned === undefined) return parts()
-      return andThen(findAll(wantedFiles(attachments, inline)), (found) => andThen(compare(found, planned), parts))
+      return andThen(
+        findAll(wantedFiles(attachments, inline)),
+        (found) => andThen(compare(found, planned), parts),
+        (error) => {
+          throw isMissing(error) ? goneSince(error) : error
+        },
+      )
     },
     inspect(attachments, inline) {
       const facts = andThen(findAll(wantedFiles(attachments, inline)), (found) =>
@@ -235,6 +241,18 @@ function withColumn(error: unknown, column: string): unknown {
   if (!(error instanceof DataError)) return error
   const problems = error.problems.map((problem) => ({ column, ...problem }))
   return new DataError(error.message, { problems, cause: error, ...given({ hint: error.hint }) })
+}
+
+/** A file that was there when the run was planned, and is not any more. */
+function goneSince(error: unknown): DataError {
+  const message = `${error instanceof Error ? error.message : ''}, and it was there when the run was planned`
+  const hint =
+    'Put the file back and resume, or give the run command again: it plans again with the files as they are now.'
+  return new DataError(message, {
+    hint,
+    cause: error,
+    problems: [{ severity: 'error', code: 'attachment-changed', message, hint }],
+  })
 }
 
 function isMissing(error: unknown): boolean {
