@@ -251,7 +251,8 @@ class ListCheck {
   weighed(problem: Problem): Problem {
     if (problem.code !== 'duplicate') return problem
     if (this.#parts.settings.duplicates !== 'all') this.#duplicates++
-    const placed = this.#parts.emailColumn === undefined ? problem : { column: this.#parts.emailColumn, ...problem }
+    const column = problem.column ?? this.#parts.emailColumn
+    const placed = column === undefined ? problem : { ...problem, column }
     if (this.#parts.settings.duplicates === 'error') return placed
     const { hint: _, ...rest } = placed
     return this.#parts.settings.duplicates === 'skip'
