@@ -2,7 +2,7 @@
 import type { Message } from '../message/message.ts'
 
 /**
- * The octets with LF for each CRLF. The message must be pure: no CR but in a CRLF.
+ * The bytes with LF for each CRLF. The message must be pure: no CR but in a CRLF.
  * @returns pieces in order; what many messages share is not copied twice at once.
  */
 export function* unixLines(chunks: readonly Uint8Array[]): Generator<Buffer> {

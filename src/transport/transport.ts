@@ -41,7 +41,7 @@ export interface Feed<J extends Job = Job> {
   next(): J | undefined | Promise<J | undefined>
   /**
    * Makes the attempt durable. Only when it resolves may the end of data be written; it resolves in the same commit as
-   * every `end` told before it, or a later one. When it rejects the ledger is broken: no end of data, ever.
+   * every `end` reported before it, or a later one. When it rejects the ledger is broken: no end of data, ever.
    */
   begin(job: J): Promise<void>
   /** Reports the outcome; called exactly once for each job taken. */
@@ -65,7 +65,7 @@ export type LaneEnd =
 
 /** One connection working through messages. */
 export interface Lane {
-  /** Works until the feed is empty or the connection is no more. Never rejects for what a server does. */
+  /** Works until the feed is empty or the connection is closed. Never rejects because of what a server does. */
   run<J extends Job>(feed: Feed<J>): Promise<LaneEnd>
   /** Cuts the connection at once. What was handed over and not answered becomes in doubt. */
   abort(): void

@@ -50,7 +50,7 @@ function xtext(text: string): string {
   return text.replace(/[+=]/g, (sign) => (sign === '+' ? '+2B' : '+3D'))
 }
 
-/** What this server cannot take at all, or nobody may be given: a refusal told without a word to the server. */
+/** Why this server cannot take a message at all, or no server may be given it: a rejection without a command to the server. */
 export function unfit(
   message: Message,
   scan: ContentScan,

@@ -14,15 +14,15 @@ export function dotStuffed(chunks: readonly Uint8Array[]): readonly Uint8Array[]
   let previous = LF
   for (const chunk of chunks) {
     if (chunk.length === 0) continue
-    const octets = asBuffer(chunk)
-    if (previous === LF && octets[0] === DOT) stuffed.push(ONE_DOT)
+    const bytes = asBuffer(chunk)
+    if (previous === LF && bytes[0] === DOT) stuffed.push(ONE_DOT)
     let from = 0
-    for (let at = octets.indexOf(DOT_LINE); at >= 0; at = octets.indexOf(DOT_LINE, from)) {
-      stuffed.push(octets.subarray(from, at + 1), ONE_DOT)
+    for (let at = bytes.indexOf(DOT_LINE); at >= 0; at = bytes.indexOf(DOT_LINE, from)) {
+      stuffed.push(bytes.subarray(from, at + 1), ONE_DOT)
       from = at + 1
     }
-    stuffed.push(octets.subarray(from))
-    previous = octets[octets.length - 1] ?? LF
+    stuffed.push(bytes.subarray(from))
+    previous = bytes[bytes.length - 1] ?? LF
   }
   return stuffed
 }
@@ -36,23 +36,23 @@ export function endMark(chunks: readonly Uint8Array[]): string {
   return '.\r\n'
 }
 
-/** The same octets in pieces of `most`, the last one shorter; copies only where a piece spans chunks. */
+/** The same bytes in pieces of `most`, the last one shorter; copies only where a piece spans chunks. */
 export function* pieces(chunks: readonly Uint8Array[], most: number): Generator<Uint8Array> {
   let gathered: Uint8Array[] = []
-  let octets = 0
+  let bytes = 0
   for (const chunk of chunks) {
     for (let at = 0; at < chunk.length; ) {
-      const part = chunk.subarray(at, at + most - octets)
+      const part = chunk.subarray(at, at + most - bytes)
       gathered.push(part)
-      octets += part.length
+      bytes += part.length
       at += part.length
-      if (octets < most) continue
+      if (bytes < most) continue
       yield joined(gathered)
       gathered = []
-      octets = 0
+      bytes = 0
     }
   }
-  if (octets > 0) yield joined(gathered)
+  if (bytes > 0) yield joined(gathered)
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

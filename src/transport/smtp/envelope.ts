@@ -49,10 +49,10 @@ export class EnvelopeState {
   #group(grouped: boolean, extensions: Extensions, requests: EnvelopeRequests): readonly EnvelopeCommand[] {
     const { to } = this.#message.envelope
     const group: EnvelopeCommand[] = []
-    let octets = 0
+    let bytes = 0
     const ask = (kind: EnvelopeCommand['kind'], command: string): void => {
       group.push({ kind, command })
-      octets += command.length
+      bytes += command.length
     }
     if (!this.#mailAsked) {
       this.#mailAsked = true
@@ -61,7 +61,7 @@ export class EnvelopeState {
     }
     while (this.#recipientsAsked < to.length) {
       const command = rcptCommand(to[this.#recipientsAsked] ?? '', extensions, requests)
-      if (octets > 0 && octets + command.length > GROUP_BYTES) return group
+      if (bytes > 0 && bytes + command.length > GROUP_BYTES) return group
       this.#recipientsAsked++
       ask('rcpt', command)
       if (!grouped) return group
