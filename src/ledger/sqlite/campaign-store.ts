@@ -3,18 +3,22 @@
  * from a dead one, whose begun and unanswered attempts become in doubt; never resends anything.
  */
 import { randomBytes } from 'node:crypto'
-import { LedgerMissingError, UnfinishedError, UsageError } from '../../errors.ts'
+import { setImmediate as immediate } from 'node:timers/promises'
+import { LedgerMissingError, OutputError, UnfinishedError, UsageError } from '../../errors.ts'
 import type { Campaigns, Claim } from '../ledger.ts'
 import { isAlive } from '../owner.ts'
 import type { Campaign, Owner } from '../records.ts'
 import * as sql from './queries.ts'
-import { runNumberOf } from './run-store.ts'
+import { planId, runNumberOf } from './run-store.ts'
 import type { SqliteStore } from './store.ts'
-import { numberOf, type SqlRow, textOf } from './values.ts'
+import { DAMAGE_HINT, numberOf, type SqlRow, textOf } from './values.ts'
 
 const HEARTBEAT_MS = 10_000
 /** An owner on another host that gave no sign for this long is taken for dead. */
 const SILENCE_MS = 120_000
+
+/** Recipients that are checked at once. */
+const CHECKED_ROWS = 20_000
 
 /** Begins the token of a claim that is in the ledger itself, not only in its log, before anything is sent. */
 const LOGGED = 'logged-'
@@ -64,6 +68,7 @@ export class CampaignStore implements Campaigns {
   async claim(campaign: Campaign, owner: Owner, options?: { readonly acceptLoss?: boolean }): Promise<Claim> {
     const token = `${LOGGED}${randomBytes(12).toString('hex')}`
     const store = this.#store
+    await this.#refuseContradictions(campaign.id)
     await store.write(() => {
       const now = this.#now().getTime()
       const holder = store.get(sql.selectClaim, campaign.id)
@@ -129,6 +134,32 @@ export class CampaignStore implements Campaigns {
         hint: 'Let the other one end, then give `mailmerge resume`.',
       })
     }
+  }
+
+  /**
+   * A bit that flipped on the disk may leave every page sound for SQLite and yet change a key or a state: a person would be
+   * written to twice, or never.
+   */
+  async #refuseContradictions(campaign: number): Promise<void> {
+    const store = this.#store
+    const keysCount = await store.read(() => (store.get(sql.anyForgottenKey, campaign) === undefined ? 1 : 0))
+    let found = 0
+    for (const { number, rows } of await store.read(() => store.all(sql.runSizes, campaign))) {
+      const size = numberOf(rows)
+      for (let row = 0; row <= size; row += CHECKED_ROWS) {
+        const [first, last] = [planId(numberOf(number), row), planId(numberOf(number), row + CHECKED_ROWS) - 1]
+        found += await store.read(() =>
+          numberOf(store.get(sql.contradictions, first, last, campaign, keysCount)?.['recipients']),
+        )
+        // Signals and other work get their turn.
+        await immediate()
+      }
+    }
+    if (found === 0) return
+    const whose = found === 1 ? 'one recipient' : `${found} recipients`
+    throw new OutputError(`the ledger ${store.path} is damaged: the records of ${whose} contradict each other`, {
+      hint: DAMAGE_HINT,
+    })
   }
 
   #leaveInDoubt(campaign: number, now: number): void {

@@ -305,6 +305,30 @@ SELECT attempt.id, attempt.recipient, attempt.began_at, attempt.message_id
 FROM attempt INDEXED BY attempt_open JOIN run ON run.number = attempt.recipient >> 32
 WHERE attempt.outcome IS NULL AND run.campaign = ?1`
 
+/** Runs of a campaign that were planned, with the highest row of each. */
+export const runSizes = `
+SELECT number, (SELECT coalesce(max(id), 0) & 0xffffffff FROM run_row WHERE id BETWEEN number << 32 AND (number << 32) + 0xffffffff) AS rows
+FROM run WHERE campaign = ?1 AND state <> 'planning' ORDER BY number`
+
+/** Whether keys of the campaign were replaced by `forget`, in some of the rows that held them. */
+export const anyForgottenKey = `
+SELECT 1 FROM identity WHERE campaign = ?1 AND key >= 'forgotten-' AND key < 'forgotten.' LIMIT 1`
+
+/**
+ * Recipients whose records contradict each other. What decides whether somebody was sent to is written twice, by different
+ * statements on different pages: the key in the plan and in `identity`, the state in `recipient` and in the attempt that it
+ * names. ?1 first, ?2 last, ?3 campaign, ?4 whether keys count.
+ */
+export const contradictions = `
+SELECT count(*) AS recipients
+FROM recipient AS r
+  LEFT JOIN run_row AS n ON n.id = r.id
+  LEFT JOIN identity AS i ON i.campaign = ?3 AND i.key = n.key AND i.occurrence = n.occurrence
+  LEFT JOIN attempt AS a ON a.id = r.settled_by
+WHERE r.id BETWEEN ?1 AND ?2 AND (
+  (?4 AND i.recipient IS NOT r.id)
+  OR (r.settled_by IS NOT NULL AND (r.status <> 'sent' OR a.outcome IS NOT 'sent' OR a.recipient IS NOT r.id)))`
+
 // ---- quotas ----------------------------------------------------------------------------------------------------------
 
 /** ?3 oldest bucket that still counts. */
