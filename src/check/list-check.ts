@@ -371,7 +371,7 @@ class ListCheck {
   }
 }
 
-/** Reports what no row can mend: fields that are missing, and columns that the list does not have. */
+/** Reports what no row can fix: fields that are missing, and columns that the list does not have. */
 function fits(template: Template, columns: readonly string[], findings: Findings): boolean {
   const lacking = lackingFields(template, false)
   for (const problem of lacking) findings.add(problem)

@@ -56,7 +56,7 @@ test('--again starts without it', async () => {
   expect(sink.ids.size).toBe(6)
 })
 
-test('rehearsals are no runs, and a second ledger in the folder may be begun', async () => {
+test('rehearsals are not runs, and a second ledger in the folder may be begun', async () => {
   await send({}, { mode: 'sandbox' })
   expect(await send()).toBe(3)
   expect(await send({ ledger: '.mailmerge/second.db' })).toBe(3)

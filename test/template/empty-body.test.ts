@@ -72,7 +72,7 @@ describe('a short body is a body', () => {
   })
 })
 
-test('a template without any body is told once, before the list is read', async () => {
+test('a template without any body is reported once, before the list is read', async () => {
   const files = { 'templates/t/message.yaml': 'subject: x\n' }
   expect(await problems(load('t', files, STRICT))).toMatchObject([
     { code: 'no-body', file: 'templates/t/message.yaml' },

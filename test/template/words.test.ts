@@ -1,4 +1,4 @@
-/** What people write in a template by habit, and what they are told. */
+/** What people write in a template by habit, and what they read. */
 import { expect, test } from 'vitest'
 import { load, problems, render } from './project.ts'
 
@@ -48,7 +48,7 @@ test('to, cc and their like may be lists of addresses', async () => {
   ])
 })
 
-test('a helper of the project that ends the program is told as a mistake of that helper', async () => {
+test('a helper of the project that ends the program is reported as a mistake of that helper', async () => {
   const files = {
     'templates/_helpers/stop.mjs': 'export const stop = () => process.exit(0)\n',
     'templates/t.txt': `${FIELDS}{{stop name}}`,

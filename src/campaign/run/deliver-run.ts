@@ -49,7 +49,7 @@ export async function beginAndDeliver(
   return end
 }
 
-/** Its folder outlives a ledger that is lost, and tells that something was sent. */
+/** Its folder outlives a ledger that is lost, and reports that something was sent. */
 function makeRunFolder(settings: Settings, id: string): void {
   const folder = runFolder(settings, id)
   try {
