@@ -21,6 +21,8 @@ export interface Alike {
   readonly rows: readonly number[]
   /** What each row holds, where that differs; the first few. */
   readonly values: readonly string[]
+  /** The line of the file, where it is the same for all: one of a template. */
+  readonly line: number | undefined
 }
 
 /** Values shown of a group. */
@@ -34,11 +36,12 @@ export function alike(
   problems: readonly Problem[],
   { anyValue = false }: { readonly anyValue?: boolean } = {},
 ): readonly Alike[] {
-  const groups = new Map<string, { problem: Problem; rows: number[]; values: string[] }>()
+  const groups = new Map<string, { problem: Problem; rows: number[]; values: string[]; line: number | undefined }>()
   for (const problem of problems) {
-    const { severity, code, file, column, message, value, row } = problem
+    const { severity, code, file, line, column, message, value, row } = problem
     const name = JSON.stringify([severity, code, file, column, message, anyValue ? '' : value])
-    const group = groups.get(name) ?? { problem, rows: [], values: [] }
+    const group = groups.get(name) ?? { problem, rows: [], values: [], line }
+    if (group.line !== line) group.line = undefined
     groups.set(name, group)
     if (row !== undefined) group.rows.push(row)
     if (value !== undefined && group.values.length <= VALUES && !group.values.includes(value)) group.values.push(value)
@@ -47,11 +50,11 @@ export function alike(
 }
 
 /** A problem as one line: place, weight, sentence, value. */
-export function problemLine({ problem, rows, values }: Alike): string {
-  const { severity, file, line, row, column, message } = problem
+export function problemLine({ problem, rows, values, line }: Alike): string {
+  const { severity, file, row, column, message } = problem
   const many = rows.length > 1
   const place = [
-    file === undefined ? undefined : `${escapeInvisible(file)}${line === undefined || many ? '' : `:${line}`}`,
+    file === undefined ? undefined : `${escapeInvisible(file)}${line === undefined ? '' : `:${line}`}`,
     many ? rowWords(rows) : row === undefined ? undefined : `row ${row}`,
     column === undefined ? undefined : `column ${escapeInvisible(column)}`,
   ].filter((part) => part !== undefined)

@@ -230,6 +230,12 @@ describe('problems', () => {
     expect(group && problemLine(group)).toBe('rows 1-5, 8-11, column email: warning: is reserved (p0, p1, p2 ...)')
   })
 
+  test('of one line of a template keep it, those of many lines of a list do not', () => {
+    const at = (row: number, line: number): Problem => ({ ...warning(row, ''), file: 'f', line })
+    expect(alike([at(1, 3), at(2, 3)]).map(problemLine)).toEqual(['f:3, rows 1-2, column email: warning: is reserved'])
+    expect(alike([at(1, 2), at(2, 3)]).map(problemLine)).toEqual(['f, rows 1-2, column email: warning: is reserved'])
+  })
+
   test('of one row keep its value', () => {
     expect(alike([warning(7, 'x')], { anyValue: true }).map(problemLine)).toEqual([
       'row 7, column email: warning: is reserved (x)',
