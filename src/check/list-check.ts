@@ -22,6 +22,7 @@ import type { Row, Source } from '../source/source.ts'
 import type { Template } from '../template/template.ts'
 import { ColumnSurvey } from './column-survey.ts'
 import type { Findings } from './findings.ts'
+import { cellAdvice, paddedColumns } from './lints/cell-lints.ts'
 import { createMessageLints } from './lints/message-lints.ts'
 import type { CheckReport, SizeEstimate } from './report.ts'
 
@@ -147,6 +148,8 @@ class ListCheck {
   #good = 0
   #suppressed = 0
   #hidden = 0
+  /** Rows in which a column has spaces around its cell. */
+  readonly #padded = new Map<string, number>()
   #withoutUnsubscribe = 0
 
   constructor(parts: ListCheckParts) {
@@ -176,6 +179,10 @@ class ListCheck {
   #see(row: Row): void {
     this.#survey.see(row.data)
     if (row.hidden) this.#hidden++
+    for (const advice of cellAdvice(row.data)) {
+      this.#parts.findings.add({ severity: 'warning', file: this.#parts.source.name, row: row.number, ...advice })
+    }
+    for (const column of paddedColumns(row.data)) this.#padded.set(column, (this.#padded.get(column) ?? 0) + 1)
     for (const problem of row.unreadable ?? []) {
       if (this.#parts.columnsUsed.has(problem.column ?? '')) continue
       this.#parts.findings.add({
@@ -347,6 +354,16 @@ class ListCheck {
         code: 'suppressed',
         message: `${this.#suppressed.toLocaleString('en-US')} of the rows are suppressed and would be skipped`,
         hint: 'mailmerge suppress list shows who is.',
+      })
+    }
+    for (const [column, rows] of this.#padded) {
+      this.#parts.findings.add({
+        severity: 'warning',
+        code: 'spaces-around',
+        message: `${rows.toLocaleString('en-US')} cell${rows === 1 ? ' has' : 's have'} spaces around the text`,
+        hint: 'mailmerge check --fix writes a copy of the list without them.',
+        file: this.#parts.source.name,
+        column,
       })
     }
     if (this.#hidden > 0) {

@@ -159,3 +159,17 @@ describe('a split campaign', () => {
 })
 
 const RANK = ['error', 'warning', 'info']
+
+test('says which cells another program spoilt, and which columns have spaces around their cells', async () => {
+  const report = await check(
+    'name,email,zip\nJÃ¼rgen,a@post.eu,"=""01067"""\nO&#39;Neil,b@post.eu,4.9E+12\nAnn ,c@post.eu,10115\nMüller & Söhne,d@post.eu,01067\n',
+  )
+  const told = report.problems.filter(({ code }) => /broken-letters|spreadsheet-trace|spaces-around/.test(code))
+  expect(told.map(({ code, row, column }) => [code, row, column])).toEqual([
+    ['spaces-around', undefined, 'name'],
+    ['broken-letters', 1, 'name'],
+    ['spreadsheet-trace', 1, 'zip'],
+    ['broken-letters', 2, 'name'],
+    ['spreadsheet-trace', 2, 'zip'],
+  ])
+})
