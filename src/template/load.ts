@@ -103,7 +103,8 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     files.push(layout.path)
     look({ ...layout.snippet, text: layout.snippet.text.replace(BODY, (place) => ' '.repeat(place.length)) })
   }
-  const page = await pageOf(found, layout?.snippet, partials, root)
+  const unlinked = await pageOf(found, layout?.snippet, partials, root)
+  const page = unlinked === undefined ? undefined : withStylesheets(unlinked, found.folder, root, files)
   const text = textOf(found, page, layout?.snippet, partials)
   const pictures = createPictures(root)
   const styled = page === undefined || found.mjml !== undefined ? page?.text : inlineStyles(page.text)
@@ -269,6 +270,25 @@ async function pageOf(
   if (body === undefined) return undefined
   const page = layout === undefined ? body : within(layout, body, body.text)
   return expand(page, partials, (partial) => partial.html)
+}
+
+const LINK = /<link\b[^>]*>/gi
+
+/** Stylesheets of the project in the place of the links to them: a mail program loads none. `files` gets their paths. */
+function withStylesheets(page: Snippet, folder: string, root: string, files: string[]): Snippet {
+  const text = page.text.replace(LINK, (link) => {
+    const name = /\bhref\s*=\s*["']?([^"'\s>]+)/i.exec(link)?.[1] ?? ''
+    if (!/\brel\s*=\s*["']?stylesheet\b/i.test(link) || name === '' || /^(?:[a-z][a-z0-9+.-]*:|\/\/|\{\{)/i.test(name))
+      return link
+    const path = [resolve(folder, name), resolve(root, name)].find((one) => existsSync(one) && isWithin(root, one))
+    if (path === undefined) {
+      const hint = 'Paths of stylesheets start at the folder of the template, or at the project folder, and stay in it.'
+      throw failure(page, 'missing-stylesheet', `the stylesheet '${name}' does not exist in the project`, hint)
+    }
+    files.push(path)
+    return `<style>${snippetOf(path, shown(path, root)).text.replace(/<\/style/gi, '<\\/style')}</style>`
+  })
+  return text === page.text ? page : { ...page, text, madeOf: page.madeOf ?? [page] }
 }
 
 /** Where the body's text goes among the words of a layout. */

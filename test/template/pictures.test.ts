@@ -109,6 +109,15 @@ describe('a picture that a row names', () => {
   })
 })
 
+test('a stylesheet of the project is put into the page, and one that is not there is an error', async () => {
+  const html = '<html><head><link rel="stylesheet" href="look.css"></head><body><p class="a">x</p></body></html>'
+  const files = { ...FILES, 'templates/t/html.hbs': html, 'templates/t/look.css': '.a { color: red }' }
+  expect((await render('t', files)).html).toMatch(/<p class="a" style="color: red;?">/)
+  expect((await load('t', files)).files).toContain('templates/t/look.css')
+  const [found] = await problems(load('t', { ...FILES, 'templates/t/html.hbs': html }))
+  expect(found).toMatchObject({ code: 'missing-stylesheet' })
+})
+
 test('a fixed picture that is not there is an error of the template, in each place', async () => {
   for (const html of [
     '<td background="no.png">x</td>',
