@@ -149,7 +149,7 @@ class Receiver {
         return this.#reply('250 2.1.0 sender ok')
       }
       case 'RCPT': {
-        const path = /^RCPT TO:\s*<((?:"(?:[^"\\]|\\.)*"|[^>])+)>/i.exec(line)?.[1]
+        const path = /^RCPT TO:\s{0,20}<((?:"(?:[^"\\]|\\.)*"|[^">])+)>/i.exec(line)?.[1]
         if (this.#from === undefined) return this.#reply('503 5.5.1 MAIL first')
         if (path === undefined) return this.#reply('501 5.1.3 no recipient')
         if (this.#to.length >= MAX_RECIPIENTS) return this.#reply('452 4.5.3 too many recipients')
