@@ -33,7 +33,7 @@ export interface PausedEvent {
   readonly event: 'paused'
   readonly run: string
   readonly reason: PauseReason
-  readonly until?: Date
+  readonly until?: Date | undefined
 }
 
 /**
@@ -59,11 +59,11 @@ export interface SummaryEvent {
   /** Where the results were written. */
   readonly reports: readonly string[]
   /** Counts of each variant, where the campaign is split. */
-  readonly variants?: ReadonlyMap<string, StatusCounts>
+  readonly variants?: ReadonlyMap<string, StatusCounts> | undefined
   /** Folder of the `.eml` files of a dry run or the sandbox. */
-  readonly mails?: string
+  readonly mails?: string | undefined
   /** Why the run ended before its last row. */
-  readonly stopped?: StopReason
+  readonly stopped?: StopReason | undefined
 }
 
 export type MergeEvent = RowEvent | PlannedEvent | ProgressEvent | PausedEvent | SummaryEvent

@@ -12,9 +12,9 @@ export interface DeliveryProgress {
   /** Rows that the server deferred and that wait for another try. */
   readonly retrying: number
   /** What is left of the quota that will be used up first. */
-  readonly quota?: QuotaLeft
+  readonly quota?: QuotaLeft | undefined
   /** Seconds to the end, at this rate and within the limits; absent when it is not known. */
-  readonly secondsLeft?: number
+  readonly secondsLeft?: number | undefined
 }
 
 export function progressOf(
@@ -37,7 +37,7 @@ export function progressOf(
     rate,
     lanes,
     retrying,
-    ...(quota === undefined ? {} : { quota }),
-    ...(secondsLeft > 0 ? { secondsLeft } : {}),
+    quota,
+    secondsLeft: secondsLeft > 0 ? secondsLeft : undefined,
   }
 }

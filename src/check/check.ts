@@ -43,9 +43,9 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   const rules = options.dns === undefined ? undefined : await askedRules(settings, facts.mail, options.dns, findings)
   return {
     ...head,
-    ...(source === undefined ? {} : { source: source.name }),
+    source: source?.name,
     ...facts,
-    ...(rules === undefined ? {} : { rules }),
+    rules,
     problems: findings.sorted(facts.good),
     counts: findings.counts,
   }

@@ -29,8 +29,8 @@ export interface SurveyOptions {
   readonly columns: readonly string[]
   readonly types: Readonly<Record<string, ColumnType>>
   readonly used: ReadonlySet<string>
-  readonly emailColumn?: string
-  readonly key?: string
+  readonly emailColumn?: string | undefined
+  readonly key?: string | undefined
 }
 
 interface Seen {

@@ -160,8 +160,8 @@ class ListCheck {
       columns: source.columns,
       types: settings.source.types ?? {},
       used,
-      ...(emailColumn === undefined ? {} : { emailColumn }),
-      ...(settings.key === undefined ? {} : { key: settings.key }),
+      emailColumn,
+      key: settings.key,
     })
     this.#lint = createMessageLints(source.columns)
   }
@@ -216,7 +216,7 @@ class ListCheck {
       file: this.#parts.source.name,
       row: row.number,
       value: address,
-      ...(this.#parts.emailColumn === undefined ? {} : { column: this.#parts.emailColumn }),
+      column: this.#parts.emailColumn,
     }
     const judged = parseAddress(address)
     if (judged.kind === 'unlikely') {
@@ -258,8 +258,7 @@ class ListCheck {
   weighed(problem: Problem): Problem {
     if (problem.code !== 'duplicate') return problem
     if (this.#parts.settings.duplicates !== 'all') this.#duplicates++
-    const column = problem.column ?? this.#parts.emailColumn
-    const placed = column === undefined ? problem : { ...problem, column }
+    const placed = { ...problem, column: problem.column ?? this.#parts.emailColumn }
     if (this.#parts.settings.duplicates === 'error') return placed
     const { hint: _, ...rest } = placed
     return this.#parts.settings.duplicates === 'skip'
@@ -331,9 +330,9 @@ class ListCheck {
       mail: {
         domains: this.#domains,
         unsubscribe: this.#good > 0 && this.#withoutUnsubscribe === 0,
-        ...(first === undefined ? {} : { first }),
+        first,
       },
-      ...(size === undefined ? {} : { size }),
+      size,
     }
   }
 
@@ -372,7 +371,7 @@ class ListCheck {
         severity: 'info',
         code: 'hidden-rows',
         message: `${rows} hidden in the workbook and ${this.#parts.sendsHidden ? 'sent all the same' : 'would be skipped'}`,
-        ...(this.#parts.sendsHidden ? {} : { hint: '--hidden-rows send sends them too.' }),
+        hint: this.#parts.sendsHidden ? undefined : '--hidden-rows send sends them too.',
       })
     }
     if (size !== undefined) {

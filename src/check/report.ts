@@ -17,7 +17,7 @@ export interface CheckedMail {
   /** Domain in A-labels, with the first row that has it and how many have. */
   readonly domains: ReadonlyMap<string, { readonly row: number; readonly address: string; rows: number }>
   /** The first message, where there is one. */
-  readonly first?: Rendered
+  readonly first?: Rendered | undefined
   readonly unsubscribe: boolean
 }
 
@@ -30,11 +30,11 @@ export interface CheckReport {
   /** Rows that are neither left out by an option nor hidden. */
   readonly chosen: number
   readonly good: number
-  readonly source?: string
-  readonly template?: string
+  readonly source?: string | undefined
+  readonly template?: string | undefined
   readonly columns: readonly ColumnFacts[]
-  readonly size?: SizeEstimate
+  readonly size?: SizeEstimate | undefined
   readonly mail: CheckedMail
   /** The rules of large providers, where name servers were asked. */
-  readonly rules?: readonly RuleVerdict[]
+  readonly rules?: readonly RuleVerdict[] | undefined
 }

@@ -162,7 +162,7 @@ export function createComposer(options: ComposerOptions): Composer {
 function withColumn(fault: HeaderFault, { columns }: Rendered): DataError {
   const names = columns?.get(fieldKey(fault.field)) ?? []
   if (names.length === 0) return fault
-  const problems = fault.problems.map((problem) => ({ column: names.join(', '), ...problem }))
+  const problems = fault.problems.map((problem) => ({ ...problem, column: problem.column ?? names.join(', ') }))
   return new DataError(fault.message, { problems, cause: fault })
 }
 

@@ -33,9 +33,9 @@ export interface Identity {
   /** The row's own recipient, already checked: first of the envelope. */
   readonly recipient: string
   /** One-click address of this recipient: makes List-Unsubscribe and List-Unsubscribe-Post (RFC 8058). */
-  readonly unsubscribeUrl?: string
+  readonly unsubscribeUrl?: string | undefined
   /** Address for the mailto form of List-Unsubscribe (RFC 2369), with its subject if any: `mailto:` without the scheme. */
-  readonly unsubscribeMailto?: string
+  readonly unsubscribeMailto?: string | undefined
 }
 
 /**

@@ -17,8 +17,8 @@ export interface RunMetrics {
     readonly rate: number
     readonly lanes: number
     readonly retrying: number
-    readonly quota?: QuotaLeft
-    readonly secondsLeft?: number
+    readonly quota?: QuotaLeft | undefined
+    readonly secondsLeft?: number | undefined
   }
   /** Times that a row was deferred, since the start. */
   readonly deferrals: number

@@ -14,17 +14,19 @@ export type ToJob =
 export type FromJob =
   | { readonly kind: 'planned'; readonly run: string; readonly rows: number; readonly toSend: number }
   | { readonly kind: 'note'; readonly text: string }
-  | { readonly kind: 'paused'; readonly reason: string; readonly until?: string }
+  | { readonly kind: 'paused'; readonly reason: string; readonly until?: string | undefined }
   | { readonly kind: 'end'; readonly end: JobResult }
 
 /** How the work ended, as it goes over the channel. */
 export interface JobResult {
   readonly kind: WorkResult['kind']
-  readonly run?: string
-  readonly counts?: StatusCounts
-  readonly stopped?: string
+  readonly run?: string | undefined
+  readonly counts?: StatusCounts | undefined
+  readonly stopped?: string | undefined
   readonly exitCode: number
-  readonly error?: { readonly message: string; readonly hint?: string | undefined; readonly problems: number }
+  readonly error?:
+    | { readonly message: string; readonly hint?: string | undefined; readonly problems: number }
+    | undefined
 }
 
 /** The end of work that a defect, or the system, ended. */

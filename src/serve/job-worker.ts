@@ -35,7 +35,7 @@ async function work({ work, root, flags }: Extract<ToJob, { kind: 'work' }>, sto
             send({
               kind: 'paused',
               reason: pauseWords(event.reason),
-              ...(event.until === undefined ? {} : { until: event.until.toISOString() }),
+              until: event.until?.toISOString(),
             })
           }
         },
@@ -50,8 +50,9 @@ async function work({ work, root, flags }: Extract<ToJob, { kind: 'work' }>, sto
 function endOf({ kind, summary, error }: WorkResult): JobResult {
   return {
     kind,
-    ...(summary === undefined ? {} : { run: summary.run, counts: summary.counts }),
-    ...(summary?.stopped === undefined ? {} : { stopped: stopWords(summary.stopped) }),
+    run: summary?.run,
+    counts: summary?.counts,
+    stopped: summary?.stopped && stopWords(summary.stopped),
     exitCode: error?.exitCode ?? summary?.exitCode ?? 0,
     ...(error === undefined
       ? {}

@@ -213,10 +213,10 @@ class Supervisor {
     const level = end.error !== undefined ? 'error' : open || (end.counts?.failed ?? 0) > 0 ? 'warning' : 'info'
     log(level, open ? 'not finished' : 'finished', {
       ...facts,
-      ...(end.run === undefined ? {} : { run: end.run }),
+      run: end.run,
       ...end.counts,
       exit_code: end.exitCode,
-      ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
+      stopped: end.stopped,
       ...(end.error === undefined
         ? {}
         : { reason: end.error.message, hint: end.error.hint ?? null, problems: end.error.problems }),

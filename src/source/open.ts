@@ -15,17 +15,17 @@ import type { Source } from './source.ts'
 
 export interface OpenOptions {
   /** Where relative paths start; the working directory without it. */
-  readonly cwd?: string
+  readonly cwd?: string | undefined
   /** What `-` reads. */
-  readonly stdin?: Readable
+  readonly stdin?: Readable | undefined
   /** BCP 47 tag that a workbook's numbers and dates are written in, and months are named in; `en` without it. */
-  readonly locale?: string
+  readonly locale?: string | undefined
   /** IANA zone of dates without one; the computer's without it. */
-  readonly timeZone?: string
+  readonly timeZone?: string | undefined
   /** Compiles computed columns; needed where the settings have any. */
-  readonly compile?: (text: string) => Expression
+  readonly compile?: ((text: string) => Expression) | undefined
   /** Also accept a file of one address or `@domain` a line; its only column gets this name. */
-  readonly addressLines?: string
+  readonly addressLines?: string | undefined
 }
 
 /**

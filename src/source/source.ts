@@ -12,14 +12,14 @@ export interface Row {
   /** From 1; the header is not a row. */
   readonly number: number
   /** First line of the record in the file, from 1, or the row's number in its sheet; absent where there are neither. */
-  readonly line?: number
+  readonly line?: number | undefined
   readonly data: RowData
   /** True for a row that a workbook hides or filters out. */
-  readonly hidden?: boolean
+  readonly hidden?: boolean | undefined
   /** What is wrong with the record itself (ragged, a NUL, a cell over the cap). A row with problems is never sent. */
-  readonly problems?: readonly Problem[]
+  readonly problems?: readonly Problem[] | undefined
   /** Cells that show no value of their own (an error of a formula): problems where something uses their column. */
-  readonly unreadable?: readonly Problem[]
+  readonly unreadable?: readonly Problem[] | undefined
 }
 
 /** An opened source. It is read once, from start to end. */

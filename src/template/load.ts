@@ -34,13 +34,13 @@ export interface LoadOptions {
   /** The project: `templates/` is in it, and nothing outside of it is read. */
   readonly root: string
   /** Fields for templates that do not set them, as in mailmerge.yaml. */
-  readonly message?: Readonly<Record<string, unknown>>
+  readonly message?: Readonly<Record<string, unknown>> | undefined
   /** Fields that take the place of the template's own, and where they are written: those of a variant. */
-  readonly instead?: { readonly fields: Readonly<Record<string, unknown>>; readonly file: string }
-  readonly locale?: string
-  readonly timeZone?: string
+  readonly instead?: { readonly fields: Readonly<Record<string, unknown>>; readonly file: string } | undefined
+  readonly locale?: string | undefined
+  readonly timeZone?: string | undefined
   /** A message may say nothing: one without a body, or whose body comes out empty. */
-  readonly allowEmpty?: boolean
+  readonly allowEmpty?: boolean | undefined
 }
 
 /** Names of the helpers that mark values in address fields, and that take markup off values in a text part. */

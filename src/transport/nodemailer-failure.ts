@@ -64,7 +64,7 @@ function refused(code: number, failure: Failure, reason: string): Failed {
   const reply: Reply = {
     code,
     // The class of an enhanced code must be that of the reply (RFC 2034 section 4).
-    ...(enhanced === undefined || enhanced[0] !== String(code)[0] ? {} : { enhanced }),
+    enhanced: enhanced?.[0] === String(code)[0] ? enhanced : undefined,
     text: text || reason,
   }
   const stage = stageOf(failure.command)

@@ -14,7 +14,7 @@ export interface RefusedCopy {
 /** How one attempt ended. */
 export type Outcome =
   /** The server's own 2xx to this message's end of data. Nothing else is ever `accepted`. */
-  | { readonly kind: 'accepted'; readonly reply: Reply; readonly refused?: readonly RefusedCopy[] }
+  | { readonly kind: 'accepted'; readonly reply: Reply; readonly refused?: readonly RefusedCopy[] | undefined }
   /** A 5xx, or a message that this server cannot take (too large, needs SMTPUTF8). */
   | { readonly kind: 'rejected'; readonly stage: Stage; readonly reply: Reply }
   /** A 4xx for this message: to be tried again later. */
@@ -74,12 +74,12 @@ export interface Lane {
 /** What a server said of itself, for `mailmerge verify`. */
 export interface ServerReport {
   readonly server: string
-  readonly greeting?: string
+  readonly greeting?: string | undefined
   readonly secure: boolean
-  readonly tls?: string
+  readonly tls?: string | undefined
   readonly authenticated: boolean
   readonly extensions: readonly string[]
-  readonly size?: number
+  readonly size?: number | undefined
 }
 
 /** What a transport learnt of a server, kept from run to run by its `host:port`. */

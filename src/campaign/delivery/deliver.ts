@@ -36,31 +36,31 @@ export interface DeliverOptions {
   /** Suppression group of the campaign. */
   readonly group: string
   /** Of rows whose turn has come, those that must not be sent any more: the reason by recipient. */
-  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>
+  readonly stopped?: ((rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>) | undefined
   /** Rows with a start time are not sent by themselves when they are found this many milliseconds after it. */
-  readonly lateBy?: number
+  readonly lateBy?: number | undefined
   readonly counts: StatusCounts
   readonly clock: Clock
   /** First request to stop: finish what is in flight. */
-  readonly stop?: AbortSignal
+  readonly stop?: AbortSignal | undefined
   /** Second request: cut everything now. */
-  readonly abort?: AbortSignal
-  readonly onSettled?: (row: ResultRow) => void
-  readonly onPaused?: (reason: PauseReason, until?: Date) => void
+  readonly abort?: AbortSignal | undefined
+  readonly onSettled?: ((row: ResultRow) => void) | undefined
+  readonly onPaused?: ((reason: PauseReason, until?: Date) => void) | undefined
   /** Called four times a second. */
-  readonly onProgress?: (state: DeliveryProgress) => void
+  readonly onProgress?: ((state: DeliveryProgress) => void) | undefined
   /** Notes that are shown once. */
-  readonly onNote?: (text: string) => void
+  readonly onNote?: ((text: string) => void) | undefined
 }
 
 /** How a delivery ended. One with `stopped` can be resumed; `error` is set when something broke. */
 export interface DeliveryEnd {
   readonly counts: StatusCounts
   /** Why it ended before the last row. */
-  readonly stopped?: StopReason
-  readonly error?: MailmergeError
+  readonly stopped?: StopReason | undefined
+  readonly error?: MailmergeError | undefined
   /** It was the ledger that broke. */
-  readonly ledgerFailed?: true
+  readonly ledgerFailed?: boolean | undefined
   /** Messages accepted by this delivery. */
   readonly sent: number
   /** Copies (cc, bcc) refused by it. */
@@ -125,8 +125,8 @@ class Delivery implements DeliveryControl {
       runId,
       clock: this.#steady,
       group,
-      ...(settings.perDomain === undefined ? {} : { domains: settings.perDomain }),
-      ...(options.stopped === undefined ? {} : { stopped: options.stopped }),
+      domains: settings.perDomain,
+      stopped: options.stopped,
       suppressed: (rows) => this.#outcomes.dropped(rows),
     })
     this.#jobs = new JobQueue({
@@ -150,7 +150,7 @@ class Delivery implements DeliveryControl {
         if (this.#laneCount.recordSuccess()) this.#balance()
       },
       throttled: (reply) => this.#slowDown(reply),
-      ...(onSettled === undefined ? {} : { onSettled }),
+      onSettled,
     })
     this.#lanes = new LanePool({
       transport,
@@ -192,9 +192,9 @@ class Delivery implements DeliveryControl {
       sent: this.#counts.sent,
       copiesRefused: this.#counts.copiesRefused,
       seconds: (this.#clock.monotonic() - started) / 1000,
-      ...(this.#stopped === undefined ? {} : { stopped: this.#stopped }),
-      ...(this.#error === undefined ? {} : { error: this.#error }),
-      ...(this.#ledgerFailed ? { ledgerFailed: true } : {}),
+      stopped: this.#stopped,
+      error: this.#error,
+      ledgerFailed: this.#ledgerFailed,
     }
   }
 

@@ -35,7 +35,7 @@ export interface OutcomesOptions {
   readonly accepted: () => void
   /** The server complained about the rate. */
   readonly throttled: (said: string) => void
-  readonly onSettled?: (row: ResultRow) => void
+  readonly onSettled?: ((row: ResultRow) => void) | undefined
 }
 
 export class Outcomes {
@@ -150,16 +150,15 @@ export class Outcomes {
     const at = clock.now()
     const attempted = messageId !== undefined
     const facts = {
-      ...(reason === '' ? {} : { reason }),
-      ...(skip === undefined ? {} : { skip }),
-      ...(reply === undefined ? {} : { smtpCode: reply.code, response: reply.text }),
-      ...(reply?.enhanced === undefined ? {} : { enhancedCode: reply.enhanced }),
-      ...(messageId === undefined ? {} : { messageId }),
+      skip,
+      smtpCode: reply?.code,
+      response: reply?.text,
+      enhancedCode: reply?.enhanced,
+      messageId,
     }
-    const later = dueAt === undefined ? {} : { dueAt }
-    journal.add(
-      { kind: 'row-updated', recipient: due.recipient, lane, at, status, attempted, ...facts, ...later },
-      () => queue.recorded(due),
+    const { recipient } = due
+    journal.add({ kind: 'row-updated', recipient, lane, at, status, reason, attempted, dueAt, ...facts }, () =>
+      queue.recorded(due),
     )
     counts.recordState(status, due.attempts > 0)
     if (onSettled === undefined) return
@@ -172,9 +171,9 @@ export class Outcomes {
       ...facts,
       reason,
       attempts: due.attempts + (attempted ? 1 : 0),
-      ...(firstAttemptAt === undefined ? {} : { firstAttemptAt }),
-      ...(due.variant === undefined ? {} : { variant: due.variant }),
-      ...(status === 'deferred' ? {} : { finishedAt: at }),
+      firstAttemptAt,
+      variant: due.variant,
+      finishedAt: status === 'deferred' ? undefined : at,
     })
   }
 }

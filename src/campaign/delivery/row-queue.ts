@@ -17,12 +17,12 @@ export interface RowQueueOptions {
   readonly ledger: Pick<Ledger, 'deliveries' | 'suppressions'>
   readonly runId: string
   readonly clock: Clock
-  readonly domains?: DomainLimits
+  readonly domains?: DomainLimits | undefined
   /** Called with rows that must no longer be written to; the queue has dropped them. */
   suppressed(rows: readonly { readonly row: DueRow; readonly skip: SkipReason }[]): void
   readonly group: string
   /** Rows that must not be written to for another reason, by recipient; asked when they are fetched. */
-  readonly stopped?: (rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>
+  readonly stopped?: ((rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>) | undefined
 }
 
 export class RowQueue {

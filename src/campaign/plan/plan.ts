@@ -262,8 +262,8 @@ function goodRow(row: Row, checked: CheckedRow, notBefore: Date | undefined): Ro
     key,
     address,
     data,
-    ...(notBefore === undefined ? {} : { notBefore }),
-    ...(variant === undefined ? {} : { variant }),
+    notBefore,
+    variant,
   }
   return { planned, checked }
 }
@@ -272,7 +272,7 @@ function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, ba
   const placed = problems.map((problem) => ({
     ...problem,
     // A problem in a template's own text keeps that file and line; all else is in the list.
-    ...(problem.file === undefined && row.line !== undefined ? { line: row.line } : {}),
+    line: problem.file === undefined ? (row.line ?? problem.line) : problem.line,
     file: problem.file ?? options.source.name,
     row: row.number,
   }))

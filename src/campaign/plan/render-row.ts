@@ -120,8 +120,8 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
       messageId: `<${local}@${domainOf(rendered.from)}>`,
       date,
       recipient: address,
-      ...(url === undefined ? {} : { unsubscribeUrl: url }),
-      ...(mailto === undefined ? {} : { unsubscribeMailto: mailto }),
+      unsubscribeUrl: url,
+      unsubscribeMailto: mailto,
     }
   }
 

@@ -63,9 +63,9 @@ export function openTemplate(name: string, settings: Settings, instead?: LoadOpt
     root: settings.root,
     message: settings.message,
     allowEmpty: settings.allowEmpty,
-    ...(instead === undefined ? {} : { instead }),
-    ...(settings.locale === undefined ? {} : { locale: settings.locale }),
-    ...(settings.timeZone === undefined ? {} : { timeZone: settings.timeZone }),
+    instead,
+    locale: settings.locale,
+    timeZone: settings.timeZone,
   })
 }
 

@@ -95,24 +95,20 @@ function deliverRun(
     transport,
     prepare: (due, date) => renderer.render(due, date),
     // A rehearsal has looked at the earlier campaign once, and waits for nothing.
-    ...(follow === undefined || mode !== 'send' ? {} : { stopped: (rows) => follow.stopped(rows) }),
+    stopped: follow === undefined || mode !== 'send' ? undefined : (rows) => follow.stopped(rows),
     settings: local ? unlimited : delivery,
     account: accountOf(settings, transport),
     group: groupOf(settings, run),
-    ...(run.options.atLocal === undefined ? {} : { lateBy: settings.lateBy ?? LATE_BY_MS }),
+    lateBy: run.options.atLocal === undefined ? undefined : (settings.lateBy ?? LATE_BY_MS),
     counts,
     clock,
-    ...(hooks.signal === undefined ? {} : { stop: hooks.signal }),
-    ...(hooks.abort === undefined ? {} : { abort: hooks.abort }),
-    ...(hooks.note === undefined ? {} : { onNote: (text: string) => hooks.note?.(text) }),
-    ...(onEvent === undefined
-      ? {}
-      : {
-          onSettled: (row) => onEvent({ event: row.status as RowEvent['event'], ...row, reason: reasonWords(row) }),
-          onPaused: (reason, until) =>
-            onEvent({ event: 'paused', run: runId, reason, ...(until === undefined ? {} : { until }) }),
-          onProgress: (state) => onEvent({ event: 'progress', run: runId, ...state }),
-        }),
+    stop: hooks.signal,
+    abort: hooks.abort,
+    onNote: (text) => hooks.note?.(text),
+    onSettled:
+      onEvent && ((row) => onEvent({ event: row.status as RowEvent['event'], ...row, reason: reasonWords(row) })),
+    onPaused: (reason, until) => onEvent?.({ event: 'paused', run: runId, reason, until }),
+    onProgress: onEvent && ((state) => onEvent({ event: 'progress', run: runId, ...state })),
   })
 }
 
@@ -161,9 +157,9 @@ export async function summarize(
     outcome,
     exitCode: end.error?.exitCode ?? EXIT_CODES[outcome],
     reports,
-    ...(head.variants === undefined ? {} : { variants: head.variants }),
-    ...(run.mails === undefined ? {} : { mails: run.mails }),
-    ...(end.stopped === undefined ? {} : { stopped: end.stopped }),
+    variants: head.variants,
+    mails: run.mails,
+    stopped: end.stopped,
   }
   hooks.onEvent?.(summary)
   if (end.error instanceof MailmergeError) throw end.error

@@ -19,9 +19,9 @@ export async function openList(settings: Settings): Promise<Source> {
   if (!hasList(settings)) throw missing('list', '--csv FILE', settings)
   const computes = Object.keys(source.computed ?? {}).length > 0
   return openSource(source, {
-    ...(locale === undefined ? {} : { locale }),
-    ...(timeZone === undefined ? {} : { timeZone }),
-    ...(computes ? { compile: await computedColumns({ root, locale, timeZone }) } : {}),
+    locale,
+    timeZone,
+    compile: computes ? await computedColumns({ root, locale, timeZone }) : undefined,
   })
 }
 

@@ -170,7 +170,7 @@ type Answer = Pick<RowUpdate, 'reason' | 'skip' | 'smtpCode' | 'enhancedCode' | 
 
 /** Reason, code, enhanced code and response, as columns. */
 export function answerOf({ reason, skip, smtpCode, enhancedCode, response }: Answer) {
-  return [(reason ?? skip?.detail) || null, smtpCode ?? null, enhancedCode ?? null, response ?? null] as const
+  return [reason || skip?.detail || null, smtpCode ?? null, enhancedCode ?? null, response ?? null] as const
 }
 
 /** A row of a query that gives what a delivery needs. */

@@ -239,7 +239,7 @@ function changedSince(file: ProjectFile | undefined): DataError {
 /** The same error, with the column that its files come from. */
 function withColumn(error: unknown, column: string): unknown {
   if (!(error instanceof DataError)) return error
-  const problems = error.problems.map((problem) => ({ column, ...problem }))
+  const problems = error.problems.map((problem) => ({ ...problem, column: problem.column ?? column }))
   return new DataError(error.message, { problems, cause: error, ...given({ hint: error.hint }) })
 }
 

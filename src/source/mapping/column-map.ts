@@ -64,7 +64,7 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
         file: source.name,
         row: row.number,
         column,
-        ...(row.line === undefined ? {} : { line: row.line }),
+        line: row.line,
       }
       problems.push({ severity: 'error', ...place, ...fault })
     }
@@ -78,8 +78,8 @@ export function mapColumns(source: Source, settings: ColumnSettings, options: Co
     return {
       ...rest,
       data,
-      ...(problems.length === 0 ? {} : { problems }),
-      ...(unused.length === 0 ? {} : { unreadable: unused }),
+      problems: problems.length === 0 ? undefined : problems,
+      unreadable: unused.length === 0 ? undefined : unused,
     }
   }
   return {

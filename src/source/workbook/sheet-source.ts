@@ -32,8 +32,8 @@ export interface SheetRow {
   /** From the first column on: texts as a person sees them, and what is stored as a number, date or answer. */
   readonly cells: readonly SheetCell[]
   /** True for a row that the program does not show: hidden by hand, or filtered out. */
-  readonly hidden?: boolean
-  readonly faults?: readonly CellFault[]
+  readonly hidden?: boolean | undefined
+  readonly faults?: readonly CellFault[] | undefined
 }
 
 export interface Sheet {
@@ -177,9 +177,9 @@ async function* readRows(
         number,
         line: row.number,
         data,
-        ...(row.hidden === true ? { hidden: true } : {}),
-        ...(problems.length === 0 ? {} : { problems }),
-        ...(unreadable.length === 0 ? {} : { unreadable }),
+        hidden: row.hidden,
+        problems: problems.length === 0 ? undefined : problems,
+        unreadable: unreadable.length === 0 ? undefined : unreadable,
       })
       if (batch.length < BATCH) continue
       yield batch

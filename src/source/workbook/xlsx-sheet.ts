@@ -196,7 +196,7 @@ export class SheetReader implements XmlHandler {
   #closeRow(): void {
     if (this.#faults.length === 0 && this.#cells.every((cell) => typeof cell === 'string' && cell.trim() === '')) return
     if (this.#merged.size > 0) this.#fillMerged()
-    const row = { number: this.#number, cells: this.#cells, ...(this.#hidden ? { hidden: true } : {}) }
+    const row = { number: this.#number, cells: this.#cells, hidden: this.#hidden || undefined }
     this.#rows.push(this.#faults.length === 0 ? row : { ...row, faults: this.#faults })
   }
 

@@ -6,8 +6,8 @@ import { domainOf } from '../../message/address/domain.ts'
 import type { Extensions } from './connect/extensions.ts'
 
 export interface LimitSettings {
-  readonly messages?: number
-  readonly recipients?: number
+  readonly messages?: number | undefined
+  readonly recipients?: number | undefined
 }
 
 /** Servers count RSETs against a client: one for this many messages; where more are needed, a new connection is opened. */

@@ -40,10 +40,10 @@ export interface SessionOptions {
   readonly limits: LimitSettings
   readonly requests: EnvelopeRequests
   /** A lower level was found to be the safe one. */
-  readonly onFallback?: (level: Pipelining, reason: string) => void
+  readonly onFallback?: ((level: Pipelining, reason: string) => void) | undefined
   /** The server limits the messages of a connection. */
-  readonly onMessageLimit?: (count: number) => void
-  readonly log?: DialogueLog
+  readonly onMessageLimit?: ((count: number) => void) | undefined
+  readonly log?: DialogueLog | undefined
 }
 
 export function createSession(options: SessionOptions): Lane {

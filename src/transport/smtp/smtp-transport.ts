@@ -84,7 +84,7 @@ export function createSmtpTransport(settings: SmtpSettings, options: SmtpTranspo
         onMessageLimit: (count) => {
           if (count >= LEAST_MESSAGES) remember({ ...memory, messagesPerConnection: count })
         },
-        ...(dialogue === undefined ? {} : { log: dialogue }),
+        log: dialogue,
       })
     },
     async verify(): Promise<ServerReport> {
@@ -142,7 +142,7 @@ function limitsOf(settings: SmtpSettings, known: ServerTraits): LimitSettings {
     messagesPerConnection ?? Number.POSITIVE_INFINITY,
     known.messagesPerConnection ?? Number.POSITIVE_INFINITY,
   )
-  return { messages, ...(recipientsPerConnection === undefined ? {} : { recipients: recipientsPerConnection }) }
+  return { messages, recipients: recipientsPerConnection }
 }
 
 /** Says goodbye without waiting for long. */
@@ -160,11 +160,11 @@ function report(
   const cipher = 'getCipher' in socket ? socket.getCipher().name : undefined
   return {
     server,
-    ...(greeting === '' ? {} : { greeting }),
+    greeting: greeting === '' ? undefined : greeting,
     secure,
-    ...(protocol === null ? {} : { tls: cipher === undefined ? protocol : `${protocol}, ${cipher}` }),
+    tls: protocol === null ? undefined : cipher === undefined ? protocol : `${protocol}, ${cipher}`,
     authenticated,
     extensions: extensions.lines,
-    ...(extensions.maxSize > 0 ? { size: extensions.maxSize } : {}),
+    size: extensions.maxSize > 0 ? extensions.maxSize : undefined,
   }
 }

@@ -64,7 +64,7 @@ export class Transaction<J extends Job> {
     if (own === undefined) return undefined
     if (own.code >= 300) return rejectionOutcome({ stage: 'end-of-data', reply: own })
     const copies = this.job.message.envelope.to.length === 1 ? [] : this.#refusedCopies()
-    return { kind: 'accepted', reply: own, ...(copies.length === 0 ? {} : { refused: copies }) }
+    return { kind: 'accepted', reply: own, refused: copies.length === 0 ? undefined : copies }
   }
 
   #refusedCopies(): readonly RefusedCopy[] {

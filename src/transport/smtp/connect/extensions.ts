@@ -12,9 +12,9 @@ export interface Extensions {
   readonly dsn: boolean
   readonly requireTls: boolean
   /** Messages a connection, recipients a message, and their domains a connection (RFC 9422). */
-  readonly maxMessages?: number
-  readonly maxRecipients?: number
-  readonly maxDomains?: number
+  readonly maxMessages?: number | undefined
+  readonly maxRecipients?: number | undefined
+  readonly maxDomains?: number | undefined
 }
 
 export function readExtensions(lines: readonly string[]): Extensions {
@@ -39,8 +39,8 @@ export function readExtensions(lines: readonly string[]): Extensions {
     dsn: find('DSN') !== undefined,
     requireTls: find('REQUIRETLS') !== undefined,
     maxSize: Math.max(0, Number(size?.[1]) || 0),
-    ...(maxMessages === undefined ? {} : { maxMessages }),
-    ...(maxRecipients === undefined ? {} : { maxRecipients }),
-    ...(maxDomains === undefined ? {} : { maxDomains }),
+    maxMessages,
+    maxRecipients,
+    maxDomains,
   }
 }
