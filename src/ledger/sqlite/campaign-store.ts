@@ -121,7 +121,8 @@ export class CampaignStore implements Campaigns {
     if (held === undefined) return
     clearInterval(held.beat)
     this.#held.delete(token)
-    await this.#store.write(() => this.#store.run(sql.releaseClaim, held.campaign, token))
+    // A ledger that broke has said so already; the claim of a process that has ended holds nobody up.
+    await this.#store.write(() => this.#store.run(sql.releaseClaim, held.campaign, token)).catch(() => {})
   }
 
   /** A process that slept while another took its campaign must not write to it any more. */

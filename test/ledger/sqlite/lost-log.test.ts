@@ -54,7 +54,7 @@ function copied(name: string, files: readonly string[]): string {
 test('one deleted while in use stops the run at its next record, and what was recorded is saved', async () => {
   const ledger = await opened(path)
   const campaign = await ledger.campaigns.open('c')
-  await ledger.campaigns.claim(campaign, gone)
+  const claim = await ledger.campaigns.claim(campaign, gone)
   const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org'))
   const [a = 0, b = 0] = await recipientsOf(ledger, run)
   await ledger.deliveries.record([started(a), updated(a, 'sent')])
@@ -63,6 +63,8 @@ test('one deleted while in use stops the run at its next record, and what was re
     exitCode: 73,
     message: expect.stringContaining(`the log ${path}-wal of the ledger was deleted while in use`),
   })
+  // Giving up the campaign of a broken ledger must not hide why it broke.
+  await claim.release()
   // As after a kill: nothing of it but the ledger itself.
   const after = await opened(copied('killed', ['ledger.db']))
   expect(await after.results.counts(run)).toMatchObject({ sent: 1, deferred: 1 })
