@@ -71,7 +71,7 @@ test.each([
     running.child.kill(signal)
     const stopped = await running.ended
     expect(stopped.code, stopped.stderr).toBe(code)
-    expect(stopped.stderr).toContain('stopping: finishing what is in flight')
+    expect(stopped.stderr).toContain('stopping after the messages in flight')
     const [, run] = /to continue: mailmerge resume (\S+)/.exec(stopped.stderr) ?? []
     expect(run).toMatch(/^\d{8}T\d{6}-/)
     const got = sink.ids.size

@@ -46,7 +46,7 @@ test.each([
   child.kill(signal)
   const { stderr, stdout, ...end } = await ended
   expect(end.code, stderr).toBe(code)
-  expect(stderr).toMatch(/stopping: finishing what is in flight/)
+  expect(stderr).toMatch(/stopping after the messages in flight/)
   expect(stderr).toMatch(/to continue: mailmerge resume \d{8}T\d{6}-\w{4}/)
   expect(stdout).toMatch(/waiting/)
   const truth = await truthOf(project)

@@ -49,10 +49,7 @@ function plainWords(error: unknown): string {
 function printError(error: unknown, out: Output): number {
   if (error instanceof MailmergeError) {
     out.error(`${out.style('red', 'mailmerge:')} ${escapedLines(error.message)}`)
-    const [only] = error.problems
-    // A lone problem that the headline names already is not repeated.
-    if (error.problems.length !== 1 || only === undefined || !error.message.includes(only.message))
-      listProblems(error, out)
+    if (!saysAll(error)) listProblems(error, out)
     if (error.hint !== undefined) out.error(out.style('dim', `hint: ${escapedLines(error.hint)}`))
     if (out.verbose) showStack(error, out)
     return error.exitCode
@@ -69,6 +66,12 @@ function printError(error: unknown, out: Output): number {
   )
   if (out.verbose) showStack(error, out)
   return 70
+}
+
+/** Whether the headline names the only problem, with its file where it has one: then the problem is not repeated. */
+function saysAll({ message, problems: [only, ...others] }: MailmergeError): boolean {
+  if (only === undefined || others.length > 0 || !message.includes(only.message)) return false
+  return only.file === undefined || message.includes(only.file)
 }
 
 /** What a helper of the project threw after it had given its value, from a timer or a promise. */

@@ -96,7 +96,7 @@ test('a misspelt hook and a misspelt flag are refused: a question that is not as
   expect(server.connections).toBe(0)
 })
 
-test('that a server breaks under pipelining is noted, in a run and in one that is resumed', async () => {
+test('that a server breaks under pipelining is noted', async () => {
   const odd: ScriptedServerOptions = { data: ({ connection }) => (connection === 1 ? '250 odd' : undefined) }
   await prepare({}, odd)
   const notes: string[] = []
