@@ -1,5 +1,5 @@
 /**
- * Answers that are no delivery reports: the automatic answers of programs (RFC 3834), read receipts (RFC 8098), challenges, and
+ * Answers that are not delivery reports: the automatic answers of programs (RFC 3834), read receipts (RFC 8098), challenges, and
  * the wish to be unsubscribed. Owns telling them from what a person writes, who may begin any subject with any word.
  */
 import { decodeWords } from '../message/encoded-words.ts'
