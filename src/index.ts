@@ -27,6 +27,7 @@ export {
   DataError,
   DefectError,
   InputError,
+  LedgerMissingError,
   LoginError,
   MailmergeError,
   OutputError,

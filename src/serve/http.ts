@@ -119,7 +119,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
   const url = URL.parse(request.url ?? '/', 'http://localhost')
   if (url === null) return respond(response, 400, PLAIN, '')
   request.resume()
-  if (url.pathname === '/health') {
+  if (url.pathname === '/health' || url.pathname === '/healthz') {
     const healthy = options.healthy()
     return respond(response, healthy ? 200 : 503, JSON_HEADERS, JSON.stringify({ status: healthy ? 'ok' : 'failing' }))
   }

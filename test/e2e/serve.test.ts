@@ -135,6 +135,7 @@ test('the first line is the address with its token, which opens runs and schedul
   const bearer = { authorization: 'Bearer canary-token-of-mine' }
   expect(serve.token).toBe('canary-token-of-mine')
   expect((await ask(serve.address, '/health')).body).toBe('{"status":"ok"}')
+  expect((await ask(serve.address, '/healthz')).body).toBe('{"status":"ok"}')
   expect(JSON.parse((await ask(serve.address, '/runs', { headers: bearer })).body)).toEqual({ runs: [], all: 0 })
   expect(JSON.parse((await ask(serve.address, '/schedules?token=canary-token-of-mine')).body)).toEqual({
     schedules: [],
