@@ -87,7 +87,7 @@ const LISTS: readonly Wrong[] = [
     what: 'one column name twice',
     files: list('name,email,email\nAda,ada@example.com,b@example.com\n'),
     code: 65,
-    says: ['email', 'column 2 and column 3'],
+    says: ['email (2)', 'email (3)', 'emailColumn'],
   },
   {
     what: 'a quote that is never closed',
@@ -148,7 +148,7 @@ const TEMPLATES: readonly Wrong[] = [
     what: 'a block that is never closed',
     files: template('---\nfrom: a@example.org\nsubject: Hi\n---\n{{#if name}}Dear\n'),
     code: 65,
-    says: [/letter\.txt:6/, '{{#block}}'],
+    says: [/letter\.txt:5/, '{{#if}} is not closed', '{{/if}}'],
   },
   {
     what: 'a tag that is never closed',
