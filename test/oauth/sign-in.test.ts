@@ -115,7 +115,7 @@ describe('by the browser', () => {
       exitCode: 77,
       message: 'own refused the sign-in (invalid_grant: canary [2J no)',
     })
-    expect(await page).toContain('the terminal says why')
+    expect(await page).toContain('see the terminal')
   })
 
   test.each([
