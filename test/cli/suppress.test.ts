@@ -65,7 +65,9 @@ test('lists of other programs are imported, good lines also beside bad ones, and
   )
   const first = await project.run(['suppress', 'import', 'gone.csv', '--reason', 'unsubscribed', '--json'])
   expect(first.code).toBe(65)
-  expect(JSON.parse(first.stdout)).toEqual({ read: 2, added: 2, known: 0, bad: 1 })
+  const [counted = '', refused = ''] = first.stdout.split('\n')
+  expect(JSON.parse(refused)).toMatchObject({ event: 'error', exit_code: 65 })
+  expect(JSON.parse(counted)).toEqual({ read: 2, added: 2, known: 0, bad: 1 })
   expect(first.stderr).toContain('row 3')
   const entries = await listed()
   expect(entries).toContainEqual(

@@ -51,9 +51,9 @@ describe('a server that is well', () => {
       expect.stringMatching(/^server {4}localhost:\d+$/),
       expect.stringMatching(/^greeting {2}220 /),
       'security  none: what is sent can be read',
-      'login     none was needed or set',
+      'login     none',
       'offers    PIPELINING SIZE 1048576',
-      'message   at most 1,048,576 octets',
+      'message   at most 1,048,576 bytes',
       '',
     ])
     expect(stderr).toBe('')

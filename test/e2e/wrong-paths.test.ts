@@ -96,7 +96,12 @@ describe.each<[what: string, args: (path: string) => readonly string[]]>([
     judge({ code, said: said.replace('it is not a folder', PART) }, 73, path, words)
   })
   test.skipIf(process.platform !== 'linux')('a place where nobody may write', async () => {
-    judge(await given(args('/sys/x')), 73, '/sys/x', what === '--ledger' ? 'takes no new file' : 'permission denied')
+    judge(
+      await given(args('/sys/x')),
+      73,
+      '/sys/x',
+      what === '--ledger' ? 'no new file can be made' : 'permission denied',
+    )
   })
 })
 
