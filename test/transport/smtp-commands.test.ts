@@ -21,7 +21,7 @@ describe('extensions', () => {
       maxRecipients: 50,
       maxDomains: 1,
     })
-    expect(readExtensions(['LIMITS MAILMAX=0 RCPTMAX=x'])).not.toHaveProperty('maxMessages')
+    expect(readExtensions(['LIMITS MAILMAX=0 RCPTMAX=x']).maxMessages).toBeUndefined()
     expect(readExtensions(['XPIPELINING', 'NOPIPELINING']).pipelining).toBe(false)
   })
 })
