@@ -13,7 +13,7 @@ test.each([
   ['a column that is not there', `${HEAD}Dear {{nmae}}`, 'templates/t.txt:5:8', "Did you mean 'name'?"],
   ['a partial that is not there', `${HEAD}\n{{> foot}}`, 'templates/t.txt:6:1', 'templates/_partials'],
   ['a syntax that is wrong', `${HEAD}\n\n{{#if name}}x{{/iff}}`, 'templates/t.txt:7:', '{{/block}}'],
-  ['a date that is none', `${HEAD}{{date name}}`, 'templates/t.txt:5', "'Ada' is no date"],
+  ['a date that is none', `${HEAD}{{date name}}`, 'templates/t.txt:5', "'Ada' is not a date"],
 ])('%s ends a run with 65, named by file and line, without a connection', async (_, template, place, hint) => {
   project = makeProject({ 'list.csv': LIST, 'templates/t.txt': template })
   let connections = 0

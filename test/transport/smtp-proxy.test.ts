@@ -39,7 +39,7 @@ describe.each(KINDS)('through a proxy of the kind %s', (scheme, start) => {
     const error: unknown = await deliverAll(server.port, 1, { settings }).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({
       exitCode: 69,
-      message: expect.stringMatching(/^the proxy gives no connection.* login/),
+      message: expect.stringMatching(/^the proxy does not connect.* login/),
     })
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('canary')
     expect(server.connections).toBe(0)
