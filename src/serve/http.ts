@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { OutputError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import type { LinkAnswer, UnsubscribeEndpoint } from '../unsubscribe/endpoint.ts'
+import { tokenInLink } from '../unsubscribe/token.ts'
 import { clientOf, hasToken, isOwnHost, limitConnections, readBody } from './guards.ts'
 
 export interface HttpOptions {
@@ -105,16 +106,19 @@ const JSON_HEADERS = {
   'content-security-policy': "default-src 'none'",
 }
 
+/** Paths of the private pages; whatever else is asked for from outside is not there. */
+const PRIVATE = /^\/(runs(\/.*)?|schedules)?$/
+
 async function handle(request: IncomingMessage, response: ServerResponse, options: HttpOptions): Promise<void> {
   // A proxy may have put a path of its own in front.
-  const link = options.links === undefined ? null : /\/u\/([^/?]{1,1000})(?:\?(.*))?$/.exec(request.url ?? '')
+  const link = options.links === undefined ? null : /\/u\/([^?]{1,4000})(?:\?(.*))?$/.exec(request.url ?? '')
   if (options.links !== undefined && link !== null) {
     // A client that sends its next request before it has the answer is neither a person nor a mail program.
     if (response.socket === null) {
       request.socket.destroy()
       return
     }
-    return answerLink(request, response, options.links, { token: link[1] ?? '', query: link[2] }, options)
+    return answerLink(request, response, options.links, { token: tokenInLink(link[1] ?? ''), query: link[2] }, options)
   }
   const url = URL.parse(request.url ?? '/', 'http://localhost')
   if (url === null) return respond(response, 400, PLAIN, '')
@@ -123,13 +127,16 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
     const healthy = options.healthy()
     return respond(response, healthy ? 200 : 503, JSON_HEADERS, JSON.stringify({ status: healthy ? 'ok' : 'failing' }))
   }
+  if (!PRIVATE.test(url.pathname)) return respond(response, 404, PLAIN, '')
   if (!isOwnHost(request, options.host)) {
     return respond(response, 421, PLAIN, 'This page is for this machine; ask for it by its own name.\n')
   }
   if (!hasToken(request, url.searchParams, options.token)) {
     return respond(response, 401, { ...PLAIN, 'www-authenticate': 'Bearer' }, 'The token is missing or wrong.\n')
   }
-  if (request.method !== 'GET') return respond(response, 405, { ...PLAIN, allow: 'GET' }, '')
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return respond(response, 405, { ...PLAIN, allow: 'GET, HEAD' }, '')
+  }
   const page = await options.page(url.pathname, url.searchParams)
   if (page === undefined) return respond(response, 404, PLAIN, 'There is no such page.\n')
   respond(response, 200, JSON_HEADERS, `${JSON.stringify(page)}\n`)
@@ -148,7 +155,6 @@ async function answerLink(
     token,
     lang: query === undefined ? undefined : (new URLSearchParams(query).get('lang') ?? undefined),
     acceptLanguage: headers['accept-language'],
-    contentType: headers['content-type'],
     client: clientOf(request, options.proxies),
   }
   const atOnce = links.answer(asked)

@@ -20,7 +20,6 @@ export interface LinkRequest {
   /** `?lang=` of the link. */
   readonly lang?: string | undefined
   readonly acceptLanguage?: string | undefined
-  readonly contentType?: string | undefined
   /** Whose request it is, for limits: an IP address. */
   readonly client: string
 }
@@ -73,8 +72,8 @@ export class UnsubscribeEndpoint {
    * little as possible. Where the body decides, returns a function that answers it.
    */
   answer(request: LinkRequest): LinkAnswer | AnswerBody {
-    if (request.method !== 'GET' && request.method !== 'POST') return NOT_ALLOWED
-    const leaving = this.#options.tokens.open(request.token)
+    if (!METHODS.includes(request.method)) return NOT_ALLOWED
+    const leaving = this.#open(request.token)
     if (leaving === undefined) return this.#unknown(request)
     // Of this client alone: nobody can use up another's way out.
     if (!this.#same.tryTake(`${request.client} ${request.token}`)) return TOO_MANY
@@ -84,19 +83,19 @@ export class UnsubscribeEndpoint {
 
   async #act(request: LinkRequest, body: Uint8Array, { address, group }: UnsubscribeTarget): Promise<LinkAnswer> {
     const page = (state: PageState, all = false): string => this.#page(request, state, address, all ? '' : group)
-    const form = await formOf(request.contentType, body)
+    const form = readForm(body)
     const act = actOf(form)
     if (act === undefined) {
       return { status: 400, headers: TEXT_HEADERS, body: 'The body must be List-Unsubscribe=One-Click (RFC 8058).\n' }
     }
-    const all = form?.get('scope') === 'all'
+    const all = form.get('scope') === 'all'
     try {
       if (act === 'subscribe') {
         if (!this.#returns.tryTake(hash('sha256', `${address}\n${group}`))) {
           return { status: 429, headers: { ...PAGE_HEADERS, 'retry-after': '3600' }, body: page('slow') }
         }
-        await this.#comeBack(address, group)
-        return { status: 200, headers: PAGE_HEADERS, body: page('back'), did: 'subscribed' }
+        const state = (await this.#comeBack(address, group)) ? 'back' : 'kept-off'
+        return { status: 200, headers: PAGE_HEADERS, body: page(state), did: 'subscribed' }
       }
       const fresh = await this.#leave(address, all ? '' : group)
       return { status: 200, headers: PAGE_HEADERS, body: page('left', all), ...(fresh ? { did: 'unsubscribed' } : {}) }
@@ -104,6 +103,12 @@ export class UnsubscribeEndpoint {
       // Providers try again later; a person sees that nothing was done.
       return { status: 503, headers: { ...PAGE_HEADERS, 'retry-after': '120' }, body: page('failed') }
     }
+  }
+
+  /** A full stop or an underscore of the text around a link may have been taken into it, and an underscore is a letter of tokens. */
+  #open(token: string): UnsubscribeTarget | undefined {
+    const { tokens } = this.#options
+    return tokens.open(token) ?? (/[-_]$/.test(token) ? tokens.open(token.replace(/[-_]{1,3}$/, '')) : undefined)
   }
 
   #unknown(request: LinkRequest): LinkAnswer {
@@ -130,13 +135,17 @@ export class UnsubscribeEndpoint {
     return true
   }
 
-  /** Takes back only what the recipient did, for the list and for all: a bounce, a complaint, a person's word stay. */
-  async #comeBack(address: string, group: string): Promise<void> {
+  /**
+   * Takes back only what the recipient did, for the list and for all: a bounce, a complaint, an entry of the sender's stay.
+   * False when one of these still keeps the emails away.
+   */
+  async #comeBack(address: string, group: string): Promise<boolean> {
     const entry = entryOf(address)
     for (const _ of ['the list', 'all']) {
       const found = await this.#own(entry, group)
       if (found !== undefined) await this.#options.ledger.suppressions.remove([entry], found.group)
     }
+    return !(await this.#options.ledger.suppressions.find([entry], group)).has(entry)
   }
 
   /** The recipient's own wish not to be written to; one for the whole domain is somebody else's. */
@@ -178,7 +187,8 @@ const TEXT_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
 }
 
-const NOT_ALLOWED: LinkAnswer = { status: 405, headers: { allow: 'GET, POST', ...TEXT_HEADERS }, body: '' }
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST']
+const NOT_ALLOWED: LinkAnswer = { status: 405, headers: { allow: METHODS.join(', '), ...TEXT_HEADERS }, body: '' }
 const TOO_MANY: LinkAnswer = { status: 429, headers: { ...TEXT_HEADERS, 'retry-after': '60' }, body: '' }
 
 /** The form in which the ledger looks an address up. */
@@ -188,20 +198,39 @@ function entryOf(address: string): string {
   return judged.entry
 }
 
-/** The fields of a form, urlencoded or multipart as RFC 8058 section 3.1 allows. */
-async function formOf(contentType: string | undefined, body: Uint8Array): Promise<FormData | undefined> {
-  if (contentType === undefined || !/^(application\/x-www-form-urlencoded|multipart\/form-data)\b/i.test(contentType)) {
-    return undefined
-  }
+/**
+ * The fields of a body, by their lower-cased names: urlencoded or multipart as RFC 8058 section 3.1 allows, or JSON, which some
+ * programs send. The content type is not asked: senders set it wrongly, and the sealed link and the POST say enough.
+ */
+function readForm(body: Uint8Array): ReadonlyMap<string, string> {
+  const text = Buffer.from(body).toString('utf8').replace(/\r\n?/g, '\n').trim()
+  const fields = text.startsWith('--')
+    ? partsOf(text)
+    : text.startsWith('{')
+      ? jsonFields(text)
+      : [...new URLSearchParams(text)]
+  return new Map(fields.map(([name, value]) => [name.trim().toLowerCase(), value.trim()]))
+}
+
+/** The fields of a multipart body, whose first line is its boundary; bare line feeds are accepted. */
+function partsOf(text: string): [name: string, value: string][] {
+  const boundary = text.split('\n', 1)[0]?.trimEnd() ?? ''
+  return `\n${text}`.split(`\n${boundary}`).flatMap((part): [string, string][] => {
+    const end = part.indexOf('\n\n')
+    const name = /;[ ]*name="?([^";\n]{1,100})/i.exec(part.slice(0, Math.max(0, end)))?.[1]
+    return name === undefined ? [] : [[name, part.slice(end + 2)]]
+  })
+}
+
+function jsonFields(text: string): [name: string, value: string][] {
   try {
-    return await new Response(Buffer.from(body), { headers: { 'content-type': contentType } }).formData()
+    return Object.entries(JSON.parse(text) as object).map(([name, value]) => [name, String(value)])
   } catch {
-    return undefined
+    return []
   }
 }
 
-function actOf(form: FormData | undefined): 'leave' | 'subscribe' | undefined {
-  if (form === undefined) return undefined
+function actOf(form: ReadonlyMap<string, string>): 'leave' | 'subscribe' | undefined {
   if (form.get('action') === 'subscribe') return 'subscribe'
-  return form.get('List-Unsubscribe') === 'One-Click' ? 'leave' : undefined
+  return form.get('list-unsubscribe')?.toLowerCase() === 'one-click' ? 'leave' : undefined
 }

@@ -15,6 +15,8 @@ export type PageState =
   | 'left'
   /** On the list again. */
   | 'back'
+  /** Wants to be on the list again, and something else still keeps the address off it. */
+  | 'kept-off'
   /** Too many changes in a short time. */
   | 'slow'
   /** We did not make this link. */
@@ -93,6 +95,8 @@ function textsOf(state: PageState, list: string | undefined, words: Words): read
       return [words.leftTitle, list === undefined ? words.leftAll : words.left]
     case 'back':
       return [words.backTitle, words.back]
+    case 'kept-off':
+      return [words.keptOffTitle, words.keptOff]
     case 'slow':
       return [words.slowTitle, words.slow]
     case 'unknown':

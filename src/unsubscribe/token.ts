@@ -23,6 +23,8 @@ export interface UnsubscribeTarget {
 const VERSION = 1
 const TAG_BYTES = 16
 const MAX_TOKEN = 600
+/** Characters of a link that are looked at: a token whose every character was encoded twice. */
+const MAX_LINK = 4000
 
 /** Seals and opens tokens under one secret; a token of another secret, or a changed one, opens as nothing. */
 export class UnsubscribeTokens {
@@ -80,4 +82,20 @@ export function newUnsubscribeSecret(): string {
 /** The one-click address of a token's recipient: `https://news.example.com/u/TOKEN`. */
 export function unsubscribeLink(base: string, token: string): string {
   return `${base.replace(/\/+$/, '')}/u/${token}`
+}
+
+/**
+ * The token in what follows `/u/` in a requested address, as mail programs and gateways bend it: percent-encoded, broken by a
+ * line end, with a full stop or a bracket caught at its end, with `&utm_source=...` added. Empty when there is none.
+ */
+export function tokenInLink(rest: string): string {
+  let text = rest.slice(0, MAX_LINK)
+  // A gateway that rewrites links may encode one that was encoded already.
+  for (let i = 0; i < 2 && text.includes('%'); i++) text = text.replace(/(?:%[0-9a-f]{2})+/gi, decoded)
+  const joined = text.replace(/^\/+/, '').replace(/=?[\r\n][ \t\r\n]*|[\s\u00AD\u200B-\u200D\u2060\uFEFF]+/g, '')
+  return /^[\w-]*/.exec(joined)?.[0] ?? ''
+}
+
+function decoded(escapes: string): string {
+  return Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8')
 }

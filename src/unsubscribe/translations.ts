@@ -16,6 +16,8 @@ export interface Words {
   readonly again: string
   readonly backTitle: string
   readonly back: string
+  readonly keptOffTitle: string
+  readonly keptOff: string
   readonly slowTitle: string
   readonly slow: string
   readonly unknownTitle: string
@@ -38,6 +40,9 @@ const en: Words = {
   again: 'Subscribe again',
   backTitle: 'Welcome back',
   back: '{address} gets the emails again.',
+  keptOffTitle: 'Still no emails',
+  keptOff:
+    '{address} is no longer unsubscribed, but the sender has stopped emails to it. Reply to one of the emails to ask about it.',
   slowTitle: 'A little slower, please',
   slow: 'There were too many changes in a short time. Try again in an hour.',
   unknownTitle: 'This link is not valid',
@@ -60,6 +65,9 @@ const de: Words = {
   again: 'Wieder anmelden',
   backTitle: 'Willkommen zurück',
   back: '{address} erhält die E-Mails wieder.',
+  keptOffTitle: 'Noch keine E-Mails',
+  keptOff:
+    '{address} ist nicht mehr abgemeldet, aber der Absender schickt dorthin keine E-Mails. Fragen Sie nach: Antworten Sie auf eine der E-Mails.',
   slowTitle: 'Bitte etwas langsamer',
   slow: 'Das waren zu viele Änderungen in kurzer Zeit. Versuchen Sie es in einer Stunde noch einmal.',
   unknownTitle: 'Dieser Link ist nicht gültig',
@@ -83,6 +91,9 @@ const fr: Words = {
   again: 'Se réabonner',
   backTitle: 'Heureux de vous revoir',
   back: '{address} recevra de nouveau les e-mails.',
+  keptOffTitle: 'Toujours pas d’e-mails',
+  keptOff:
+    '{address} n’est plus désinscrite, mais l’expéditeur a arrêté les envois à cette adresse. Répondez à l’un des e-mails pour lui poser la question.',
   slowTitle: 'Un peu moins vite, s’il vous plaît',
   slow: 'Il y a eu trop de changements en peu de temps. Réessayez dans une heure.',
   unknownTitle: 'Ce lien n’est pas valable',
@@ -106,6 +117,9 @@ const es: Words = {
   again: 'Suscribirse de nuevo',
   backTitle: 'Bienvenido de nuevo',
   back: '{address} vuelve a recibir los correos.',
+  keptOffTitle: 'Todavía sin correos',
+  keptOff:
+    '{address} ya no está dada de baja, pero el remitente ha detenido los envíos a esta dirección. Responda a uno de los correos para preguntar.',
   slowTitle: 'Un poco más despacio, por favor',
   slow: 'Ha habido demasiados cambios en poco tiempo. Inténtelo de nuevo dentro de una hora.',
   unknownTitle: 'Este enlace no es válido',
@@ -128,6 +142,9 @@ const it: Words = {
   again: 'Iscriviti di nuovo',
   backTitle: 'Bentornato',
   back: '{address} riceve di nuovo le e-mail.',
+  keptOffTitle: 'Ancora nessuna e-mail',
+  keptOff:
+    '{address} non è più disiscritto, ma il mittente ha sospeso gli invii a questo indirizzo. Risponda a una delle e-mail per chiedere.',
   slowTitle: 'Un po’ più piano, per favore',
   slow: 'Ci sono state troppe modifiche in poco tempo. Riprova tra un’ora.',
   unknownTitle: 'Questo link non è valido',
@@ -150,6 +167,9 @@ const pt: Words = {
   again: 'Subscrever de novo',
   backTitle: 'Que bom tê-lo de volta',
   back: '{address} volta a receber os e-mails.',
+  keptOffTitle: 'Ainda sem e-mails',
+  keptOff:
+    '{address} já não está cancelado, mas o remetente suspendeu os envios para este endereço. Responda a um dos e-mails para perguntar.',
   slowTitle: 'Um pouco mais devagar, por favor',
   slow: 'Houve demasiadas alterações em pouco tempo. Tente de novo dentro de uma hora.',
   unknownTitle: 'Esta ligação não é válida',
@@ -173,6 +193,9 @@ const nl: Words = {
   again: 'Opnieuw aanmelden',
   backTitle: 'Welkom terug',
   back: '{address} krijgt de mails weer.',
+  keptOffTitle: 'Nog geen mails',
+  keptOff:
+    '{address} is niet meer afgemeld, maar de afzender stuurt er geen mails naartoe. Beantwoord een van de mails om ernaar te vragen.',
   slowTitle: 'Iets langzamer, alstublieft',
   slow: 'Er waren te veel wijzigingen in korte tijd. Probeer het over een uur opnieuw.',
   unknownTitle: 'Deze link is niet geldig',
@@ -196,6 +219,9 @@ const pl: Words = {
   again: 'Zapisz mnie ponownie',
   backTitle: 'Witamy ponownie',
   back: '{address} znów będzie otrzymywać wiadomości.',
+  keptOffTitle: 'Nadal bez wiadomości',
+  keptOff:
+    'Adres {address} nie jest już wypisany, ale nadawca wstrzymał wysyłkę na ten adres. Aby zapytać o powód, odpowiedz na jedną z wiadomości.',
   slowTitle: 'Proszę trochę wolniej',
   slow: 'W krótkim czasie było zbyt wiele zmian. Proszę spróbować ponownie za godzinę.',
   unknownTitle: 'Ten odnośnik jest nieprawidłowy',

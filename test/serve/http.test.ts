@@ -113,3 +113,14 @@ test('the client is who the connection is from, unless a proxy of ours says it',
   await fetch(`${server.address}/u/token`)
   expect(asked.map(({ client }) => client)).toEqual(['198.51.100.2', '2001:db8:1:2', '127.0.0.1'])
 })
+
+test('a path that does not exist is 404 whoever asks, and the private pages answer no foreign host', async () => {
+  const get = (path: string): Promise<string> =>
+    raw(`GET ${path} HTTP/1.1\r\nhost: news.example.com\r\nconnection: close\r\n\r\n`)
+  expect([status(await get('/robots.txt')), status(await get('/U/x')), status(await get('/runsx'))]).toEqual([
+    404, 404, 404,
+  ])
+  expect([status(await get('/')), status(await get('/runs/x')), status(await get('/schedules'))]).toEqual([
+    421, 421, 421,
+  ])
+})

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { newUnsubscribeSecret, UnsubscribeTokens, unsubscribeLink } from '../../src/unsubscribe/token.ts'
+import { newUnsubscribeSecret, tokenInLink, UnsubscribeTokens, unsubscribeLink } from '../../src/unsubscribe/token.ts'
 
 const tokens = new UnsubscribeTokens('a secret of the project')
 const ada = { address: 'ada@example.com', group: 'news' }
@@ -55,3 +55,34 @@ test.each([
 test('a token of another project does not open', () => {
   expect(new UnsubscribeTokens(newUnsubscribeSecret()).open(tokens.seal(ada))).toBeUndefined()
 })
+
+const link = tokens.seal({ address: 'ada@example.com', group: 'news' })
+const [head, tail] = [link.slice(0, 30), link.slice(30)]
+const encoded = [...link].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('')
+
+test.each([
+  ['as it is', link],
+  ['a slash', `${link}/`],
+  ['a full stop', `${link}.`],
+  ['a bracket', `${link})`],
+  ['an encoded bracket and more', `${link}%3E%2C`],
+  ['an encoded slash before it', `%2F${link}`],
+  ['a parameter without its question mark', `${link}&utm_source=mail&utm_medium=news`],
+  ['the same, escaped for HTML', `${link}&amp;utm_source=mail`],
+  ['an encoded question mark', `${link}%3Flang=de`],
+  ['a line end in it', `${head}%0D%0A${tail}`],
+  ['a line end and an indent in it', `${head}%0A%20%20${tail}`],
+  ['a soft line break of quoted-printable in it', `${head}=%0D%0A${tail}`],
+  ['a soft hyphen in it', `${head}%C2%AD${tail}`],
+  ['every letter encoded', encoded],
+  ['every letter encoded twice', encoded.replaceAll('%', '%25')],
+])('the token of a link is found with %s', (_, bent) => {
+  expect(tokenInLink(bent)).toBe(link)
+})
+
+test.each(['', '.', '%', '%zz', '%25%25', '%FF%FE', '/'.repeat(5000), '%25'.repeat(2000)])(
+  'there is no token in %j',
+  (text) => {
+    expect(tokens.open(tokenInLink(text))).toBeUndefined()
+  },
+)
