@@ -1,7 +1,7 @@
 /** `mailmerge status`: the runs of a project and how far they are. Reads the ledger, changes nothing. */
 import { findRun } from '../../campaign/run/find-run.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { RowStatus, RunRecord, StatusCounts } from '../../ledger/records.ts'
+import { type RowStatus, type RunRecord, type StatusCounts, totalOf } from '../../ledger/records.ts'
 import { runFields } from '../../report/run-fields.ts'
 import { conditionWords, type RunCondition, runCondition, STATUS_WORDS } from '../../report/words.ts'
 import { escapeInvisible } from '../../text/visible.ts'
@@ -91,7 +91,7 @@ function lines(listed: readonly ShownRun[], columns: number | undefined): readon
     moment(run.startedAt, timeZone),
     campaignName(run),
     conditionWords(condition, (at) => moment(at, timeZone)),
-    count(total(counts)),
+    count(totalOf(counts)),
     ...statuses.map((one) => count(counts[one])),
   ])
   return tableLines(head, rows, { right: new Set(head.keys().drop(4)), columns, cuttable: [2, 3, 1] })
@@ -112,7 +112,7 @@ function showOne(shown: ShownRun, { out }: Context): void {
     ['started', hourWords(run.startedAt, timeZone)],
     ['begins', run.notBefore === undefined ? undefined : hourWords(run.notBefore, timeZone)],
     ['ended', run.endedAt === undefined ? undefined : hourWords(run.endedAt, timeZone)],
-    ['rows', count(total(counts))],
+    ['rows', count(totalOf(counts))],
     ...STATUSES.map((one) => [STATUS_WORDS[one].toLowerCase(), count(counts[one])] as const),
   ]
   for (const [name, value] of facts) if (value !== undefined) out.result(`${name.padEnd(9)} ${value}`)
@@ -139,8 +139,4 @@ function runReader(
 
 function campaignName({ campaign }: RunRecord): string {
   return escapeInvisible(campaign.generation === 1 ? campaign.name : `${campaign.name} (${campaign.generation})`)
-}
-
-function total(counts: StatusCounts): number {
-  return counts.sent + counts.failed + counts.skipped + counts.deferred + counts.in_doubt
 }
