@@ -17,8 +17,9 @@
  */
 export type { MergeEvent, PausedEvent, PlannedEvent, ProgressEvent, RowEvent, SummaryEvent } from './campaign/events.ts'
 export type { Earlier, MergeHooks, MergeMode, MergeRequest, PlanPreview, ResumeRequest } from './campaign/merge.ts'
+export { cancelMerge, pauseMerge, type RunControlResult } from './campaign/run/control.ts'
 export { openLedger } from './campaign/run/open-ledger.ts'
-export { cancelMerge, resumeMerge, retryMerge } from './campaign/run/resume.ts'
+export { resumeMerge, retryMerge } from './campaign/run/resume.ts'
 export { runMerge } from './campaign/run/start.ts'
 export { loadSettings } from './config/load.ts'
 export type { Settings } from './config/settings.ts'

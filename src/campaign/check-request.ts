@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { callback, checkOptions, type SchemaOf } from '../config/check-options.ts'
 import { UsageError } from '../errors.ts'
 import type { MergeHooks, MergeRequest, ResumeRequest } from './merge.ts'
+import { parseRowRanges } from './plan/select.ts'
 
 const text = z.string().optional()
 const flag = z.boolean().optional()
@@ -32,7 +33,12 @@ const REQUEST: SchemaOf<MergeRequest> = {
   hiddenRows: z.enum(['skip', 'send']).optional(),
 }
 
-const RESUME: SchemaOf<ResumeRequest> = { run: text, inDoubt: z.enum(['resend', 'keep']).optional(), reports: texts }
+const RESUME: SchemaOf<ResumeRequest> = {
+  run: text,
+  inDoubt: z.enum(['resend', 'keep']).optional(),
+  rows: text,
+  reports: texts,
+}
 
 const signal = z.instanceof(AbortSignal).optional()
 const HOOKS: SchemaOf<MergeHooks> = {
@@ -75,4 +81,11 @@ export function checkResumeRequest(
 ): void {
   checkOptions(what, RESUME, request)
   checkOptions(`the hooks of ${what}`, HOOKS, hooks)
+  if (request.rows === undefined) return
+  if (what === 'retryMerge' || request.inDoubt === undefined) {
+    throw new UsageError('rows are chosen for a decision on rows in doubt alone', {
+      hint: 'Say what to do with them: --in-doubt resend, or --in-doubt keep.',
+    })
+  }
+  parseRowRanges(request.rows)
 }

@@ -49,6 +49,8 @@ export interface ResumeRequest {
   /** Run id; without it the newest unfinished run to go on with, or the newest run to try again. */
   readonly run?: string
   readonly inDoubt?: 'resend' | 'keep'
+  /** The rows that `inDoubt` decides about, as `1-20,33`; all without it. */
+  readonly rows?: string
   readonly reports?: readonly string[]
 }
 

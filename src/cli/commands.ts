@@ -2,12 +2,12 @@
 
 import type { Command } from './command.ts'
 import { bounces } from './commands/bounces.ts'
-import { cancel } from './commands/cancel.ts'
 import { check } from './commands/check.ts'
 import { completion } from './commands/completion.ts'
 import { forget } from './commands/forget.ts'
 import { init } from './commands/init.ts'
 import { login } from './commands/login.ts'
+import { cancel, pause } from './commands/pause.ts'
 import { prune } from './commands/prune.ts'
 import { report } from './commands/report.ts'
 import { resume } from './commands/resume.ts'
@@ -25,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   run,
   resume,
   retry,
+  pause,
   cancel,
   status,
   report,

@@ -23,7 +23,9 @@ import type {
   Quota,
   Reservation,
   ResultRow,
+  RowRange,
   RunRecord,
+  RunRequest,
   SkipKind,
   StatusCounts,
   Suppression,
@@ -80,6 +82,8 @@ export interface Runs {
   /** Records that the delivery of a run with a start time begins; the first time stays. */
   begin(runId: string, at: Date): Promise<void>
   end(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
+  /** Asks the process that delivers a run, if there is one, to stop (`RunRecord.requested`); undefined takes it back. */
+  request(runId: string, request: RunRequest | undefined): Promise<void>
 }
 
 export interface Plans {
@@ -115,8 +119,15 @@ export interface Deliveries {
   record(events: readonly LedgerEvent[]): Promise<void>
   /** Makes failed recipients of the run deferred again; gives their number. A run that was finished is `ready` again. */
   retryFailed(runId: string): Promise<number>
-  /** A person's decision on recipients in doubt: send again, or take them as sent. Gives their number. */
-  resolveInDoubt(runId: string, decision: 'resend' | 'keep'): Promise<number>
+  /**
+   * A person's decision on recipients in doubt: send again from `at` on, or take them as sent. Of the rows in `rows` alone, if
+   * given. Gives their number. A process that delivers the run takes up what is to be sent again.
+   */
+  resolveInDoubt(
+    runId: string,
+    decision: 'resend' | 'keep',
+    options: { readonly at: Date; readonly rows?: readonly RowRange[] | undefined },
+  ): Promise<number>
 }
 
 export interface Results {

@@ -32,6 +32,9 @@ export interface Campaign {
 /** `planning` was never finished and holds nothing to send; `ready` may be delivered; the others are ended. */
 export type RunState = 'planning' | 'ready' | 'finished' | 'cancelled'
 
+/** What a person asks of a run while another process may be delivering it: hold it until it is resumed, or end it for good. */
+export type RunRequest = 'pause' | 'cancel'
+
 export interface RunRecord {
   /** Sorts by time: `20261124T102530-k3f9a`. */
   readonly id: string
@@ -43,6 +46,8 @@ export interface RunRecord {
   readonly notBefore?: Date | undefined
   /** When delivery began, for a run with a `notBefore`. */
   readonly begunAt?: Date | undefined
+  /** Asked from outside and not yet taken back: a `ready` run with `pause` is not resumed by itself. */
+  readonly requested?: RunRequest | undefined
   readonly source: string
   readonly template: string
   /** The frozen plan: a template whose hash differs is not what was planned. */
@@ -96,6 +101,12 @@ export interface Bounce {
   readonly kind: FeedbackKind
   /** In words: `mailbox unknown`. */
   readonly reason: string
+}
+
+/** Rows of a source by their numbers, both ends included; `to` may be infinite. */
+export interface RowRange {
+  readonly from: number
+  readonly to: number
 }
 
 /** One row of the source as planned. */

@@ -23,6 +23,8 @@ export type StopReason =
     }
   /** The first or second request to stop. */
   | { readonly kind: 'interrupted' }
+  /** A person asked for it from outside. */
+  | { readonly kind: 'paused' | 'cancelled' }
   /** Rows are deferred, and the settings say not to try again. */
   | { readonly kind: 'deferred' }
   /** Rows whose start time passed while the machine slept. */
@@ -61,6 +63,10 @@ export function stopWords(reason: StopReason): string {
       return 'waiting for its start time'
     case 'interrupted':
       return 'interrupted'
+    case 'paused':
+      return 'paused'
+    case 'cancelled':
+      return 'cancelled'
     case 'deferred':
       return 'some rows are deferred'
     case 'late':

@@ -8,6 +8,7 @@ export function runFields(run: RunRecord, counts: StatusCounts, atWork?: boolean
     campaign: run.campaign.name,
     generation: run.campaign.generation,
     state: run.state,
+    paused: run.state === 'ready' && run.requested === 'pause',
     started_at: run.startedAt.toISOString(),
     not_before: run.notBefore?.toISOString() ?? null,
     ended_at: run.endedAt?.toISOString() ?? null,

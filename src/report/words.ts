@@ -16,16 +16,19 @@ export type RunCondition =
   | { readonly kind: 'planning'; readonly atWork: boolean }
   /** Planned; it begins at that time. */
   | { readonly kind: 'not-started'; readonly startTime: Date }
-  | { readonly kind: 'sending' | 'stopped' | 'finished' | 'failures' | 'in-doubt' | 'cancelled' | 'replaced' }
+  | {
+      readonly kind: 'sending' | 'paused' | 'stopped' | 'finished' | 'failures' | 'in-doubt' | 'cancelled' | 'replaced'
+    }
 
 /** @param atWork A process plans or delivers the campaign now. @param newest It is the newest run of its campaign. */
 export function runCondition(
-  { state, notBefore, begunAt }: Pick<RunRecord, 'state' | 'notBefore' | 'begunAt'>,
+  { state, notBefore, begunAt, requested }: Pick<RunRecord, 'state' | 'notBefore' | 'begunAt' | 'requested'>,
   counts: StatusCounts,
   { atWork, newest }: { readonly atWork: boolean; readonly newest: boolean },
 ): RunCondition {
   if (state === 'cancelled') return { kind: newest ? 'cancelled' : 'replaced' }
   if (state === 'planning') return { kind: 'planning', atWork: atWork && newest }
+  if (state === 'ready' && requested === 'pause' && !atWork) return { kind: 'paused' }
   if (state === 'ready' && notBefore !== undefined && begunAt === undefined)
     return { kind: 'not-started', startTime: notBefore }
   if (counts.deferred > 0) return { kind: atWork && newest ? 'sending' : 'stopped' }
@@ -35,6 +38,7 @@ export function runCondition(
 
 const CONDITION_WORDS = {
   sending: 'Sending',
+  paused: 'Paused',
   stopped: 'Stopped',
   finished: 'Finished',
   failures: 'Finished with failures',

@@ -54,7 +54,9 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     }),
   )
   const runs = (await ledger.runs.list()).filter(({ state }) => state === 'ready')
+  const paused = new Set(runs.filter(({ requested }) => requested !== undefined).map(({ id }) => id))
   for (const occurrence of await ledger.schedules.unfinished()) {
+    if (occurrence.run !== undefined && paused.has(occurrence.run)) continue
     const at = { kind: 'occurrence', occurrence } as const
     const reason = options.isRunning?.(workKey(at))
       ? undefined
@@ -74,7 +76,7 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     })
   }
   for (const run of runs) {
-    if (run.options.occurrence !== undefined) continue
+    if (run.options.occurrence !== undefined || paused.has(run.id)) continue
     if (options.isRunning?.(workKey({ kind: 'run', run: run.id, campaign: '' }))) continue
     const startTime = await startTimeOf(run, ledger)
     // Runs without a start time belong to a person: what was stopped by hand is not resumed.

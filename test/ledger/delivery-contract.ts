@@ -227,13 +227,45 @@ export function deliveryContract(): void {
       const [a = 0, b = 0] = await recipientsOf(ledger, run)
       await ledger.deliveries.record([started(a), updated(a, 'in_doubt'), updated(b, 'failed')])
       expect(await dueOf(ledger, run)).toEqual([])
-      expect(await ledger.deliveries.resolveInDoubt(run, 'resend')).toBe(1)
+      expect(await ledger.deliveries.resolveInDoubt(run, 'resend', { at: NOW })).toBe(1)
       expect((await dueOf(ledger, run)).map(({ key }) => key)).toEqual(['a@x.org'])
       await ledger.deliveries.record([started(a), updated(a, 'in_doubt')])
-      expect(await ledger.deliveries.resolveInDoubt(run, 'keep')).toBe(1)
+      expect(await ledger.deliveries.resolveInDoubt(run, 'keep', { at: NOW })).toBe(1)
       expect(await ledger.results.counts(run)).toEqual({ ...NO_ROWS, sent: 1, failed: 1 })
       expect((await resultsOf(ledger, run))[0]).toMatchObject({ status: 'sent', reason: 'in doubt; taken as sent' })
-      expect(await ledger.deliveries.resolveInDoubt(run, 'resend')).toBe(0)
+      expect(await ledger.deliveries.resolveInDoubt(run, 'resend', { at: NOW })).toBe(0)
+    })
+
+    test('a decision on some rows in doubt leaves the others in doubt', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org', 'd@x.org'))
+      const ids = await recipientsOf(ledger, run)
+      await ledger.deliveries.record(ids.flatMap((id) => [started(id), updated(id, 'in_doubt')]))
+      const { deliveries } = ledger
+      expect(await deliveries.resolveInDoubt(run, 'keep', { at: NOW, rows: [{ from: 1, to: 2 }] })).toBe(2)
+      const rest = [{ from: 4, to: Number.POSITIVE_INFINITY }]
+      expect(await deliveries.resolveInDoubt(run, 'resend', { at: NOW, rows: rest })).toBe(1)
+      expect(await deliveries.resolveInDoubt(run, 'keep', { at: NOW, rows: [{ from: 9, to: 12 }] })).toBe(0)
+      const states = (await resultsOf(ledger, run)).map(({ status }) => status)
+      expect(states).toEqual(['sent', 'sent', 'in_doubt', 'deferred'])
+      expect(await ledger.results.counts(run)).toEqual({ ...NO_ROWS, sent: 2, in_doubt: 1, deferred: 1 })
+    })
+
+    test('a row in doubt that is to be sent again wakes a delivery that waits for its next row', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+      const [a = 0] = await recipientsOf(ledger, run)
+      await ledger.deliveries.record([started(a), updated(a, 'in_doubt')])
+      expect(await ledger.deliveries.nextDue(run)).toBeUndefined()
+      await ledger.deliveries.resolveInDoubt(run, 'resend', { at: NOW })
+      expect(await ledger.deliveries.nextDue(run)).toEqual(NOW)
+    })
+
+    test('what is asked of a run is kept until it is taken back', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+      expect((await ledger.runs.find(run))?.requested).toBeUndefined()
+      await ledger.runs.request(run, 'pause')
+      expect((await ledger.runs.find(run))?.requested).toBe('pause')
+      await ledger.runs.request(run, undefined)
+      expect((await ledger.runs.find(run))?.requested).toBeUndefined()
     })
 
     test('a cancelled run sends nothing more', async () => {

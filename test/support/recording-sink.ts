@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from 'node:net'
 import { createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface ReceivedMessage {
   readonly id: string
@@ -26,6 +27,8 @@ export interface RecordingSinkOptions {
   readonly port?: number
   /** Milliseconds before each reply to the end of a message. */
   readonly delay?: number
+  /** Awaited before each reply to the end of a message. */
+  readonly gate?: () => Promise<unknown>
   /** Keep whole messages; otherwise only their ids. */
   readonly keep?: boolean
   /** Answer to the end of the data of a message, instead of 250. */
@@ -95,13 +98,14 @@ export async function startRecordingSink(options: RecordingSinkOptions = {}): Pr
       }
       from = ''
       to = []
-      if (options.delay === undefined) return say(answer)
+      const gate = options.gate?.() ?? (options.delay === undefined ? undefined : sleep(options.delay))
+      if (gate === undefined) return say(answer)
       busy = true
-      setTimeout(() => {
+      void gate.then(() => {
         busy = false
         say(answer)
         work()
-      }, options.delay)
+      })
     }
     function command(line: string): void {
       const verb = line.slice(0, 4).toUpperCase()

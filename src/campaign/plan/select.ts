@@ -7,7 +7,7 @@ import type { Settings } from '../../config/settings.ts'
 import type { HIDDEN_ROWS } from '../../config/words.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { DataError, UsageError } from '../../errors.ts'
-import type { SkipReason } from '../../ledger/records.ts'
+import type { RowRange, SkipReason } from '../../ledger/records.ts'
 import type { Reading } from '../../source/cells/compare.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { type Condition, parseCondition } from './condition.ts'
@@ -42,16 +42,11 @@ export function readingOf({ locale, timeZone }: Pick<Settings, 'locale' | 'timeZ
   return { locale, timeZone }
 }
 
-interface Range {
-  readonly from: number
-  readonly to: number
-}
-
 /**
  * Reads `1-20,33` into ranges; an open end (`40-`) runs to the last row.
  * @throws UsageError for anything else.
  */
-export function parseRowRanges(text: string): readonly Range[] {
+export function parseRowRanges(text: string): readonly RowRange[] {
   return text.split(',').map((part) => {
     const match = /^\s*(\d+)\s*(?:(-)\s*(\d+)?)?\s*$/.exec(part)
     const from = Number(match?.[1])

@@ -12,6 +12,7 @@ import { writeReport } from '../../report/report.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
+import { RequestWatch } from './control.ts'
 import { type OpenMerge, runFolder } from './open-merge.ts'
 import { awaitStart, LATE_BY_MS, startTimeOf } from './start-time.ts'
 
@@ -22,7 +23,10 @@ export async function beginAndDeliver(
   transport: Transport,
   counts: StatusCounts,
 ): Promise<DeliveryEnd> {
-  const { ledger, settings, hooks, clock } = merge
+  const { ledger, settings, clock } = merge
+  using watch = new RequestWatch(ledger.runs, planned.id)
+  const signal = AbortSignal.any([watch.signal, ...(merge.hooks.signal === undefined ? [] : [merge.hooks.signal])])
+  const hooks = { ...merge.hooks, signal }
   const run = await ledger.runs.find(planned.id)
   if (run === undefined) throw new DefectError(`the run ${planned.id} is gone`)
   const startTime = planned.detach
@@ -31,22 +35,28 @@ export async function beginAndDeliver(
         ledger,
         clock,
         lateBy: settings.lateBy ?? LATE_BY_MS,
-        signal: hooks.signal,
+        signal,
         onWaiting: (until) => hooks.onEvent?.({ event: 'paused', run: run.id, reason: { kind: 'start-time' }, until }),
       })
   if (startTime !== undefined) {
-    return {
+    return asAsked(watch, {
       counts,
       sent: 0,
       copiesRefused: 0,
       seconds: 0,
       stopped: { kind: 'not-begun', startTime, detached: planned.detach },
-    }
+    })
   }
   if (merge.mode === 'send') makeRunFolder(settings, run.id)
-  const end = await deliverRun(merge, run, transport, counts)
+  const end = asAsked(watch, await deliverRun({ ...merge, hooks }, run, transport, counts))
   if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
   return end
+}
+
+/** A delivery that stopped because a person asked for it from outside. */
+function asAsked({ request }: RequestWatch, end: DeliveryEnd): DeliveryEnd {
+  if (request === undefined || (end.stopped?.kind !== 'interrupted' && end.stopped?.kind !== 'not-begun')) return end
+  return { ...end, stopped: { kind: request === 'pause' ? 'paused' : 'cancelled' } }
 }
 
 /** Its folder outlives a ledger that is lost, and reports that something was sent. */
@@ -137,7 +147,8 @@ export async function summarize(
   if (end.ledgerFailed === true) throw end.error
   const counts = await ledger.results.counts(run.id)
   const finished = counts.deferred === 0 && counts.in_doubt === 0
-  if (finished && end.stopped?.kind !== 'not-confirmed') await ledger.runs.end(run.id, 'finished', clock.now())
+  if (end.stopped?.kind === 'cancelled') await ledger.runs.end(run.id, 'cancelled', clock.now())
+  else if (finished && end.stopped?.kind !== 'not-confirmed') await ledger.runs.end(run.id, 'finished', clock.now())
   const head = await reportHead(ledger, run)
   for (const report of reports) {
     await writeReport(report, ledger.results.rows(run.id), head).catch((error: unknown) => {

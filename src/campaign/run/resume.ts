@@ -1,13 +1,13 @@
-/** Going on with a run, from the plan in the ledger alone: resume, retry, cancel. */
+/** Going on with a run, from the plan in the ledger alone: resume and retry. */
 import type { Settings } from '../../config/settings.ts'
 import { DataError, UsageError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import { ownerOfThisProcess } from '../../ledger/owner.ts'
-import { type RunRecord, totalOf } from '../../ledger/records.ts'
+import { type RowRange, type RunRecord, totalOf } from '../../ledger/records.ts'
 import { checkWritable } from '../../report/report.ts'
 import { checkResumeRequest } from '../check-request.ts'
 import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, ResumeRequest } from '../merge.ts'
+import { parseRowRanges } from '../plan/select.ts'
 import { type Content, openContent } from './content.ts'
 import { beginAndDeliver, groupOf, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
@@ -15,9 +15,6 @@ import { findRun } from './find-run.ts'
 import { withMetricsFile } from './metrics-file.ts'
 import { openLedger } from './open-ledger.ts'
 import { type OpenMerge, openMerge } from './open-merge.ts'
-
-/** Open runs that are named where one of them is meant. */
-const NAMED = 5
 
 /**
  * Goes on with an unfinished run, from the plan in the ledger: the list is not read again.
@@ -31,7 +28,8 @@ export async function resumeMerge(
   checkResumeRequest('resumeMerge', request, hooks)
   return withMetricsFile(settings.metrics, hooks, (own) =>
     goOn(settings, request, own, newestUnfinished, async (ledger, run) => {
-      if (request.inDoubt !== undefined) await ledger.deliveries.resolveInDoubt(run.id, request.inDoubt)
+      if (request.inDoubt === undefined) return
+      await ledger.deliveries.resolveInDoubt(run.id, request.inDoubt, { at: new Date(), rows: inDoubtRows(request) })
     }),
   )
 }
@@ -50,27 +48,9 @@ export async function retryMerge(
   )
 }
 
-/**
- * Ends a run for good: what was not sent stays unsent. Gives the run's id.
- * @throws UsageError for a run that has ended, and for no id where several are open; UnfinishedError when a process is at it.
- */
-export async function cancelMerge(settings: Settings, runId?: string): Promise<string> {
-  const ledger = await openLedger(settings)
-  try {
-    const run = await theOpenOne(ledger, runId)
-    if (run.state !== 'ready') {
-      throw new UsageError(`the run ${run.id} is ${run.state} already`, { hint: 'mailmerge status lists the runs.' })
-    }
-    const claim = await ledger.campaigns.claim(run.campaign, ownerOfThisProcess())
-    try {
-      await ledger.runs.end(run.id, 'cancelled', new Date())
-      return run.id
-    } finally {
-      await claim.release()
-    }
-  } finally {
-    await ledger.close()
-  }
+/** @throws UsageError for something else than rows. */
+function inDoubtRows({ rows }: ResumeRequest): readonly RowRange[] | undefined {
+  return rows === undefined ? undefined : parseRowRanges(rows)
 }
 
 async function goOn(
@@ -83,6 +63,7 @@ async function goOn(
   for (const report of request.reports ?? []) await checkWritable(report)
   await using merge = await openRun(settings, request.run, hooks, choose)
   const { ledger, run } = merge
+  await ledger.runs.request(run.id, undefined)
   await prepareLedger(ledger, run)
   await using destination = await openDestination(merge, run.id)
   const counts = await ledger.results.counts(run.id)
@@ -132,17 +113,6 @@ async function plannedContent(settings: Settings, run: RunRecord): Promise<Conte
   if (content.hash === templateHash) return content
   throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {
     hint: 'Give the run command again: it plans with the template as it is now, and sends what is not yet sent. What failed for good can be retried after it.',
-  })
-}
-
-/** The run of that id, or the one that is unfinished. @throws UsageError where that could be one of several. */
-async function theOpenOne(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
-  const open = id === undefined ? (await ledger.runs.list()).filter(({ state }) => state === 'ready') : []
-  if (open.length < 2) return open[0] ?? findRun(ledger, id)
-  const shown = open.slice(0, NAMED).map((run) => `${run.id} (${run.campaign.name})`)
-  const rest = open.length > NAMED ? ' or another; mailmerge status lists them' : ''
-  throw new UsageError(`${open.length} runs are unfinished: say which one to cancel`, {
-    hint: `mailmerge cancel RUN, with one of ${shown.join(', ')}${rest}.`,
   })
 }
 

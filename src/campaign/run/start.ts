@@ -21,6 +21,7 @@ import { openRecipientTime } from '../plan/recipient-time.ts'
 import type { MessagePreview } from '../plan/render-row.ts'
 import { openSelector, readingOf, type Selector } from '../plan/select.ts'
 import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
+import { refusePaused } from './control.ts'
 import { beginAndDeliver, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
 import { leftOutBy } from './left-out.ts'
@@ -56,6 +57,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   const { again = false, after, testTo, mode } = request
   const options = { mode, content, campaign: name, again, group, emailColumn, after, testTo, ledger: undefined }
   await using merge = await openMerge(settings, options, hooks)
+  if (mode === 'send') await refusePaused(merge.ledger, merge.campaign)
   if (request.occurrence !== undefined) await refuseSecond(merge.ledger, request.occurrence)
   const id = newRunId(inputs.now, merge.clock.random)
   await using destination = await openDestination(merge, id, request.out)

@@ -90,6 +90,7 @@ export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: str
   const { counts, run } = summary
   if (mode !== 'send') return []
   if (summary.stopped?.kind === 'not-confirmed') return ['nothing was sent; give the same command to be asked again']
+  if (summary.stopped?.kind === 'cancelled') return ['what was not sent stays unsent']
   const lines: string[] = []
   if (summary.stopped?.kind === 'not-begun')
     return [

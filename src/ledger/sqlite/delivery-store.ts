@@ -8,12 +8,13 @@ import {
   type DueRow,
   type LedgerEvent,
   NO_ROWS,
+  type RowRange,
   type RowStatus,
   type RowUpdate,
   type UndeliveredCopy,
 } from '../records.ts'
 import * as sql from './queries.ts'
-import { headOf, planId, runNumberOf } from './run-store.ts'
+import { headOf, planId, type RunHead, runNumberOf } from './run-store.ts'
 import type { SqliteStore } from './store.ts'
 import { numberOf, optionalDate, optionalText, type SqlRow, textOf, timeOf } from './values.ts'
 
@@ -22,6 +23,11 @@ const END_OF_ATTEMPT = 12
 
 /** What events change in the counts of a run. */
 type Differences = Record<RowStatus, number>
+
+/** The ids of these rows in the plan of the run. */
+function planRange({ number, last }: RunHead, { from, to }: RowRange): Pick<RunHead, 'first' | 'last'> {
+  return { first: Math.min(planId(number, from), last + 1), last: Math.min(planId(number, to), last) }
+}
 
 export class DeliveryStore implements Deliveries {
   readonly #store: SqliteStore
@@ -67,28 +73,44 @@ export class DeliveryStore implements Deliveries {
   }
 
   retryFailed(runId: string): Promise<number> {
-    return this.#revive(runId, 'failed', 'to be tried again')
+    return this.#store.write(() => {
+      const head = headOf(this.#store, runId)
+      return this.#revive(head, [head], 'failed', 'to be tried again', null)
+    })
   }
 
-  resolveInDoubt(runId: string, decision: 'resend' | 'keep'): Promise<number> {
-    if (decision === 'resend') return this.#revive(runId, 'in_doubt', 'was in doubt, to be sent again')
+  resolveInDoubt(
+    runId: string,
+    decision: 'resend' | 'keep',
+    { at, rows }: { readonly at: Date; readonly rows?: readonly RowRange[] | undefined },
+  ): Promise<number> {
     return this.#store.write(() => {
-      const { number, first, last } = headOf(this.#store, runId)
-      const kept = this.#store.run(sql.keepInDoubt, first, last)
-      this.#store.run(sql.addToCounts, number, kept, 0, 0, 0, -kept)
+      const head = headOf(this.#store, runId)
+      const ranges = rows === undefined ? [head] : rows.map((range) => planRange(head, range))
+      if (decision === 'resend')
+        // With a time, so that a delivery which is past these rows comes back to them.
+        return this.#revive(head, ranges, 'in_doubt', 'was in doubt, to be sent again', at.getTime())
+      let kept = 0
+      for (const { first, last } of ranges) kept += this.#store.run(sql.keepInDoubt, first, last)
+      this.#store.run(sql.addToCounts, head.number, kept, 0, 0, 0, -kept)
       return kept
     })
   }
 
-  #revive(runId: string, status: 'failed' | 'in_doubt', reason: string): Promise<number> {
-    return this.#store.write(() => {
-      const { number, first, last } = headOf(this.#store, runId)
-      const revived = this.#store.run(sql.reviveRecipients, first, last, status, reason)
-      const [failed, inDoubt] = status === 'failed' ? [-revived, 0] : [0, -revived]
-      this.#store.run(sql.addToCounts, number, 0, failed, 0, revived, inDoubt)
-      if (revived > 0) this.#store.run(sql.reopenRun, number)
-      return revived
-    })
+  #revive(
+    { number }: RunHead,
+    ranges: readonly Pick<RunHead, 'first' | 'last'>[],
+    status: 'failed' | 'in_doubt',
+    reason: string,
+    due: number | null,
+  ): number {
+    let revived = 0
+    for (const { first, last } of ranges)
+      revived += this.#store.run(sql.reviveRecipients, first, last, status, reason, due)
+    const [failed, inDoubt] = status === 'failed' ? [-revived, 0] : [0, -revived]
+    this.#store.run(sql.addToCounts, number, 0, failed, 0, revived, inDoubt)
+    if (revived > 0) this.#store.run(sql.reopenRun, number)
+    return revived
   }
 
   #start({ recipient, lane, at, messageId }: Extract<LedgerEvent, { kind: 'attempt-started' }>): void {

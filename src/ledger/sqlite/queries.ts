@@ -32,6 +32,8 @@ export const runHead = `SELECT number, campaign, state, not_before, begun_at, co
 export const endRun = `
 UPDATE run SET state = ?2, ended_at = ?3 WHERE id = ?1 AND state <> 'planning'`
 
+export const requestOfRun = `UPDATE run SET requested = ?2 WHERE id = ?1`
+
 /** The first time stays. */
 export const beginRun = `UPDATE run SET begun_at = coalesce(begun_at, ?2) WHERE id = ?1`
 
@@ -267,9 +269,9 @@ export const addToCounts = `
 UPDATE run SET sent = sent + ?2, failed = failed + ?3, skipped = skipped + ?4, deferred = deferred + ?5, in_doubt = in_doubt + ?6
 WHERE number = ?1`
 
-/** ?1 first, ?2 last, ?3 the status they have. */
+/** ?1 first, ?2 last, ?3 the status they have, ?5 when they are due; null puts them back into their place in the list. */
 export const reviveRecipients = `
-UPDATE recipient SET status = 'deferred', due_at = NULL, tries = 0, tries_since = NULL, finished_at = NULL, reason = ?4
+UPDATE recipient SET status = 'deferred', due_at = ?5, tries = 0, tries_since = NULL, finished_at = NULL, reason = ?4
 WHERE plan BETWEEN ?1 AND ?2 AND status IN ('failed', 'in_doubt') AND status = ?3`
 
 /** A run that ended has something to send again. ?1 number. */

@@ -1,11 +1,11 @@
 /** Runs in the SQLite ledger. Owns their records; the rows of a run are the plan's and the delivery's. */
 import { DefectError, UsageError } from '../../errors.ts'
 import type { Runs } from '../ledger.ts'
-import type { NewRun, RunRecord, RunState } from '../records.ts'
+import type { NewRun, RunRecord, RunRequest, RunState } from '../records.ts'
 import { readRunOptions } from '../run-options.ts'
 import * as sql from './queries.ts'
 import type { SqliteStore } from './store.ts'
-import { numberOf, optionalDate, type SqlRow, textOf, timeOf } from './values.ts'
+import { numberOf, optionalDate, optionalText, type SqlRow, textOf, timeOf } from './values.ts'
 
 /** Rows of a plan deleted in one transaction. */
 const DELETED_ROWS = 20_000
@@ -111,6 +111,10 @@ export class RunStore implements Runs {
     })
   }
 
+  async request(runId: string, request: RunRequest | undefined): Promise<void> {
+    await this.#store.write(() => this.#store.run(sql.requestOfRun, runId, request ?? null))
+  }
+
   async begin(runId: string, at: Date): Promise<void> {
     await this.#store.write(() => this.#store.run(sql.beginRun, runId, at.getTime()))
   }
@@ -138,6 +142,7 @@ function recordOf(row: SqlRow): RunRecord {
     endedAt: optionalDate(row['ended_at']),
     notBefore: optionalDate(row['not_before']),
     begunAt: optionalDate(row['begun_at']),
+    requested: optionalText(row['requested']) as RunRequest | undefined,
     source: textOf(row['source']),
     template: textOf(row['template']),
     templateHash: textOf(row['template_hash']),

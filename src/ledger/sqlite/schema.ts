@@ -253,6 +253,11 @@ CREATE INDEX carbon_copy_due ON carbon_copy (due_at) WHERE status = 'deferred';
 CREATE INDEX carbon_copy_started ON carbon_copy (recipient) WHERE started_at IS NOT NULL;
 `
 
+const version6 = `
+-- What a person asks of the process that delivers it.
+ALTER TABLE run ADD COLUMN requested TEXT CHECK (requested IN ('pause', 'cancel'));
+`
+
 /** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
 function kindsOfSentences(table: string, column: string, where: string): string {
   return `
@@ -276,6 +281,7 @@ export const migrations: readonly Migration[] = [
   { version: 3, sql: version3 },
   { version: 4, sql: version4 },
   { version: 5, sql: version5 },
+  { version: 6, sql: version6 },
 ]
 
 export function schemaVersion(database: DatabaseSync): number {

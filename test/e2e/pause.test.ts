@@ -1,0 +1,138 @@
+/** A run that is paused, ended or decided about from another process while it is at work. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { LETTER, listOf, makeProject, type Project, type Running } from '../support/program.ts'
+import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
+import { expectNobodyLostOrTwice, truthOf } from '../support/truth.ts'
+
+const ROWS = 400
+const ADDRESSES = Array.from({ length: ROWS }, (_, at) => `p${at + 1}@example.com`)
+
+let sink: RecordingSink
+let project: Project
+/** Awaited by the server before each reply. */
+let gate: () => Promise<unknown>
+
+async function prepare(): Promise<void> {
+  gate = () => sleep(200)
+  sink = await startRecordingSink({ gate: () => gate() })
+  project = makeProject({
+    'list.csv': listOf(ROWS),
+    'templates/letter.txt': LETTER,
+    'mailmerge.yaml': `template: letter\ncsv: list.csv\nconcurrency: 4\nsmtp:\n  host: 127.0.0.1\n  port: ${sink.port}\n`,
+  })
+}
+
+afterEach(async () => {
+  project.remove()
+  await sink.close()
+})
+
+const received = (address: string): number => sink.recipients.get(address) ?? 0
+
+async function until(reached: () => boolean): Promise<void> {
+  while (!reached()) await new Promise((go) => setTimeout(go, 5))
+}
+
+/** A run of its own process that has sent something and is far from its end. */
+async function runAtWork(): Promise<Running> {
+  const running = project.start(['run', '--yes'])
+  await until(() => sink.ids.size > 10)
+  return running
+}
+
+test('pause stops a run of another process, run leaves it alone, and resume sends the rest', async () => {
+  await prepare()
+  const { ended } = await runAtWork()
+  const paused = await project.run(['pause'])
+  expect([paused.code, paused.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^(\S+) is paused; mailmerge resume \1 continues it\n$/),
+  ])
+  const { code, stderr } = await ended
+  expect([code, stderr]).toEqual([75, expect.stringMatching(/stopped: paused\n.*to continue: mailmerge resume/)])
+  const sent = sink.ids.size
+  expect(await truthOf(project)).toMatchObject({ rows: ROWS, sent, inDoubt: [], deferred: ROWS - sent })
+  expect((await project.run(['status'])).stdout).toContain(' Paused ')
+  const again = await project.run(['run', '--yes'])
+  expect([again.code, again.stderr]).toEqual([
+    75,
+    expect.stringMatching(/is paused\n.*mailmerge resume \S+, or end it with/),
+  ])
+  expect(sink.ids.size).toBe(sent)
+  gate = () => Promise.resolve()
+  expect((await project.run(['resume'])).code).toBe(0)
+  expectNobodyLostOrTwice(await truthOf(project), ADDRESSES, received)
+})
+
+test('cancel ends a run of another process for good', async () => {
+  await prepare()
+  const { ended } = await runAtWork()
+  const cancelled = await project.run(['cancel'])
+  expect([cancelled.code, cancelled.stdout]).toEqual([
+    0,
+    expect.stringContaining('is cancelled: what was not sent stays unsent'),
+  ])
+  const { code, stderr } = await ended
+  expect([code, stderr]).toEqual([75, expect.stringMatching(/stopped: cancelled\n.*what was not sent stays unsent/)])
+  expect(stderr).not.toContain('to continue')
+  expect(await truthOf(project)).toMatchObject({ sent: sink.ids.size, inDoubt: [] })
+  const resumed = await project.run(['resume'])
+  expect([resumed.code, resumed.stderr]).toEqual([64, expect.stringContaining('was cancelled')])
+})
+
+test('a run that waits for its start time can be paused', async () => {
+  await prepare()
+  const waiting = project.start(['run', '--yes', '--at', 'tomorrow 9:00'])
+  let shown = ''
+  waiting.child.stderr?.on('data', (text: string) => {
+    shown += text
+  })
+  await until(() => shown.includes('start time'))
+  expect((await project.run(['pause'])).code).toBe(0)
+  const { code, stderr } = await waiting.ended
+  expect([code, stderr]).toEqual([75, expect.stringContaining('stopped: paused')])
+})
+
+test('rows in doubt are decided one by one, also while another process sends the rest', async () => {
+  await prepare()
+  const killed = await runAtWork()
+  killed.child.kill('SIGKILL')
+  await killed.ended
+  const before = sink.ids.size
+  const open = Promise.withResolvers<void>()
+  gate = () => open.promise
+  const { ended } = project.start(['resume'])
+  await until(() => sink.ids.size > before)
+  const { inDoubt } = await truthOf(project)
+  expect(inDoubt.length).toBeGreaterThan(1)
+  const [first, second] = inDoubt.map((address) => /\d+/.exec(address)?.[0] ?? '') as [string, string]
+  const kept = await project.run(['resume', '--in-doubt', 'keep', '--rows', first])
+  expect([kept.code, kept.stdout]).toEqual([0, '1 row in doubt counted as sent\n'])
+  const resent = await project.run(['resume', '--in-doubt', 'resend', '--rows', second])
+  expect([resent.code, resent.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^1 row in doubt will be sent again by the process that is sending /),
+  ])
+  const seen = received(`p${second}@example.com`)
+  open.resolve()
+  await ended
+  expect(received(`p${second}@example.com`)).toBe(seen + 1)
+  const truth = await truthOf(project)
+  expect(truth.inDoubt).toEqual(
+    inDoubt.filter((address) => address !== `p${first}@example.com` && address !== `p${second}@example.com`),
+  )
+  expect(truth).toMatchObject({ deferred: 0, sent: ROWS - truth.inDoubt.length })
+})
+
+test('rows without a decision, and something else than rows, are refused before anything is changed', async () => {
+  await prepare()
+  for (const [args, words] of [
+    [['resume', '--rows', '3'], 'rows are chosen for a decision on rows in doubt alone'],
+    [['resume', '--in-doubt', 'keep', '--rows', 'three'], "--rows does not understand 'three'"],
+    [['pause'], 'there is no run in this project yet'],
+  ] as const) {
+    const { code, stderr } = await project.run(args)
+    expect([code === 64 || code === 66, stderr]).toEqual([true, expect.stringContaining(words)])
+  }
+})
