@@ -60,7 +60,7 @@ export async function checkList(
   const isBound = templates.map((one) => fits(one, columns, findings)).every(Boolean)
   const content = template !== undefined && isBound ? { template, split } : undefined
   const now = options.now ?? new Date()
-  const selector = await openSelector(options, columns, settings.segments ?? {}, readingOf(settings), () =>
+  const selector = await openSelector(options, columns, settings.segments ?? {}, readingOf(settings, now), () =>
     openListAgain(settings),
   )
   const campaign = settings.campaign ?? `${content?.template.name ?? 'check'}-${source.stem}`
@@ -156,7 +156,7 @@ class ListCheck {
     const { settings, source, emailColumn, used } = parts
     this.#parts = parts
     this.#survey = new ColumnSurvey({
-      reading: readingOf(settings),
+      reading: { locale: settings.locale },
       columns: source.columns,
       types: settings.source.types ?? {},
       used,

@@ -27,8 +27,8 @@ export const LIST_OPTIONS = {
   where: {
     type: 'array',
     string: true,
-    value: 'COLUMN=VALUE',
-    describe: 'Only rows that match column=value; repeatable',
+    value: 'CONDITION',
+    describe: "Only rows that match, as 'city=Paris and age >= 18'; repeatable",
   },
   segment: { type: 'string', value: 'NAME', describe: 'Only rows of a segment named in mailmerge.yaml' },
   'hidden-rows': { choices: HIDDEN_ROWS, describe: 'Rows that a workbook hides or filters out; default skip' },

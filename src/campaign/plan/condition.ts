@@ -1,11 +1,22 @@
-/** One `--where` condition over a row: `city=Paris`, `age>=18`, `name~=ann`, `note=` (empty). Owns syntax and comparison. */
-import { didYouMean } from '../../did-you-mean.ts'
+/**
+ * Conditions over a row: `city=Paris and (age >= 18 or note is empty)`. Owns what they mean; their syntax is in
+ * `condition-syntax.ts`.
+ */
+import { Temporal } from 'temporal-polyfill'
 import { DataError, UsageError } from '../../errors.ts'
 import { CellError, cellText } from '../../source/cells/cell.ts'
-import { compareCells, type Reading, sameValue } from '../../source/cells/compare.ts'
+import { compareCells, dayOf, type Reading, sameValue } from '../../source/cells/compare.ts'
 import { readDate } from '../../source/cells/date.ts'
 import { readNumber } from '../../source/cells/number.ts'
 import type { RowData } from '../../source/source.ts'
+import {
+  type Comparison,
+  type ConditionTree,
+  parseConditionTree,
+  RELATIVE_DAY,
+  type Sign,
+  type Value,
+} from './condition-syntax.ts'
 
 export interface Condition {
   readonly text: string
@@ -13,68 +24,156 @@ export interface Condition {
   holds(row: RowData): boolean
 }
 
-type Comparison = (cell: unknown, value: string, reading: Reading) => boolean
+/** How the list is written, and which day `today` is: `2026-12-24`. */
+export interface ConditionReading extends Reading {
+  readonly today: string
+}
+
+type Test = (row: RowData) => boolean
+
+/**
+ * Reads a condition. Its parts are asked from left to right, and no more of them than decide it.
+ *
+ * @param where what the condition is part of, for errors.
+ * @throws UsageError for what is not understood, with its position, and for an unknown column, naming the nearest one.
+ */
+export function parseCondition(
+  condition: string,
+  columns: readonly string[],
+  reading: ConditionReading,
+  where = '--where',
+): Condition {
+  const holds = testOf(parseConditionTree(condition, columns, where), { condition, reading, where })
+  return { text: condition, holds }
+}
+
+interface Context {
+  readonly condition: string
+  readonly reading: ConditionReading
+  readonly where: string
+}
+
+function testOf(tree: ConditionTree, context: Context): Test {
+  switch (tree.kind) {
+    case 'any': {
+      const tests = tree.parts.map((part) => testOf(part, context))
+      return (row) => tests.some((test) => test(row))
+    }
+    case 'all': {
+      const tests = tree.parts.map((part) => testOf(part, context))
+      return (row) => tests.every((test) => test(row))
+    }
+    case 'not': {
+      const test = testOf(tree.part, context)
+      return (row) => !test(row)
+    }
+    default:
+      return comparisonOf(tree, context)
+  }
+}
+
+function comparisonOf(comparison: Comparison, context: Context): Test {
+  const { column, from, to } = comparison
+  const test = cellTestOf(comparison, context)
+  const text = context.condition.normalize('NFC').slice(from, to).trim()
+  return (row) => {
+    try {
+      return test(row[column])
+    } catch (error) {
+      throw error instanceof CellError ? incomparable(error, column, text, row[column]) : error
+    }
+  }
+}
+
+function cellTestOf(comparison: Comparison, context: Context): (cell: unknown) => boolean {
+  const { reading } = context
+  switch (comparison.kind) {
+    case 'empty':
+      return isEmpty
+    case 'in': {
+      const tests = comparison.values.map((value) => sameAs(value, reading))
+      return (cell) => tests.some((test) => test(cell))
+    }
+    case 'anniversary': {
+      const day = relativeDay(comparison.day, reading.today)
+      return (cell) => !isEmpty(cell) && isAnniversary(dayOfYear(cell, reading), day)
+    }
+    case 'compare':
+      return comparedWith(comparison.sign, comparison.value, context)
+  }
+}
+
+function comparedWith(sign: Sign, value: Value, { condition, reading, where }: Context): (cell: unknown) => boolean {
+  const same = sameAs(value, reading)
+  const { text } = value
+  switch (sign) {
+    case '=':
+      return same
+    case '!=':
+      return (cell) => !same(cell)
+    case '~':
+      return (cell) => contains(cell, text)
+    case '!~':
+      return (cell) => !contains(cell, text)
+    default: {
+      refuseTwoMeanings(text, reading, where, condition)
+      const bound = dayOrText(value, reading)
+      const test = ORDERS[sign]
+      // An empty cell is neither less nor more than anything.
+      return (cell) => !isEmpty(cell) && test(compareCells(cell, bound, reading))
+    }
+  }
+}
+
+const ORDERS: Readonly<Record<'<' | '<=' | '>' | '>=', (difference: number) => boolean>> = {
+  '<': (difference) => difference < 0,
+  '<=': (difference) => difference <= 0,
+  '>': (difference) => difference > 0,
+  '>=': (difference) => difference >= 0,
+}
+
+function isEmpty(cell: unknown): boolean {
+  return cellText(cell).trim() === ''
+}
 
 function contains(cell: unknown, value: string): boolean {
   return cellText(cell).toLowerCase().includes(value.toLowerCase())
 }
 
-/** An empty cell is neither less nor more than anything. */
-function ordered(test: (difference: number) => boolean): Comparison {
-  return (cell, value, reading) => cellText(cell).trim() !== '' && test(compareCells(cell, value, reading))
+/** A list of words may hold the word `today` itself. */
+function sameAs(value: Value, reading: ConditionReading): (cell: unknown) => boolean {
+  const day = dayOrText(value, reading)
+  return (cell) => sameValue(cell, value.text, reading) || (day !== value.text && sameValue(cell, day, reading))
 }
 
-const COMPARISONS: readonly (readonly [sign: string, holds: Comparison])[] = [
-  ['!~', (cell, value) => !contains(cell, value)],
-  ['~', contains],
-  ['!=', (cell, value, reading) => !sameValue(cell, value, reading)],
-  ['>=', ordered((difference) => difference >= 0)],
-  ['<=', ordered((difference) => difference <= 0)],
-  ['==', sameValue],
-  ['=', sameValue],
-  ['>', ordered((difference) => difference > 0)],
-  ['<', ordered((difference) => difference < 0)],
-]
-
-/**
- * Reads a condition. The column is everything before the first comparison sign; `~` means 'contains', in any case.
- *
- * @param where what the condition is part of, for errors.
- * @throws UsageError for an unknown column, naming the nearest one, and for a text without a sign.
- */
-export function parseCondition(
-  condition: string,
-  columns: readonly string[],
-  reading: Reading,
-  where = '--where',
-): Condition {
-  const at = condition.search(/!~|!=|>=|<=|[~=<>]/)
-  const found = at < 1 ? undefined : COMPARISONS.find(([sign]) => condition.startsWith(sign, at))
-  if (found === undefined) throw unclear(where, condition)
-  const [sign, compare] = found
-  const column = condition.slice(0, at).trim().normalize('NFC')
-  const value = condition.slice(at + sign.length).trim()
-  if (!columns.includes(column)) {
-    throw new UsageError(`${where} names the column '${column}', which the list does not have`, {
-      hint: didYouMean(column, columns, `Its columns are ${columns.join(', ')}.`),
-    })
-  }
-  if (/^[=<>~]/.test(value)) throw unclear(where, condition, 'it has two comparison signs')
-  if (/[<>]/.test(sign)) refuseTwoMeanings(value, reading, where, condition)
-  const holds = (row: RowData): boolean => {
-    try {
-      return compare(row[column], value, reading)
-    } catch (error) {
-      throw error instanceof CellError ? incomparable(error, column, condition, row[column]) : error
-    }
-  }
-  return { text: condition, holds }
+function dayOrText({ text, quoted }: Value, { today }: ConditionReading): string {
+  return !quoted && RELATIVE_DAY.test(text) ? relativeDay(text, today) : text
 }
 
-function unclear(where: string, condition: string, why?: string): UsageError {
-  return new UsageError(`${where} does not understand '${condition}'${why === undefined ? '' : `: ${why}`}`, {
-    hint: "Write column=value, with one of = != > < >= <= ~ (contains) !~ between, for example --where 'city=Paris'",
-  })
+/** `today+30d` as `2027-01-23`. A month after the 31st is the last day of the next. */
+function relativeDay(text: string, today: string): string {
+  const [, sign, count = '0', unit = 'd'] = RELATIVE_DAY.exec(text) ?? []
+  const names = { d: 'days', w: 'weeks', m: 'months', y: 'years' } as const
+  const name = names[unit.toLowerCase() as keyof typeof names]
+  const amount = sign === '-' ? -Number(count) : Number(count)
+  return Temporal.PlainDate.from(today)
+    .add({ [name]: amount })
+    .toString()
+}
+
+/** In a year without it, 29 February is the day before March. */
+function isAnniversary(born: string, day: string): boolean {
+  if (born.slice(5) === day.slice(5)) return true
+  return born.endsWith('-02-29') && day.endsWith('-02-28') && !Temporal.PlainDate.from(day).inLeapYear
+}
+
+/** The day of a cell; birthdays are also written without their year. */
+function dayOfYear(cell: unknown, reading: Reading): string {
+  const text = cellText(cell).trim()
+  const bare = text.replace(/^--/, '')
+  const forms = [`${bare} 2000`, `${bare}2000`, `${bare}/2000`, `2000-${bare}`]
+  const whole = /\d{4}/.test(text) ? undefined : forms.find((form) => readDate(form, reading.locale) !== undefined)
+  return dayOf(whole ?? cell, reading)
 }
 
 /** A value that can be read in two ways chooses nobody for certain. */

@@ -8,9 +8,9 @@ import type { HIDDEN_ROWS } from '../../config/words.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { DataError, UsageError } from '../../errors.ts'
 import type { RowRange, SkipReason } from '../../ledger/records.ts'
-import type { Reading } from '../../source/cells/compare.ts'
+import { offsetAt } from '../../source/cells/date.ts'
 import type { Row, Source } from '../../source/source.ts'
-import { type Condition, parseCondition } from './condition.ts'
+import { type Condition, type ConditionReading, parseCondition } from './condition.ts'
 
 export interface Selection {
   /** `1-20,33,40-` */
@@ -18,7 +18,7 @@ export interface Selection {
   /** What happens to rows that a workbook hides or filters out; `skip` without it. */
   readonly hiddenRows?: (typeof HIDDEN_ROWS)[number]
   readonly limit?: number
-  /** `column=value`, `column!=value`, `column>value` ... all of which must hold. */
+  /** Conditions (`city=Paris and age >= 18`), all of which must hold. */
   readonly where?: readonly string[]
   /** Name of a segment of the project. */
   readonly segment?: string
@@ -37,9 +37,13 @@ export type Segments = Readonly<Record<string, readonly string[]>>
  */
 export type Selector = (row: Row) => SkipReason | undefined
 
-/** How the settings say that the list is written. */
-export function readingOf({ locale, timeZone }: Pick<Settings, 'locale' | 'timeZone'>): Reading {
-  return { locale, timeZone }
+/** How the settings say that the list is written; `now` is the moment at which it is read. */
+export function readingOf({ locale, timeZone }: Pick<Settings, 'locale' | 'timeZone'>, now: Date): ConditionReading {
+  return {
+    locale,
+    timeZone,
+    today: new Date(now.getTime() + offsetAt(now.getTime(), timeZone)).toISOString().slice(0, 10),
+  }
 }
 
 /**
@@ -69,7 +73,7 @@ export async function openSelector(
   selection: Selection,
   columns: readonly string[],
   segments: Segments,
-  reading: Reading,
+  reading: ConditionReading,
   again: () => Promise<Source>,
 ): Promise<Selector> {
   const { limit, sample, seed = '1', ...others } = selection
@@ -89,7 +93,7 @@ export function createSelector(
   selection: Selection,
   columns: readonly string[],
   segments: Segments = {},
-  reading: Reading = { locale: undefined, timeZone: undefined },
+  reading: ConditionReading = readingOf({}, new Date()),
   chosen?: ReadonlySet<number>,
 ): Selector {
   const ranges = selection.rows === undefined ? undefined : parseRowRanges(selection.rows)
@@ -124,7 +128,7 @@ function segmentConditions(
   name: string,
   columns: readonly string[],
   segments: Segments,
-  reading: Reading,
+  reading: ConditionReading,
 ): readonly Condition[] {
   const conditions = Object.hasOwn(segments, name) ? segments[name] : undefined
   if (conditions !== undefined)

@@ -119,7 +119,7 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
       request.atLocal === undefined
         ? undefined
         : openRecipientTime(request.atLocal, { columns, zone: timeZone, now, lateBy }),
-    selector: await openSelector(request, columns, settings.segments ?? {}, readingOf(settings), () =>
+    selector: await openSelector(request, columns, settings.segments ?? {}, readingOf(settings, now), () =>
       openListAgain(settings),
     ),
     now,

@@ -100,6 +100,14 @@ function wallOf({ kind, at }: ReadDate, timeZone: string | undefined): number {
   return kind === 'moment' ? at.getTime() + offsetAt(at.getTime(), timeZone) : at.getTime()
 }
 
+/**
+ * The day of a date as clocks show it: `2026-12-24`.
+ * @throws CellError for a text that is not a date, or can be read as two.
+ */
+export function dayOf(cell: unknown, reading: Reading): string {
+  return new Date(wallOf(dateOf(cell, reading), reading.timeZone)).toISOString().slice(0, 10)
+}
+
 function words(cell: unknown): string {
   return cellText(cell).trim()
 }

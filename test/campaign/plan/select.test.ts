@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createSelector, openSelector, parseRowRanges } from '../../../src/campaign/plan/select.ts'
+import { createSelector, openSelector, parseRowRanges, readingOf } from '../../../src/campaign/plan/select.ts'
 import { UsageError } from '../../../src/errors.ts'
 import type { SkipReason } from '../../../src/ledger/records.ts'
 import { skipWords } from '../../../src/report/reasons.ts'
@@ -117,7 +117,7 @@ describe('--sample', () => {
     },
   })
   async function drawn(selection: Parameters<typeof createSelector>[0]): Promise<number[]> {
-    const select = await openSelector(selection, columns, {}, { locale: undefined, timeZone: undefined }, list)
+    const select = await openSelector(selection, columns, {}, readingOf({}, new Date()), list)
     return many.filter((row) => select(row) === undefined).map((row) => row.number)
   }
 

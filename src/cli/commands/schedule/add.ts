@@ -168,7 +168,9 @@ async function look(settings: Settings, args: Arguments, say: (text: string) => 
   if (source === undefined) return
   const { openSelector, readingOf } = await import('../../../campaign/plan/select.ts')
   const { sample: _sample, seed: _seed, ...selection } = issueOf(args)
-  await openSelector(selection, source.columns, settings.segments ?? {}, readingOf(settings), () => openList(settings))
+  await openSelector(selection, source.columns, settings.segments ?? {}, readingOf(settings, new Date()), () =>
+    openList(settings),
+  )
 }
 
 /** Paths are kept whole: the schedule runs from elsewhere. */
