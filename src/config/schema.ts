@@ -1,6 +1,7 @@
 /** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `explain-errors.ts`. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { knownLanguage } from '../language-tag.ts'
 import { isReturnPath } from '../return-path.ts'
 import { checkZone } from '../time-zone.ts'
 import { DURATION_HINT, MESSAGES_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
@@ -358,11 +359,7 @@ export type SmtpConfig = NonNullable<Config['smtp']>
 export type OAuthConfig = z.output<typeof oauth2Client>
 
 function isLanguage(name: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(name).length === 1
-  } catch {
-    return false
-  }
+  return !name.includes('_') && knownLanguage(name) !== undefined
 }
 
 function isZone(name: string): boolean {

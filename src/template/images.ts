@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { BoundedMap } from '../bounded-map.ts'
 import { failure, type Snippet } from './files/place.ts'
+import { scriptScheme } from './links.ts'
 import { isWithin, protect } from './markup.ts'
 import type { RenderedInline } from './template.ts'
 
@@ -109,7 +110,7 @@ export function createPictures(root: string): Pictures {
       const changed = html.replace(noted, (_, piece: string, place: Place, written: string) => {
         const one = (text: string): string => {
           const name = unescaped(text).trim()
-          if (!isFile(name)) return text
+          if (!isFile(name)) return harmless(text, name, pieces[Number(piece)]?.snippet)
           const picture = rowPicture(name, Number(piece))
           inline.set(picture.cid, picture)
           return `cid:${picture.cid}`
@@ -120,6 +121,14 @@ export function createPictures(root: string): Pictures {
       return { html: changed, inline: [...inline.values()] }
     },
   }
+}
+
+/** An address of a picture. @throws DataError where it leads to something else. */
+function harmless(text: string, name: string, snippet: Snippet | undefined): string {
+  if (scriptScheme(name) === undefined || /^data:image\//i.test(name)) return text
+  const message = `a value names something else than a picture: ${name.slice(0, 60)}`
+  const hint = 'Name a file of the project, or an address that begins with https://.'
+  throw failure(snippet ?? { file: '', lineOffset: 0 }, 'script-link', message, hint)
 }
 
 function nameless(snippet: Snippet | undefined): Error {

@@ -16,6 +16,7 @@ import { failure, MUSTACHE, type Snippet, snippetOf, unreadable } from './files/
 import { HELPERS, STRICT } from './helpers/helpers.ts'
 import { projectHelpers } from './helpers/project-helpers.ts'
 import { createPictures } from './images.ts'
+import { guardLinks, LINK_HELPERS, markupGuard, takesMarkup } from './links.ts'
 import { markValue } from './marked-text.ts'
 import {
   htmlToText,
@@ -29,6 +30,7 @@ import {
 } from './markup.ts'
 import { createRenderer, type Engines, type RendererOptions } from './render.ts'
 import type { Template } from './template.ts'
+import { TABLE_HELPERS } from './text-tables.ts'
 
 export interface LoadOptions {
   /** The project: `templates/` is in it, and nothing outside of it is read. */
@@ -108,15 +110,15 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
   const text = textOf(found, page, layout?.snippet, partials)
   const pictures = createPictures(root)
   const styled = page === undefined || found.mjml !== undefined ? page?.text : inlineStyles(page.text)
-  const html =
-    page === undefined || styled === undefined ? undefined : pictures.embed({ ...page, text: styled }, found.folder)
+  const guarded = page === undefined || styled === undefined ? undefined : guardLinks({ ...page, text: styled })
+  const html = guarded === undefined ? undefined : pictures.embed(guarded, found.folder)
   for (const [name, partial] of partials) {
     const piece = page === undefined ? partial.html.text : inlineStylesOf(page.text, partial.html.text)
     const madeOf = partial.html.madeOf ?? [partial.source]
     // Only a page needs the images of its partials.
-    const inPage =
-      page === undefined || !calls(page.text, name) ? partial.html : { ...partial.html, text: piece, madeOf }
-    engines.html.partial(name, inPage === partial.html ? inPage : pictures.embed(inPage, dirname(partial.path)))
+    const isInPage = page !== undefined && calls(page.text, name)
+    const inPage = guardLinks(isInPage ? { ...partial.html, text: piece, madeOf } : partial.html)
+    engines.html.partial(name, isInPage ? pictures.embed(inPage, dirname(partial.path)) : inPage)
     engines.text.partial(name, partial.text)
     engines.textOfHtml.partial(name, partial.text)
     engines.marked.partial(name, partial.source)
@@ -131,6 +133,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     ...(text === undefined ? {} : { text }),
     ...(html === undefined ? {} : { html }),
     pictures,
+    markup: page !== undefined && mayTakeMarkup(page, own, partials) ? markupGuard(page) : undefined,
     allowEmpty: options.allowEmpty ?? false,
     attachmentTemplate: (path) => {
       const file = attachmentFile(path, found, root)
@@ -153,6 +156,12 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     bind: (names) => checkNames(uses, names, known.helpers),
     ...renderer,
   }
+}
+
+/** Values may hold markup where the page puts them out as they are, and where helpers of the project give markup. */
+function mayTakeMarkup(page: Snippet, own: Awaited<ReturnType<typeof projectHelpers>>, partials: Partials): boolean {
+  if (Object.keys(own.helpers).length > 0 || takesMarkup(page.text)) return true
+  return /\{\{~?#?>/.test(page.text) && [...partials.values()].some(({ html }) => takesMarkup(html.text))
 }
 
 /** @throws DataError for a template that can only make messages without a body. */
@@ -187,6 +196,8 @@ function fieldsOf(found: Found, options: LoadOptions): Pick<RendererOptions, 'fi
 function enginesWith(own: Engines['helpers']): Engines {
   const helpers = {
     ...HELPERS,
+    ...LINK_HELPERS,
+    ...TABLE_HELPERS,
     ...own,
     [MARKED]: (value: unknown) => markValue(value),
     [PLAIN]: (value: unknown) => plainOf(value),

@@ -6,8 +6,9 @@
 import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { marked } from 'marked'
+import { Marked } from 'marked'
 import { failure, MUSTACHE, placeOf, type Snippet } from './files/place.ts'
+import { tablesForText } from './text-tables.ts'
 
 /** Heavy libraries are loaded by those templates that need them, and not by every command. */
 const load = createRequire(import.meta.url)
@@ -18,6 +19,8 @@ const TOKEN = /<!--(?:[oce]:)?zqm\d+qz-->|zqm\d+qz/g
 interface Protected {
   readonly text: string
   restore(text: string): string
+  /** The mustaches whose tokens are in a piece of the text, in order. */
+  mustaches(piece: string): readonly string[]
 }
 
 /** A block tag: it stands between elements, also where no text may be. */
@@ -39,13 +42,11 @@ export function protect(source: string, blocks?: (token: string, tag: string, be
     text += blocks !== undefined && !inTag && BLOCK_TAG.test(match[0]) ? blocks(token, match[0], text) : token
   }
   text += source.slice(from)
+  const behind = (token: string): string => kept[Number(/\d+/.exec(token)?.[0])] ?? token
   return {
     text,
-    restore: (changed) =>
-      changed.replace(TOKEN, (token) => {
-        const number = Number(/\d+/.exec(token)?.[0])
-        return kept[number] ?? token
-      }),
+    restore: (changed) => changed.replace(TOKEN, behind),
+    mustaches: (piece) => (piece.match(TOKEN) ?? []).map(behind),
   }
 }
 
@@ -53,7 +54,7 @@ export function protect(source: string, blocks?: (token: string, tag: string, be
 const asComment = (token: string): string => `<!--${token}-->`
 
 /** Whether a block tag opens, closes or stands in the middle. */
-function roleOf(tag: string): 'o' | 'c' | 'e' {
+export function roleOf(tag: string): 'o' | 'c' | 'e' {
   return /^\{\{~?\s*[#^]\s*\S/.test(tag) && !/^\{\{~?\s*\^\s*~?\}/.test(tag)
     ? 'o'
     : /^\{\{~?\s*\//.test(tag)
@@ -61,17 +62,56 @@ function roleOf(tag: string): 'o' | 'c' | 'e' {
       : 'e'
 }
 
-/** Markdown to HTML; values come in later and cannot become markup. */
+/** Markdown to HTML, in which a line is a line; values come in later and cannot become markup. */
 export function markdownToHtml(source: string): string {
   const { text, restore } = protect(blocksApart(source), (token, tag) => `<!--${roleOf(tag)}:${token}-->`)
-  return restore(loopsWithin(marked.parse(text, { gfm: true, async: false })))
+  return restore(loopsWithin(markdown.parse(text, { async: false })))
 }
+
+/** The block helper around the value of a link that is nothing but a value: an address becomes `mailto:`. */
+export const AUTOLINK = '__autolink'
+
+/** `<{{url}}>` is a link as `<https://example.org>` is one; to Markdown alone it would be an element. */
+const markdown = new Marked({
+  gfm: true,
+  breaks: true,
+  tokenizer: {
+    // `undefined`: not an element. `false`: whatever Markdown itself finds.
+    html: (text) => (/^ {0,3}<zqm\d+qz>/.test(text) ? undefined : false),
+  },
+  extensions: [
+    {
+      // A break of HTML at the end of a line is that line's break, and no second one.
+      name: 'breakOfLine',
+      level: 'inline',
+      start: (text) => /<br/i.exec(text)?.index,
+      tokenizer(text) {
+        const [raw] = /^<br\s*\/?>[ \t]*\n/i.exec(text) ?? []
+        return raw === undefined ? undefined : { type: 'breakOfLine', raw }
+      },
+      renderer: () => '<br>',
+    },
+    {
+      name: 'valueLink',
+      level: 'inline',
+      start: (text) => /<zqm\d+qz>/.exec(text)?.index,
+      tokenizer(text) {
+        const [raw, value] = /^<(zqm\d+qz)>/.exec(text) ?? []
+        return raw === undefined ? undefined : { type: 'valueLink', raw, value }
+      },
+      renderer: ({ value }) => `<a href="{{#${AUTOLINK} true}}${value}{{/${AUTOLINK}}}">${value}</a>`,
+    },
+  ],
+})
 
 const BLOCK_LINE = /^[ \t]*(\{\{~?\s*(?:[#/^]|else\b)(?:(?!\}\})[\s\S])*\}\})[ \t]*$/
 
+/** A comment alone on its line leaves no line, in HTML as in text. */
+const COMMENT_LINE = /^[ \t]*\{\{~?!(?:--[\s\S]*?--~?|(?!--)[^}]*)\}\}[ \t]*\n/gm
+
 /** A block tag alone on its line stands between paragraphs, not in one; among the rows of a table it joins one of them. */
 function blocksApart(source: string): string {
-  const lines = source.split('\n')
+  const lines = source.replace(COMMENT_LINE, '').split('\n')
   const apart: string[] = []
   let forNextRow = ''
   for (const [index, line] of lines.entries()) {
@@ -106,8 +146,12 @@ function loopsWithin(html: string): string {
 
 /** Markdown to the plain text that people write anyway: marks that only a renderer needs are taken off. */
 export function markdownToText(source: string): string {
-  const { text, restore } = protect(source)
-  return restore(withoutMarks(text))
+  const { text, restore, mustaches } = protect(source)
+  const roleOfLine = (line: string): ReturnType<typeof roleOf> | undefined => {
+    const [tag] = /^[ \t]*zqm\d+qz[ \t]*$/.test(line) ? mustaches(line) : []
+    return tag !== undefined && BLOCK_LINE.test(tag) ? roleOf(tag) : undefined
+  }
+  return restore(tablesForText(withoutMarks(text), roleOfLine))
 }
 
 function withoutMarks(source: string): string {

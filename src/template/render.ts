@@ -1,5 +1,7 @@
 /** A row to texts: every field of a template compiled once and rendered for each row. Owns the order of the fields. */
+import { BoundedMap } from '../bounded-map.ts'
 import type { DataError } from '../errors.ts'
+import { knownLanguage, unknownLanguage } from '../language-tag.ts'
 import type { RowData } from '../source/source.ts'
 import { hasContent, hasWords } from './body-content.ts'
 import { cellsOf } from './engine/cells.ts'
@@ -10,6 +12,7 @@ import { failure, type Snippet } from './files/place.ts'
 import type { HelperData } from './helpers/helper.ts'
 import { readYes } from './helpers/values.ts'
 import type { Pictures } from './images.ts'
+import { guardLinks } from './links.ts'
 import { isBlank, type MarkedText, markedOutput, ownText, trimMarked } from './marked-text.ts'
 import { withPreheader } from './markup.ts'
 import {
@@ -44,6 +47,8 @@ export interface RendererOptions {
   readonly text?: { readonly engine: 'text' | 'textOfHtml'; readonly snippet: Snippet } | undefined
   readonly html?: Snippet
   readonly pictures: Pictures
+  /** Looks at rendered pages, where values may hold markup. */
+  readonly markup: ((html: string) => void) | undefined
   /** A message may say nothing. */
   readonly allowEmpty: boolean
   readonly attachmentTemplate: (path: string) => Snippet
@@ -78,7 +83,7 @@ const LISTS =
   /^(?:list-(?:help|unsubscribe|subscribe|post|owner|archive)|disposition-notification-to|return-receipt-to)$/i
 
 export function createRenderer(options: RendererOptions): Pick<Template, 'render' | 'check'> {
-  const { fields, engines, look, pictures } = options
+  const { fields, engines, look, pictures, markup } = options
   const inline = pictures.fixed
   const columns = new Map<string, readonly string[]>()
   const written = (path: FieldPath, text: string): Snippet => {
@@ -166,8 +171,9 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
     // Images that only the text part asked for are nobody's.
     images.length = 0
     let shown = inline
-    if (html !== undefined && !(isCheck && html.isSure(row) && !pictures.ofRows && !mayBeEmpty)) {
+    if (html !== undefined && !(isCheck && html.isSure(row) && !pictures.ofRows && !mayBeEmpty && !markup)) {
       rendered.html = html(row, data)
+      markup?.(rendered.html)
       if (pictures.ofRows) {
         const page = pictures.shown(rendered.html)
         rendered.html = page.html
@@ -212,21 +218,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 const NONE: readonly never[] = []
 const NOBODY = ownText('')
 
-const locales = new Set<string>()
+const locales = new BoundedMap<string, string | undefined>(1_000)
 
 function checkedLocale(tag: string, written: Snippet): string {
-  if (locales.has(tag)) return tag
-  try {
-    const [canonical = tag] = Intl.getCanonicalLocales(tag.replaceAll('_', '-'))
-    if (canonical === tag && locales.size < 1_000) locales.add(tag)
-    return canonical
-  } catch {
-    const message = `'${tag.slice(0, 40)}' is not a language tag`
-    throw failure(written, 'bad-locale', message, 'Write en, de-AT, pt-BR ...', {
-      line: 1,
-      column: written.text.indexOf('{{'),
-    })
-  }
+  const known = locales.getOrMake(tag, () => knownLanguage(tag))
+  if (known !== undefined) return known
+  const { message, hint } = unknownLanguage(tag)
+  throw failure(written, 'bad-locale', message, hint, { line: 1, column: written.text.indexOf('{{') })
 }
 
 function preheaded(html: Snippet, { fields, look, written }: RendererOptions): Snippet {
@@ -274,7 +272,7 @@ function attachmentRenderer(
   }
   const snippet = look(options.attachmentTemplate(one.template))
   const isHtml = /html/.test(one.type ?? '') || /\.html?$/i.test(one.name)
-  const content = engines[isHtml ? 'html' : 'text'].compile(snippet)
+  const content = isHtml ? engines.html.compile(guardLinks(snippet)) : engines.text.compile(snippet)
   const { type } = one
   return (row, data) =>
     wanted(row, data)

@@ -204,6 +204,7 @@ describe('wrong settings', () => {
       'timeZone: Europe/Pariss',
       ["timeZone must be a time zone, and is 'Europe/Pariss'", 'Europe/Paris'],
     ],
+    ['a name of a language', 'locale: german', ["locale must be a language, and is 'german'", 'en-GB']],
     ['a language', 'locale: de_DE', ["locale must be a language, and is 'de_DE'", 'en-GB']],
     ['a mailbox for those who leave', 'unsubscribe: {mailto: nobody}', ['unsubscribe.mailto must be an address']],
     ['a database of another kind', 'ledger: mysql://h/d', ['mysql://', 'SQLite']],

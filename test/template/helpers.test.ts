@@ -183,6 +183,21 @@ describe('the locale', () => {
     expect(plain(rendered.text ?? '')).toBe(amount)
   })
 
+  test.each([
+    ['german', 'Write de.'],
+    ['Deutsch', 'Write de.'],
+    ['Englisch', 'Write en.'],
+    ['français', 'Write fr.'],
+    ['xx', 'Write en, de-AT, pt-BR ...'],
+    ['x-private', 'Write en, de-AT, pt-BR ...'],
+    ['n/a', 'Write en, de-AT, pt-BR ...'],
+  ])('%s is none, wherever it is given', async (lang, hint) => {
+    const [problem] = await problems(render('t', { 'templates/t.txt': body }, { lang, day: '2026-12-24' }))
+    expect(problem).toMatchObject({ code: 'bad-locale', message: `'${lang}' is not a language tag`, hint })
+    const own = render('t', { 'templates/t.txt': '{{date day locale=lang}}' }, { lang, day: '2026-12-24' })
+    expect((await problems(own))[0]?.message).toBe(`date: '${lang}' is not a language tag. ${hint.replace(/\.$/, '')}`)
+  })
+
   test('that is none is refused, with the cell', async () => {
     const refused = render('t', { 'templates/t.txt': body }, { lang: 'x y', day: '' })
     expect(await problems(refused)).toMatchObject([

@@ -60,7 +60,12 @@ describe('Markdown', () => {
     ['a quote', '> {{n}}', '<blockquote> <p>A</p> </blockquote>', '> A'],
     ['a line break', 'a  \nb', '<p>a<br>b</p>', undefined],
     ['a line break that is seen', 'a\\\nb', '<p>a<br>b</p>', 'a\nb'],
-    ['a line break of HTML', 'a<br>\nb', '<p>a<br> b</p>', 'a\nb'],
+    ['a line break of HTML', 'a<br>\nb', '<p>a<br>b</p>', 'a\nb'],
+    ['lines, each a line', 'Best,\n{{n}}\nClub', '<p>Best,<br>A<br>Club</p>', 'Best,\nA\nClub'],
+    ['lines of an item', '- a\n  b\n- c', '<ul> <li>a<br>b</li> <li>c</li> </ul>', undefined],
+    ['a comment between lines', 'a\n{{! note }}\nb\n{{!-- }} --}}\nc', '<p>a<br>b<br>c</p>', 'a\nb\nc'],
+    ['lines in a block of code', '```\na\nb\n```', '<pre><code>a b </code></pre>', undefined],
+    ['lines of HTML', '<div>\na\nb\n</div>', '<div> a b </div>', undefined],
     [
       'an image',
       '![Logo of {{n}}](https://example.com/l.png)',
@@ -90,7 +95,61 @@ describe('Markdown', () => {
         .trim(),
     ).toBe('Item Price a 1 b 2 Sum 3')
     expect(html).toMatch(/<tr> <td>a<\/td> <td align="right">1<\/td> <\/tr>/)
-    expect(text).toBe('| Item | Price |\n| --- | ---: |\n| a | 1 |\n| b | 2 |\n| Sum | 3 |\n')
+    expect(text).toBe('Item  Price\na         1\nb         2\nSum       3\n')
+  })
+
+  const TABLE = '| Item | Price |\n| :-- | --: |\n'
+  test.each<[string, string, Readonly<Record<string, unknown>>, string]>([
+    ['without bars at its sides', 'Item | Price\n--- | ---:\nPen | {{p}}', { p: '1.20' }, 'Item  Price\nPen    1.20\n'],
+    [
+      'in the middle of a text',
+      `a\n\n${TABLE}| Pen | {{p}} |\n\nb`,
+      { p: '1.20' },
+      'a\n\nItem  Price\nPen    1.20\n\nb',
+    ],
+    [
+      'with wide letters',
+      `${TABLE}| {{n}} | 1 |\n| Tea | 20 |`,
+      { n: '日本茶' },
+      'Item    Price\n日本茶      1\nTea        20\n',
+    ],
+    [
+      'with bars and lines in cells',
+      `${TABLE}| {{n}} \\| b | 1 |`,
+      { n: 'a|\nc' },
+      'Item      Price\na| c | b      1\n',
+    ],
+    ['with a middle column', '|a|b|\n|:-:|-|\n|{{n}}|c|', { n: '12345' }, '  a    b\n12345  c\n'],
+    ['without names', '| | |\n|---|---|\n| Name | {{n}} |', { n: 'Ann' }, 'Name  Ann\n'],
+    ['with emphasis', '| **A** | B |\n|---|---|\n| `x` | {{n}} |', { n: '*y*' }, 'A  B\nx  *y*\n'],
+    [
+      'with a row on a condition',
+      `${TABLE}{{#if n}}| x | 1 |{{/if}}\n| y | 2 |`,
+      { n: 'a' },
+      'Item  Price\nx         1\ny         2\n',
+    ],
+    [
+      'with another row on a condition',
+      `${TABLE}{{#if n}}\n| x | 1 |\n{{else}}\n| z | 3 |\n{{/if}}\n| y | 2 |`,
+      { n: '' },
+      'Item  Price\nz         3\ny         2\n',
+    ],
+    ['in a condition', `{{#if n}}\n${TABLE}| x | 1 |\n{{/if}}\nb`, { n: 'a' }, 'Item  Price\nx         1\nb'],
+    ['with fewer cells in a row', `${TABLE}| {{n}} |`, { n: 'a' }, 'Item  Price\na\n'],
+    [
+      'too wide for a line',
+      `${TABLE}| {{n}} | 1 |\n| b | 2 |`,
+      { n: 'x'.repeat(80) },
+      `Item: ${'x'.repeat(80)}\nPrice: 1\n\nItem: b\nPrice: 2\n`,
+    ],
+    [
+      'of which nothing is one',
+      'a | b\n\n--- | ---\n\n```\n|a|b|\n|-|-|\n```\n{{n}}',
+      { n: '1' },
+      'a | b\n\n--- | ---\n\n```\n|a|b|\n|-|-|\n```\n1',
+    ],
+  ])('shows a table as text, %s', async (_, body, cells, expected) => {
+    expect((await markdown(body, cells)).text).toBe(expected)
   })
 
   test('takes what a cell holds as text, whatever it would mean', async () => {

@@ -6,6 +6,7 @@ import { docsPage } from '../../docs-page.ts'
 import { DataError } from '../../errors.ts'
 import { CellError } from '../../source/cells/cell.ts'
 import { failure, MUSTACHE, mustacheAt, offsetOf, type Place, placeOf, type Snippet } from '../files/place.ts'
+import { ScriptLinkError } from '../links.ts'
 
 /** Says of a helper's mistake where the helper stands, in the coordinates of the text that is being rendered. */
 class HelperFailure extends Error {
@@ -161,9 +162,28 @@ function noField(snippet: Snippet, field: string, dotted: ReturnType<typeof dott
 }
 
 function helperFailure(snippet: Snippet, error: HelperFailure, onlyOwn: boolean): unknown {
-  const { helper, place, message, hint } = error
+  const { helper, place, message, hint, cause } = error
   if (onlyOwn && (place === undefined || !standsHere(snippet, place, helper))) return error
+  if (cause instanceof ScriptLinkError) return scriptLink(snippet, cause, place)
   return failure(snippet, 'helper-failed', `${helper}: ${message}`, hint, place)
+}
+
+/** The guard of a link is not of the user's making: its first value is named in its place. */
+function scriptLink(snippet: Snippet, { scheme, address }: ScriptLinkError, guard: Place | undefined): DataError {
+  const { text } = snippet
+  const begin = guard === undefined ? undefined : mustacheAt(text, offsetOf(text, guard))
+  const from = begin === undefined ? text.length : begin.index + begin[0].length
+  const [value] = text.slice(from).match(MUSTACHE) ?? []
+  const at = value === undefined ? undefined : placeOf(text, text.indexOf(value, from))
+  const what = value === undefined ? 'a value' : `the value ${value}`
+  const [message, hint] =
+    scheme === 'script'
+      ? [`${what} would be part of a script`, 'Leave the attribute out: mail programs run no script.']
+      : [
+          `${what} makes a link that would run a script: ${address}`,
+          'A link from a list begins with https://, mailto: or tel:. Correct the cell, or take the link out of the template.',
+        ]
+  return failure(snippet, 'script-link', message, hint, at)
 }
 
 function standsHere({ text }: Snippet, place: Place, word: string): boolean {

@@ -4,13 +4,14 @@
  */
 import Handlebars from 'handlebars'
 import type { DataError } from '../../errors.ts'
-import { hasOwnText, storedValue } from '../../source/cells/cell.ts'
+import { cellText, hasOwnText, storedValue } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
 import { failure, MUSTACHE, placeOf, type Snippet } from '../files/place.ts'
+import { isHarmlessLink } from '../links.ts'
 import { plainOf } from '../markup.ts'
 import { fieldsPutOut, marksMade } from './cells.ts'
 import { helperError, noText, renderError, syntaxError, tooDeep } from './engine-error.ts'
-import { plainCells, type RewriteOptions, rewrite } from './tree.ts'
+import { type PlainCells, plainCells, type RewriteOptions, rewrite } from './tree.ts'
 
 export interface Compiled {
   (row: unknown, data: Readonly<Record<string, unknown>>): string
@@ -289,14 +290,24 @@ function withoutMarkup(result: unknown): unknown {
 }
 
 /** A text that only puts out `cells` is whole when each is there, is not an object, and is short enough for the whole to be so. */
-function sureFor({ text }: Snippet, cells: ReadonlySet<string> | undefined): Compiled['isSure'] {
+function sureFor({ text }: Snippet, cells: PlainCells | undefined): Compiled['isSure'] {
   const holes = text.split('{{').length - 1
   if (cells === undefined || text.length + holes * SHORT_CELL * ESCAPED_LENGTH > MAX_RENDERED) return () => false
-  const names = [...cells]
+  const { links } = cells
+  const names = [...cells.names]
   return (row) =>
     names.every((name) => {
       const cell = row[name]
       if (typeof cell === 'string') return cell.length <= SHORT_CELL
       return typeof cell === 'number' || typeof cell === 'boolean' || hasOwnText(cell)
+    }) &&
+    links.every(({ kind, parts }) => {
+      const written = parts.map((part) => (typeof part === 'string' ? part : escaped(row[part.cell])))
+      return isHarmlessLink(written.join(''), kind)
     })
+}
+
+/** A cell as HTML shows it. */
+function escaped(cell: unknown): string {
+  return Handlebars.escapeExpression(cellText(cell))
 }

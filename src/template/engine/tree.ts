@@ -3,6 +3,8 @@
  * ours, misspelt names found. Owns these rewritings; compiles nothing.
  */
 
+import { LINK } from '../links.ts'
+
 /** Helpers of Handlebars itself whose block form without a value is a mistake to be reported as one. */
 const BLOCKS = new Set(['if', 'unless', 'each', 'with'])
 
@@ -69,31 +71,67 @@ function rewriteStatement(statement: hbs.AST.Statement, options: RewriteOptions)
   }
 }
 
-/**
- * Names of the cells that a rewritten text puts out, where it does nothing else; undefined where it does more.
- * `helpers`: what a name alone may call.
- */
+/** What a text that does nothing else puts out. */
+export interface PlainCells {
+  /** Names of its cells. */
+  readonly names: ReadonlySet<string>
+  /** Its links that hold cells. */
+  readonly links: readonly PlainLink[]
+}
+
+interface PlainLink {
+  readonly kind: string
+  /** The template's own text, and cells. */
+  readonly parts: readonly (string | { readonly cell: string })[]
+}
+
+/** The cells of a rewritten text; undefined where it does more. `helpers`: what a name alone may call. */
 export function plainCells(
   program: hbs.AST.Program,
   { asText }: RewriteOptions,
   helpers: ReadonlySet<string>,
-): ReadonlySet<string> | undefined {
+): PlainCells | undefined {
   const names = new Set<string>()
-  for (const statement of program.body) {
-    if (statement.type === 'ContentStatement' || statement.type === 'CommentStatement') continue
-    if (statement.type !== 'MustacheStatement') return undefined
-    const { path, params, hash } = statement as hbs.AST.MustacheStatement
-    if ((hash?.pairs.length ?? 0) > 0) return undefined
-    const written = pathOf(path)
-    const isText = written?.original === asText && params.length === 1
-    const value = isText ? pathOf(params[0]) : params.length === 0 ? written : undefined
-    const [name] = value?.parts ?? []
-    if (value === undefined || value.data || value.depth > 0 || value.parts.length !== 1 || name === undefined)
-      return undefined
-    if (!isText && helpers.has(value.original)) return undefined
-    names.add(name)
+  const links: PlainLink[] = []
+  const partsOf = (body: readonly hbs.AST.Statement[]): PlainLink['parts'] | undefined => {
+    const parts: (string | { readonly cell: string })[] = []
+    for (const statement of body) {
+      if (statement.type === 'CommentStatement') continue
+      if (statement.type === 'ContentStatement') parts.push((statement as hbs.AST.ContentStatement).value)
+      else {
+        const cell = statement.type === 'MustacheStatement' ? cellOf(statement, asText, helpers) : undefined
+        if (cell === undefined) return undefined
+        parts.push({ cell })
+        names.add(cell)
+      }
+    }
+    return parts
   }
-  return names
+  for (const statement of program.body) {
+    if (statement.type !== 'BlockStatement') {
+      if (partsOf([statement]) === undefined) return undefined
+      continue
+    }
+    const { path, params, program: inner, inverse } = statement as hbs.AST.BlockStatement
+    const [kind] = params
+    if (pathOf(path)?.original !== LINK || kind?.type !== 'StringLiteral' || inverse != null) return undefined
+    const parts = partsOf(inner.body)
+    if (parts === undefined) return undefined
+    links.push({ kind: (kind as hbs.AST.StringLiteral).value, parts })
+  }
+  return { names, links }
+}
+
+/** The cell that a mustache puts out, where it does nothing else. */
+function cellOf(statement: hbs.AST.Statement, asText: string, helpers: ReadonlySet<string>): string | undefined {
+  const { path, params, hash } = statement as hbs.AST.MustacheStatement
+  if ((hash?.pairs.length ?? 0) > 0) return undefined
+  const written = pathOf(path)
+  const isText = written?.original === asText && params.length === 1
+  const value = isText ? pathOf(params[0]) : params.length === 0 ? written : undefined
+  const [name] = value?.parts ?? []
+  if (value === undefined || value.data || value.depth > 0 || value.parts.length !== 1) return undefined
+  return !isText && helpers.has(value.original) ? undefined : name
 }
 
 interface Call {

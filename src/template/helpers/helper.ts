@@ -3,6 +3,7 @@
  * gives an empty text, never `NaN` or `undefined`.
  */
 import { BoundedMap } from '../../bounded-map.ts'
+import { knownLanguage, unknownLanguage } from '../../language-tag.ts'
 import { cellText, storedValue } from '../../source/cells/cell.ts'
 import type { Reading } from '../../source/cells/compare.ts'
 import type { Helper } from '../engine/engine.ts'
@@ -60,7 +61,18 @@ export function text(value: unknown): string {
 }
 
 export function localeOf({ hash, data }: HelperOptions): string {
-  return text(hash['locale']) || data.helpers.locale
+  const own = text(hash['locale'])
+  return own === '' ? data.helpers.locale : checkedLanguage(own)
+}
+
+const languages = new BoundedMap<string, string | undefined>(500)
+
+/** @throws Error for a language that nothing can be written in. */
+function checkedLanguage(tag: string): string {
+  const known = languages.getOrMake(tag, () => knownLanguage(tag))
+  if (known !== undefined) return known
+  const { message, hint } = unknownLanguage(tag)
+  throw new Error(`${message}. ${hint.replace(/\.$/, '')}`)
 }
 
 /** How the cells of the list are read. */
