@@ -10,7 +10,7 @@ import { openUnsubscribeTokens } from '../unsubscribe/links.ts'
 import type { TakeMessages } from './imap.ts'
 import { INGEST_BATCH, type IngestedReport, type IngestOptions, ingest } from './ingest.ts'
 import { type InboundMessage, readMailbox } from './mailbox.ts'
-import { readReports } from './read.ts'
+import { createReadingThread, type ReadingThread } from './reading-thread.ts'
 import type { Report } from './report.ts'
 
 export interface BounceRequest {
@@ -18,12 +18,14 @@ export interface BounceRequest {
   readonly paths: readonly string[]
   readonly stdin?: NodeJS.ReadableStream
   readonly now?: Date
+  /** Ends the reading, also in the middle of a message; what was taken in by then stays. */
+  readonly signal?: AbortSignal
 }
 
-/** A report that is only shown. */
+/** A report that is only shown; none of a message that takes too long to read. */
 export interface ShownReport {
   readonly inbound: InboundMessage
-  readonly report: Report
+  readonly report: Report | undefined
 }
 
 /** Shows what the messages say; the ledger is not opened and nothing is marked. Gives the number of messages. */
@@ -32,10 +34,15 @@ export async function showReports(
   request: BounceRequest,
   show: (reports: readonly ShownReport[]) => void,
 ): Promise<number> {
-  return readMessages(settings, request, undefined, async (messages) => {
-    show(messages.flatMap((inbound) => readReports(inbound.bytes).map((report) => ({ inbound, report }))))
-    return NONE
-  })
+  return withThread(request, (thread) =>
+    readMessages(settings, request, undefined, async (messages) => {
+      for (const inbound of messages) {
+        const contents = await thread.read(inbound.bytes)
+        show(contents?.reports.map((report) => ({ inbound, report })) ?? [{ inbound, report: undefined }])
+      }
+      return NONE
+    }),
+  )
 }
 
 /** Records in the ledger what the messages report, and passes on what became of each. Returns the number of messages. */
@@ -46,14 +53,25 @@ export async function ingestReports(
 ): Promise<number> {
   const ledger = await openLedger(settings)
   try {
-    const options = await ingestOptions(settings, ledger, request.now ?? new Date())
-    return await readMessages(settings, request, ledger, async (messages) => {
-      const ingested = await ingest(messages, options)
-      tell(ingested)
-      return new Set(ingested.filter(isProcessed).map(({ inbound }) => inbound))
+    return await withThread(request, async (thread) => {
+      const options = await ingestOptions(settings, ledger, thread, request.now ?? new Date())
+      return readMessages(settings, request, ledger, async (messages) => {
+        const ingested = await ingest(messages, options)
+        tell(ingested)
+        return new Set(ingested.filter(isProcessed).map(({ inbound }) => inbound))
+      })
     })
   } finally {
     await ledger.close()
+  }
+}
+
+async function withThread<T>({ signal }: BounceRequest, work: (thread: ReadingThread) => Promise<T>): Promise<T> {
+  const thread = createReadingThread(signal)
+  try {
+    return await work(thread)
+  } finally {
+    await thread.close()
   }
 }
 
@@ -61,15 +79,21 @@ const NONE: ReadonlySet<InboundMessage> = new Set()
 
 /** True when nobody has to read the message any more. The answer of a person is for a person. */
 function isProcessed({ report, outcome }: IngestedReport): boolean {
-  return report !== undefined && outcome !== 'foreign'
+  return report !== undefined && outcome !== 'foreign' && outcome !== 'unread'
 }
 
-async function ingestOptions(settings: Settings, ledger: Ledger, now: Date): Promise<IngestOptions> {
+async function ingestOptions(
+  settings: Settings,
+  ledger: Ledger,
+  { read }: ReadingThread,
+  now: Date,
+): Promise<IngestOptions> {
   const { returnPath, softLimit, softDays } = settings.bounces
   const offered = settings.unsubscribe?.url ?? settings.unsubscribe?.mailto
   const tokens = offered === undefined ? undefined : await openUnsubscribeTokens(settings)
   return {
     ledger,
+    read,
     softLimit,
     softDays,
     now,
@@ -81,11 +105,11 @@ async function ingestOptions(settings: Settings, ledger: Ledger, now: Date): Pro
 
 async function readMessages(
   settings: Settings,
-  { paths, stdin }: BounceRequest,
+  { paths, stdin, signal }: BounceRequest,
   ledger: Ledger | undefined,
   take: TakeMessages,
 ): Promise<number> {
-  if (paths.length === 0) return readSetMailbox(settings, ledger, take)
+  if (paths.length === 0) return readSetMailbox(settings, ledger, take, signal)
   let count = 0
   let messages: InboundMessage[] = []
   for (const path of paths) {
@@ -105,6 +129,7 @@ async function readSetMailbox(
   { imap, bounces }: Settings,
   ledger: Ledger | undefined,
   take: TakeMessages,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   if (imap === undefined) {
     throw new UsageError('there is no mailbox to read', {
@@ -112,5 +137,5 @@ async function readSetMailbox(
     })
   }
   const { readImap } = await import('./imap.ts')
-  return readImap({ imap, bounces, batch: INGEST_BATCH, marks: ledger?.feedback }, take)
+  return readImap({ imap, bounces, batch: INGEST_BATCH, marks: ledger?.feedback, signal }, take)
 }

@@ -22,6 +22,8 @@ export interface ImapMailboxOptions {
   readonly marks: Feedback | undefined
   /** Letters handed out at once. */
   readonly batch: number
+  /** Ends the connection. */
+  readonly signal: AbortSignal | undefined
 }
 
 /**
@@ -31,15 +33,19 @@ export interface ImapMailboxOptions {
  * @throws UnreachableError, LoginError, ConfigError for a folder that is not there.
  */
 export async function readImap(options: ImapMailboxOptions, take: TakeMessages): Promise<number> {
-  return withMailbox(options.imap, async (client) => {
-    const { mailbox } = options.bounces
-    const lock = await openFolder(client, mailbox, options)
-    try {
-      return await readNew(client, options, take)
-    } finally {
-      lock.release()
-    }
-  })
+  const { imap, bounces, signal } = options
+  return withMailbox(
+    imap,
+    async (client) => {
+      const lock = await openFolder(client, bounces.mailbox, options)
+      try {
+        return await readNew(client, options, take)
+      } finally {
+        lock.release()
+      }
+    },
+    signal,
+  )
 }
 
 async function openFolder(client: ImapFlow, mailbox: string, { imap }: ImapMailboxOptions) {

@@ -12,11 +12,13 @@ import { returnedToken } from '../return-path.ts'
 import { suppressionOf } from '../unsubscribe/suppression-list.ts'
 import type { UnsubscribeTarget } from '../unsubscribe/token.ts'
 import type { InboundMessage } from './mailbox.ts'
-import { readNullSenderReport, readReports, repliedTo } from './read.ts'
+import type { InboundContents } from './read.ts'
 import type { Report } from './report.ts'
 
 export interface IngestOptions {
   readonly ledger: Ledger
+  /** What a message says; undefined for one that takes too long to read. */
+  readonly read: (bytes: Uint8Array) => Promise<InboundContents | undefined>
   /** Return path of our messages, `bounces+*@example.org`, where each has its own. */
   readonly returnPath: string | undefined
   /** Soft bounces within `softDays` after which an address is suppressed; 0 for never. */
@@ -29,12 +31,15 @@ export interface IngestOptions {
   readonly now: Date
 }
 
-/** What became of one report: `foreign` is about no message of this ledger and changed nothing. */
-export type IngestOutcome = 'suppressed' | 'recorded' | 'known' | 'foreign'
+/**
+ * What became of one report: `foreign` is about no message of this ledger and changed nothing; `unread` is a message that takes
+ * too long to read.
+ */
+export type IngestOutcome = 'suppressed' | 'recorded' | 'known' | 'foreign' | 'unread'
 
 export interface IngestedReport {
   readonly inbound: InboundMessage
-  /** Undefined for a person's answer. */
+  /** Undefined for a person's answer, and for a message that was not read. */
   readonly report: Report | undefined
   readonly outcome: IngestOutcome
   readonly message: SentMessage | undefined
@@ -64,7 +69,7 @@ export async function ingest(
   options: IngestOptions,
 ): Promise<readonly IngestedReport[]> {
   const { ledger, now } = options
-  const matched = await match(messages, options)
+  const { matched, unread } = await match(messages, options)
   const wanted = new Map<Matched, Suppression>()
   for (const one of matched) {
     const entry = suppressionFor(one, options)
@@ -82,7 +87,7 @@ export async function ingest(
   }
   const fresh = feedback.size === 0 ? new Set<string>() : await ledger.feedback.add([...feedback.values()])
   const exhausted = await suppressAfterSoftBounces(matched, feedback, options)
-  return matched.map((one) => {
+  const ingested = matched.map((one): IngestedReport => {
     const { inbound, report, message, target } = one
     const about = { inbound, report, message }
     if (message === undefined && target === undefined) return { ...about, outcome: 'foreign' }
@@ -90,6 +95,10 @@ export async function ingest(
     if (own !== undefined && !fresh.has(own.fingerprint)) return { ...about, outcome: 'known' }
     return { ...about, outcome: wanted.has(one) || exhausted.has(one) ? 'suppressed' : 'recorded' }
   })
+  const left = unread.map((inbound): IngestedReport => {
+    return { inbound, report: undefined, message: undefined, outcome: 'unread' }
+  })
+  return [...ingested, ...left]
 }
 
 /** What an inbound message says, and the tokens that may name the message it is about. */
@@ -99,20 +108,31 @@ interface ParsedMessage {
   readonly tokens: readonly string[]
 }
 
+/** What an inbound message says that may concern us. */
+function parsedOf(
+  inbound: InboundMessage,
+  { reports, unmarked, repliedTo }: InboundContents,
+  options: IngestOptions,
+): readonly ParsedMessage[] {
+  if (reports.length > 0) return reports.map((report) => ({ inbound, report, tokens: tokensOf(report, options) }))
+  if (unmarked !== undefined && returnedTokens(unmarked, options).length > 0) {
+    return [{ inbound, report: unmarked, tokens: tokensOf(unmarked, options) }]
+  }
+  const tokens = repliedTo.map(leftSide)
+  return tokens.length === 0 ? [] : [{ inbound, report: undefined, tokens }]
+}
+
 /** Reads the inbound messages and finds those of ours that they are about. */
-async function match(messages: readonly InboundMessage[], options: IngestOptions): Promise<readonly Matched[]> {
-  const parsed = messages.flatMap((inbound): readonly ParsedMessage[] => {
-    const reports = readReports(inbound.bytes)
-    if (reports.length > 0) return reports.map((report) => ({ inbound, report, tokens: tokensOf(report, options) }))
-    const unread = readNullSenderReport(inbound.bytes)
-    if (unread !== undefined && returnedTokens(unread, options).length > 0) {
-      return [{ inbound, report: unread, tokens: tokensOf(unread, options) }]
-    }
-    const tokens = repliedTo(inbound.bytes).map(leftSide)
-    return tokens.length === 0 ? [] : [{ inbound, report: undefined, tokens }]
-  })
+async function match(messages: readonly InboundMessage[], options: IngestOptions) {
+  const parsed: ParsedMessage[] = []
+  const unread: InboundMessage[] = []
+  for (const inbound of messages) {
+    const contents = await options.read(inbound.bytes)
+    if (contents === undefined) unread.push(inbound)
+    else parsed.push(...parsedOf(inbound, contents, options))
+  }
   const found = await options.ledger.feedback.findMessages([...new Set(parsed.flatMap(({ tokens }) => tokens))])
-  return parsed.flatMap((one): readonly Matched[] => {
+  const matched = parsed.flatMap((one): readonly Matched[] => {
     const message = one.tokens.map((token) => found.get(token)).find((known) => known !== undefined)
     const { inbound, report } = one
     if (report === undefined)
@@ -124,6 +144,7 @@ async function match(messages: readonly InboundMessage[], options: IngestOptions
     const copy = message === undefined ? undefined : copyOf(report, message)
     return [{ inbound, report, kind, reason, target, message, copy }]
   })
+  return { matched, unread }
 }
 
 /** What may name our message: the id of the returned one, or our own return path that the report came to. */

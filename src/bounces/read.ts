@@ -21,8 +21,24 @@ const REPORT_SENDER =
 const REPORT_SUBJECT =
   /undeliver|return(ed|ing) (mail|message|to)|deliver(y|ed|able)?[ :-].{0,80}(fail|status|error|problem|report|notification|delay|temporar|incomplete)|fail(ure|ed)?[ :-].{0,80}(notice|deliver|notification)|not (be )?delivered|delivery (has )?failed|mail(er)? (system )?(error|failure)|non[- ]?(remis|deliver)|unzustellbar|mail delivery|could not (be|send)|postmaster notify|rejected|warning: (could|message)|unknown (user|recipient)|message delayed|action required|no longer|undelivered|not member|notification d'[eé]tat|failure notice/i
 
+/** Everything that a message may mean for us. */
+export interface InboundContents {
+  readonly reports: readonly Report[]
+  /** What a message of the empty sender says that has none of the known forms. */
+  readonly unmarked: Report | undefined
+  /** Message-IDs that it answers, the nearest first. */
+  readonly repliedTo: readonly string[]
+}
+
+/** Reads one message in every way. Never throws. */
+export function readInbound(bytes: Uint8Array): InboundContents {
+  const reports = readReports(bytes)
+  if (reports.length > 0) return { reports, unmarked: undefined, repliedTo: [] }
+  return { reports, unmarked: readNullSenderReport(bytes), repliedTo: repliedTo(bytes) }
+}
+
 /** Message-IDs that a message answers (RFC 5322 section 3.6.4), the nearest first. */
-export function repliedTo(bytes: Uint8Array): readonly string[] {
+function repliedTo(bytes: Uint8Array): readonly string[] {
   const message = readMime(bytes)
   const named = `${headerOf(message, 'in-reply-to')} ${(headerOf(message, 'references').match(ID) ?? []).reverse().join(' ')}`
   return [...new Set(named.match(ID) ?? [])].slice(0, 50)
@@ -168,7 +184,7 @@ function returnedRecipients(message: MimePart, parts: readonly MimePart[]): read
  * A message of the empty sender that is neither a report in a known form nor a marked answer: what it says, as far as its
  * words can be read. For messages that came to the return path of one of ours.
  */
-export function readNullSenderReport(bytes: Uint8Array): Report | undefined {
+function readNullSenderReport(bytes: Uint8Array): Report | undefined {
   const message = readMime(bytes)
   if (!hasNullSender(message)) return undefined
   const parts = allParts(message)

@@ -8,24 +8,31 @@ import { given } from '../given.ts'
 
 const TIMEOUT_MS = 60_000
 
-/** Connects, logs in, works and logs out. */
-export async function withMailbox<T>(imap: ImapSettings, work: (client: ImapFlow) => Promise<T>): Promise<T> {
+/** Connects, logs in, works and logs out; all of it ends with the signal. @throws the signal's reason. */
+export async function withMailbox<T>(
+  imap: ImapSettings,
+  work: (client: ImapFlow) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const client = new ImapFlow(await clientOptions(imap))
   // A connection that breaks rejects the command under way; without a listener it would end the program.
   client.on('error', () => {})
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const stop = (): void => reject(signal?.reason)
+  // Nobody may be waiting for it.
+  ended.catch(() => {})
+  signal?.addEventListener('abort', stop, { once: true })
   try {
-    await client.connect()
-  } catch (error) {
-    client.close()
-    throw connectError(imap, error)
-  }
-  try {
-    const result = await work(client)
-    await client.logout().catch(() => {})
+    signal?.throwIfAborted()
+    await Promise.race([client.connect().catch((error: unknown) => Promise.reject(connectError(imap, error))), ended])
+    const result = await Promise.race([work(client), ended])
+    await Promise.race([client.logout().catch(() => {}), ended])
     return result
   } catch (error) {
     client.close()
-    throw lostConnection(imap, error)
+    throw signal?.aborted === true ? signal.reason : lostConnection(imap, error)
+  } finally {
+    signal?.removeEventListener('abort', stop)
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type IngestOptions, ingest } from '../../src/bounces/ingest.ts'
 import type { InboundMessage } from '../../src/bounces/mailbox.ts'
+import { readInbound } from '../../src/bounces/read.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Suppression } from '../../src/ledger/records.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
@@ -83,8 +84,10 @@ function answer(subject: string, headers: readonly string[] = []): InboundMessag
   return { file: 'b.eml', bytes: Buffer.from(lines.join('\r\n')) }
 }
 
+const read: IngestOptions['read'] = async (bytes) => readInbound(bytes)
+
 function options(more: Partial<IngestOptions> = {}): IngestOptions {
-  const usual = { ledger, softLimit: 3, softDays: 30, openToken: () => undefined, now: NOW }
+  const usual = { ledger, read, softLimit: 3, softDays: 30, openToken: () => undefined, now: NOW }
   return { ...usual, returnPath: undefined, group: undefined, ...more }
 }
 

@@ -3,7 +3,9 @@ import { resolve } from 'node:path'
 import type { ShownReport } from '../../bounces/bounces.ts'
 import type { IngestedReport } from '../../bounces/ingest.ts'
 import type { InboundMessage } from '../../bounces/mailbox.ts'
+import { READING_LIMIT_S } from '../../bounces/reading-thread.ts'
 import type { Report } from '../../bounces/report.ts'
+import { given } from '../../given.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
@@ -78,6 +80,7 @@ class Teller {
 
   show({ inbound, report }: ShownReport): void {
     const { out } = this.#context
+    if (report === undefined) return this.#skipped(inbound)
     this.#count(report.kind)
     if (out.json) out.result(JSON.stringify(this.#fields(inbound, report)))
     else if (!out.quiet) out.result(this.#line(inbound, report))
@@ -85,6 +88,7 @@ class Teller {
 
   taken({ inbound, report, outcome, message }: IngestedReport): void {
     const { out } = this.#context
+    if (outcome === 'unread') return this.#skipped(inbound)
     if (outcome === 'known') this.#known++
     else if (outcome === 'foreign') this.#foreign++
     else this.#count(report?.kind ?? 'reply')
@@ -122,6 +126,20 @@ class Teller {
       out.info(
         `${plural(this.#foreign, 'report is', 'reports are')} about no message in this ledger and changed nothing; --verbose lists them all`,
       )
+    }
+  }
+
+  /** One that takes too long to read is always named: somebody has to look at it. */
+  #skipped(inbound: InboundMessage): void {
+    const { out } = this.#context
+    const reason = `reading it took longer than ${READING_LIMIT_S} s`
+    const { number } = inbound
+    if (out.json) {
+      const fields = { file: this.#name(inbound), ...given({ number }), kind: 'unknown', reason, outcome: 'unread' }
+      out.result(JSON.stringify(fields))
+    } else {
+      const which = number === undefined ? '' : `, message ${number}`
+      out.error(`${escapeInvisible(this.#name(inbound))}${which} was skipped: ${reason}`)
     }
   }
 
@@ -165,4 +183,5 @@ const WORDS: Readonly<Record<IngestedReport['outcome'], string>> = {
   recorded: 'recorded',
   known: 'read before',
   foreign: 'about no message in this ledger',
+  unread: 'skipped',
 }
