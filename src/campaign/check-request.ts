@@ -27,6 +27,7 @@ const REQUEST: SchemaOf<MergeRequest> = {
   rows: text,
   limit: z.number().optional(),
   where: texts,
+  notIn: texts,
   segment: text,
   sample: z.number().optional(),
   seed: text,

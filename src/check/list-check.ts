@@ -9,6 +9,7 @@ import { openSelector, readingOf, type Selection } from '../campaign/plan/select
 import type { Split } from '../campaign/plan/variants.ts'
 import { lackingFields, usedColumns } from '../campaign/run/content.ts'
 import { addressColumn, openListAgain } from '../campaign/run/list.ts'
+import { openExclusion } from '../campaign/run/not-in.ts'
 import { openMerge } from '../campaign/run/open-merge.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Problem, problemsOf } from '../errors.ts'
@@ -60,8 +61,19 @@ export async function checkList(
   const isBound = templates.map((one) => fits(one, columns, findings)).every(Boolean)
   const content = template !== undefined && isBound ? { template, split } : undefined
   const now = options.now ?? new Date()
-  const selector = await openSelector(options, columns, settings.segments ?? {}, readingOf(settings, now), () =>
-    openListAgain(settings),
+  const { key, foldGmail } = settings
+  await using exclusion =
+    options.notIn === undefined
+      ? undefined
+      : await openExclusion(settings, options.notIn, { emailColumn, key, foldGmail }, () => {})
+  const excluded = exclusion?.find
+  const selector = await openSelector(
+    options,
+    columns,
+    settings.segments ?? {},
+    readingOf(settings, now),
+    () => openListAgain(settings),
+    excluded,
   )
   const campaign = settings.campaign ?? `${content?.template.name ?? 'check'}-${source.stem}`
   const group = settings.group ?? campaign
@@ -89,7 +101,7 @@ export async function checkList(
   const reported = new WeakSet<Problem>()
   try {
     await planRows({
-      ...{ ledger, runId, source, renderer, selector, now, key: settings.key, skipBad: false },
+      ...{ ledger, runId, source, renderer, selector, excluded, now, key, skipBad: false },
       // Duplicates are looked for in any case; how heavy they are is decided later.
       duplicates: 'error',
       notBefore: undefined,

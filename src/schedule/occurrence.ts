@@ -85,7 +85,7 @@ export async function runOccurrence(
 }
 
 function requestOf({ selection }: Issue, { campaign, at, schedule }: Occurrence, occurrence: string) {
-  const { rows, limit, where, segment, hiddenRows, sample, seed, variant, skipBad } = selection
+  const { rows, limit, where, notIn, segment, hiddenRows, sample, seed, variant, skipBad } = selection
   return {
     mode: 'send',
     campaign,
@@ -93,6 +93,6 @@ function requestOf({ selection }: Issue, { campaign, at, schedule }: Occurrence,
     occurrence,
     group: schedule,
     skipBad: skipBad ?? false,
-    ...given({ rows, limit, where, segment, hiddenRows, sample, seed, variant }),
+    ...given({ rows, limit, where, notIn, segment, hiddenRows, sample, seed, variant }),
   } as const
 }

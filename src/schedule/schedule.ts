@@ -29,6 +29,7 @@ const issueSchema = z.strictObject({
     rows: z.string().optional(),
     limit: z.number().optional(),
     where: z.array(z.string()).optional(),
+    notIn: z.array(z.string()).optional(),
     segment: z.string().optional(),
     hiddenRows: z.enum(HIDDEN_ROWS).optional(),
     sample: z.number().optional(),

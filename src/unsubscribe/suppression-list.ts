@@ -6,7 +6,7 @@ import { hash } from 'node:crypto'
 import { SUPPRESSION_REASONS } from '../config/words.ts'
 import { DataError, type Problem } from '../errors.ts'
 import { given } from '../given.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import type { Suppressions } from '../ledger/ledger.ts'
 import type { Suppression, SuppressionReason } from '../ledger/records.ts'
 import { normalizeAddress } from '../message/address/key.ts'
 import { parseRecipient } from '../message/address/recipient.ts'
@@ -65,7 +65,11 @@ const LISTED = 1_000
  * where it has them). What the file says goes before `defaults`.
  * @throws DataError when no column holds addresses.
  */
-export async function importSuppressions(ledger: Ledger, source: Source, defaults: EntryDefaults): Promise<Imported> {
+export async function importSuppressions(
+  suppressions: Pick<Suppressions, 'add'>,
+  source: Source,
+  defaults: EntryDefaults,
+): Promise<Imported> {
   const columns = columnsOf(source)
   const problems: Problem[] = []
   let batch: Suppression[] = []
@@ -73,7 +77,7 @@ export async function importSuppressions(ledger: Ledger, source: Source, default
   let added = 0
   let bad = 0
   const flush = async (): Promise<void> => {
-    added += await ledger.suppressions.add(batch)
+    added += await suppressions.add(batch)
     batch = []
   }
   const take = (cells: Cells, place: Pick<Problem, 'row' | 'line'>): void => {

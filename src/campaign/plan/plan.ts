@@ -10,7 +10,7 @@ import type { Row, Source } from '../../source/source.ts'
 import type { Followed, FollowUp } from '../run/follow-up.ts'
 import type { RowIdentity } from './recipient.ts'
 import type { CheckedRow, RowRenderer } from './render-row.ts'
-import type { Selector } from './select.ts'
+import type { Excluded, Selector } from './select.ts'
 
 export interface PlanOptions {
   /** Columns that the templates and the recipients are made of. */
@@ -20,6 +20,8 @@ export interface PlanOptions {
   readonly source: Source
   readonly renderer: RowRenderer
   readonly selector: Selector
+  /** Rows that are left out before the selector counts them. */
+  readonly excluded: Excluded | undefined
   readonly duplicates: DuplicatePolicy
   /** Column of the recipient key, to name it where two rows share one. */
   readonly key: string | undefined
@@ -168,9 +170,10 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
   for await (const batch of source.rows()) {
     options.signal?.throwIfAborted()
     const followed = await options.follow?.find(batch.map((row) => options.renderer.identify(row).key))
+    const excluded = await options.excluded?.(batch)
     const plans: PlannedRow[] = []
     for (const row of batch) {
-      const outcome = planRow(row, options, bad, followed)
+      const outcome = planRow(row, options, bad, followed, excluded?.get(row.number))
       const { planned, checked } = outcome instanceof Promise ? await outcome : outcome
       plans.push(planned)
       if (checked !== undefined) observer.onChecked?.(row, checked)
@@ -211,11 +214,12 @@ function planRow(
   options: PlanOptions,
   bad: ProblemList,
   earlier: ReadonlyMap<string, Followed> | undefined,
+  excluded: SkipReason | undefined,
 ): MaybePromise<RowOutcome> {
   const { renderer } = options
-  let unselected: SkipReason | undefined
+  let unselected = excluded
   try {
-    unselected = options.selector(row)
+    unselected ??= options.selector(row)
   } catch (error) {
     return badRow(row, [...problemsIn(row, options.used), ...problemsOf(error, 'bad-row')], options, bad)
   }

@@ -20,6 +20,8 @@ export interface Selection {
   readonly limit?: number
   /** Conditions (`city=Paris and age >= 18`), all of which must hold. */
   readonly where?: readonly string[]
+  /** Campaigns and lists: whoever got one of them, or is in one of them, is left out. */
+  readonly notIn?: readonly string[]
   /** Name of a segment of the project. */
   readonly segment?: string
   /** Number of rows drawn at random, of those that all else but `limit` selects. */
@@ -36,6 +38,9 @@ export type Segments = Readonly<Record<string, readonly string[]>>
  * @throws DataError for a row with a cell that cannot be compared.
  */
 export type Selector = (row: Row) => SkipReason | undefined
+
+/** Of rows of the list, by their number, those that are left out before anything else is asked of them, and why. */
+export type Excluded = (rows: readonly Row[]) => Promise<ReadonlyMap<number, SkipReason>>
 
 /** How the settings say that the list is written; `now` is the moment at which it is read. */
 export function readingOf({ locale, timeZone }: Pick<Settings, 'locale' | 'timeZone'>, now: Date): ConditionReading {
@@ -75,6 +80,7 @@ export async function openSelector(
   segments: Segments,
   reading: ConditionReading,
   again: () => Promise<Source>,
+  excluded?: Excluded,
 ): Promise<Selector> {
   const { limit, sample, seed = '1', ...others } = selection
   if (sample === undefined) {
@@ -84,7 +90,13 @@ export async function openSelector(
   if (!Number.isInteger(sample) || sample < 0) {
     throw new UsageError('--sample needs a number of rows, 0 or more', { hint: 'For example: --sample 100' })
   }
-  const chosen = await drawSample(await again(), createSelector(others, columns, segments, reading), sample, seed)
+  const chosen = await drawSample(
+    await again(),
+    createSelector(others, columns, segments, reading),
+    sample,
+    seed,
+    excluded,
+  )
   return createSelector(selection, columns, segments, reading, chosen)
 }
 
@@ -146,10 +158,19 @@ function segmentConditions(
 }
 
 /** Numbers of the rows that the lot falls on: those with the lowest hashes, so that memory holds the sample alone. */
-async function drawSample(source: Source, selects: Selector, size: number, seed: string): Promise<ReadonlySet<number>> {
+async function drawSample(
+  source: Source,
+  selects: Selector,
+  size: number,
+  seed: string,
+  excluded: Excluded | undefined,
+): Promise<ReadonlySet<number>> {
   const best = new LowestLots(size)
   for await (const rows of source.rows()) {
-    for (const row of rows) if (isSelected(row, selects)) best.offer(lotOf(seed, row.number), row.number)
+    const out = await excluded?.(rows)
+    for (const row of rows) {
+      if (out?.has(row.number) !== true && isSelected(row, selects)) best.offer(lotOf(seed, row.number), row.number)
+    }
   }
   return best.rows()
 }

@@ -19,7 +19,7 @@ import { planRows } from '../plan/plan.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
 
 import type { MessagePreview } from '../plan/render-row.ts'
-import { openSelector, readingOf, type Selector } from '../plan/select.ts'
+import { type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
 import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
 import { refusePaused } from './control.ts'
 import { beginAndDeliver, summarize } from './deliver-run.ts'
@@ -27,6 +27,7 @@ import { openDestination } from './destination.ts'
 import { leftOutBy } from './left-out.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
 import { withMetricsFile } from './metrics-file.ts'
+import { openExclusion } from './not-in.ts'
 import { type OpenMerge, openMerge } from './open-merge.ts'
 import { LATE_BY_MS } from './start-time.ts'
 
@@ -52,7 +53,7 @@ export async function runMerge(
 
 async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: MergeHooks): Promise<SummaryEvent> {
   for (const report of request.reports ?? []) await checkWritable(report)
-  const inputs = await openInputs(settings, request, hooks)
+  await using inputs = await openInputs(settings, request, hooks)
   const { name, content, emailColumn, group } = inputs
   const { again = false, after, testTo, mode } = request
   const options = { mode, content, campaign: name, again, group, emailColumn, after, testTo, ledger: undefined }
@@ -80,7 +81,7 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
 }
 
 /** What a run is made from: nothing of it is opened in the ledger yet. */
-interface Inputs {
+interface Inputs extends AsyncDisposable {
   /** Of the campaign. */
   readonly name: string
   readonly group: string
@@ -88,6 +89,7 @@ interface Inputs {
   readonly content: Content
   readonly emailColumn: string | undefined
   readonly selector: Selector
+  readonly excluded: Excluded | undefined
   /** When each row starts, where each has a time of its own. */
   readonly startTime: ((row: Row) => Date) | undefined
   readonly now: Date
@@ -108,22 +110,38 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
   const content = await openContent(settings, { templateName, campaign: nameFor, variant, columns, sends, follows })
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   const name = nameFor(content.template.name)
+  const emailColumn = addressColumn(settings, source, templatesOf(content))
   const now = (hooks.clock ?? systemClock).now()
-  return {
+  const { key, foldGmail } = settings
+  await using closing = new AsyncDisposableStack()
+  const exclusion =
+    request.notIn === undefined
+      ? undefined
+      : await openExclusion(settings, request.notIn, { emailColumn, key, foldGmail }, (text) => hooks.note?.(text))
+  closing.use(exclusion)
+  const inputs = {
     name,
+    excluded: exclusion?.find,
     group: settings.group ?? request.group ?? name,
     source,
     content,
-    emailColumn: addressColumn(settings, source, templatesOf(content)),
+    emailColumn,
     startTime:
       request.atLocal === undefined
         ? undefined
         : openRecipientTime(request.atLocal, { columns, zone: timeZone, now, lateBy }),
-    selector: await openSelector(request, columns, settings.segments ?? {}, readingOf(settings, now), () =>
-      openListAgain(settings),
+    selector: await openSelector(
+      request,
+      columns,
+      settings.segments ?? {},
+      readingOf(settings, request.at ?? now),
+      () => openListAgain(settings),
+      exclusion?.find,
     ),
     now,
   }
+  const opened = closing.move()
+  return { ...inputs, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
 async function createRun(
@@ -161,7 +179,7 @@ interface Counted {
 async function plan(
   merge: OpenMerge,
   runId: string,
-  { source, selector, startTime, now, content, emailColumn }: Inputs,
+  { source, selector, excluded, startTime, now, content, emailColumn }: Inputs,
   request: MergeRequest,
 ): Promise<Counted> {
   const { settings, ledger, renderer, follow, hooks, mode } = merge
@@ -169,7 +187,20 @@ async function plan(
   const { duplicates, key } = settings
   const known = new Set(source.notes)
   const planned = await planRows({
-    ...{ ledger, runId, source, renderer, selector, duplicates, key, skipBad, now, follow, signal: hooks.signal },
+    ...{
+      ledger,
+      runId,
+      source,
+      renderer,
+      selector,
+      excluded,
+      duplicates,
+      key,
+      skipBad,
+      now,
+      follow,
+      signal: hooks.signal,
+    },
     notBefore: mode === 'send' ? startTime : checkedOnly(startTime),
     used: usedColumns(templatesOf(content), emailColumn, key),
     leftOut: await leftOutBy(merge, again),
@@ -187,11 +218,12 @@ async function plan(
 }
 
 /** The options that select rows, as they are given on the command line. */
-function selectionWords({ rows, where = [], segment, limit, sample }: MergeRequest): string {
+function selectionWords({ rows, where = [], notIn = [], segment, limit, sample }: MergeRequest): string {
   const texts = [
     rows === undefined ? [] : [`--rows ${rows}`],
     where.map((condition) => `--where ${condition}`),
     segment === undefined ? [] : [`--segment ${segment}`],
+    notIn.map((name) => `--not-in ${name}`),
     sample === undefined ? [] : [`--sample ${sample}`],
     limit === undefined ? [] : [`--limit ${limit}`],
   ]

@@ -15,6 +15,7 @@ import { wallWords } from './find-schedule.ts'
 
 const SENT = [
   ...['csv', 'data', 'encoding', 'delimiter', 'sheet', 'template', 'campaign', 'rows', 'limit', 'where'],
+  'not-in',
   ...['segment', 'hidden-rows', 'sample', 'seed', 'variant', 'skip-bad', 'key', 'fold-gmail', 'duplicates'],
 ]
 /** Options that mean something else here than for a run. */

@@ -25,7 +25,11 @@ export const importEntries: Action = {
     const source = await openSource({ path: file ?? '-' }, input)
     const ledger = await openLedger(settings)
     try {
-      const { read, added, bad, problems } = await importSuppressions(ledger, source, entryDefaults(args, 'imported'))
+      const { read, added, bad, problems } = await importSuppressions(
+        ledger.suppressions,
+        source,
+        entryDefaults(args, 'imported'),
+      )
       if (out.json) out.result(JSON.stringify({ read, added, known: read - added, bad }))
       else if (!out.quiet) out.result(`${plural(added, 'entry', 'entries')} added, ${count(read - added)} known before`)
       if (bad === 0) return 0
