@@ -1,7 +1,7 @@
 /** What a run reports while it works: one object an event, plain data, ready for JSON. */
 import type { ResultRow, SkipKind, StatusCounts } from '../ledger/records.ts'
 import type { PauseReason, StopReason } from '../report/reasons.ts'
-import type { DeliveryProgress } from './progress.ts'
+import type { DeliveryProgress } from './delivery/progress.ts'
 
 /** A row's event carries the fields of the results file. */
 export interface RowEvent extends ResultRow {

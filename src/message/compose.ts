@@ -8,17 +8,16 @@ import { DataError } from '../errors.ts'
 import { andThen, type MaybePromise } from '../maybe-promise.ts'
 import { holdsValue, isBlank, type MarkedText, unmark } from '../template/marked-text.ts'
 import { fieldKey, type Rendered } from '../template/template.ts'
+import { type Mailbox, parseAddress } from './address/address.ts'
 import { parseAddressList } from './address/list.ts'
-import type { Mailbox } from './address/mailbox.ts'
-import { parseAddress } from './address/parse.ts'
 import type { AttachmentStore } from './attachment/attachment.ts'
-import { BOUNDARY_MARK } from './body.ts'
 import { buildCalendar, type CalendarPart } from './calendar/calendar.ts'
 import { createSigner, type DkimSigner } from './dkim/dkim.ts'
 import { furtherFields } from './fields.ts'
 import { addressField, HeaderFault, headerFault, headerText, messageDate, structured, unstructured } from './header.ts'
 import type { Composer, Identity, Message } from './message.ts'
 import {
+  BOUNDARY_MARK,
   calendarEntity,
   calendarFile,
   type Entity,

@@ -5,7 +5,7 @@
 
 import { DataError, type ErrorDetails } from '../errors.ts'
 import { blankInvisible } from '../text/visible.ts'
-import type { Mailbox } from './address/mailbox.ts'
+import type { Mailbox } from './address/address.ts'
 
 /** Where a line should end, and where it must (RFC 5322 section 2.1.1). */
 const AIM = 78

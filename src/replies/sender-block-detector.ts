@@ -4,8 +4,7 @@
  */
 
 import { causeOf, type ReplyCause } from './cause.ts'
-import { isThrottling } from './pace.ts'
-import type { Reply, Stage } from './reply.ts'
+import { isThrottling, type Reply, type Stage } from './reply.ts'
 
 /** Refused senders in a row before the first message was accepted. */
 const SENDER_REFUSALS = 3

@@ -1,7 +1,6 @@
-/** Results as JSON lines: one object a row, with the names of the CSV's columns. */
-
+/** Runs and their results as programs read them: one object a run or a row. Owns the names, which are those of the CSV's columns. */
 import { given } from '../given.ts'
-import type { ResultRow } from '../ledger/records.ts'
+import type { ResultRow, RunRecord, StatusCounts } from '../ledger/records.ts'
 import { bounceWords, reasonWords } from './reasons.ts'
 
 /** The fields of a row as programs read them; what is not known is null. */
@@ -25,4 +24,23 @@ export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
 
 export function jsonLine(row: ResultRow): string {
   return `${JSON.stringify(rowFields(row))}\n`
+}
+
+/** A run, in `status --json` and from `serve`. */
+export function runFields(run: RunRecord, counts: StatusCounts, atWork?: boolean): Readonly<Record<string, unknown>> {
+  return {
+    run: run.id,
+    campaign: run.campaign.name,
+    generation: run.campaign.generation,
+    state: run.state,
+    paused: run.state === 'ready' && run.requested === 'pause',
+    started_at: run.startedAt.toISOString(),
+    not_before: run.notBefore?.toISOString() ?? null,
+    ended_at: run.endedAt?.toISOString() ?? null,
+    source: run.source,
+    template: run.template,
+    ...given({ at_work: atWork }),
+    rows: Object.values(counts).reduce((sum, count) => sum + count, 0),
+    ...counts,
+  }
 }

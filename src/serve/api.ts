@@ -2,7 +2,7 @@
 
 import type { Settings } from '../config/settings.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { runFields } from '../report/run-fields.ts'
+import { runFields } from '../report/json.ts'
 import { scheduleFields } from '../schedule/fields.ts'
 import { UnsubscribeEndpoint } from '../unsubscribe/endpoint.ts'
 import { openUnsubscribeTokens } from '../unsubscribe/links.ts'

@@ -1,9 +1,11 @@
-/** A row to texts: every field of a template compiled once and rendered for each row. Owns the order of the fields. */
+/**
+ * A row to texts: every field of a template compiled once and rendered for each row. Owns the order of the fields, and what
+ * counts as content of a body.
+ */
 import { BoundedMap } from '../bounded-map.ts'
 import type { DataError } from '../errors.ts'
 import { knownLanguage, unknownLanguage } from '../language-tag.ts'
 import type { RowData } from '../source/source.ts'
-import { hasContent, hasWords } from './body-content.ts'
 import { cellsOf } from './engine/cells.ts'
 import type { Compiled, Engine, Helper } from './engine/engine.ts'
 import { withinLimit } from './engine/watchdog.ts'
@@ -297,4 +299,25 @@ function calendarRenderer(
   })
   return (row, data) =>
     Object.fromEntries(entries.map(([key, value]) => [key, value(row, data)])) as unknown as RenderedCalendar
+}
+
+/** White space of every kind, and characters that take no room. */
+const BLANK = /^(?:\u034F|[\s\u00AD\u180E\u200B-\u200F\u2028-\u202F\u2060-\u2064\uFEFF])*$/
+const BLANK_ENTITY = /&(?:nbsp|zwnj|zwj|shy|ensp|emsp|thinsp|#160|#xa0|#8203|#x200b|#8204|#x200c|#847|#x34f);/gi
+/** Nothing of these is shown, nor the line beside the subject. */
+const UNSEEN =
+  /<!--[\s\S]*?-->|<(head|title|style|script)\b[^>]*>[\s\S]*?<\/\1\s*>|<div class="preheader"[^>]*>[\s\S]*?<\/div>/gi
+const SHOWN_ELEMENT = /<(?:img|hr|svg|video|audio|object|embed|iframe|input|button|v:[a-z]+)\b/i
+const SHOWN_ATTRIBUTE = /\sbackground\s*=|\burl\(/i
+
+/** Whether a text says anything to its reader: an empty layout does not. */
+function hasWords(text: string): boolean {
+  return !BLANK.test(text)
+}
+
+/** The same for HTML, where a picture or a rule is content too. */
+function hasContent(html: string): boolean {
+  const seen = html.replace(UNSEEN, '')
+  if (SHOWN_ELEMENT.test(seen) || SHOWN_ATTRIBUTE.test(seen)) return true
+  return hasWords(seen.replace(/<[^>]*>/g, '').replace(BLANK_ENTITY, ' '))
 }

@@ -160,7 +160,7 @@ describe('the dialogue of --verbose', () => {
     expect(code, stderr).toBe(0)
     for (const number of [1, 2, 3]) expect(stderr).toMatch(new RegExp(`^\\[\\d\\] C: RCPT TO:<p${number}@`, 'm'))
     expect(stderr).toMatch(/^\[\d\] S: 354 /m)
-    expect(stderr.match(/^\[\d\] C: \[\d+ octets of content\]$/gm)).toHaveLength(3)
+    expect(stderr.match(/^\[\d\] C: \[\d+ bytes of content\]$/gm)).toHaveLength(3)
     for (const form of [...FORMS, 'body-canary', 'Dear']) expect(stdout + stderr).not.toContain(form)
   })
 })

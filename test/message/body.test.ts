@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { encodeOctets, encodeText } from '../../src/message/body.ts'
+import { encodeOctets, encodeText } from '../../src/message/mime.ts'
 import { anyText } from './arbitraries.ts'
 
 const RUNS = Number(process.env['MAILMERGE_TEST_MESSAGES'] ?? 500)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { causeOf } from '../../src/replies/cause.ts'
-import { endsSession, isThrottling } from '../../src/replies/pace.ts'
+import { endsSession, isThrottling } from '../../src/replies/reply.ts'
 import { SenderBlockDetector } from '../../src/replies/sender-block-detector.ts'
 
 function reply(line: string): { code: number; enhanced?: string; text: string } {

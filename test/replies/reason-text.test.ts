@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { reasonOf } from '../../src/replies/reason-text.ts'
-import type { Stage } from '../../src/replies/reply.ts'
+import { reasonOf, type Stage } from '../../src/replies/reply.ts'
 
 /** A line as a server says it, with its enhanced code where it has one. */
 function reason(line: string, stage: Stage): string {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../../src/message/message.ts'
-import { mailCommand, rcptCommand, unfit } from '../../src/transport/smtp/commands.ts'
 import { readExtensions } from '../../src/transport/smtp/connect/extensions.ts'
+import { mailCommand, rcptCommand, unfit } from '../../src/transport/smtp/envelope.ts'
 import { letter } from './smtp-lane.ts'
 
 const ALL = readExtensions(['PIPELINING', 'SIZE 100000', '8bitmime', 'SmtpUtf8', 'ENHANCEDSTATUSCODES'])

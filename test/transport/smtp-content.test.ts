@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { scanContent } from '../../src/transport/line-endings.ts'
-import { dotStuffed, endMark, pieces } from '../../src/transport/smtp/content.ts'
+import { dotStuffed, endMark, pieces } from '../../src/transport/smtp/content-writer.ts'
 
 const RUNS = Number(process.env['MAILMERGE_TEST_RUNS'] ?? 300)
 

@@ -581,7 +581,7 @@ describe('level 2 alone', () => {
     await (await transport.open()).run(feed)
     expect(lines.filter((line) => /canary|Subject/.test(line))).toEqual([])
     expect(lines.filter((line) => line.startsWith('[1] C: RCPT TO:'))).toHaveLength(3)
-    expect(lines.filter((line) => /^\[1\] C: \[\d+ octets of content\]$/.test(line))).toHaveLength(3)
+    expect(lines.filter((line) => /^\[1\] C: \[\d+ bytes of content\]$/.test(line))).toHaveLength(3)
     expect(lines.filter((line) => line.startsWith('[1] S: 354'))).toHaveLength(3)
   })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Reply, readable } from '../../src/replies/reply.ts'
-import { ReplyParser } from '../../src/transport/smtp/reply-parser.ts'
+import { ReplyParser } from '../../src/transport/smtp/dialogue.ts'
 
 interface Heard {
   readonly replies: readonly Reply[]

@@ -1,5 +1,6 @@
-/** What the parts of a delivery may ask of the whole, which is in `deliver.ts`. */
-import type { MailmergeError } from '../../errors.ts'
+/** What the parts of a delivery may ask of the whole, which is in `deliver.ts`. Owns what stops it because of the sender. */
+import { LoginError, type MailmergeError, UnreachableError } from '../../errors.ts'
+import type { SenderStop } from '../../replies/sender-block-detector.ts'
 import type { PauseReason, StopReason } from '../../report/reasons.ts'
 
 export interface DeliveryControl {
@@ -15,4 +16,26 @@ export interface DeliveryControl {
   paused(reason: PauseReason, until?: Date): void
   /** A note that is shown once. */
   note(text: string): void
+}
+
+/** Stops a delivery because of the sender and not of its rows; the rows that showed it are still to come. */
+export function haltFor({ kind, cause, said, sender, streak }: SenderStop, control: DeliveryControl): void {
+  switch (kind) {
+    case 'login': {
+      const error = new LoginError(`the server wants a login: ${said}`, {
+        hint: 'Set smtp.user and its password (MAILMERGE_SMTP_PASSWORD), or use a server that needs no login.',
+      })
+      return control.halt({ kind: 'error', said: error.message }, error)
+    }
+    case 'tls': {
+      const error = new UnreachableError(`the server wants TLS before a message: ${said}`, {
+        hint: 'Set smtp.security: starttls, or tls on port 465.',
+      })
+      return control.halt({ kind: 'error', said: error.message }, error)
+    }
+    case 'account':
+      return control.halt({ kind: cause === 'account-blocked' ? 'account-blocked' : 'account-limit', said })
+    default:
+      return control.halt({ kind: 'sender-refused', cause, sender, streak, said })
+  }
 }

@@ -4,9 +4,9 @@
  */
 import type { RateLimit } from '../../config/settings.ts'
 import type { DueRow } from '../../ledger/records.ts'
-import { domainOf } from '../../message/address/domain.ts'
+import { domainOf } from '../../message/address/address.ts'
 import type { Clock } from '../clock.ts'
-import { RateGate } from './sliding-window.ts'
+import { RateGate } from './throttle.ts'
 
 export interface DomainLimits {
   readonly concurrency?: number

@@ -1,18 +1,17 @@
 /**
- * The lanes of a delivery: opened as the lane count and the circuit breaker allow, and judged when they end. Owns which lanes
- * are open; what goes through them is the feed's.
+ * The lanes of a delivery: how many there may be, opened as the lane count and the circuit breaker allow, and judged when they
+ * end. Owns which lanes are open; what goes through them is the feed's.
  */
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
-import { speaksOfRate } from '../../replies/pace.ts'
+import { speaksOfRate } from '../../replies/reply.ts'
 import { accountStop } from '../../replies/sender-block-detector.ts'
 import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../../transport/transport.ts'
-import type { CircuitBreaker } from './circuit-breaker.ts'
-import type { DeliveryControl } from './delivery-control.ts'
+import type { Clock } from '../clock.ts'
+import { type DeliveryControl, haltFor } from './delivery-control.ts'
 import type { JobQueue, MergeJob } from './job-queue.ts'
-import type { LaneCountController } from './lane-count.ts'
 import type { Outcomes } from './outcomes.ts'
-import { haltFor } from './sender-stop.ts'
+import { reconnectGap } from './retry.ts'
 
 /** Lanes in a row that broke without delivering anything. */
 const BARREN_LANES = 6
@@ -196,5 +195,113 @@ class LaneFeed implements Feed<MergeJob> {
     if (outcome.kind === 'unsent' || outcome.kind === 'in_doubt') return
     this.served++
     this.#onServed()
+  }
+}
+
+const FIRST_TARGET = 2
+/** After a server asked for less, no new lane for this long; doubled each time it asks again, up to the longest. */
+const HOLD_MS = 15_000
+const LONGEST_HOLD_MS = 600_000
+
+/**
+ * How many lanes a run may have at this moment: one more for each success until the server first asks for less, as TCP starts
+ * (RFC 5681 section 3.1); from then on one more after as many successes as there are lanes, and fewer when the server says so
+ * (the 1/N feedback that Postfix's scheduler uses by default).
+ */
+export class LaneCountController {
+  readonly #max: number
+  readonly #clock: Clock
+  #target = 1
+  #credit = 0
+  #holdUntil = Number.NEGATIVE_INFINITY
+  #hold = HOLD_MS
+
+  constructor(max: number, clock: Clock) {
+    this.#max = Math.max(1, max)
+    this.#clock = clock
+  }
+
+  /** Lanes that may be open now. */
+  get target(): number {
+    return this.#target
+  }
+
+  /** The first lane got through greeting and login: the account works, others may follow. */
+  recordOpened(): void {
+    if (this.#target === 1 && this.#clock.monotonic() >= this.#holdUntil)
+      this.#target = Math.min(FIRST_TARGET, this.#max)
+  }
+
+  /** A message was accepted. True when there may be one lane more for it. */
+  recordSuccess(): boolean {
+    if (this.#target >= this.#max) return false
+    this.#credit += this.#holdUntil === Number.NEGATIVE_INFINITY ? 1 : 1 / this.#target
+    if (this.#credit < 1 || this.#clock.monotonic() < this.#holdUntil) return false
+    this.#credit = 0
+    this.#target++
+    return true
+  }
+
+  /** The server asked for less, or refused a further connection while `live` others worked. */
+  recordThrottling(live: number): void {
+    const now = this.#clock.monotonic()
+    // Several lanes get the same answer at once: it counts once.
+    if (now >= this.#holdUntil) {
+      this.#hold = this.#holdUntil === Number.NEGATIVE_INFINITY ? HOLD_MS : Math.min(LONGEST_HOLD_MS, this.#hold * 2)
+      this.#holdUntil = now + this.#hold
+    }
+    this.#credit = 0
+    this.#target = Math.max(1, Math.min(this.#target - 1, live))
+  }
+}
+
+/** A failure this long after the one before begins a new outage. */
+const FORGOTTEN_MS = 10 * 60_000
+
+/**
+ * A server that is away: when it may be tried again, with growing gaps, and when to give up. Only an answer to a message counts
+ * as the server's return: one that greets and hangs up is still away.
+ */
+export class CircuitBreaker {
+  readonly #clock: Clock
+  readonly #longest: number
+  #failures = 0
+  #since = 0
+  #last = Number.NEGATIVE_INFINITY
+  #closedUntil = Number.NEGATIVE_INFINITY
+
+  /** `longest` is how many milliseconds a server may be away. */
+  constructor(clock: Clock, longest: number) {
+    this.#clock = clock
+    this.#longest = longest
+  }
+
+  /** True until the server answers for a message again: it is tried with one lane at a time. */
+  get tripped(): boolean {
+    return this.#failures > 0
+  }
+
+  /** Milliseconds until the server may be tried again. */
+  msUntilRetry(now: number): number {
+    return Math.max(0, this.#closedUntil - now)
+  }
+
+  /** The server answered for a message. */
+  recordSuccess(): void {
+    this.#failures = 0
+  }
+
+  /** The server could not be used. Returns the milliseconds until the next try, or undefined when it was away for too long. */
+  recordFailure(): number | undefined {
+    const now = this.#clock.monotonic()
+    if (this.#failures === 0 || now - this.#last > FORGOTTEN_MS) {
+      this.#failures = 0
+      this.#since = now
+    }
+    this.#last = now
+    if (now - this.#since > this.#longest) return undefined
+    const gap = reconnectGap(++this.#failures, this.#clock.random)
+    this.#closedUntil = now + gap
+    return gap
   }
 }

@@ -3,8 +3,7 @@
  * that a deferral has a last try, and that what cannot be known is in doubt; pure.
  */
 import type { DueRow, RowStatus, SkipReason } from '../../ledger/records.ts'
-import { reasonOf } from '../../replies/reason-text.ts'
-import type { Reply, Stage } from '../../replies/reply.ts'
+import { type Reply, reasonOf, type Stage } from '../../replies/reply.ts'
 import type { Outcome } from '../../transport/transport.ts'
 
 const MINUTE = 60_000

@@ -4,7 +4,7 @@
  */
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { DueRow, SkipReason } from '../../ledger/records.ts'
-import { normalizeAddress } from '../../message/address/key.ts'
+import { normalizeAddress } from '../../message/address/address.ts'
 import type { Clock } from '../clock.ts'
 import { DomainGate, type DomainLimits } from './domain-limits.ts'
 

@@ -1,8 +1,7 @@
 /** Who a row is for: the address, and the key that makes two rows the same. Pure; reads no source and renders nothing. */
 import { DataError, type Problem } from '../../errors.ts'
-import { gmailKey, normalizeAddress } from '../../message/address/key.ts'
+import { gmailKey, normalizeAddress, parseRecipient } from '../../message/address/address.ts'
 import { parseAddressList } from '../../message/address/list.ts'
-import { parseRecipient } from '../../message/address/recipient.ts'
 import { cellText } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
 import { type MarkedText, unmark } from '../../template/marked-text.ts'

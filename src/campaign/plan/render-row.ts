@@ -9,8 +9,8 @@ import { DataError, UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { DueRow } from '../../ledger/records.ts'
 import { andThen, type MaybePromise } from '../../maybe-promise.ts'
+import { parseRecipient } from '../../message/address/address.ts'
 import { parseAddressList } from '../../message/address/list.ts'
-import { parseRecipient } from '../../message/address/recipient.ts'
 import { createAttachmentStore } from '../../message/attachment/attachment.ts'
 import { createComposer } from '../../message/compose.ts'
 import type { FileFacts } from '../../message/files/library.ts'
@@ -29,8 +29,7 @@ import {
   type RowIdentity,
   rowError,
 } from './recipient.ts'
-import { restoreRow, type StoredRow, storeRow } from './row-data.ts'
-import { type Thread, threaded } from './thread.ts'
+import { restoreRow, type StoredRow, storeRow, type Thread, threaded } from './row-data.ts'
 import type { Split } from './variants.ts'
 
 export interface RowRendererOptions {

@@ -1,9 +1,31 @@
-/** Cells to text and back, for the ledger. Owns that format: JSON, in which dates and stored cells are marked. */
+/**
+ * What the ledger keeps of a row, as text and back. Owns that format: JSON, in which dates and stored cells are marked, with the
+ * thread that a follow-up goes on with.
+ */
 import { OutputError } from '../../errors.ts'
 import type { FileFacts } from '../../message/files/library.ts'
 import { DateCell, type DateKind, StoredCell } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
-import type { Thread } from './thread.ts'
+import { type MarkedText, ownText } from '../../template/marked-text.ts'
+import type { Rendered } from '../../template/template.ts'
+
+/** What a message goes on with (RFC 5322 section 3.6.4). */
+export interface Thread {
+  /** Message-IDs, the first message of the thread first. */
+  readonly references: readonly string[]
+  /** Subject of the first message; empty where it is not known any more. */
+  readonly subject: string
+}
+
+/** The message in its thread; what the template itself sets of thread and subject takes precedence. */
+export function threaded(rendered: Rendered, { references, subject }: Thread): Rendered {
+  const named = new Set(rendered.headers.map(([name]) => name.toLowerCase()))
+  const headers: (readonly [string, MarkedText])[] = [...rendered.headers]
+  if (!named.has('in-reply-to')) headers.push(['In-Reply-To', ownText(references.at(-1) ?? '')])
+  if (!named.has('references')) headers.push(['References', ownText(references.join(' '))])
+  if (rendered.subject.trim() !== '' || subject === '') return { ...rendered, headers }
+  return { ...rendered, headers, subject: /^re:/i.test(subject) ? subject : `Re: ${subject}` }
+}
 
 /** What is kept of a row: its cells, and what its attachments were like when it was planned. */
 export interface StoredRow {

@@ -1,14 +1,16 @@
 /**
  * Follow-ups: a campaign for those who got an earlier one and have not answered, left or bounced since. Owns who is written
- * to again, when, and in which thread; asks the ledger each time, so that an answer of the last minute counts.
+ * to again, when, and in which thread, and how earlier subjects are made again; asks the ledger each time, so that an answer of the last minute counts.
  */
 
+import type { Settings } from '../../config/settings.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { Campaign, DueRow, PriorMessage, SkipReason } from '../../ledger/records.ts'
-import { restoreRow } from '../plan/row-data.ts'
-import type { Thread } from '../plan/thread.ts'
+import type { Campaign, DueRow, PriorMessage, RunRecord, SkipReason } from '../../ledger/records.ts'
+import type { Earlier } from '../merge.ts'
+import { restoreRow, type Thread } from '../plan/row-data.ts'
+import { openTemplate, openVariants } from './content.ts'
 
 /** What a row follows, or why nothing is to follow. */
 export type Followed =
@@ -108,4 +110,40 @@ async function unknownCampaign(ledger: Ledger, name: string): Promise<UsageError
       names.length === 0 ? 'Nothing was sent from this project yet.' : 'mailmerge status lists the campaigns.',
     ),
   })
+}
+
+/** The follow-up of a campaign that `ledger` knows. A rehearsal waits for nothing. */
+export async function openFollowUpOf(
+  settings: Settings,
+  ledger: Ledger,
+  { campaign: after, wait }: Earlier,
+  { waits }: { readonly waits: boolean },
+): Promise<FollowUp> {
+  const subjectOf = await earlierSubjects(settings, await ledger.runs.find(undefined, after))
+  return openFollowUp({ ledger, after, wait: waits ? wait : undefined, subjectOf })
+}
+
+/** The subjects of an earlier run, made again from its rows; none where its template is gone. */
+async function earlierSubjects(
+  settings: Settings,
+  run: RunRecord | undefined,
+): Promise<(fate: PriorMessage) => string> {
+  if (run === undefined) return () => ''
+  const name = run.options.template ?? run.template
+  const opened = await Promise.all([
+    openTemplate(name, settings),
+    openVariants(name, settings, run.campaign.name),
+  ]).catch(() => undefined)
+  if (opened === undefined) return () => ''
+  const [template, split] = opened
+  return ({ row, data, variant, finishedAt }) => {
+    const planned = (variant === undefined ? undefined : split?.named(variant)?.template) ?? template
+    try {
+      const context = { row, campaign: run.campaign.name, now: finishedAt ?? run.startedAt }
+      return planned.render(restoreRow(data).cells, context).subject
+    } catch {
+      // The template changed since then and does not fit the row any more.
+      return ''
+    }
+  }
 }

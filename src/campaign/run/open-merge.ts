@@ -13,8 +13,7 @@ import { type Clock, systemClock } from '../clock.ts'
 import type { Earlier, MergeHooks, MergeMode } from '../merge.ts'
 import { createRowRenderer, type RowRenderer } from '../plan/render-row.ts'
 import type { Content } from './content.ts'
-import type { FollowUp } from './follow-up.ts'
-import { openFollowUpOf } from './open-follow-up.ts'
+import { type FollowUp, openFollowUpOf } from './follow-up.ts'
 import { openLedger, openScratchLedger, runsFolder } from './open-ledger.ts'
 
 export interface MergeOptions {

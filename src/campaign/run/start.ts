@@ -6,7 +6,7 @@ import type { Settings } from '../../config/settings.ts'
 import { UnfinishedError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { StatusCounts } from '../../ledger/records.ts'
+import type { SkipReason, StatusCounts } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
 import type { Row, Source } from '../../source/source.ts'
@@ -15,16 +15,15 @@ import { checkMergeRequest } from '../check-request.ts'
 import { systemClock } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
-import { planRows } from '../plan/plan.ts'
+import { type LeftOut, planRows } from '../plan/plan.ts'
+import type { RowIdentity } from '../plan/recipient.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
-
 import type { MessagePreview } from '../plan/render-row.ts'
 import { type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
 import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
 import { refusePaused } from './control.ts'
 import { beginAndDeliver, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
-import { leftOutBy } from './left-out.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
 import { withMetricsFile } from './metrics-file.ts'
 import { openExclusion } from './not-in.ts'
@@ -297,4 +296,37 @@ async function refuseSecond(ledger: Ledger, occurrence: string): Promise<void> {
   throw new UnfinishedError(`the occurrence ${occurrence} is planned already, as run ${planned.id}`, {
     hint: `Continue it: mailmerge resume ${planned.id}`,
   })
+}
+
+/**
+ * Who of the good rows is not written to: those who are suppressed and, in a rehearsal, those who have the message already.
+ * They are asked for while the run is planned, so that what a person reads before sending is what happens. Undefined where the
+ * project has no ledger. `again` starts over: nobody has the message yet.
+ */
+async function leftOutBy(merge: OpenMerge, again: boolean): Promise<LeftOut | undefined> {
+  const { project, campaign, group, mode } = merge
+  if (project === undefined) return undefined
+  // A real run joins its plan with what the campaign remembers; a rehearsal has a memory of its own, which is empty.
+  const known = mode === 'send' || again ? undefined : await project.campaigns.find(campaign.name)
+  return async (rows) => {
+    const out = new Map<RowIdentity, SkipReason>()
+    const suppressed = await project.suppressions.find(
+      rows.map(({ address }) => address),
+      group,
+    )
+    const history =
+      known === undefined
+        ? undefined
+        : await project.results.deliveryHistory(
+            known,
+            rows.map(({ key }) => key),
+          )
+    for (const row of rows) {
+      const status = history?.get(row.key)?.status
+      const suppression = suppressed.get(row.address)
+      if (status === 'sent' || status === 'in_doubt') out.set(row, { kind: 'sent-before', detail: '' })
+      else if (suppression !== undefined) out.set(row, { kind: 'suppressed', detail: suppression.reason })
+    }
+    return out
+  }
 }

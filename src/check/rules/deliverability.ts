@@ -4,8 +4,8 @@
  */
 import type { Settings } from '../../config/settings.ts'
 import type { Problem } from '../../errors.ts'
+import { domainOf } from '../../message/address/address.ts'
 import { createMailDomains } from '../../message/address/dns.ts'
-import { domainOf } from '../../message/address/domain.ts'
 import { parseAddressList } from '../../message/address/list.ts'
 import { type MarkedText, ownText } from '../../template/marked-text.ts'
 import type { CheckedMail } from '../report.ts'

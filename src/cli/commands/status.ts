@@ -2,7 +2,7 @@
 import { findRun } from '../../campaign/run/find-run.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type RowStatus, type RunRecord, type StatusCounts, totalOf } from '../../ledger/records.ts'
-import { runFields } from '../../report/run-fields.ts'
+import { runFields } from '../../report/json.ts'
 import { conditionWords, type RunCondition, runCondition, STATUS_WORDS } from '../../report/words.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'

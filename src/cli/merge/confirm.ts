@@ -1,10 +1,12 @@
-/** What a person sees before saying yes: who gets what, from whom, through which server. Owns those lines. */
+/** What a person sees before saying yes: who gets what, from whom, through which server, and who is left out. Owns those lines. */
+
+import type { SkipCounts } from '../../campaign/events.ts'
 import type { PlanPreview } from '../../campaign/merge.ts'
+import type { SkipKind, StatusCounts } from '../../ledger/records.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import { hourWords, plural } from '../terminal/format.ts'
+import { count, hourWords, plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { cut } from '../terminal/table.ts'
-import { leftOutParts } from './left-out.ts'
 
 /** The lines above the question. */
 export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string): readonly string[] {
@@ -27,4 +29,34 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
       ([name, value]) =>
         `  ${out.style('dim', name.padEnd(9))} ${cut(escapeInvisible(value), Math.max(40, out.columns - 13))}`,
     )
+}
+
+/** In the order in which they are shown. */
+const SKIPPED: Readonly<Record<SkipKind, readonly [one: string, several: string]>> = {
+  'sent-before': ['sent before', 'sent before'],
+  suppressed: ['suppressed', 'suppressed'],
+  duplicate: ['duplicate', 'duplicates'],
+  bad: ['bad', 'bad'],
+  hidden: ['hidden in the workbook', 'hidden in the workbook'],
+  'follow-up': ['not to be followed up', 'not to be followed up'],
+  unselected: ['not selected', 'not selected'],
+  forgotten: ['forgotten', 'forgotten'],
+  unplanned: ['not planned', 'not planned'],
+  other: ['skipped', 'skipped'],
+}
+
+/** `2 sent before`, `1 suppressed`: one text for each state that is not to be sent. */
+export function leftOutParts(counts: StatusCounts, skipped: SkipCounts): readonly string[] {
+  const states: readonly (readonly [number, string])[] = [
+    [counts.sent, 'sent before'],
+    [counts.failed, 'failed before'],
+    [counts.in_doubt, 'in doubt'],
+  ]
+  return [
+    ...states.filter(([rows]) => rows > 0).map(([rows, words]) => `${count(rows)} ${words}`),
+    ...Object.entries(SKIPPED).flatMap(([kind, [one, several]]) => {
+      const rows = skipped[kind as SkipKind] ?? 0
+      return rows === 0 ? [] : [`${count(rows)} ${rows === 1 ? one : several}`]
+    }),
+  ]
 }

@@ -11,7 +11,7 @@ import { escapeInvisible } from '../../text/visible.ts'
 import { count, duration, plural, rate, untilWords } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { cut, widthOf } from '../terminal/table.ts'
-import { leftOutParts } from './left-out.ts'
+import { leftOutParts } from './confirm.ts'
 
 /** At least this long between two redraws on a terminal, and between two lines in a pipe. */
 const REDRAW_MS = 100

@@ -10,8 +10,8 @@ import { isAlive } from '../owner.ts'
 import type { Campaign, Owner } from '../records.ts'
 import * as sql from './queries.ts'
 import { planId, runNumberOf } from './run-store.ts'
-import type { SqliteStore } from './store.ts'
-import { DAMAGE_HINT, numberOf, type SqlRow, textOf } from './values.ts'
+import { DAMAGE_HINT } from './storage-errors.ts'
+import { numberOf, type SqliteStore, type SqlRow, textOf } from './store.ts'
 
 const HEARTBEAT_MS = 10_000
 /** An owner on another host that gave no sign for this long is taken for dead. */

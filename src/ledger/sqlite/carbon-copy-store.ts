@@ -5,8 +5,7 @@ import type { CopyCounts, CopyUpdate, DueCopy } from '../records.ts'
 import { answerOf, dueRowOf } from './delivery-store.ts'
 import * as sql from './queries.ts'
 import { headOf } from './run-store.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf, optionalDate, type SqlRow, textOf } from './values.ts'
+import { numberOf, optionalDate, type SqliteStore, type SqlRow, textOf } from './store.ts'
 
 export class CarbonCopyStore implements CarbonCopies {
   readonly #store: SqliteStore

@@ -15,8 +15,7 @@ import {
 } from '../records.ts'
 import * as sql from './queries.ts'
 import { headOf, planId, type RunHead, runNumberOf } from './run-store.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf, optionalDate, optionalText, type SqlRow, textOf, timeOf } from './values.ts'
+import { numberOf, optionalDate, optionalText, type SqliteStore, type SqlRow, textOf, timeOf } from './store.ts'
 
 /** Bytes of an attempt's time, outcome and code. */
 const END_OF_ATTEMPT = 12

@@ -2,8 +2,7 @@
 import type { Feedback, FeedbackKind, MessageFeedback, SentMessage } from '../feedback.ts'
 import * as sql from './queries.ts'
 import { headOf } from './run-store.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf, textOf } from './values.ts'
+import { numberOf, type SqliteStore, textOf } from './store.ts'
 
 /** The results show the kind of highest weight; those of weight 0 are not shown. */
 const WEIGHT: Readonly<Record<FeedbackKind, number>> = {

@@ -12,8 +12,8 @@ import { linkIfAbsent, syncFileSync, syncFolderSync } from '../../fs/atomic.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
 import { APPLICATION_ID, type Migration, migrate, schemaVersion } from './schema.ts'
-import { explain } from './storage-errors.ts'
-import { DAMAGE_HINT, numberOf } from './values.ts'
+import { DAMAGE_HINT, explain } from './storage-errors.ts'
+import { numberOf } from './store.ts'
 
 /** Before it, two connections could damage a file when its log was started again (https://sqlite.org/releaselog/3_51_3.html). */
 const OLDEST_SQLITE = [3, 51, 3] as const

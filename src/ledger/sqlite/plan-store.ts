@@ -17,8 +17,7 @@ import {
 import * as sql from './queries.ts'
 import { rowCounts } from './result-store.ts'
 import { headOf, planId, type RunHead } from './run-store.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf, textOf, timeOf } from './values.ts'
+import { numberOf, type SqliteStore, textOf, timeOf } from './store.ts'
 
 /** Rows that one statement inserts. */
 const AT_ONCE = 32

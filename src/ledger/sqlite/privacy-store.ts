@@ -9,9 +9,8 @@ import type { Forgotten, Pruned } from '../records.ts'
 import { isHeld } from './campaign-store.ts'
 import * as sql from './queries.ts'
 import { planId, runNumberOf } from './run-store.ts'
-import type { SqliteStore } from './store.ts'
+import { numberOf, type SqliteStore, textOf } from './store.ts'
 import { normaliseSuppressed } from './suppression-store.ts'
-import { numberOf, textOf } from './values.ts'
 
 export class PrivacyStore implements Privacy {
   readonly #store: SqliteStore

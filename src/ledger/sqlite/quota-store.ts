@@ -12,8 +12,7 @@
 import type { Quotas } from '../ledger.ts'
 import type { Quota, Reservation } from '../records.ts'
 import * as sql from './queries.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf } from './values.ts'
+import { numberOf, type SqliteStore } from './store.ts'
 
 const PARTS = 60
 const COUNTED_PARTS = PARTS + 2

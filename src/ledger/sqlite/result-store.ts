@@ -12,8 +12,7 @@ import {
 } from '../records.ts'
 import * as sql from './queries.ts'
 import { headOf, type RunHead } from './run-store.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf, optionalDate, optionalNumber, optionalText, type SqlRow, textOf } from './values.ts'
+import { numberOf, optionalDate, optionalNumber, optionalText, type SqliteStore, type SqlRow, textOf } from './store.ts'
 
 /** Rows of the results read at once. */
 const RESULT_ROWS = 1000

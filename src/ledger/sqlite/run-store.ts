@@ -4,8 +4,7 @@ import type { Runs } from '../ledger.ts'
 import type { NewRun, RunRecord, RunRequest, RunState } from '../records.ts'
 import { readRunOptions } from '../run-options.ts'
 import * as sql from './queries.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf, optionalDate, optionalText, type SqlRow, textOf, timeOf } from './values.ts'
+import { numberOf, optionalDate, optionalText, type SqliteStore, type SqlRow, textOf, timeOf } from './store.ts'
 
 /** Rows of a plan deleted in one transaction. */
 const DELETED_ROWS = 20_000

@@ -8,8 +8,7 @@ import type {
   Schedules,
 } from '../schedules.ts'
 import * as sql from './queries.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf, optionalText, type SqlRow, textOf } from './values.ts'
+import { numberOf, optionalText, type SqliteStore, type SqlRow, textOf } from './store.ts'
 
 export class ScheduleStore implements Schedules {
   readonly #store: SqliteStore

@@ -3,7 +3,7 @@
  * of the file and its version number. A released migration is not edited: a change is a new entry at the end.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { numberOf } from './values.ts'
+import { numberOf } from './store.ts'
 
 /** Written into the file's header ("MmLg"), to distinguish a ledger from any other SQLite file. */
 export const APPLICATION_ID = 0x4d6d4c67

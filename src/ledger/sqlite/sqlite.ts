@@ -1,12 +1,15 @@
-/** The ledger in a SQLite file. Owns putting its stores together; each store owns its tables. */
+/** The ledger in a SQLite file. Owns putting its stores together, and the smallest of them; each store owns its tables. */
+
 import { existsSync } from 'node:fs'
 import { uptime } from 'node:os'
-import type { Ledger } from '../ledger.ts'
+import { given } from '../../given.ts'
+import type { ServerTraits } from '../../transport/transport.ts'
+import type { Copies, Ledger, Servers, Timestamps } from '../ledger.ts'
 import { ownerOfThisProcess } from '../owner.ts'
+import type { DueRow } from '../records.ts'
 import { CampaignStore, nameOf } from './campaign-store.ts'
 import { CarbonCopyStore } from './carbon-copy-store.ts'
-import { CopyStore } from './copy-store.ts'
-import { DeliveryStore } from './delivery-store.ts'
+import { DeliveryStore, dueRowOf } from './delivery-store.ts'
 import { FeedbackStore } from './feedback-store.ts'
 import { fileSystemOf, openLedgerFile } from './file.ts'
 import { PlanStore } from './plan-store.ts'
@@ -14,13 +17,11 @@ import { PrivacyStore } from './privacy-store.ts'
 import * as sql from './queries.ts'
 import { type BootClock, QuotaStore } from './quota-store.ts'
 import { ResultStore } from './result-store.ts'
-import { RunStore } from './run-store.ts'
+import { headOf, RunStore } from './run-store.ts'
 import { ScheduleStore } from './schedule-store.ts'
 import { type Migration, migrations } from './schema.ts'
-import { ServerStore } from './server-store.ts'
-import { SqliteStore } from './store.ts'
+import { numberOf, optionalDate, optionalNumber, SqliteStore, timeOf } from './store.ts'
 import { SuppressionStore } from './suppression-store.ts'
-import { TimestampStore } from './timestamp-store.ts'
 
 export interface SqliteLedgerOptions {
   /** Makes the file and its folder when there is none (default true). */
@@ -91,5 +92,70 @@ export async function openSqliteLedger(path: string, options: SqliteLedgerOption
       await campaigns.releaseAll().catch(() => {})
       store.close()
     },
+  }
+}
+
+/** Which sent messages have a copy in the sender's mailbox. */
+class CopyStore implements Copies {
+  readonly #store: SqliteStore
+
+  constructor(store: SqliteStore) {
+    this.#store = store
+  }
+
+  missing(runId: string, limit: number): Promise<readonly (DueRow & { readonly sentAt: Date })[]> {
+    return this.#store.read(() => {
+      const { first, last } = headOf(this.#store, runId)
+      const rows = this.#store.all(sql.uncopiedRows, first, last, limit)
+      return rows.map((row) => ({ ...dueRowOf(row), sentAt: new Date(numberOf(row['sent_at'])) }))
+    })
+  }
+
+  async add(recipient: number): Promise<void> {
+    await this.#store.write(() => this.#store.run(sql.insertCopy, recipient))
+  }
+}
+
+/** What was learnt of servers. */
+class ServerStore implements Servers {
+  readonly #store: SqliteStore
+
+  constructor(store: SqliteStore) {
+    this.#store = store
+  }
+
+  get(server: string): Promise<ServerTraits> {
+    return this.#store.read(() => {
+      const row = this.#store.get(sql.selectServer, server)
+      return given({
+        pipelining: optionalNumber(row?.['pipelining']) as ServerTraits['pipelining'],
+        pipeliningUntil: optionalDate(row?.['pipelining_until']),
+        messagesPerConnection: optionalNumber(row?.['messages_per_connection']),
+      })
+    })
+  }
+
+  async set(server: string, { pipelining, pipeliningUntil, messagesPerConnection }: ServerTraits): Promise<void> {
+    const until = timeOf(pipeliningUntil)
+    await this.#store.write(() =>
+      this.#store.run(sql.upsertServer, server, pipelining ?? null, until, messagesPerConnection ?? null),
+    )
+  }
+}
+
+/** Named times, among what the ledger knows of itself. */
+class TimestampStore implements Timestamps {
+  readonly #store: SqliteStore
+
+  constructor(store: SqliteStore) {
+    this.#store = store
+  }
+
+  replace(name: string, at: Date): Promise<Date | undefined> {
+    return this.#store.write(() => {
+      const before = this.#store.get(sql.getMeta, `stamp ${name}`)
+      this.#store.run(sql.setMeta, `stamp ${name}`, at.getTime())
+      return before === undefined ? undefined : new Date(numberOf(before['value']))
+    })
   }
 }

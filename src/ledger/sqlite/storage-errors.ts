@@ -3,7 +3,9 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DefectError, MailmergeError, OutputError, UnfinishedError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
-import { DAMAGE_HINT } from './values.ts'
+
+export const DAMAGE_HINT =
+  'It was left as it is. Put a copy from a backup in its place, or move it away; without it nobody knows who was written to.'
 
 /** SQLite's primary result codes that matter here (https://sqlite.org/rescode.html). */
 const BUSY = 5

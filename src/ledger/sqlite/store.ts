@@ -1,13 +1,12 @@
 /**
- * One connection to a ledger file: transactions, prepared statements, checkpoints. Owns the rule that after the first
- * failure of the disk nothing is written any more; never knows tables.
+ * One connection to a ledger file: transactions, prepared statements, checkpoints, and its values as ours. Owns the rule that
+ * after the first failure of the disk nothing is written any more; never knows tables.
  */
 import { type Stats, statSync } from 'node:fs'
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OutputError, UnfinishedError } from '../../errors.ts'
-import { explain, isBusy, isStorageFailure } from './storage-errors.ts'
-import { numberOf, type SqlRow } from './values.ts'
+import { DAMAGE_HINT, explain, isBusy, isStorageFailure } from './storage-errors.ts'
 
 /** Pages in the write-ahead log after which they are moved into the ledger: 8 MB. */
 const CHECKPOINT_PAGES = 2000
@@ -244,4 +243,40 @@ export class SqliteStore {
     }
     return statement
   }
+}
+
+export type SqlRow = Record<string, SQLOutputValue>
+
+export function numberOf(value: SQLOutputValue | undefined): number {
+  if (typeof value === 'number') return value
+  throw damaged('a number', value)
+}
+
+export function textOf(value: SQLOutputValue | undefined): string {
+  if (typeof value === 'string') return value
+  throw damaged('a text', value)
+}
+
+/** Every column of ours holds what was put there: anything else was put there by a failing disk. */
+function damaged(expected: string, value: SQLOutputValue | undefined): OutputError {
+  const found = value === null || value === undefined ? 'nothing' : typeof value
+  return new OutputError(`the ledger is damaged: it holds ${found} where ${expected} belongs`, { hint: DAMAGE_HINT })
+}
+
+/** Milliseconds since 1970, or null. */
+export function timeOf(date: Date | undefined): number | null {
+  return date === undefined ? null : date.getTime()
+}
+
+/** Undefined for null. */
+export function optionalNumber(value: SQLOutputValue | undefined): number | undefined {
+  return typeof value === 'number' ? value : undefined
+}
+
+export function optionalText(value: SQLOutputValue | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+export function optionalDate(value: SQLOutputValue | undefined): Date | undefined {
+  return typeof value === 'number' ? new Date(value) : undefined
 }

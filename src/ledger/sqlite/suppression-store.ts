@@ -7,8 +7,7 @@ import { domainToASCII } from 'node:url'
 import type { Suppressions } from '../ledger.ts'
 import type { Suppression, SuppressionReason } from '../records.ts'
 import * as sql from './queries.ts'
-import type { SqliteStore } from './store.ts'
-import { numberOf, optionalText, type SqlRow, textOf } from './values.ts'
+import { numberOf, optionalText, type SqliteStore, type SqlRow, textOf } from './store.ts'
 
 /** Entries of one transaction, and of one page of the list. */
 const PAGE = 5000

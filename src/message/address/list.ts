@@ -6,9 +6,7 @@
 import { BoundedMap } from '../../bounded-map.ts'
 import { holdsValue, isBlank, type MarkedText, piecesOf, unmark } from '../../template/marked-text.ts'
 import { excerpt } from '../../text/visible.ts'
-import type { Mailbox } from './mailbox.ts'
-import { parseAddress } from './parse.ts'
-import { parseRecipient } from './recipient.ts'
+import { type Mailbox, parseAddress, parseRecipient } from './address.ts'
 
 export interface AddressList {
   readonly mailboxes: readonly Mailbox[]

@@ -8,10 +8,9 @@ import { BoundedMap } from '../../bounded-map.ts'
 import { isBlank, type MarkedText } from '../../template/marked-text.ts'
 import type { RenderedCalendar } from '../../template/template.ts'
 import { wallTimeOf } from '../../time-zone.ts'
+import type { Mailbox } from '../address/address.ts'
 import { parseAddressList } from '../address/list.ts'
-import type { Mailbox } from '../address/mailbox.ts'
-import { type EventTime, readDuration, readEventTime, shown, wrong } from './time.ts'
-import { calendarZone } from './zone.ts'
+import { calendarZone, type EventTime, readDuration, readEventTime, shown, wrong } from './time.ts'
 
 export interface CalendarPart {
   /** `REQUEST`, `CANCEL` or `PUBLISH`: goes into the part's Content-Type too. */

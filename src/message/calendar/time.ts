@@ -1,9 +1,10 @@
 /**
- * The times of an invitation, from the texts of a template: start, end, duration, alarm. Owns which forms are understood
- * and the errors that name the field; never knows the calendar format.
+ * The times of an invitation, from the texts of a template: start, end, duration, alarm, and their time zone as calendars want
+ * it. Owns which forms are understood and the errors that name the field.
  */
-
+import ICAL from 'ical.js'
 import { Temporal } from 'temporal-polyfill'
+import { tzlib_get_ical_block as zoneBlock } from 'timezones-ical-library'
 import { DataError } from '../../errors.ts'
 import type { RenderedCalendar } from '../../template/template.ts'
 import { blankInvisible } from '../../text/visible.ts'
@@ -155,4 +156,46 @@ export function wrong(field: string, what: string): DataError {
   const message = `calendar.${field}: ${what}`
   const hint = 'Fix it in calendar: of the template, or in the cell it comes from.'
   return new DataError(message, { problems: [{ severity: 'error', code: 'bad-calendar', message, hint }] })
+}
+
+interface ZoneRules {
+  /** BEGIN:VTIMEZONE to END:VTIMEZONE, lines ending in CRLF. */
+  readonly block: string
+  /** The name that the block gives itself: `Asia/Kolkata` for `Asia/Calcutta`. */
+  readonly id: string
+  readonly rules: ICAL.Timezone
+}
+
+const zones = new Map<string, ZoneRules | undefined>()
+
+/**
+ * A zone's block (VTIMEZONE, RFC 5545 section 3.6.5) and name, if by its rules all these moments are what the clocks of the zone
+ * really show; undefined where they are not: times then go out in UTC.
+ */
+export function calendarZone(
+  zone: string,
+  moments: readonly Date[],
+): { readonly block: string; readonly id: string } | undefined {
+  if (!zones.has(zone)) zones.set(zone, readZone(zone))
+  const known = zones.get(zone)
+  return known !== undefined && moments.every((at) => agrees(known, zone, at)) ? known : undefined
+}
+
+function readZone(zone: string): ZoneRules | undefined {
+  const [block] = zoneBlock(zone)
+  if (!block) return undefined
+  const component = new ICAL.Component(ICAL.parse(block))
+  const id = component.getFirstPropertyValue('tzid')
+  if (component.name !== 'vtimezone' || typeof id !== 'string') return undefined
+  return { block: `${block.trim().replace(/\r?\n/g, '\r\n')}\r\n`, id, rules: new ICAL.Timezone(component) }
+}
+
+function agrees({ rules }: ZoneRules, zone: string, at: Date): boolean {
+  const wall = wallTimeOf(at, zone)
+  // The second of an hour that comes twice has no name in wall time.
+  if (momentOf(wall, zone).at.getTime() !== at.getTime()) return false
+  const { year, month, day, hour, minute, second } = wall
+  const offset = rules.utcOffset(new ICAL.Time({ year, month, day, hour, minute, second, isDate: false }, rules))
+  const real = Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(zone).offsetNanoseconds / 1e9
+  return offset === real
 }

@@ -1,10 +1,9 @@
 /**
- * The files that rows share: each is found, checked and read once for all of them. Owns what is remembered of a file; the
- * fence around the project is `project-file`'s.
+ * The files that rows share: each is found, checked and read once for all of them. Owns what is remembered of a file and what
+ * is forgotten first; the fence around the project is `project-file`'s.
  */
 import { andThen, type MaybePromise, Memo } from '../../maybe-promise.ts'
 import { type MarkedText, unmark } from '../../template/marked-text.ts'
-import { createContentCache } from './content-cache.ts'
 import {
   createProjectFiles,
   digestOf,
@@ -108,5 +107,87 @@ export class FileLibrary<T> {
       const kept = this.#cache.get(key)
       return kept === undefined ? this.#files.digest(file) : digestOf(kept.content)
     })
+  }
+}
+
+interface Cached {
+  readonly content: Uint8Array
+}
+
+interface ContentCache<T> {
+  get(key: string): T | undefined
+  put(key: string, file: T): void
+}
+
+/** Keys of what was here before, without their content. */
+const REMEMBERED = 5_000
+/** The share of the first room. */
+const PASSING = 1 / 8
+
+/**
+ * Contents within a bound of bytes. A file that only one row has passes through a small room and goes; one that comes again
+ * stays until the larger room is full.
+ */
+function createContentCache<T extends Cached>(bytes: number): ContentCache<T> {
+  const passing = room<T>(bytes * PASSING)
+  const staying = room<T>(bytes)
+  const seen = new Set<string>()
+
+  return {
+    get(key) {
+      const kept = staying.get(key)
+      if (kept !== undefined) return kept
+      const file = passing.remove(key)
+      if (file !== undefined) staying.put(key, file)
+      return file
+    },
+    put(key, file) {
+      if (seen.has(key)) {
+        passing.remove(key)
+        staying.put(key, file)
+        return
+      }
+      if (seen.size >= REMEMBERED) seen.clear()
+      seen.add(key)
+      passing.put(key, file)
+    },
+  }
+}
+
+/** Keeps the latest used; the very latest stays even when it is larger than the room. */
+function room<T extends Cached>(limit: number): ContentCache<T> & { remove(key: string): T | undefined } {
+  const files = new Map<string, T>()
+  let bytes = 0
+  let latest: string | undefined
+
+  function remove(key: string): T | undefined {
+    const file = files.get(key)
+    if (file === undefined) return undefined
+    files.delete(key)
+    bytes -= file.content.length
+    return file
+  }
+
+  return {
+    remove,
+    get(key) {
+      const file = files.get(key)
+      // Where all rows share one file there is no order to keep.
+      if (file === undefined || latest === key) return file
+      files.delete(key)
+      files.set(key, file)
+      latest = key
+      return file
+    },
+    put(key, file) {
+      remove(key)
+      for (const oldest of files.keys()) {
+        if (bytes + file.content.length <= limit) break
+        remove(oldest)
+      }
+      files.set(key, file)
+      bytes += file.content.length
+      latest = key
+    },
   }
 }

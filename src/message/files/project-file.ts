@@ -3,12 +3,12 @@
  * device, no pipe, nothing hidden, nothing that was put in a file's place on the way.
  */
 import { createHash } from 'node:crypto'
-import { type BigIntStats, constants } from 'node:fs'
-import { access, type FileHandle, glob, open, realpath, stat } from 'node:fs/promises'
-import { isAbsolute, join, resolve } from 'node:path'
+import { type BigIntStats, constants, type Dirent } from 'node:fs'
+import { access, type FileHandle, glob, open, readdir, realpath, stat } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import { nearest } from '../../did-you-mean.ts'
 import type { DataError } from '../../errors.ts'
 import { type MarkedText, unmark } from '../../template/marked-text.ts'
-import { hintForMissing, sameToTheEye } from './alike.ts'
 import {
   type FilePurpose,
   fileError,
@@ -211,4 +211,46 @@ function stampOf(info: BigIntStats): string {
 
 function identityOf(info: BigIntStats): string {
   return `${info.dev}:${info.ino}:${info.isFile()}`
+}
+
+/** Names of a folder that are looked through for a hint. */
+const MOST_NAMES = 2_000
+const QUOTES = /^["'\u2018\u2019\u201A\u201C\u201D\u201E\u00AB\u00BB].*["'\u2018\u2019\u201C\u201D\u00AB\u00BB]$/s
+
+/**
+ * The path of a file of the project that is the same to the eye: with slashes, and with its letters composed in another way
+ * (Unicode normalization forms). Undefined where there is none, or more than one.
+ */
+async function sameToTheEye(root: string, path: string): Promise<string | undefined> {
+  if (!/[\\\u0080-\u{10FFFF}]/u.test(path)) return undefined
+  const found: string[] = []
+  for (const step of path.replaceAll('\\', '/').split('/')) {
+    if (step === '' || step === '.') continue
+    const names = await namesIn(join(root, ...found))
+    const wanted = step.normalize('NFC')
+    const alike = names.includes(step) ? [step] : names.filter((name) => name.normalize('NFC') === wanted)
+    if (alike.length !== 1 || alike[0] === undefined) return undefined
+    found.push(alike[0])
+  }
+  return found.length === 0 ? undefined : found.join('/')
+}
+
+/** What to write in the place of a path that names no file; undefined where nothing is near. */
+async function hintForMissing(root: string, path: string): Promise<string | undefined> {
+  if (QUOTES.test(path)) return 'Write the path without quotes around it.'
+  const plain = path.replaceAll('\\', '/')
+  const folder = dirname(plain)
+  const wanted = basename(plain).normalize('NFC')
+  const names = (await namesIn(join(root, folder))).filter((name) => !name.startsWith('.'))
+  const shown = (name: string): string => (folder === '.' ? name : `${folder}/${name}`)
+  const capitals = names.find((name) => name.normalize('NFC').toLowerCase() === wanted.toLowerCase())
+  if (capitals !== undefined) return `There is '${shown(capitals)}': capital and small letters are not the same.`
+  const trimmed = names.find((name) => name.replace(/\s+/gu, ' ') === wanted.replace(/\s+/gu, ' '))
+  const guess = trimmed ?? nearest(wanted, names)
+  return guess === undefined ? undefined : `Did you mean '${shown(guess)}'?`
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  const entries: readonly Dirent[] = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  return entries.slice(0, MOST_NAMES).map(({ name }) => name)
 }

@@ -1,9 +1,9 @@
 /**
  * A message from 354 to its final dot. Owns an order that must never change: first its start is made durable, then its bytes
- * are written as the kernel takes them, then its end, which hands it over.
+ * are written as the kernel takes them, then its end, which hands it over. Owns dots and pieces too; whether content may go
+ * at all is decided in `../line-endings.ts`.
  */
 import type { Feed, Job } from '../transport.ts'
-import { dotStuffed, endMark, pieces } from './content.ts'
 import type { Dialogue } from './dialogue.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -77,4 +77,68 @@ export class ContentWriter<J extends Job> {
   #mayGoOn(transaction: Transaction<J>, state: 'ready' | 'content'): boolean {
     return transaction.state === state && this.#dialogue.open
   }
+}
+
+const LF = 10
+const DOT = 46
+const ONE_DOT = Buffer.from('.')
+const DOT_LINE = Buffer.from('\n.')
+
+/**
+ * Content that `scanContent` called `dots`, with a dot more before each line that begins with one (RFC 5321 section 4.5.2).
+ * Copies nothing.
+ */
+export function dotStuffed(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  const stuffed: Uint8Array[] = []
+  let previous = LF
+  for (const chunk of chunks) {
+    if (chunk.length === 0) continue
+    const bytes = asBuffer(chunk)
+    if (previous === LF && bytes[0] === DOT) stuffed.push(ONE_DOT)
+    let from = 0
+    for (let at = bytes.indexOf(DOT_LINE); at >= 0; at = bytes.indexOf(DOT_LINE, from)) {
+      stuffed.push(bytes.subarray(from, at + 1), ONE_DOT)
+      from = at + 1
+    }
+    stuffed.push(bytes.subarray(from))
+    previous = bytes[bytes.length - 1] ?? LF
+  }
+  return stuffed
+}
+
+/** The mark that ends a message: with a CRLF in front where its last line has none. */
+export function endMark(chunks: readonly Uint8Array[]): string {
+  for (let at = chunks.length - 1; at >= 0; at--) {
+    const chunk = chunks[at]
+    if (chunk !== undefined && chunk.length > 0) return chunk[chunk.length - 1] === LF ? '.\r\n' : '\r\n.\r\n'
+  }
+  return '.\r\n'
+}
+
+/** The same bytes in pieces of `most`, the last one shorter; copies only where a piece spans chunks. */
+export function* pieces(chunks: readonly Uint8Array[], most: number): Generator<Uint8Array> {
+  let gathered: Uint8Array[] = []
+  let bytes = 0
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + most - bytes)
+      gathered.push(part)
+      bytes += part.length
+      at += part.length
+      if (bytes < most) continue
+      yield joined(gathered)
+      gathered = []
+      bytes = 0
+    }
+  }
+  if (bytes > 0) yield joined(gathered)
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts
+  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts)
+}
+
+function asBuffer(chunk: Uint8Array): Buffer {
+  return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 }

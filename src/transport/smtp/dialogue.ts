@@ -1,15 +1,78 @@
 /**
- * Commands and replies on one connection (RFC 5321 section 4, RFC 2920). Owns the match of each reply to its command, the
- * writing of all commands asked since the last write in one piece, and the time limit of each reply. What a reply means for a
- * message or for the lane is decided by the listener.
+ * Commands and replies on one connection (RFC 5321 section 4, RFC 2920). Owns the reading of replies, the match of each to its
+ * command, the writing of all commands asked since the last write in one piece, and the time limit of each reply. What a reply
+ * means for a message or for the lane is decided by the listener.
  */
 import type { SmtpTimeouts } from '../../config/settings.ts'
-import type { Reply } from '../../replies/reply.ts'
+import { type Reply, readable } from '../../replies/reply.ts'
 import type { Job } from '../transport.ts'
 import type { AuthenticatedSocket, DialogueLog } from './connect/socket.ts'
 import { Connection } from './connection.ts'
-import { fits, isGroupBehind, NAMES, PendingReplies, type PendingReply } from './pending-replies.ts'
-import { ReplyParser } from './reply-parser.ts'
+import type { Transaction } from './transaction.ts'
+
+export type PendingReply<J extends Job> =
+  | { readonly kind: 'mail' | 'rcpt' | 'data' | 'end'; readonly transaction: Transaction<J> }
+  | { readonly kind: 'rset' }
+  | { readonly kind: 'quit' }
+
+type Asked = PendingReply<Job>['kind']
+
+/** For messages. */
+export const COMMAND_NAMES: Readonly<Record<Asked, string>> = {
+  mail: 'MAIL',
+  rcpt: 'RCPT',
+  data: 'DATA',
+  end: 'the end of a message',
+  rset: 'RSET',
+  quit: 'QUIT',
+}
+
+/**
+ * Whether a reply of this code can be the answer to what was asked. 354 is the only reply of its kind, so that DATA is the
+ * mark by which a missing or a doubled reply is noticed; 221 belongs to QUIT alone, to which any reply is one. 421 may come
+ * anywhere.
+ */
+function fits(asked: Asked, code: number): boolean {
+  if (code >= 400) return true
+  switch (asked) {
+    case 'data':
+      return code >= 300
+    case 'quit':
+      return true
+    default:
+      return code < 300 && code !== 221
+  }
+}
+
+/** True while the message before it is answered and no reply to the group behind it has come. */
+export function isGroupBehind(awaited: PendingReply<Job>): boolean {
+  return awaited.kind === 'mail' && awaited.transaction.behind
+}
+
+/** The replies that the server still owes, first in, first out. A command that is not yet written cannot have been answered, whatever arrives. */
+class PendingReplies<J extends Job> {
+  readonly #queue: PendingReply<J>[] = []
+  #unwritten = 0
+
+  /** The one whose reply must come next. */
+  get head(): PendingReply<J> | undefined {
+    return this.#queue.length > this.#unwritten ? this.#queue[0] : undefined
+  }
+
+  add(reply: PendingReply<J>): void {
+    this.#queue.push(reply)
+    this.#unwritten++
+  }
+
+  /** All commands queued so far were written. */
+  written(): void {
+    this.#unwritten = 0
+  }
+
+  shift(): PendingReply<J> | undefined {
+    return this.#queue.length > this.#unwritten ? this.#queue.shift() : undefined
+  }
+}
 
 export interface DialogueListener<J extends Job> {
   /** A reply of a kind that can answer what was asked. */
@@ -93,7 +156,7 @@ export class Dialogue<J extends Job> {
     const idle = this.#pending.head === undefined
     const commands = this.#outbox
     this.#outbox = ''
-    if (content !== undefined) this.#log(`[${content.size} octets of content]`)
+    if (content !== undefined) this.#log(`[${content.size} bytes of content]`)
     this.#log(commands)
     this.#pending.written()
     this.#connection.write(content === undefined ? commands : Buffer.concat([...content.chunks, Buffer.from(commands)]))
@@ -138,7 +201,7 @@ export class Dialogue<J extends Job> {
     if (fits(kind, code)) return this.#listener.answered(pending, reply)
     // 354 came early: one of the replies before it is missing, and it may be the one that we took for the last message's.
     const leftOut = code < 400 && code >= 300 && (kind === 'mail' || kind === 'rcpt')
-    this.#listener.confused(`${NAMES[kind]} was answered '${code} ${text}'`, leftOut)
+    this.#listener.confused(`${COMMAND_NAMES[kind]} was answered '${code} ${text}'`, leftOut)
   }
 
   #awaitNext(): void {
@@ -159,4 +222,106 @@ function patience(awaited: PendingReply<Job>, { command, endOfData }: SmtpTimeou
   if (awaited.kind === 'quit') return QUIT_WAIT
   if (awaited.kind === 'end') return endOfData
   return isGroupBehind(awaited) ? Math.min(SWALLOWED_MS, command) : command
+}
+
+const MAX_LINE = 4096
+const MAX_REPLY = 65_536
+/** A code that is not known counts by its first digit (RFC 5321 section 4.2.1). */
+const SHAPE = /^[2-5][0-9][0-9](?:[ -]|$)/
+/** Some gateways write a number sign before it. */
+const ENHANCED = /^#?([245])\.(\d{1,3})\.(\d{1,3})(?=\s|$)/
+
+export interface ReplySink {
+  reply(reply: Reply): void
+  /** What came is not a reply, and nothing after it can be trusted. Called once at most; no reply follows. */
+  broken(reason: string): void
+}
+
+/**
+ * Bytes of a server to replies (RFC 5321 section 4.2). Whatever comes in whatever pieces, memory stays small and anything that is
+ * not a reply is called so.
+ */
+export class ReplyParser {
+  readonly #sink: ReplySink
+  #rest = ''
+  #lines: string[] = []
+  #size = 0
+  #broken = false
+
+  constructor(sink: ReplySink) {
+    this.#sink = sink
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#broken) return
+    const came = chunk.toString('latin1')
+    const text = this.#rest === '' ? came : this.#rest + came
+    let start = 0
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      // A line that ends in LF alone is read too: it is the server's text, and nothing of ours depends on it.
+      const line = text.slice(start, end > start && text.charCodeAt(end - 1) === 13 ? end - 1 : end)
+      start = end + 1
+      this.#line(line)
+      if (this.#broken) return
+    }
+    this.#rest = start === 0 ? text : text.slice(start)
+    if (this.#rest.length > MAX_LINE) this.#fail('a reply line without an end')
+  }
+
+  #line(line: string): void {
+    if (line.length > MAX_LINE) return this.#fail(`a reply line of more than ${MAX_LINE} bytes`)
+    if (!SHAPE.test(line)) return this.#fail(`'${readable(line).slice(0, 80)}', which is not a reply`)
+    // A CR in a line is two lines to some and one to others.
+    if (line.includes('\r')) return this.#fail('a bare CR in a reply')
+    this.#size += line.length
+    if (this.#size > MAX_REPLY) return this.#fail(`a reply of more than ${MAX_REPLY} bytes`)
+    const [first] = this.#lines
+    if (first !== undefined && first.slice(0, 3) !== line.slice(0, 3)) return this.#fail('a reply with two codes')
+    if (line.charCodeAt(3) === 45) {
+      this.#lines.push(line)
+      return
+    }
+    this.#size = 0
+    if (first === undefined) return this.#sink.reply(oneLineReply(line))
+    const lines = this.#lines
+    this.#lines = []
+    lines.push(line)
+    this.#sink.reply(toReply(lines))
+  }
+
+  #fail(what: string): void {
+    this.#broken = true
+    this.#rest = ''
+    this.#lines = []
+    this.#sink.broken(`the server sent ${what}`)
+  }
+}
+
+function oneLineReply(line: string): Reply {
+  const code = Number(line.slice(0, 3))
+  const text = line.slice(4)
+  const written = enhancedCode(text, line.charCodeAt(0))
+  if (written === undefined) return { code, text: readable(text.trim()) }
+  return { code, enhanced: withoutSign(written), text: readable(text.slice(written.length).trim()) }
+}
+
+function toReply(lines: readonly string[]): Reply {
+  const [first = ''] = lines
+  const code = Number(first.slice(0, 3))
+  const written = enhancedCode(first.slice(4), first.charCodeAt(0))
+  const texts = lines.map((line) => line.slice(4))
+  const parts = written === undefined ? texts : texts.map((text) => text.replace(ENHANCED, '').trim())
+  const text = readable(parts.join(' ').trim())
+  return written === undefined ? { code, text } : { code, enhanced: withoutSign(written), text }
+}
+
+function withoutSign(written: string): string {
+  return written.startsWith('#') ? written.slice(1) : written
+}
+
+/** As it is written. An enhanced code of another class than the reply's is worth nothing (RFC 2034 section 4). */
+function enhancedCode(text: string, firstDigit: number): string | undefined {
+  const start = text.charCodeAt(0) === 35 ? 1 : 0
+  if (text.charCodeAt(start) !== firstDigit || text.charCodeAt(start + 1) !== 46) return undefined
+  return ENHANCED.exec(text)?.[0]
 }

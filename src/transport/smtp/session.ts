@@ -4,10 +4,9 @@
  * accepted on this connection, and from the moment its final dot is given to the kernel it is in doubt until a reply that can
  * belong to no other message shows what became of it.
  *
- * Its parts: `next-message.ts` gets messages from the feed; `transaction.ts` keeps the one or two in flight and their outcomes,
- * with `envelope.ts`; `dialogue.ts` has commands, replies and time limits, with `pending-replies.ts` and `connection.ts`;
- * `content-writer.ts` goes from 354 to the final dot; `connection-limits.ts` counts what the connection is used for;
- * `connection-policy.ts` decides what replies mean for the connection.
+ * Its parts: `transaction.ts` gets messages from the feed and keeps the one or two in flight and their outcomes, with
+ * `envelope.ts`; `dialogue.ts` has commands, replies and time limits, with `connection.ts`; `content-writer.ts` goes from
+ * 354 to the final dot; `connection-policy.ts` decides what the connection is used for, and what replies mean for it.
  *
  * A lane is `working`, `leaving` (QUIT was sent) or `over`. A reply that does not fit poisons the connection: nothing more is
  * written, what was handed over and not answered is in doubt, and everything else is untouched.
@@ -16,20 +15,24 @@
  * and a rejected envelope costs no record.
  */
 import type { SmtpTimeouts } from '../../config/settings.ts'
-import { hungUpOnIdle } from '../../replies/pace.ts'
-import type { Reply } from '../../replies/reply.ts'
+import { hungUpOnIdle, type Reply } from '../../replies/reply.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome } from '../transport.ts'
-import { type EnvelopeRequests, unfit } from './commands.ts'
 import type { AuthenticatedSocket, DialogueLog } from './connect/socket.ts'
-import { ConnectionLimits, type LimitSettings } from './connection-limits.ts'
-import { type ConnectionProgress, type LaneDecision, onHangUp, onMailRejected, onSilence } from './connection-policy.ts'
+import {
+  ConnectionLimits,
+  type ConnectionProgress,
+  type LaneDecision,
+  type LimitSettings,
+  onHangUp,
+  onMailRejected,
+  onSilence,
+  type Pipelining,
+  pickLevel,
+} from './connection-policy.ts'
 import { ContentWriter } from './content-writer.ts'
-import { Dialogue, type DialogueListener } from './dialogue.ts'
-import type { Rejection } from './envelope.ts'
-import { MessagePull, type PulledMessage } from './next-message.ts'
-import type { PendingReply } from './pending-replies.ts'
-import { type Pipelining, pickLevel } from './pipelining.ts'
-import { InFlight, type Transaction } from './transaction.ts'
+import { Dialogue, type DialogueListener, type PendingReply } from './dialogue.ts'
+import { type EnvelopeRequests, type Rejection, unfit } from './envelope.ts'
+import { InFlight, MessagePull, type PulledMessage, type Transaction } from './transaction.ts'
 
 export interface SessionOptions {
   readonly connection: AuthenticatedSocket

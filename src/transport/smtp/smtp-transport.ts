@@ -7,8 +7,7 @@ import { LoginError } from '../../errors.ts'
 import type { Lane, ServerReport, ServerTraits, Transport } from '../transport.ts'
 import { type AuthenticatedSocket, type DialogueLog, openSocket } from './connect/socket.ts'
 import { isSocketPath } from './connect/unix-socket.ts'
-import type { LimitSettings } from './connection-limits.ts'
-import { allowedLevel, fallenBack, type Pipelining } from './pipelining.ts'
+import { allowedLevel, fallenBack, type LimitSettings, type Pipelining } from './connection-policy.ts'
 import { createSession } from './session.ts'
 
 export interface SmtpTransportOptions {

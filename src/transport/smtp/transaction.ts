@@ -1,13 +1,12 @@
 /**
- * The messages in flight on one connection: one, or one handed over and the one behind it. Owns the states of a message, what
- * the replies to its end mean, and that each outcome is reported once, and not before the replies behind it prove that an
- * answer belongs to no other message. The replies before the end of data are in `envelope.ts`.
+ * The messages of one connection: got from the feed, in flight (one, or one handed over and the one behind it), and answered.
+ * Owns the states of a message, what the replies to its end mean, and that each outcome is reported once, and not before the
+ * replies behind it prove that an answer belongs to no other message. The replies before the end of data are in `envelope.ts`.
  */
-
 import type { Reply } from '../../replies/reply.ts'
+import { type ContentScan, scanContent } from '../line-endings.ts'
 import type { Feed, Job, Outcome, RefusedCopy } from '../transport.ts'
 import { EnvelopeState, type Rejection } from './envelope.ts'
-import type { PulledMessage } from './next-message.ts'
 
 /** The states of a message, in order. From the first three it ends as unsent or rejected, never in doubt. */
 export type TransactionState =
@@ -183,4 +182,85 @@ function leftAs<J extends Job>(transaction: Transaction<J>, reason: string): Out
   // LMTP may have said what became of the row's own copy before the line broke.
   const known = transaction.outcome
   return known ?? { kind: 'in_doubt', reason: `handed over, but the answer never came: ${reason}` }
+}
+
+/** A message that may be sent to this server. */
+export interface PulledMessage<J extends Job> {
+  readonly job: J
+  /** Its content needs dots put in. */
+  readonly dotted: boolean
+}
+
+export interface MessagePullOptions<J extends Job> {
+  readonly feed: Feed<J>
+  /** Why a message must not be sent to this server. */
+  readonly unfit: (job: J, scan: ContentScan) => Reply | undefined
+  /** A wait is over: with a message, or without one. */
+  readonly arrived: (message: PulledMessage<J> | undefined) => void
+}
+
+/** Where a connection gets its messages: asks the feed, waits for one that is not ready, rejects one that this server cannot take at all. */
+export class MessagePull<J extends Job> {
+  readonly #options: MessagePullOptions<J>
+  #state: 'open' | 'waiting' | 'drained' | 'closed' = 'open'
+  #closeReason = ''
+
+  constructor(options: MessagePullOptions<J>) {
+    this.#options = options
+  }
+
+  /** A message is awaited; `arrived` is called when it is here. */
+  get waiting(): boolean {
+    return this.#state === 'waiting'
+  }
+
+  /** There will be no further message. */
+  get drained(): boolean {
+    return this.#state === 'drained'
+  }
+
+  /** The next message that is ready. */
+  next(): PulledMessage<J> | undefined {
+    while (this.#state === 'open') {
+      const next = this.#options.feed.next()
+      if (next === undefined) this.#state = 'drained'
+      else if (next instanceof Promise) {
+        this.#state = 'waiting'
+        next.then(
+          (job) => this.#arrived(job),
+          () => this.#arrived(undefined),
+        )
+      } else {
+        const pulled = this.#accept(next)
+        if (pulled !== undefined) return pulled
+      }
+    }
+    return undefined
+  }
+
+  /** Asks for no more; a message that is still awaited goes back as unsent, with this reason. */
+  close(reason: string): void {
+    this.#state = 'closed'
+    this.#closeReason = reason
+  }
+
+  #arrived(job: J | undefined): void {
+    const { feed, arrived } = this.#options
+    if (this.#state === 'closed') {
+      if (job !== undefined) feed.end(job, { kind: 'unsent', reason: this.#closeReason })
+      return
+    }
+    this.#state = job === undefined ? 'drained' : 'open'
+    arrived(job === undefined ? undefined : this.#accept(job))
+  }
+
+  /** Undefined when the message was rejected at once. */
+  #accept(job: J): PulledMessage<J> | undefined {
+    const { feed, unfit } = this.#options
+    const scan = scanContent(job.message.chunks)
+    const reply = unfit(job, scan)
+    if (reply === undefined) return { job, dotted: scan === 'dots' }
+    feed.end(job, { kind: 'rejected', stage: 'mail', reply })
+    return undefined
+  }
 }

@@ -1,8 +1,7 @@
 /** What a lane gets next: a limit first, then a row, then its message; and what it gets while there is none. */
 import { expect, test } from 'vitest'
 import type { DeliveryControl } from '../../../src/campaign/delivery/delivery-control.ts'
-import { JobQueue, type JobQueueOptions } from '../../../src/campaign/delivery/job-queue.ts'
-import { LaneWaiters } from '../../../src/campaign/delivery/lane-waiters.ts'
+import { JobQueue, type JobQueueOptions, LaneWaiters } from '../../../src/campaign/delivery/job-queue.ts'
 import { DataError } from '../../../src/errors.ts'
 import type { DueRow } from '../../../src/ledger/records.ts'
 import { letterTo, testClock } from './delivery-harness.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Journal } from '../../../src/campaign/delivery/journal.ts'
+import { Journal } from '../../../src/campaign/delivery/outcomes.ts'
 import type { Deliveries } from '../../../src/ledger/ledger.ts'
 import type { LedgerEvent } from '../../../src/ledger/records.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Clock } from '../../../src/campaign/clock.ts'
-import { LaneCountController } from '../../../src/campaign/delivery/lane-count.ts'
+import { LaneCountController } from '../../../src/campaign/delivery/lane-pool.ts'
 
 function controller(max: number) {
   let now = 0

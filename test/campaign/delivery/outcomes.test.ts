@@ -1,8 +1,8 @@
 /** That each outcome becomes one record, and which outcomes leave the row as it was. */
 import { beforeEach, expect, test } from 'vitest'
 import type { DeliveryControl } from '../../../src/campaign/delivery/delivery-control.ts'
-import { DeliveryCounts } from '../../../src/campaign/delivery/delivery-counts.ts'
 import { Outcomes, type OutcomesOptions } from '../../../src/campaign/delivery/outcomes.ts'
+import { DeliveryCounts } from '../../../src/campaign/delivery/progress.ts'
 import type { Outcome } from '../../../src/transport/transport.ts'
 import { deferred, letterTo, OK, rejected, testClock } from './delivery-harness.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { reconnectGap, retryGap, rowStateAfter } from '../../../src/campaign/delivery/retry.ts'
 import type { DueRow } from '../../../src/ledger/records.ts'
-import { isThrottling } from '../../../src/replies/pace.ts'
+import { isThrottling } from '../../../src/replies/reply.ts'
 import { blamesSender } from '../../../src/replies/sender-block-detector.ts'
 
 const now = new Date('2026-11-24T10:00:00Z')

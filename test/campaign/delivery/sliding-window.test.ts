@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RateGate, SlidingWindow } from '../../../src/campaign/delivery/sliding-window.ts'
-import { quotasOf, shortLimits } from '../../../src/campaign/delivery/throttle.ts'
+import { quotasOf, RateGate, SlidingWindow, shortLimits } from '../../../src/campaign/delivery/throttle.ts'
 import { limitWords, readRate, whyNeverAllowed } from '../../../src/config/units.ts'
 
 /** Takes as fast as the gate allows and gives the moments. */

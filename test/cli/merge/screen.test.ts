@@ -1,7 +1,7 @@
 /** Events in, lines out: what a person sees of a merge, without a merge. */
 import { describe, expect, test } from 'vitest'
 import type { MergeEvent, RowEvent, SummaryEvent } from '../../../src/campaign/events.ts'
-import { MergeScreen } from '../../../src/cli/merge/screen.ts'
+import { MergeScreen } from '../../../src/cli/merge/drive.ts'
 import { Output, type OutputOptions } from '../../../src/cli/terminal/output.ts'
 import { fakeIo } from '../fake-io.ts'
 

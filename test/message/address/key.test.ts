@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { gmailKey, normalizeAddress } from '../../../src/message/address/key.ts'
-import { parseAddress } from '../../../src/message/address/parse.ts'
+import { gmailKey, normalizeAddress, parseAddress } from '../../../src/message/address/address.ts'
 import { addressDoubts, isRoleAddress, reservedDomain, suggestDomain } from '../../../src/message/address/typos.ts'
 
 test.each([

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { parseRecipient } from '../../../src/message/address/address.ts'
 import { type AddressList, parseAddressList as parseMarked } from '../../../src/message/address/list.ts'
-import { parseRecipient } from '../../../src/message/address/recipient.ts'
 import { unmark } from '../../../src/template/marked-text.ts'
 import { value as hole, marked } from '../../support/marked.ts'
 

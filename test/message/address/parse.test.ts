@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseAddress } from '../../../src/message/address/parse.ts'
+import { parseAddress } from '../../../src/message/address/address.ts'
 
 const LABEL63 = 'a'.repeat(63)
 

@@ -1,12 +1,43 @@
 /** `mailmerge suppress`: who must not be written to. Parses and prints; entries are read in unsubscribe/suppression-list.ts. */
-import { DataError, type Problem } from '../../../errors.ts'
+
+import type { Readable } from 'node:stream'
+import { SUPPRESSION_REASONS } from '../../../config/words.ts'
+import { DataError, type Problem, UsageError } from '../../../errors.ts'
+import { given } from '../../../given.ts'
 import { escapeInvisible } from '../../../text/visible.ts'
-import type { Action, Arguments, Context, Group } from '../../command.ts'
+import type { EntryDefaults } from '../../../unsubscribe/suppression-list.ts'
+import type { Action, Arguments, Context, Group, Option } from '../../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
 import { count, plural } from '../../terminal/format.ts'
-import { entryDefaults, entryOptions, GROUP_OPTION } from './entry-options.ts'
-import { importEntries } from './import.ts'
 import { exportEntries, list } from './list.ts'
+
+const GROUP_OPTION: Readonly<Record<string, Option>> = {
+  group: { type: 'string', value: 'NAME', describe: 'Campaign group that it holds for; default every campaign' },
+}
+
+/** Options of what is kept with an entry; `reason` is the one of entries that have none of their own. */
+function entryOptions(reason: string): Readonly<Record<string, Option>> {
+  return {
+    ...GROUP_OPTION,
+    reason: {
+      choices: SUPPRESSION_REASONS,
+      value: 'REASON',
+      describe: `${SUPPRESSION_REASONS.join(', ')}; default ${reason}`,
+    },
+    note: { type: 'string', value: 'TEXT', describe: 'A remark to keep with it' },
+    ...LEDGER_OPTION,
+  }
+}
+
+/** What is kept with entries that say nothing of themselves. */
+function entryDefaults(args: Arguments, reason: EntryDefaults['reason']): EntryDefaults {
+  return {
+    group: args.text('group') ?? '',
+    reason: args.choice('reason', SUPPRESSION_REASONS) ?? reason,
+    addedAt: new Date(),
+    ...given({ note: args.text('note') }),
+  }
+}
 
 const ENTRIES = { entries: { describe: 'Addresses, or @domain for everybody at a domain' } }
 
@@ -24,6 +55,44 @@ const remove: Action = {
   positionals: ENTRIES,
   options: { ...GROUP_OPTION, ...LEDGER_OPTION },
   run: (args, context) => change('remove', args, context),
+}
+
+const importEntries: Action = {
+  usage: 'import [file]',
+  describe: 'Add the entries of a file',
+  positionals: { file: { describe: 'A list with a column of addresses, or one entry a line; default standard input' } },
+  options: entryOptions('imported'),
+  async run(args, context) {
+    const { io, out } = context
+    const file = args.text('file')
+    if (file === undefined && io.stdin.isTTY === true) {
+      throw new UsageError('suppress import needs a file', { hint: 'Give a file, or the list through a pipe.' })
+    }
+    const settings = await settingsFor(args, context)
+    const { openSource } = await import('../../../source/open.ts')
+    const { importSuppressions } = await import('../../../unsubscribe/suppression-list.ts')
+    const { openLedger } = await import('../../../campaign/run/open-ledger.ts')
+    const input = { cwd: io.cwd, stdin: io.stdin as Readable, addressLines: 'address' } as const
+    const source = await openSource({ path: file ?? '-' }, input)
+    const ledger = await openLedger(settings)
+    try {
+      const { read, added, bad, problems } = await importSuppressions(
+        ledger.suppressions,
+        source,
+        entryDefaults(args, 'imported'),
+      )
+      if (out.json) out.result(JSON.stringify({ read, added, known: read - added, bad }))
+      else if (!out.quiet) out.result(`${plural(added, 'entry', 'entries')} added, ${count(read - added)} known before`)
+      if (bad === 0) return 0
+      throw new DataError(`${plural(bad, 'line')} of ${source.name} could not be read; the others are suppressed`, {
+        problems,
+        unlisted: bad - problems.length,
+        hint: 'Fix these lines and import the file again: what is known is not added twice.',
+      })
+    } finally {
+      await ledger.close()
+    }
+  },
 }
 
 export const suppress: Group = {

@@ -1,10 +1,27 @@
 /**
- * Reads one addr-spec, by RFC 5321 section 4.1.2 and RFC 6531 section 3.3. Owns the promise that what it lets
- * through is one address; looks nothing up.
+ * What an address is: one addr-spec by RFC 5321 section 4.1.2 and RFC 6531 section 3.3, alone or as the recipient in a cell, and
+ * when two of them are the same person's. Owns the promise that what it lets through is one address; looks nothing up.
  */
 import { isIPv6 } from 'node:net'
-import { asciiDomain, labelsFit } from './domain.ts'
-import type { Mailbox, ParsedAddress } from './mailbox.ts'
+import { domainToASCII } from 'node:url'
+
+/** One mailbox of a header or an envelope. */
+export interface Mailbox {
+  readonly name?: string
+  /** The addr-spec as it was typed, in the composed form of Unicode (RFC 6532 section 3.1). */
+  readonly address: string
+  /** The addr-spec for the envelope: the domain in A-labels (RFC 5890), the local part as it is. */
+  readonly wire: string
+  /** True when the local part is not ASCII: only a server with SMTPUTF8 takes it (RFC 6531). */
+  readonly needsSmtputf8: boolean
+}
+
+/** What a text is as an addr-spec. */
+export type ParsedAddress =
+  | { readonly kind: 'valid'; readonly mailbox: Mailbox }
+  /** Allowed by the standard, but hardly anybody's address: no dot in the domain, a quoted local part, an IP literal. */
+  | { readonly kind: 'unlikely'; readonly mailbox: Mailbox; readonly why: string }
+  | { readonly kind: 'invalid'; readonly why: string }
 
 /** What nearly every address looks like; lengths are checked apart from it. */
 const COMMON =
@@ -150,4 +167,111 @@ function parseLiteral(text: string, domain: string, needsSmtputf8: boolean): Par
   if (Buffer.byteLength(text) > 254) return invalid('it is longer than 254 bytes')
   const mailbox = { address: text, wire: text, needsSmtputf8 }
   return { kind: 'unlikely', mailbox, why: 'it names a machine by its IP address' }
+}
+
+/** The domain of an address, in lower case; the whole text where it has no `@`. */
+export function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1).toLowerCase()
+}
+
+/** True when no label from `from` on is longer than 63 bytes. */
+function labelsFit(text: string, from: number): boolean {
+  let start = from
+  for (let at = from; at <= text.length; at++) {
+    if (at !== text.length && text.charCodeAt(at) !== 46) continue
+    if (at - start > 63) return false
+    start = at + 1
+  }
+  return true
+}
+
+/** The domain in A-labels (RFC 5890; UTS 46, not transitional) within the limits of RFC 1035, or why it is not valid. */
+function asciiDomain(domain: string): string | { readonly why: string } {
+  if (/\s/u.test(domain)) return { why: 'it has a space in the domain' }
+  if (/[()]/.test(domain)) return { why: 'it holds a comment in parentheses' }
+  if (domain.includes('_')) return { why: "'_' is not allowed in a domain" }
+  // Before the mapping: what maps to an address of the web takes `/`, `?` and `:` for the end of the name, and drops the rest.
+  const strange = /[^A-Za-z0-9.\u{80}-\u{10FFFF}-]/u.exec(domain)?.[0]
+  if (strange !== undefined) return { why: `'${strange}' is not allowed in a domain` }
+  const foreign = /[^\u0000-\u007F]/.test(domain)
+  const ascii = foreign ? domainToASCII(domain) : domain
+  if (ascii === '') return { why: 'the domain is not a valid international name' }
+  if (foreign && !/xn--/i.test(ascii)) return { why: `the domain holds look-alikes of plain letters; is it ${ascii}?` }
+  if (ascii.startsWith('.') || ascii.endsWith('.')) return { why: 'the domain begins or ends with a dot' }
+  if (ascii.includes('..')) return { why: 'the domain has two dots in a row' }
+  if (!/^[A-Za-z0-9.-]+$/.test(ascii)) return { why: 'the domain is not a valid international name' }
+  if (/(?:^|\.)-|-(?:\.|$)/.test(ascii)) return { why: "a part of the domain begins or ends with '-'" }
+  if (!labelsFit(ascii, 0)) return { why: 'a part of the domain is longer than 63 bytes' }
+  if (ascii.length > 253) return { why: 'the domain is longer than 253 bytes' }
+  if (/(?:^|\.)[0-9]+$/.test(ascii)) return { why: 'the domain ends in a number' }
+  return ascii
+}
+
+/**
+ * Reads `ada@example.com`, `Ada Lovelace <ada@example.com>` or `"Lovelace, Ada" <ada@example.com>`. The cell's text is
+ * all data: what looks like a second address is a fault, said in words that follow `'...' is not an address: `.
+ */
+export function parseRecipient(cell: string): { readonly mailbox: Mailbox } | { readonly fault: string } {
+  // Copied from a field of a mail program, an address ends as a list does.
+  const text = cell.trim().replace(/(?<=[^\s,;])\s*[,;]\s*$/u, '')
+  const parsed = parseAddress(text)
+  if (parsed.kind !== 'invalid') return { mailbox: parsed.mailbox }
+  const split = text.length > 2_000 ? undefined : splitName(text)
+  if (split === undefined) return { fault: parsed.why }
+  const fault = unseenFault(text)
+  if (fault !== undefined) return { fault }
+  const inner = parseAddress(split.spec.trim())
+  if (inner.kind === 'invalid') return { fault: severalFault(text) ?? inner.why }
+  const name = nameOf(split.name.trim(), inner.mailbox)
+  if (name === undefined) return { fault: severalFault(text) ?? `the name before '<' must stand in quotes` }
+  return { mailbox: { ...inner.mailbox, ...(name === '' ? {} : { name }) } }
+}
+
+/** A display name, then one pair of angle brackets at the end; undefined for any other shape. */
+function splitName(text: string): { readonly name: string; readonly spec: string } | undefined {
+  if (!text.endsWith('>')) return undefined
+  const quoted = /^"(?:[^"\\]|\\.)*"/.exec(text)?.[0] ?? ''
+  const open = text.indexOf('<', quoted.length)
+  if (open < 0) return undefined
+  const spec = text.slice(open + 1, -1)
+  return /[<>]/.test(spec) ? undefined : { name: text.slice(0, open), spec }
+}
+
+/** The name without its quotes; undefined when it holds what belongs to an address. */
+function nameOf(name: string, { address }: Mailbox): string | undefined {
+  if (/^"(?:[^"\\]|\\.)*"$/.test(name)) return name.slice(1, -1).replace(/\\(.)/g, '$1')
+  // Mail programs write the address as the name where they have no name, some of them in single quotes.
+  if (name.replace(/^'(.*)'$/, '$1').toLowerCase() === address.toLowerCase()) return ''
+  return /[@;:"\\<>]/.test(name) ? undefined : name
+}
+
+/**
+ * Lower case, NFC, domain in A-labels, quotes that change nothing left out. RFC 5321 lets a server tell `Ada` from
+ * `ada`; none that people use does, and to write twice to one person is the greater harm.
+ */
+export function normalizeAddress(address: string): string {
+  const text = address.trim()
+  const lower = text.toLowerCase()
+  if (/^[\u0021\u0023-\u007E]*$/.test(lower)) return lower
+  const folded = text.normalize('NFC').toLowerCase().normalize('NFC')
+  const at = folded.lastIndexOf('@')
+  if (at < 0) return folded
+  const domain = folded.slice(at + 1)
+  return `${unquoted(folded.slice(0, at))}@${(/[^\u0000-\u007F]/.test(domain) && domainToASCII(domain)) || domain}`
+}
+
+/** `"ada"@example.com` and `ada@example.com` are one address (RFC 5321 section 4.1.2). */
+function unquoted(local: string): string {
+  if (!/^".+"$/s.test(local)) return local
+  const inner = local.slice(1, -1).replace(/\\(.)/gs, '$1')
+  return /^[^\s"(),:;<>@[\]\\.]+(?:\.[^\s"(),:;<>@[\]\\.]+)*$/u.test(inner) ? inner : local
+}
+
+/** The same for mailboxes that ignore dots and everything from a plus on, as Gmail's do. */
+export function gmailKey(address: string): string {
+  const normal = normalizeAddress(address)
+  const at = normal.lastIndexOf('@')
+  const domain = normal.slice(at + 1)
+  if (domain !== 'gmail.com' && domain !== 'googlemail.com') return normal
+  return `${normal.slice(0, at).replace(/\+.*$/s, '').replaceAll('.', '')}@gmail.com`
 }
