@@ -67,8 +67,8 @@ function tooWide(graph: ModuleGraph): string[] {
     .map(([folder, size]) => `${folder} holds ${size} modules; ${WIDEST} are allowed`)
 }
 
-/** Members that belong to types of others and are declared here to describe them; and a facet whose first reader is to come. */
-const FOREIGN_MEMBERS = new Set(['setRawMode', 'xmlns', 'carbonCopies'])
+/** Members that belong to types of others and are declared here to describe them. */
+const FOREIGN_MEMBERS = new Set(['setRawMode', 'xmlns'])
 
 /** Names that the HTML pages fill in. */
 function namesInPages(): readonly string[] {

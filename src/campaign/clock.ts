@@ -9,6 +9,9 @@ export interface Clock {
   random(): number
 }
 
+/** The last moment of a Date: everything is due by then. */
+export const END_OF_TIME = new Date(8_640_000_000_000_000)
+
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonic: () => performance.now(),

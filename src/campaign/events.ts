@@ -1,5 +1,5 @@
 /** What a run reports while it works: one object an event, plain data, ready for JSON. */
-import type { ResultRow, SkipKind, StatusCounts } from '../ledger/records.ts'
+import type { CopyCounts, ResultRow, SkipKind, StatusCounts } from '../ledger/records.ts'
 import type { PauseReason, StopReason } from '../report/reasons.ts'
 import type { DeliveryProgress } from './delivery/progress.ts'
 
@@ -22,6 +22,8 @@ export interface PlannedEvent {
   readonly counts: StatusCounts
   /** The skipped rows of `counts`, by why. */
   readonly skipped: SkipCounts
+  /** Copies (cc, bcc) that the server did not take with their message; those deferred are sent now. */
+  readonly copies: CopyCounts
 }
 
 export interface ProgressEvent extends DeliveryProgress {
@@ -37,7 +39,7 @@ export interface PausedEvent {
 }
 
 /**
- * How a run ended: all is sent or skipped on purpose; planned, as it was asked; some messages failed for good; rows are still to come or in doubt; or
+ * How a run ended: all is sent or skipped on purpose; planned, as it was asked; some messages failed for good; rows or copies are still to come, or rows in doubt; or
  * something broke, which is thrown as well.
  */
 export type RunOutcome = 'done' | 'planned' | 'failed' | 'unfinished' | 'broken'
@@ -48,8 +50,8 @@ export interface SummaryEvent {
   readonly campaign: string
   readonly rows: number
   readonly counts: StatusCounts
-  /** Copies (cc, bcc) that the server refused in this command while it accepted their message. */
-  readonly copiesRefused: number
+  /** Copies (cc, bcc) that the server did not take with their message, by what became of them; `sent` are those sent later. */
+  readonly copies: CopyCounts
   readonly seconds: number
   /** Messages a second over the whole delivery. */
   readonly rate: number

@@ -7,7 +7,6 @@ import type { Feedback } from './feedback.ts'
 import type {
   Campaign,
   CopyCounts,
-  CopyUpdate,
   DueCopy,
   DueRow,
   Duplicate,
@@ -120,8 +119,8 @@ export interface Deliveries {
   /** Makes failed recipients of the run deferred again; gives their number. A run that was finished is `ready` again. */
   retryFailed(runId: string): Promise<number>
   /**
-   * A person's decision on recipients in doubt: send again from `at` on, or take them as sent. Of the rows in `rows` alone, if
-   * given. Gives their number. A process that delivers the run takes up what is to be sent again.
+   * A person's decision on recipients and copies in doubt: send again from `at` on, or take them as sent. Of the rows in `rows` alone, if
+   * given. Gives the number of recipients. A process that delivers the run takes up what is to be sent again.
    */
   resolveInDoubt(
     runId: string,
@@ -143,18 +142,18 @@ export interface Results {
 }
 
 /**
- * Copies (cc, bcc) that the server did not take with their message, recorded with the row (`RowUpdate.copies`). A copy is
- * sent once, like a row: one that was started and never answered is in doubt when its campaign is claimed again.
+ * Copies (cc, bcc) that the server did not take with their message: recorded with the row (`RowUpdate.copies`), and their own
+ * attempts by `Deliveries.record`. A copy is sent once, like a row: one that was started and never answered is in doubt when
+ * its campaign is claimed again.
  */
 export interface CarbonCopies {
-  /** Deferred copies of the run whose time has come, in the order of their time. */
-  due(runId: string, query: { readonly now: Date; readonly limit: number }): Promise<readonly DueCopy[]>
+  /** Deferred copies of the run whose time has come, by number, after number `after`. */
+  due(
+    runId: string,
+    query: { readonly now: Date; readonly after: number; readonly limit: number },
+  ): Promise<readonly DueCopy[]>
   /** The earliest time that a deferred copy waits for; undefined when none waits. */
   nextDue(runId: string): Promise<Date | undefined>
-  /** An attempt is about to hand over its end of data. Durable when it resolves. */
-  start(copy: number, at: Date): Promise<void>
-  /** The outcome of an attempt. Durable when it resolves. */
-  update(copy: number, update: CopyUpdate, at: Date): Promise<void>
   /** Copies of the run's messages by their state, those that went with their message left out. */
   counts(runId: string): Promise<CopyCounts>
 }

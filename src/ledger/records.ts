@@ -172,6 +172,8 @@ export interface RowUpdate {
   readonly dueAt?: Date | undefined
   /** For `sent`: copies that the server refused or deferred. */
   readonly copies?: readonly UndeliveredCopy[] | undefined
+  /** With `copies`: the moment of the message's Date, so that they get the same message later. Default: `at`. */
+  readonly date?: Date | undefined
   /** False when the message was never offered to the server: the attempts of the row stay as they are. */
   readonly attempted: boolean
 }
@@ -196,15 +198,17 @@ export interface UndeliveredCopy extends CopyUpdate {
 export interface DueCopy {
   readonly copy: number
   readonly address: string
-  /** Attempts so far, the one with the message among them. */
+  /** Attempts so far, the one with the message among them; none when it was in doubt and is to be sent again. */
   readonly attempts: number
-  readonly firstAttemptAt: Date
+  readonly firstAttemptAt?: Date | undefined
   readonly row: DueRow
   /** The moment of the message's Date. */
   readonly sentAt: Date
 }
 
 export type CopyCounts = Readonly<Record<CopyUpdate['status'], number>>
+
+export const NO_COPIES: CopyCounts = { sent: 0, refused: 0, deferred: 0, in_doubt: 0 }
 
 /** What delivery reports to the ledger, in the order in which it happened. */
 export type LedgerEvent =
@@ -217,6 +221,9 @@ export type LedgerEvent =
       readonly messageId: string
     }
   | ({ readonly kind: 'row-updated' } & RowUpdate)
+  /** The same for a copy that was not sent with its message. */
+  | { readonly kind: 'copy-started'; readonly copy: number; readonly at: Date }
+  | ({ readonly kind: 'copy-updated'; readonly copy: number; readonly at: Date } & CopyUpdate)
 
 /** One line of the results. `address` and `key` are empty for rows that have none. */
 export interface ResultRow {
@@ -238,6 +245,8 @@ export interface ResultRow {
   readonly variant?: string | undefined
   /** The worst that came back of it. */
   readonly bounce?: Bounce | undefined
+  /** Copies of its message that were not sent, or not yet. */
+  readonly copies?: readonly UndeliveredCopy[] | undefined
 }
 
 /** The earlier message of a campaign to one recipient key, and what came of it. */

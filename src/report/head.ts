@@ -1,13 +1,27 @@
-/** What a report says before its rows, read from the ledger. Owns which further columns the rows have. */
+/** How far a run is, read from the ledger: for lists of runs, and before the rows of a report. Owns which further columns these have. */
 import { given } from '../given.ts'
 import type { FeedbackKind } from '../ledger/feedback.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { StatusCounts } from '../ledger/records.ts'
+import type { CopyCounts, RunRecord, StatusCounts } from '../ledger/records.ts'
+
+export interface RunStanding {
+  readonly counts: StatusCounts
+  /** Copies that are still to come. */
+  readonly copiesDeferred: number
+}
+
+export async function standingOf(ledger: Ledger, { id, state }: RunRecord): Promise<RunStanding> {
+  const counts = await ledger.results.counts(id)
+  // A run that ended sends none.
+  return { counts, copiesDeferred: state === 'ready' ? (await ledger.carbonCopies.counts(id)).deferred : 0 }
+}
 
 export interface ReportHead {
   readonly run: string
   readonly campaign: string
   readonly counts: StatusCounts
+  /** Copies that were not sent with their message, by what became of them. */
+  readonly copies: CopyCounts
   /** Counts of each variant, where the campaign is split: the report then says the variant of each row. */
   readonly variants?: ReadonlyMap<string, StatusCounts>
   /** Rows by the worst that came back of them, where something did: the report then says it of each row. */
@@ -27,6 +41,7 @@ export async function reportHead(
     run: run.id,
     campaign: run.campaign,
     counts: await ledger.results.counts(run.id),
+    copies: await ledger.carbonCopies.counts(run.id),
     ...given({
       variants: variants.size === 0 ? undefined : variants,
       bounces: bounces.size === 0 ? undefined : bounces,

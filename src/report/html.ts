@@ -1,5 +1,5 @@
 /** Results as one page that needs nothing else: `pages/report.hbs`. Owns what it is filled with; every value in it is text. */
-import type { ResultRow, RowStatus } from '../ledger/records.ts'
+import type { CopyCounts, ResultRow, RowStatus } from '../ledger/records.ts'
 import { pageTemplate } from '../text/page-template.ts'
 
 import { blankInvisible } from '../text/visible.ts'
@@ -22,6 +22,7 @@ export function htmlFrame(head: ReportHead, extra: readonly ExtraColumn[]): read
     run: blankInvisible(head.run),
     tiles: [
       ...statuses.map((kind) => ({ kind, count: head.counts[kind], words: STATUS_WORDS[kind] })),
+      ...copyTiles(head.copies),
       ...[...(head.bounces ?? [])].map(([kind, count]) => ({ kind: 'bounce', count, words: FEEDBACK_WORDS[kind] })),
     ],
     statuses: statuses.map((status) => STATUS_WORDS[status]),
@@ -34,6 +35,20 @@ export function htmlFrame(head: ReportHead, extra: readonly ExtraColumn[]): read
   })
   const [before = '', after = ''] = page.split(ROWS)
   return [before, after]
+}
+
+const COPY_WORDS = {
+  deferred: 'Copies waiting',
+  refused: 'Copies refused',
+  in_doubt: 'Copies in doubt',
+  sent: 'Copies sent later',
+} as const
+
+function copyTiles(copies: CopyCounts) {
+  const statuses = Object.keys(COPY_WORDS) as (keyof CopyCounts)[]
+  return statuses
+    .filter((status) => copies[status] > 0)
+    .map((status) => ({ kind: 'copies', count: copies[status], words: COPY_WORDS[status] }))
 }
 
 export function htmlRows(extra: readonly ExtraColumn[]): (row: ResultRow) => string {

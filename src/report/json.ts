@@ -1,6 +1,7 @@
 /** Runs and their results as programs read them: one object a run or a row. Owns the names, which are those of the CSV's columns. */
 import { given } from '../given.ts'
-import type { ResultRow, RunRecord, StatusCounts } from '../ledger/records.ts'
+import type { ResultRow, RunRecord } from '../ledger/records.ts'
+import type { RunStanding } from './head.ts'
 import { bounceWords, reasonWords } from './reasons.ts'
 
 /** The fields of a row as programs read them; what is not known is null. */
@@ -27,7 +28,11 @@ export function jsonLine(row: ResultRow): string {
 }
 
 /** A run, in `status --json` and from `serve`. */
-export function runFields(run: RunRecord, counts: StatusCounts, atWork?: boolean): Readonly<Record<string, unknown>> {
+export function runFields(
+  run: RunRecord,
+  { counts, copiesDeferred }: RunStanding,
+  atWork?: boolean,
+): Readonly<Record<string, unknown>> {
   return {
     run: run.id,
     campaign: run.campaign.name,
@@ -42,5 +47,6 @@ export function runFields(run: RunRecord, counts: StatusCounts, atWork?: boolean
     ...given({ at_work: atWork }),
     rows: Object.values(counts).reduce((sum, count) => sum + count, 0),
     ...counts,
+    copies_deferred: copiesDeferred,
   }
 }

@@ -2,7 +2,7 @@
 
 import type { RateLimit } from '../config/settings.ts'
 import { limitWords } from '../config/units.ts'
-import type { Bounce, ResultRow, SkipReason } from '../ledger/records.ts'
+import type { Bounce, ResultRow, SkipReason, UndeliveredCopy } from '../ledger/records.ts'
 import type { ReplyCause } from '../replies/cause.ts'
 
 /** What is left of a quota. */
@@ -25,7 +25,7 @@ export type StopReason =
   | { readonly kind: 'interrupted' }
   /** A person asked for it from outside. */
   | { readonly kind: 'paused' | 'cancelled' }
-  /** Rows are deferred, and the settings say not to try again. */
+  /** Rows or copies are deferred, and the settings say not to try again. */
   | { readonly kind: 'deferred' }
   /** Rows whose start time passed while the machine slept. */
   | { readonly kind: 'late'; readonly startTime: Date }
@@ -68,7 +68,7 @@ export function stopWords(reason: StopReason): string {
     case 'cancelled':
       return 'cancelled'
     case 'deferred':
-      return 'some rows are deferred'
+      return 'some rows or copies are deferred'
     case 'late':
       return `some rows were to be sent at ${reason.startTime.toISOString()}, which is long over; resume with --late ok sends them`
     case 'quota':
@@ -91,7 +91,7 @@ export function pauseWords(reason: PauseReason): string {
     case 'start-time':
       return 'the run begins at its start time'
     case 'deferred':
-      return 'waiting to try deferred rows again'
+      return 'waiting to try again what the server deferred'
     case 'quota':
       return quotaWords(reason.quota)
     case 'slow-down':
@@ -126,9 +126,30 @@ export function skipWords({ kind, detail }: SkipReason): string {
   }
 }
 
-/** Why a row is in its state, in words. */
-export function reasonWords({ reason, skip }: Pick<ResultRow, 'reason' | 'skip'>): string {
-  return skip === undefined ? reason : skipWords(skip)
+/** Why a row is in its state, in words, and what became of its copies where they did not go with it. */
+export function reasonWords({ reason, skip, copies = [] }: Pick<ResultRow, 'reason' | 'skip' | 'copies'>): string {
+  const own = skip === undefined ? reason : skipWords(skip)
+  return [...(own === '' ? [] : [own]), ...copies.map(copyWords)].join('; ')
+}
+
+/** `copy to boss@example.com refused: 550 no such user` */
+function copyWords({ address, status, reason = '', smtpCode, response = '' }: UndeliveredCopy): string {
+  const said = smtpCode === undefined ? reason : `${smtpCode} ${response}`
+  return `copy to ${address} ${copyStateWords(status, smtpCode)}${said === '' ? '' : `: ${said}`}`
+}
+
+function copyStateWords(status: UndeliveredCopy['status'], smtpCode: number | undefined): string {
+  switch (status) {
+    case 'deferred':
+      return 'waits to be tried again'
+    case 'in_doubt':
+      return 'in doubt'
+    case 'refused':
+      if (smtpCode === undefined) return 'not sent'
+      return smtpCode < 500 ? 'given up' : 'refused'
+    case 'sent':
+      return 'sent later'
+  }
 }
 
 /** `hard: mailbox unknown` */

@@ -1,6 +1,7 @@
 /** What people read for the states of rows and runs, and for what came back. Owns these words; decides nothing by them. */
 import type { FeedbackKind } from '../ledger/feedback.ts'
-import type { RowStatus, RunRecord, StatusCounts } from '../ledger/records.ts'
+import type { RowStatus, RunRecord } from '../ledger/records.ts'
+import type { RunStanding } from './head.ts'
 
 /** In the order in which they are shown. */
 export const STATUS_WORDS: Readonly<Record<RowStatus, string>> = {
@@ -23,7 +24,7 @@ export type RunCondition =
 /** @param atWork A process plans or delivers the campaign now. @param newest It is the newest run of its campaign. */
 export function runCondition(
   { state, notBefore, begunAt, requested }: Pick<RunRecord, 'state' | 'notBefore' | 'begunAt' | 'requested'>,
-  counts: StatusCounts,
+  { counts, copiesDeferred }: RunStanding,
   { atWork, newest }: { readonly atWork: boolean; readonly newest: boolean },
 ): RunCondition {
   if (state === 'cancelled') return { kind: newest ? 'cancelled' : 'replaced' }
@@ -31,7 +32,7 @@ export function runCondition(
   if (state === 'ready' && requested === 'pause' && !atWork) return { kind: 'paused' }
   if (state === 'ready' && notBefore !== undefined && begunAt === undefined)
     return { kind: 'not-started', startTime: notBefore }
-  if (counts.deferred > 0) return { kind: atWork && newest ? 'sending' : 'stopped' }
+  if (counts.deferred + copiesDeferred > 0) return { kind: atWork && newest ? 'sending' : 'stopped' }
   if (counts.in_doubt > 0) return { kind: 'in-doubt' }
   return { kind: counts.failed > 0 ? 'failures' : 'finished' }
 }

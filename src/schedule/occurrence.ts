@@ -71,7 +71,7 @@ export async function runOccurrence(
         ? await runMerge(anyHour, requestOf(issue, occurrence, id), { ...hooks, onEvent })
         : await resumeMerge(anyHour, { run: own.id }, { ...hooks, onEvent })
     await recorded
-    if (summary.counts.deferred > 0) return { kind: 'open', summary }
+    if (summary.counts.deferred + summary.copies.deferred > 0) return { kind: 'open', summary }
     await ledger.schedules.update(occurrence, { state: 'done', run: summary.run }, clock.now())
     return { kind: 'done', summary }
   } catch (error) {

@@ -6,6 +6,7 @@ import { lateness, startTimeOf } from '../campaign/run/start-time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { RunRecord } from '../ledger/records.ts'
 import type { OccurrenceRecord } from '../ledger/schedules.ts'
+import { standingOf } from '../report/head.ts'
 import { issueOf, lateByOf } from './schedule.ts'
 
 /** A piece of work for one process. */
@@ -83,7 +84,8 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     if (startTime === undefined && run.begunAt === undefined) continue
     if ((startTime?.getTime() ?? 0) > options.now.getTime()) continue
     // Rows in doubt are for a person to decide.
-    if ((await ledger.results.counts(run.id)).deferred === 0) continue
+    const { counts, copiesDeferred } = await standingOf(ledger, run)
+    if (counts.deferred + copiesDeferred === 0) continue
     const still = run.begunAt ?? startTime ?? run.startedAt
     const alive = Math.max(still.getTime(), run.begunAt === undefined ? 0 : (options.aliveAt?.getTime() ?? 0))
     const late = options.now.getTime() - alive

@@ -2,6 +2,7 @@
 
 import type { Settings } from '../config/settings.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { standingOf } from '../report/head.ts'
 import { runFields } from '../report/json.ts'
 import { scheduleFields } from '../schedule/fields.ts'
 import { UnsubscribeEndpoint } from '../unsubscribe/endpoint.ts'
@@ -48,7 +49,7 @@ async function pageOf(ledger: Ledger, path: string, query: URLSearchParams): Pro
   const run = /^\/runs\/([\w-]{1,64})$/.exec(path)?.[1]
   if (run !== undefined) {
     const record = await ledger.runs.find(run)
-    return record === undefined ? undefined : runFields(record, await ledger.results.counts(record.id))
+    return record === undefined ? undefined : runFields(record, await standingOf(ledger, record))
   }
   if (path === '/schedules') {
     const schedules = []
@@ -60,7 +61,7 @@ async function pageOf(ledger: Ledger, path: string, query: URLSearchParams): Pro
   const all = await ledger.runs.list()
   const runs = []
   for (const record of all.slice(0, Number.isInteger(limit) && limit > 0 ? Math.min(limit, 1000) : DEFAULT_RUNS)) {
-    runs.push(runFields(record, await ledger.results.counts(record.id)))
+    runs.push(runFields(record, await standingOf(ledger, record)))
   }
   return { runs, all: all.length }
 }

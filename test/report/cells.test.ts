@@ -2,7 +2,7 @@
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { ResultRow } from '../../src/ledger/records.ts'
+import { NO_COPIES, type ResultRow } from '../../src/ledger/records.ts'
 import { csvHeader, csvLines } from '../../src/report/csv.ts'
 import { htmlFrame, htmlRows } from '../../src/report/html.ts'
 import { jsonLine } from '../../src/report/json.ts'
@@ -99,7 +99,12 @@ describe('HTML', () => {
     const html =
       htmlRows([])(rowWith(value)) +
       htmlFrame(
-        { run: value, campaign: value, counts: { sent: 0, failed: 1, skipped: 0, deferred: 0, in_doubt: 0 } },
+        {
+          run: value,
+          campaign: value,
+          counts: { sent: 0, failed: 1, skipped: 0, deferred: 0, in_doubt: 0 },
+          copies: NO_COPIES,
+        },
         [],
       ).join('')
     const tags = [...html.matchAll(/<\/?([a-z0-9!]+)[^>]*>/gi)].map((match) => match[1]?.toLowerCase())
@@ -111,7 +116,7 @@ describe('HTML', () => {
 
   test('a browser is asked to run nothing', () => {
     const counts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
-    expect(htmlFrame({ run: 'r', campaign: 'c', counts }, [])[0]).toContain(
+    expect(htmlFrame({ run: 'r', campaign: 'c', counts, copies: NO_COPIES }, [])[0]).toContain(
       "default-src 'none'; style-src 'unsafe-inline'",
     )
   })

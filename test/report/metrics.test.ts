@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { MergeEvent, RowEvent, SummaryEvent } from '../../src/campaign/events.ts'
 import { withMetricsFile } from '../../src/campaign/run/metrics-file.ts'
 import { LoginError } from '../../src/errors.ts'
-import type { StatusCounts } from '../../src/ledger/records.ts'
+import { NO_COPIES, type StatusCounts } from '../../src/ledger/records.ts'
 import { metricsText } from '../../src/report/metrics.ts'
 import { LETTER, listOf, makeProject } from '../support/program.ts'
 import { startScriptedServer } from '../support/scripted-server.ts'
@@ -92,6 +92,7 @@ describe('the file', () => {
     toSend: 2,
     counts: counts(0, 2),
     skipped: {},
+    copies: NO_COPIES,
   }
   const summary = { event: 'summary', run: 'r', campaign: 'c', counts: counts(2, 0), exitCode: 0 } as SummaryEvent
   const written = (): Record<string, number> => parse(readFileSync(path, 'utf8'))

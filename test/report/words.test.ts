@@ -28,6 +28,6 @@ test.each([
     ...change,
   }
   const run = { state: state as RunState, notBefore, begunAt }
-  const condition = runCondition(run, { ...NONE, ...counts }, { atWork, newest })
+  const condition = runCondition(run, { counts: { ...NONE, ...counts }, copiesDeferred: 0 }, { atWork, newest })
   expect(conditionWords(condition, (at) => at.toISOString())).toBe(words)
 })

@@ -21,7 +21,7 @@ import { RowQueue } from './row-queue.ts'
 import { Throttle } from './throttle.ts'
 
 export interface DeliverOptions {
-  readonly ledger: Pick<Ledger, 'deliveries' | 'suppressions' | 'quotas'>
+  readonly ledger: Pick<Ledger, 'deliveries' | 'carbonCopies' | 'suppressions' | 'quotas'>
   readonly runId: string
   readonly transport: Transport
   /** Rows become messages here: pure for the same row and moment. */
@@ -59,8 +59,6 @@ export interface DeliveryEnd {
   readonly ledgerFailed?: boolean | undefined
   /** Messages accepted by this delivery. */
   readonly sent: number
-  /** Copies (cc, bcc) refused by it. */
-  readonly copiesRefused: number
   readonly seconds: number
 }
 
@@ -75,7 +73,7 @@ const GATHER_MS = 2_000
 /** While rows wait for their start time the ledger is asked again this often: another process may have moved them. */
 const LONGEST_SLEEP_MS = 60_000
 
-/** Delivers until no row of the run is left to send, or something stops it. Never rejects because of what servers do. */
+/** Delivers until no row of the run is left to send and no copy, or something stops it. Never rejects because of what servers do. */
 export function deliver(options: DeliverOptions): Promise<DeliveryEnd> {
   return new Delivery(options).run()
 }
@@ -123,7 +121,8 @@ class Delivery implements DeliveryControl {
       group,
       domains: settings.perDomain,
       stopped: options.stopped,
-      suppressed: (rows) => this.#outcomes.dropped(rows),
+      suppressed: (dropped) => this.#outcomes.dropped(dropped),
+      copiesAtOnce: settings.retryFor === 0,
     })
     this.#jobs = new JobQueue({
       queue: this.#queue,
@@ -186,7 +185,6 @@ class Delivery implements DeliveryControl {
     return {
       counts: this.#counts.counts,
       sent: this.#counts.sent,
-      copiesRefused: this.#counts.copiesRefused,
       seconds: (this.#clock.monotonic() - started) / 1000,
       stopped: this.#stopped,
       error: this.#error,
@@ -247,8 +245,10 @@ class Delivery implements DeliveryControl {
     try {
       await this.#journal.sync()
       if (this.#busy) return
-      const next = await ledger.deliveries.nextDue(runId)
+      const nextRow = await ledger.deliveries.nextDue(runId)
+      const nextCopy = await ledger.carbonCopies.nextDue(runId)
       if (this.#busy) return
+      const next = earlier(nextRow, nextCopy)
       if (next === undefined) {
         this.#stopping = true
         this.#finish()
@@ -263,9 +263,9 @@ class Delivery implements DeliveryControl {
       // Rows that were deferred one after the other come back together, over the same lanes.
       this.#later(wait > 0 ? wait + GATHER_MS : 5, () => {
         // The machine may have slept meanwhile.
-        const late = this.#steady.now().getTime() - next.getTime()
-        if (late - GATHER_MS > (this.#options.lateBy ?? Number.POSITIVE_INFINITY)) {
-          this.halt({ kind: 'late', startTime: next })
+        const late = nextRow === undefined ? 0 : this.#steady.now().getTime() - nextRow.getTime()
+        if (nextRow !== undefined && late - GATHER_MS > (this.#options.lateBy ?? Number.POSITIVE_INFINITY)) {
+          this.halt({ kind: 'late', startTime: nextRow })
           return
         }
         this.#queue.rewind()
@@ -362,4 +362,8 @@ class Delivery implements DeliveryControl {
     const { settings, onProgress } = this.#options
     onProgress?.(progressOf(this.#counts, this.#lanes.size, settings.rates, this.#throttle))
   }
+}
+
+function earlier(one: Date | undefined, other: Date | undefined): Date | undefined {
+  return one === undefined || (other !== undefined && other < one) ? other : one
 }

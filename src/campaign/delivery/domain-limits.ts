@@ -1,11 +1,11 @@
 /**
- * Limits for each recipient domain: messages at once and messages in a time. Owns the rows that wait for their domain's turn;
+ * Limits for each recipient domain: messages at once and messages in a time. Owns what waits for its domain's turn;
  * when too many wait everything waits, so memory is bounded.
  */
 import type { RateLimit } from '../../config/settings.ts'
-import type { DueRow } from '../../ledger/records.ts'
 import { domainOf } from '../../message/address/address.ts'
 import type { Clock } from '../clock.ts'
+import { type Due, idOf } from './due.ts'
 import { RateGate } from './throttle.ts'
 
 export interface DomainLimits {
@@ -16,7 +16,7 @@ export interface DomainLimits {
 interface Domain {
   busy: number
   readonly gate: RateGate
-  readonly waiting: DueRow[]
+  readonly waiting: Due[]
 }
 
 /** Domains that are remembered; beyond it, idle ones are forgotten. */
@@ -28,7 +28,7 @@ export class DomainGate {
   readonly #active: boolean
   readonly #domains = new Map<string, Domain>()
   readonly #heldDomains = new Set<string>()
-  readonly #heldRecipients = new Set<number>()
+  readonly #held = new Set<number>()
 
   constructor(limits: DomainLimits, clock: Clock) {
     this.#limits = limits
@@ -36,33 +36,34 @@ export class DomainGate {
     this.#active = limits.concurrency !== undefined || (limits.rates?.length ?? 0) > 0
   }
 
-  /** Rows that wait for their domain's turn. */
+  /** How many wait for their domain's turn. */
   get held(): number {
-    return this.#heldRecipients.size
+    return this.#held.size
   }
 
-  holds(recipient: number): boolean {
-    return this.#heldRecipients.has(recipient)
+  /** @param id As `idOf` gives it. */
+  holds(id: number): boolean {
+    return this.#held.has(id)
   }
 
-  /** True when the row may go now, which counts it; else the row waits here. */
-  admit(row: DueRow): boolean {
+  /** True when it may go now, which counts it; else it waits here. */
+  admit(due: Due): boolean {
     if (!this.#active) return true
-    const name = domainOf(row.address)
+    const name = domainOf(due.address)
     const domain = this.#domain(name)
     if (this.#msUntilAllowed(domain) === 0 && domain.waiting.length === 0) {
       this.#enter(domain)
       return true
     }
-    domain.waiting.push(row)
+    domain.waiting.push(due)
     this.#heldDomains.add(name)
-    this.#heldRecipients.add(row.recipient)
+    this.#held.add(idOf(due))
     return false
   }
 
-  /** A waiting row whose domain is free again; else the milliseconds until a rate allows one, or undefined. */
-  release(): DueRow | number | undefined {
-    if (this.#heldRecipients.size === 0) return undefined
+  /** One that waits and whose domain is free again; else the milliseconds until a rate allows one, or undefined. */
+  release(): Due | number | undefined {
+    if (this.#held.size === 0) return undefined
     let soonest: number | undefined
     for (const name of this.#heldDomains) {
       const domain = this.#domain(name)
@@ -71,37 +72,37 @@ export class DomainGate {
         if (left !== Number.POSITIVE_INFINITY) soonest = Math.min(soonest ?? left, left)
         continue
       }
-      const row = domain.waiting.shift()
+      const due = domain.waiting.shift()
       if (domain.waiting.length === 0) this.#heldDomains.delete(name)
-      if (row === undefined) continue
-      this.#heldRecipients.delete(row.recipient)
+      if (due === undefined) continue
+      this.#held.delete(idOf(due))
       this.#enter(domain)
-      return row
+      return due
     }
     return soonest
   }
 
-  /** Milliseconds until a waiting row may go; 0 when one may now, or when none waits. */
+  /** Milliseconds until one that waits may go; 0 when one may now, or when none waits. */
   msUntilAllowed(): number {
-    if (this.#heldRecipients.size === 0) return 0
+    if (this.#held.size === 0) return 0
     let soonest = Number.POSITIVE_INFINITY
     for (const name of this.#heldDomains) soonest = Math.min(soonest, this.#msUntilAllowed(this.#domain(name)))
     return soonest
   }
 
-  done(row: DueRow): void {
+  done(due: Due): void {
     if (!this.#active) return
-    const domain = this.#domains.get(domainOf(row.address))
+    const domain = this.#domains.get(domainOf(due.address))
     if (domain !== undefined && domain.busy > 0) domain.busy--
   }
 
-  /** Gives back all rows that wait. */
-  drainHeld(): readonly DueRow[] {
-    const rows: DueRow[] = []
-    for (const name of this.#heldDomains) rows.push(...(this.#domains.get(name)?.waiting.splice(0) ?? []))
+  /** Gives back all that wait. */
+  drainHeld(): readonly Due[] {
+    const held: Due[] = []
+    for (const name of this.#heldDomains) held.push(...(this.#domains.get(name)?.waiting.splice(0) ?? []))
     this.#heldDomains.clear()
-    this.#heldRecipients.clear()
-    return rows
+    this.#held.clear()
+    return held
   }
 
   #enter(domain: Domain): void {

@@ -9,6 +9,7 @@ import type { Message } from '../../message/message.ts'
 import type { Job } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { DeliveryControl } from './delivery-control.ts'
+import { type Due, isCopy, rowOf } from './due.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { Throttle } from './throttle.ts'
 
@@ -20,7 +21,9 @@ const AHEAD_BYTES = 16_000_000
 const FRESH_MS = 60_000
 
 export interface MergeJob extends Job {
-  readonly due: DueRow
+  readonly due: Due
+  /** The moment of the message's Date. */
+  readonly date: Date
   /** Row of the source, for transports that name by it. */
   readonly row: number
   readonly lane: number
@@ -28,8 +31,13 @@ export interface MergeJob extends Job {
   began: boolean
 }
 
-interface Ready {
-  readonly due: DueRow
+/** Whose message it is, and the moment of its Date. */
+interface Making {
+  readonly due: Due
+  readonly date: Date
+}
+
+interface Ready extends Making {
   readonly message: Message
   /** By the monotonic clock. */
   readonly madeAt: number
@@ -109,19 +117,19 @@ export class JobQueue {
       const wait = throttle.pausedFor(now)
       return wait > 0 ? this.#later(lane, wait) : this.#nextRow(lane, now)
     }
-    const { due, message, madeAt } = ready
+    const { message, madeAt } = ready
     if (now - madeAt > FRESH_MS) {
       const wait = throttle.pausedFor(now, message.envelope.to.length)
       if (wait > 0) return this.#later(lane, wait)
       if (this.#making > 0) return this.#wait(lane)
       this.#release(ready)
-      return this.#make(due, lane, now)
+      return this.#make(ready.due, lane, now)
     }
     const wait = throttle.msUntilAllowed(now, message.envelope.to.length)
     if (wait > 0) return this.#later(lane, wait)
     this.#release(ready)
     this.#makeAhead()
-    return this.#handOut(due, message, lane, now)
+    return this.#handOut(ready, message, lane, now)
   }
 
   /** Fetches more rows when few are left. Cheap to call often. */
@@ -169,22 +177,23 @@ export class JobQueue {
     return this.#make(due, lane, now)
   }
 
-  #make(due: DueRow, lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
+  #make(due: Due, lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
     const { throttle } = this.#options
     try {
-      const message = this.#prepare(due)
+      const making = this.#begin(due)
+      const message = this.#prepare(making)
       if (!(message instanceof Promise)) {
         const recipients = message.envelope.to.length
         // A message to one recipient is known not to be paused here.
         const wait = recipients === 1 ? throttle.msUntilReserved(now) : throttle.msUntilAllowed(now, recipients)
-        if (wait === 0) return this.#handOut(due, message, lane, now)
+        if (wait === 0) return this.#handOut(making, message, lane, now)
         // The limits do not allow this many recipients yet: this message is the next one.
-        this.#hold(due, message, 'first')
+        this.#hold(making, message, 'first')
         return this.#later(lane, wait)
       }
       // Messages that take time (signing, reading files) are made ahead, so that no lane waits for them.
       this.#makesAhead = true
-      this.#await(due, message, 'first')
+      this.#await(making, message, 'first')
       this.#makeAhead()
       return this.#wait(lane)
     } catch (error) {
@@ -193,23 +202,28 @@ export class JobQueue {
     }
   }
 
+  /** A message that is tried again, or goes to a copy later, keeps its Date. */
+  #begin(due: Due): Making {
+    return { due, date: (isCopy(due) ? due.sentAt : due.firstAttemptAt) ?? this.#options.clock.now() }
+  }
+
   /** @throws what kept it from being made. */
-  #prepare(due: DueRow): Message | Promise<Message> {
-    const { clock, prepare } = this.#options
-    const message = prepare(due, due.firstAttemptAt ?? clock.now())
+  #prepare({ due, date }: Making): Message | Promise<Message> {
+    const message = this.#options.prepare(rowOf(due), date)
     return message instanceof Promise ? message.then((made) => this.#sendable(due, made)) : this.#sendable(due, message)
   }
 
   /** @throws DataError for a message that no wait would allow: limits changed since the run was planned. */
-  #sendable({ row }: DueRow, message: Message): Message {
+  #sendable(due: Due, message: Message): Message {
+    if (isCopy(due)) return { ...message, envelope: { ...message.envelope, to: [due.address] } }
     const never = this.#options.throttle.whyNeverAllowed(message.envelope.to.length)
-    if (never !== undefined) throw new DataError(`row ${row}: ${never}`, { hint: NEVER_ALLOWED_HINT })
+    if (never !== undefined) throw new DataError(`row ${due.row}: ${never}`, { hint: NEVER_ALLOWED_HINT })
     return message
   }
 
   /** Keeps a message for when its turn comes. */
-  #hold(due: DueRow, message: Message, place: 'first' | 'last'): void {
-    const ready = { due, message, madeAt: this.#options.clock.monotonic() }
+  #hold({ due, date }: Making, message: Message, place: 'first' | 'last'): void {
+    const ready = { due, date, message, madeAt: this.#options.clock.monotonic() }
     if (place === 'first') this.#ready.unshift(ready)
     else this.#ready.push(ready)
     this.#readyBytes += message.size
@@ -220,9 +234,9 @@ export class JobQueue {
     this.#readyBytes -= message.size
   }
 
-  #handOut(due: DueRow, message: Message, lane: number, now: number): MergeJob {
+  #handOut({ due, date }: Making, message: Message, lane: number, now: number): MergeJob {
     this.#options.throttle.grant(now, message.envelope.to.length)
-    return { message, due, row: due.row, lane, began: false }
+    return { message, due, date, row: rowOf(due).row, lane, began: false }
   }
 
   #later(lane: number, milliseconds: number): undefined | Promise<MergeJob | undefined> {
@@ -250,7 +264,8 @@ export class JobQueue {
       const due = queue.next()
       if (due === undefined || typeof due === 'number') return
       try {
-        this.#await(due, Promise.resolve(this.#prepare(due)), 'last')
+        const making = this.#begin(due)
+        this.#await(making, Promise.resolve(this.#prepare(making)), 'last')
       } catch (error) {
         this.#cannotPrepare(due, error)
         return
@@ -258,15 +273,15 @@ export class JobQueue {
     }
   }
 
-  #await(due: DueRow, promise: Promise<Message>, place: 'first' | 'last'): void {
+  #await(making: Making, promise: Promise<Message>, place: 'first' | 'last'): void {
     const { queue, control } = this.#options
     this.#making++
     promise.then(
       (message) => {
         this.#making--
-        if (control.stopping) queue.giveBack(due)
+        if (control.stopping) queue.giveBack(making.due)
         else {
-          this.#hold(due, message, place)
+          this.#hold(making, message, place)
           this.#lastBytes = message.size
         }
         this.wake()
@@ -274,17 +289,19 @@ export class JobQueue {
       },
       (error: unknown) => {
         this.#making--
-        this.#cannotPrepare(due, error)
+        this.#cannotPrepare(making.due, error)
       },
     )
   }
 
   /** A planned row cannot be composed any more: something changed since planning, and what to send must not be guessed. */
-  #cannotPrepare(due: DueRow, error: unknown): void {
+  #cannotPrepare(due: Due, error: unknown): void {
     const { queue, control } = this.#options
     queue.giveBack(due)
     const known =
-      error instanceof MailmergeError ? error : new OutputError(`row ${due.row} cannot be composed`, { cause: error })
+      error instanceof MailmergeError
+        ? error
+        : new OutputError(`row ${rowOf(due).row} cannot be composed`, { cause: error })
     control.halt({ kind: 'error', said: known.message }, known)
     control.changed()
   }

@@ -9,6 +9,7 @@ import { accountStop } from '../../replies/sender-block-detector.ts'
 import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import { type DeliveryControl, haltFor } from './delivery-control.ts'
+import { idOf } from './due.ts'
 import type { JobQueue, MergeJob } from './job-queue.ts'
 import type { Outcomes } from './outcomes.ts'
 import { reconnectGap } from './retry.ts'
@@ -164,7 +165,7 @@ class LaneFeed implements Feed<MergeJob> {
   #waitingSince = 0
   /** Messages that the server answered for. */
   served = 0
-  /** Recipients whose message was given back untried. */
+  /** Rows and copies, by `idOf`, whose message was given back untried. */
   readonly unsent: number[] = []
 
   constructor(number: number, jobs: JobQueue, outcomes: Outcomes, onServed: () => void) {
@@ -190,7 +191,7 @@ class LaneFeed implements Feed<MergeJob> {
   }
 
   end(job: MergeJob, outcome: Outcome): void {
-    if (outcome.kind === 'unsent') this.unsent.push(job.due.recipient)
+    if (outcome.kind === 'unsent') this.unsent.push(idOf(job.due))
     this.#outcomes.end(job, outcome)
     if (outcome.kind === 'unsent' || outcome.kind === 'in_doubt') return
     this.served++

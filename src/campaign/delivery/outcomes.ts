@@ -5,16 +5,18 @@
  */
 import type { DeliverySettings } from '../../config/settings.ts'
 import type { Deliveries } from '../../ledger/ledger.ts'
-import type { DueRow, LedgerEvent, ResultRow, SkipReason } from '../../ledger/records.ts'
+import type { CopyUpdate, DueRow, LedgerEvent, ResultRow } from '../../ledger/records.ts'
 import { reasonOf } from '../../replies/reply.ts'
 import { SenderBlockDetector } from '../../replies/sender-block-detector.ts'
+import { skipWords } from '../../report/reasons.ts'
 import type { Outcome } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import { type DeliveryControl, haltFor } from './delivery-control.ts'
+import { type Due, idOf, isCopy } from './due.ts'
 import type { MergeJob } from './job-queue.ts'
 import type { DeliveryCounts } from './progress.ts'
 import { type RowState, rowStateAfter } from './retry.ts'
-import type { RowQueue } from './row-queue.ts'
+import type { Dropped, RowQueue } from './row-queue.ts'
 
 /** A row whose connection breaks this often before it is handed over waits like a deferred one. */
 const LOST_TRIES = 5
@@ -50,14 +52,14 @@ export class Outcomes {
   /** Resolves when the attempt is durable; rejects when the ledger is broken, and then nothing more is sent. */
   async begin(job: MergeJob): Promise<void> {
     const { journal, clock, control } = this.#options
+    const { due, lane, message } = job
+    const at = clock.now()
     job.began = true
-    journal.add({
-      kind: 'attempt-started',
-      recipient: job.due.recipient,
-      lane: job.lane,
-      at: clock.now(),
-      messageId: job.message.id,
-    })
+    journal.add(
+      isCopy(due)
+        ? { kind: 'copy-started', copy: due.copy, at }
+        : { kind: 'attempt-started', recipient: due.recipient, lane, at, messageId: message.id },
+    )
     try {
       await journal.sync()
     } catch (error) {
@@ -71,28 +73,27 @@ export class Outcomes {
       this.#unsent(job, outcome.reason)
       return
     }
-    this.#lost.delete(job.due.recipient)
+    this.#lost.delete(idOf(job.due))
     const { steady, settings } = this.#options
     if ((outcome.kind === 'rejected' || outcome.kind === 'deferred') && this.#blamesOthers(job, outcome)) return
     if (outcome.kind === 'accepted') {
-      this.#options.counts.copiesRefused += outcome.refused?.length ?? 0
       this.#senderBlocks.accepted()
       this.#options.accepted()
     }
     this.#record(job, rowStateAfter(job.due, outcome, settings, steady.now(), steady.random))
   }
 
-  /** Rows that must no longer be written to. */
-  dropped(rows: readonly { readonly row: DueRow; readonly skip: SkipReason }[]): void {
-    for (const { row, skip } of rows) this.#write(row, 0, { status: 'skipped', reason: '', skip })
+  /** Those that must no longer be written to. */
+  dropped(dropped: readonly Dropped[]): void {
+    for (const { due, skip } of dropped) this.#write(due, { status: 'skipped', reason: '', skip })
   }
 
   /** These were not tried because the server wanted no more on that connection, for no fault of theirs. */
-  forgive(recipients: readonly number[]): void {
-    for (const recipient of recipients) {
-      const tries = (this.#lost.get(recipient) ?? 0) - 1
-      if (tries > 0) this.#lost.set(recipient, tries)
-      else this.#lost.delete(recipient)
+  forgive(ids: readonly number[]): void {
+    for (const id of ids) {
+      const tries = (this.#lost.get(id) ?? 0) - 1
+      if (tries > 0) this.#lost.set(id, tries)
+      else this.#lost.delete(id)
     }
   }
 
@@ -114,16 +115,17 @@ export class Outcomes {
   #unsent(job: MergeJob, reason: string): void {
     const { queue, control, steady, settings } = this.#options
     const { due } = job
-    const tries = (this.#lost.get(due.recipient) ?? 0) + 1
+    const id = idOf(due)
+    const tries = (this.#lost.get(id) ?? 0) + 1
     if (tries >= LOST_TRIES && !control.stopping) {
-      this.#lost.delete(due.recipient)
+      this.#lost.delete(id)
       const deferred = { kind: 'deferred', stage: 'data', reply: { code: 450, text: reason } } as const
       const { status, dueAt } = rowStateAfter(due, deferred, settings, steady.now(), steady.random)
       const state = { status, reason: `connection lost each time: ${reason}` }
       this.#record(job, dueAt === undefined ? state : { ...state, dueAt })
       return
     }
-    this.#lost.set(due.recipient, tries)
+    this.#lost.set(id, tries)
     if (this.#lost.size > COUNTED_LOSSES) this.#lost.clear()
     if (job.began) {
       // The start was recorded, so its end must be too: else a crash would leave doubt where there is none.
@@ -138,26 +140,39 @@ export class Outcomes {
 
   #record(job: MergeJob, state: RowState): void {
     const { queue, control } = this.#options
-    this.#write(job.due, job.lane, state, job.message.id)
+    this.#write(job.due, state, job)
     queue.finished(job.due)
     // Another row may have waited for this one's domain.
     if (queue.heldBack) control.changed()
   }
 
-  /** `messageId` is there for an attempt. */
-  #write(due: DueRow, lane: number, { status, reason, skip, reply, dueAt }: RowState, messageId?: string): void {
+  /** `job` is there for an attempt. */
+  #write(due: Due, state: RowState, job?: MergeJob): void {
+    const { journal, queue, clock } = this.#options
+    if (!isCopy(due)) return this.#writeRow(due, state, job)
+    journal.add({ kind: 'copy-updated', copy: due.copy, at: clock.now(), ...copyUpdateOf(state) }, () =>
+      queue.recorded(due),
+    )
+  }
+
+  #writeRow(due: DueRow, state: RowState, job: MergeJob | undefined): void {
     const { journal, queue, counts, clock, onSettled } = this.#options
+    const { status, reason, skip, reply, dueAt } = state
     const at = clock.now()
-    const attempted = messageId !== undefined
+    const attempted = job !== undefined
+    const messageId = job?.message.id
+    const copies = state.copies?.map((copy) => ({ address: copy.address, ...copyUpdateOf(copy) }))
     const facts = {
       skip,
       smtpCode: reply?.code,
       response: reply?.text,
       enhancedCode: reply?.enhanced,
       messageId,
+      copies,
     }
     const { recipient } = due
-    journal.add({ kind: 'row-updated', recipient, lane, at, status, reason, attempted, dueAt, ...facts }, () =>
+    const { lane = 0, date } = job ?? {}
+    journal.add({ kind: 'row-updated', recipient, lane, at, status, reason, attempted, dueAt, date, ...facts }, () =>
       queue.recorded(due),
     )
     counts.recordState(status, due.attempts > 0)
@@ -175,6 +190,26 @@ export class Outcomes {
       variant: due.variant,
       finishedAt: status === 'deferred' ? undefined : at,
     })
+  }
+}
+
+const COPY_STATUS = {
+  sent: 'sent',
+  failed: 'refused',
+  skipped: 'refused',
+  deferred: 'deferred',
+  in_doubt: 'in_doubt',
+} as const
+
+/** What happened to a copy, as the ledger keeps it. */
+function copyUpdateOf({ status, reason, skip, reply, dueAt }: RowState): CopyUpdate {
+  return {
+    status: COPY_STATUS[status],
+    reason: skip === undefined ? reason : skipWords(skip),
+    smtpCode: reply?.code,
+    response: reply?.text,
+    enhancedCode: reply?.enhanced,
+    dueAt,
   }
 }
 

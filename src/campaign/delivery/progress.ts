@@ -52,8 +52,6 @@ export class DeliveryCounts {
   readonly #marks: { at: number; done: number }[] = []
   /** Messages accepted since the start. */
   sent = 0
-  /** Copies (cc, bcc) that the server refused while it accepted their message. */
-  copiesRefused = 0
   #done = 0
   #retrying = 0
 

@@ -1,10 +1,12 @@
 /**
- * From the outcome of an attempt to the state of a row, and when it is tried again. Owns the rules that a rejection is final,
- * that a deferral has a last try, and that what cannot be known is in doubt; pure.
+ * From the outcome of an attempt to the state of a row or a copy, and when it is tried again. Owns the rules that a rejection is
+ * final, that a deferral has a last try, and that what cannot be known is in doubt; pure.
  */
 import type { DueRow, RowStatus, SkipReason } from '../../ledger/records.ts'
-import { type Reply, reasonOf, type Stage } from '../../replies/reply.ts'
-import type { Outcome } from '../../transport/transport.ts'
+import { causeOf } from '../../replies/cause.ts'
+import { isThrottling, type Reply, reasonOf, type Stage } from '../../replies/reply.ts'
+import { accountStop } from '../../replies/sender-block-detector.ts'
+import type { Outcome, RefusedCopy } from '../../transport/transport.ts'
 
 const MINUTE = 60_000
 /** Short at first, as greylisting wants it, then patient: 1, 5, 15, 30, 60 minutes, then every two hours. */
@@ -26,7 +28,7 @@ export function reconnectGap(failures: number, random: () => number): number {
   return Math.round(gap * (0.8 + 0.4 * random()))
 }
 
-/** The new state of a row; `dueAt` only for `deferred`. */
+/** The new state of a row or a copy; `dueAt` only for `deferred`. */
 export interface RowState {
   readonly status: RowStatus
   readonly reason: string
@@ -34,7 +36,12 @@ export interface RowState {
   readonly skip?: SkipReason
   readonly reply?: Reply
   readonly dueAt?: Date
+  /** For `sent`: copies that the server did not take. */
+  readonly copies?: readonly (RowState & { readonly address: string })[] | undefined
 }
+
+/** What was tried so far of a row or a copy. */
+type Tried = Pick<DueRow, 'attempts' | 'firstAttemptAt'>
 
 export interface RetryPolicy {
   /** Milliseconds from the first attempt; 0 leaves deferred rows for a later run. */
@@ -43,7 +50,7 @@ export interface RetryPolicy {
 
 /** The state after a deferral by the server, `now` being the end of the attempt. */
 function deferral(
-  due: DueRow,
+  due: Tried,
   reply: Reply,
   stage: Stage,
   policy: RetryPolicy,
@@ -62,9 +69,20 @@ function deferral(
   return { status: 'deferred', reason, reply, dueAt }
 }
 
-/** The state of a row after an outcome. An `unsent` row is due again at once. */
+/** The state of a copy that the server did not take while it took the message for others: its own attempts begin with that. */
+function copyState(reply: Reply, policy: RetryPolicy, now: Date, random: () => number): RowState {
+  // Too many for one transaction: another one may take it (RFC 5321 section 4.5.3.1.10).
+  if (causeOf(reply)?.cause === 'too-many-recipients')
+    return { status: 'deferred', reason: reasonOf(reply, 'rcpt'), reply, dueAt: now }
+  const passes = reply.code < 500 || isThrottling(reply) || accountStop(reply) !== undefined
+  return passes
+    ? deferral({ attempts: 0 }, reply, 'rcpt', policy, now, random)
+    : { status: 'failed', reason: reasonOf(reply, 'rcpt'), reply }
+}
+
+/** The state of a row, or of a copy on its own, after an outcome. An `unsent` row is due again at once. */
 export function rowStateAfter(
-  due: DueRow,
+  due: Tried,
   outcome: Outcome,
   policy: RetryPolicy,
   now: Date,
@@ -72,11 +90,8 @@ export function rowStateAfter(
 ): RowState {
   switch (outcome.kind) {
     case 'accepted': {
-      const refused = outcome.refused ?? []
-      const reason = refused
-        .map(({ address, reply }) => `copy to ${address} refused: ${reply.code} ${reply.text}`)
-        .join('; ')
-      return { status: 'sent', reason, reply: outcome.reply }
+      const stateOf = ({ address, reply }: RefusedCopy) => ({ address, ...copyState(reply, policy, now, random) })
+      return { status: 'sent', reason: '', reply: outcome.reply, copies: outcome.refused?.map(stateOf) }
     }
     case 'rejected':
       return { status: 'failed', reason: reasonOf(outcome.reply, outcome.stage), reply: outcome.reply }

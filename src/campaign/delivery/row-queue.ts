@@ -1,12 +1,13 @@
 /**
- * The rows whose turn it is, fetched from the ledger a few at a time. Owns which rows are buffered and which are handed out, so
- * that no row is handed out twice; never sends and never records.
+ * The rows whose turn it is, fetched from the ledger a few at a time, copies that wait before them. Owns which are buffered and
+ * which are handed out, so that none is handed out twice; never sends and never records.
  */
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { DueRow, SkipReason } from '../../ledger/records.ts'
 import { normalizeAddress } from '../../message/address/address.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, END_OF_TIME } from '../clock.ts'
 import { DomainGate, type DomainLimits } from './domain-limits.ts'
+import { type Due, idOf, isCopy, rowOf } from './due.ts'
 
 const FETCH_ROWS = 500
 const FETCH_BYTES = 4_000_000
@@ -14,26 +15,36 @@ const FETCH_BYTES = 4_000_000
 const REWIND_MS = 60_000
 
 export interface RowQueueOptions {
-  readonly ledger: Pick<Ledger, 'deliveries' | 'suppressions'>
+  readonly ledger: Pick<Ledger, 'deliveries' | 'carbonCopies' | 'suppressions'>
   readonly runId: string
   readonly clock: Clock
   readonly domains?: DomainLimits | undefined
-  /** Called with rows that must no longer be written to; the queue has dropped them. */
-  suppressed(rows: readonly { readonly row: DueRow; readonly skip: SkipReason }[]): void
+  /** Called with those that must no longer be written to; the queue has dropped them. */
+  suppressed(dropped: readonly Dropped[]): void
   readonly group: string
   /** Rows that must not be written to for another reason, by recipient; asked when they are fetched. */
   readonly stopped?: ((rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>) | undefined
+  /** Copies that an earlier run left are due at the start of this one, whatever their time. */
+  readonly copiesAtOnce: boolean
+}
+
+export interface Dropped {
+  readonly due: Due
+  readonly skip: SkipReason
 }
 
 export class RowQueue {
   readonly #options: RowQueueOptions
   readonly #gate: DomainGate
-  /** Rows that came back untouched go first. */
-  #again: DueRow[] = []
-  #rows: DueRow[] = []
+  /** Those that came back untouched go first. */
+  #again: Due[] = []
+  #rows: Due[] = []
   #head = 0
   readonly #out = new Set<number>()
   #after = 0
+  #afterCopy = 0
+  #copiesDrained = false
+  #copiesAtOnce: boolean
   #drained = false
   #filling: Promise<void> | undefined
   /** Rows recorded while a fetch was under way: the fetch may have seen them as they were before. */
@@ -45,6 +56,7 @@ export class RowQueue {
 
   constructor(options: RowQueueOptions) {
     this.#options = options
+    this.#copiesAtOnce = options.copiesAtOnce
     this.#rewoundAt = options.clock.monotonic()
     this.#gate = new DomainGate(options.domains ?? {}, options.clock)
   }
@@ -76,7 +88,7 @@ export class RowQueue {
   }
 
   /** The next row that may go now; undefined when none is buffered; the milliseconds to wait when a domain's limit holds all back. */
-  next(): DueRow | number | undefined {
+  next(): Due | number | undefined {
     const released = this.#gate.release()
     if (typeof released === 'object') return this.#hand(released)
     for (;;) {
@@ -91,26 +103,29 @@ export class RowQueue {
   }
 
   /** The row's attempt is over; its domain is free for another. */
-  finished(row: DueRow): void {
-    this.#gate.done(row)
+  finished(due: Due): void {
+    this.#gate.done(due)
   }
 
   /** The row's new state is durable. Only from now on does the ledger have its current state. */
-  recorded(row: DueRow): void {
-    this.#out.delete(row.recipient)
-    if (this.#filling !== undefined) this.#stale.add(row.recipient)
+  recorded(due: Due): void {
+    this.#out.delete(idOf(due))
+    if (this.#filling !== undefined) this.#stale.add(idOf(due))
   }
 
   /** The row was not tried: it goes again, at once. */
-  giveBack(row: DueRow): void {
-    this.#gate.done(row)
-    this.#out.delete(row.recipient)
-    this.#again.push(row)
+  giveBack(due: Due): void {
+    this.#gate.done(due)
+    this.#out.delete(idOf(due))
+    this.#again.push(due)
   }
 
   /** Starts over from the first row: retries may be due. */
   rewind(): void {
     this.#after = 0
+    this.#afterCopy = 0
+    this.#copiesDrained = false
+    this.#copiesAtOnce = false
     this.#drained = false
     this.#rewoundAt = this.#options.clock.monotonic()
   }
@@ -154,64 +169,77 @@ export class RowQueue {
     return true
   }
 
-  #hand(row: DueRow): DueRow {
-    this.#out.add(row.recipient)
-    return row
+  #hand(due: Due): Due {
+    this.#out.add(idOf(due))
+    return due
   }
 
   async #fetch(): Promise<void> {
-    const { ledger, runId, clock } = this.#options
-    this.#mark ??= await ledger.suppressions.version()
-    const found = await ledger.deliveries.due(runId, { now: clock.now(), after: this.#after, limit: this.#limit })
-    const last = found.at(-1)
-    if (last !== undefined) this.#after = last.row
-    if (found.length < this.#limit) this.#drained = true
-    const bytes = found.reduce((sum, row) => sum + row.data.length, 0)
+    this.#mark ??= await this.#options.ledger.suppressions.version()
+    const copies = this.#copiesDrained ? [] : await this.#fetchCopies()
+    const found: readonly Due[] = this.#copiesDrained ? [...copies, ...(await this.#fetchRows())] : copies
+    const bytes = found.reduce((sum, due) => sum + rowOf(due).data.length, 0)
     if (found.length > 0) {
       this.#limit = Math.max(8, Math.min(FETCH_ROWS, Math.floor(FETCH_BYTES / (bytes / found.length + 1))))
     }
-    const known = new Set([...this.#again, ...this.#rows.slice(this.#head)].map((row) => row.recipient))
-    const fresh = found.filter(
-      ({ recipient }) =>
-        !this.#out.has(recipient) &&
-        !this.#stale.has(recipient) &&
-        !known.has(recipient) &&
-        !this.#gate.holds(recipient),
-    )
+    const known = new Set([...this.#again, ...this.#rows.slice(this.#head)].map(idOf))
+    const fresh = found.filter((due) => {
+      const id = idOf(due)
+      return !this.#out.has(id) && !this.#stale.has(id) && !known.has(id) && !this.#gate.holds(id)
+    })
     const allowed = await this.#withoutSuppressed(await this.#withoutStopped(fresh))
     this.#rows = [...this.#rows.slice(this.#head), ...allowed]
     this.#head = 0
   }
 
-  async #withoutSuppressed(rows: readonly DueRow[]): Promise<readonly DueRow[]> {
-    if (rows.length === 0) return rows
+  async #fetchCopies(): Promise<readonly Due[]> {
+    const { ledger, runId, clock } = this.#options
+    const now = this.#copiesAtOnce ? END_OF_TIME : clock.now()
+    const copies = await ledger.carbonCopies.due(runId, { now, after: this.#afterCopy, limit: this.#limit })
+    this.#afterCopy = copies.at(-1)?.copy ?? this.#afterCopy
+    if (copies.length < this.#limit) this.#copiesDrained = true
+    return copies
+  }
+
+  async #fetchRows(): Promise<readonly Due[]> {
+    const { ledger, runId, clock } = this.#options
+    const rows = await ledger.deliveries.due(runId, { now: clock.now(), after: this.#after, limit: this.#limit })
+    this.#after = rows.at(-1)?.row ?? this.#after
+    if (rows.length < this.#limit) this.#drained = true
+    return rows
+  }
+
+  async #withoutSuppressed(found: readonly Due[]): Promise<readonly Due[]> {
+    if (found.length === 0) return found
     const { ledger, group } = this.#options
     const hits = await ledger.suppressions.find(
-      rows.map((row) => normalizeAddress(row.address)),
+      found.map((due) => normalizeAddress(due.address)),
       group,
     )
-    if (hits.size === 0) return rows
-    return this.#without(rows, (row) => {
-      const hit = hits.get(normalizeAddress(row.address))
+    if (hits.size === 0) return found
+    return this.#without(found, (due) => {
+      const hit = hits.get(normalizeAddress(due.address))
       return hit === undefined ? undefined : { kind: 'suppressed', detail: hit.reason }
     })
   }
 
-  async #withoutStopped(rows: readonly DueRow[]): Promise<readonly DueRow[]> {
+  /** A message whose copies are still to come was sent: nothing stops them. */
+  async #withoutStopped(found: readonly Due[]): Promise<readonly Due[]> {
+    const rows = this.#options.stopped === undefined ? [] : found.filter((due): due is DueRow => !isCopy(due))
     const stopped = rows.length === 0 ? undefined : await this.#options.stopped?.(rows)
-    if (stopped === undefined || stopped.size === 0) return rows
-    return this.#without(rows, ({ recipient }) => stopped.get(recipient))
+    if (stopped === undefined || stopped.size === 0) return found
+    return this.#without(found, (due) => stopped.get(idOf(due)))
   }
 
-  #without(rows: readonly DueRow[], whyNot: (row: DueRow) => SkipReason | undefined): readonly DueRow[] {
-    const dropped: { readonly row: DueRow; readonly skip: SkipReason }[] = []
-    const kept = rows.filter((row) => {
-      const skip = whyNot(row)
-      if (skip !== undefined) dropped.push({ row, skip })
+  #without(found: readonly Due[], whyNot: (due: Due) => SkipReason | undefined): readonly Due[] {
+    const dropped: Dropped[] = []
+    const kept = found.filter((due) => {
+      const skip = whyNot(due)
+      if (skip !== undefined) dropped.push({ due, skip })
       return skip === undefined
     })
     // They are being recorded: a fetch before that is done must not see them as new.
-    for (const { row } of dropped) this.#out.add(row.recipient)
+    for (const { due } of dropped) this.#out.add(idOf(due))
     if (dropped.length > 0) this.#options.suppressed(dropped)
     return kept
   }

@@ -5,9 +5,9 @@ import { DefectError, MailmergeError, OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
 
-import type { RunRecord, StatusCounts } from '../../ledger/records.ts'
+import type { CopyCounts, ResultRow, RunRecord, StatusCounts } from '../../ledger/records.ts'
 import { reportHead } from '../../report/head.ts'
-import { reasonWords } from '../../report/reasons.ts'
+import { skipWords } from '../../report/reasons.ts'
 import { writeReport } from '../../report/report.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
@@ -42,7 +42,6 @@ export async function beginAndDeliver(
     return asAsked(watch, {
       counts,
       sent: 0,
-      copiesRefused: 0,
       seconds: 0,
       stopped: { kind: 'not-begun', startTime, detached: planned.detach },
     })
@@ -115,11 +114,15 @@ function deliverRun(
     stop: hooks.signal,
     abort: hooks.abort,
     onNote: (text) => hooks.note?.(text),
-    onSettled:
-      onEvent && ((row) => onEvent({ event: row.status as RowEvent['event'], ...row, reason: reasonWords(row) })),
+    onSettled: onEvent && ((row) => onEvent(rowEvent(row))),
     onPaused: (reason, until) => onEvent?.({ event: 'paused', run: runId, reason, until }),
     onProgress: onEvent && ((state) => onEvent({ event: 'progress', run: runId, ...state })),
   })
+}
+
+function rowEvent(row: ResultRow): RowEvent {
+  const { status, skip, reason } = row
+  return { event: status, ...row, reason: skip === undefined ? reason : skipWords(skip) }
 }
 
 /** The suppressions of a run: those that it was planned with, unless the settings name others now. */
@@ -146,7 +149,8 @@ export async function summarize(
   // What a ledger that failed says of the end cannot be trusted.
   if (end.ledgerFailed === true) throw end.error
   const counts = await ledger.results.counts(run.id)
-  const finished = counts.deferred === 0 && counts.in_doubt === 0
+  const copies = await ledger.carbonCopies.counts(run.id)
+  const finished = counts.deferred === 0 && counts.in_doubt === 0 && copies.deferred === 0
   if (end.stopped?.kind === 'cancelled') await ledger.runs.end(run.id, 'cancelled', clock.now())
   else if (finished && end.stopped?.kind !== 'not-confirmed') await ledger.runs.end(run.id, 'finished', clock.now())
   const head = await reportHead(ledger, run)
@@ -155,14 +159,14 @@ export async function summarize(
       throw end.error ?? error
     })
   }
-  const outcome = outcomeOf(end, counts)
+  const outcome = outcomeOf(end, counts, copies)
   const summary: SummaryEvent = {
     event: 'summary',
     run: run.id,
     campaign: run.campaign,
     rows: run.rows,
     counts,
-    copiesRefused: end.copiesRefused,
+    copies,
     seconds: end.seconds,
     rate: end.seconds > 0 ? end.sent / end.seconds : 0,
     outcome,
@@ -177,9 +181,9 @@ export async function summarize(
   return summary
 }
 
-function outcomeOf({ error, stopped }: DeliveryEnd, counts: StatusCounts): RunOutcome {
+function outcomeOf({ error, stopped }: DeliveryEnd, counts: StatusCounts, copies: CopyCounts): RunOutcome {
   if (error !== undefined) return 'broken'
   if (stopped?.kind === 'not-begun' && stopped.detached) return 'planned'
-  if (counts.deferred > 0 || counts.in_doubt > 0) return 'unfinished'
+  if (counts.deferred > 0 || counts.in_doubt > 0 || copies.deferred > 0) return 'unfinished'
   return counts.failed > 0 ? 'failed' : 'done'
 }

@@ -9,6 +9,7 @@ import type { Settings } from '../../config/settings.ts'
 import { DataError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Forgotten, Pruned } from '../../ledger/records.ts'
+import { reportHead } from '../../report/head.ts'
 import { writeReport } from '../../report/report.ts'
 import { readEntry } from '../../unsubscribe/suppression-list.ts'
 import { openLedger } from './open-ledger.ts'
@@ -61,7 +62,6 @@ export async function pruneRuns(settings: Settings, before: Date): Promise<Prune
 async function rewritten(ledger: Ledger, id: string, path: string): Promise<boolean> {
   const run = await ledger.runs.find(id)
   if (run === undefined) return false
-  const head = { run: id, campaign: run.campaign.name, counts: await ledger.results.counts(id) }
-  await writeReport(path, ledger.results.rows(id), head)
+  await writeReport(path, ledger.results.rows(id), await reportHead(ledger, { id, campaign: run.campaign.name }))
   return true
 }

@@ -12,7 +12,7 @@ import { checkWritable } from '../../report/report.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { localZone } from '../../time-zone.ts'
 import { checkMergeRequest } from '../check-request.ts'
-import { systemClock } from '../clock.ts'
+import { END_OF_TIME, systemClock } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { type LeftOut, planRows } from '../plan/plan.ts'
@@ -64,12 +64,13 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   await createRun(merge, id, inputs, request)
   const counted = await plan(merge, id, inputs, request)
   const { rows, toSend, counts, skipped } = counted
-  hooks.onEvent?.({ event: 'planned', run: id, campaign: name, rows, toSend, counts, skipped })
+  const copies = await merge.ledger.carbonCopies.counts(id)
+  hooks.onEvent?.({ event: 'planned', run: id, campaign: name, rows, toSend, counts, skipped, copies })
   const transport = await destination.transport()
   const run = { id, campaign: name, rows, mails: destination.mails }
   if (!(await confirmed(merge, id, inputs, counted, request, transport.name))) {
     await merge.ledger.runs.end(id, 'cancelled', merge.clock.now())
-    const end = { counts, sent: 0, copiesRefused: 0, seconds: 0, stopped: { kind: 'not-confirmed' } } as const
+    const end = { counts, sent: 0, seconds: 0, stopped: { kind: 'not-confirmed' } } as const
     return await summarize(merge, { ...run, mails: undefined }, end, [])
   }
   await reportSkipped(merge, id, counted)
@@ -273,9 +274,6 @@ async function firstMessage({ ledger, renderer, clock }: OpenMerge, run: string)
   const [due] = await ledger.deliveries.due(run, { now: END_OF_TIME, after: 0, limit: 1 })
   return due === undefined ? undefined : renderer.preview(due, clock.now())
 }
-
-/** The last moment of a Date: every row is due by then. */
-const END_OF_TIME = new Date(8_640_000_000_000_000)
 
 /** Rows that are left out for something that is said of them have an event each, as those that are sent. */
 async function reportSkipped({ ledger, hooks }: OpenMerge, run: string, { counts, skipped }: Counted): Promise<void> {

@@ -13,7 +13,7 @@ export const resume: Action = {
   options: {
     'in-doubt': {
       choices: IN_DOUBT,
-      describe: 'What to do with rows in doubt: send them again, or count them as sent; default: leave them',
+      describe: 'What to do with rows and copies in doubt: send them again, or count them as sent; default: leave them',
     },
     rows: { type: 'string', value: 'LIST', describe: 'Only these rows in doubt: 1-20,33; needs --in-doubt' },
     ...LATE_OPTION,

@@ -1,7 +1,8 @@
 /** `mailmerge status`: the runs of a project and how far they are. Reads the ledger, changes nothing. */
 import { findRun } from '../../campaign/run/find-run.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import { type RowStatus, type RunRecord, type StatusCounts, totalOf } from '../../ledger/records.ts'
+import { type RowStatus, type RunRecord, totalOf } from '../../ledger/records.ts'
+import { type RunStanding, standingOf } from '../../report/head.ts'
 import { runFields } from '../../report/json.ts'
 import { conditionWords, type RunCondition, runCondition, STATUS_WORDS } from '../../report/words.ts'
 import { escapeInvisible } from '../../text/visible.ts'
@@ -16,9 +17,8 @@ const LISTED = 20
 
 const STATUSES = Object.keys(STATUS_WORDS) as RowStatus[]
 
-interface ShownRun {
+interface ShownRun extends RunStanding {
   readonly run: RunRecord
-  readonly counts: StatusCounts
   readonly condition: RunCondition
   /** A process plans or sends it now. */
   readonly atWork: boolean
@@ -69,7 +69,7 @@ async function showAll(ledger: Ledger, timeZone: string | undefined, { out }: Co
     else unlisted++
   }
   if (out.json) {
-    for (const { run, counts, atWork } of listed) out.result(JSON.stringify(runFields(run, counts, atWork)))
+    for (const { run, atWork, ...standing } of listed) out.result(JSON.stringify(runFields(run, standing, atWork)))
     return
   }
   if (listed.length === 0) return
@@ -98,9 +98,9 @@ function lines(listed: readonly ShownRun[], columns: number | undefined): readon
 }
 
 function showOne(shown: ShownRun, { out }: Context): void {
-  const { run, counts, condition, atWork, timeZone } = shown
+  const { run, counts, copiesDeferred, condition, atWork, timeZone } = shown
   if (out.json) {
-    out.result(JSON.stringify(runFields(run, counts, atWork)))
+    out.result(JSON.stringify(runFields(run, shown, atWork)))
     return
   }
   const facts: readonly (readonly [string, string | undefined])[] = [
@@ -114,9 +114,11 @@ function showOne(shown: ShownRun, { out }: Context): void {
     ['ended', run.endedAt === undefined ? undefined : hourWords(run.endedAt, timeZone)],
     ['rows', count(totalOf(counts))],
     ...STATUSES.map((one) => [STATUS_WORDS[one].toLowerCase(), count(counts[one])] as const),
+    ['copies', copiesDeferred === 0 ? undefined : `${count(copiesDeferred)} still to come`],
   ]
   for (const [name, value] of facts) if (value !== undefined) out.result(`${name.padEnd(9)} ${value}`)
-  if (run.state === 'ready' && counts.deferred > 0 && !atWork) out.info(`to continue: mailmerge resume ${run.id}`)
+  if (run.state === 'ready' && counts.deferred + copiesDeferred > 0 && !atWork)
+    out.info(`to continue: mailmerge resume ${run.id}`)
   if (counts.in_doubt > 0) out.info(`decide about rows in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
   if (counts.failed > 0) out.info(`to try failed messages again: mailmerge retry ${run.id}`)
 }
@@ -129,11 +131,11 @@ function runReader(
 ): (run: RunRecord) => Promise<ShownRun> {
   const newest = new Map(runs.toReversed().map((run) => [campaignName(run), run.id]))
   return async (run) => {
-    const counts = await ledger.results.counts(run.id)
+    const standing = await standingOf(ledger, run)
     const isNewest = newest.get(campaignName(run)) === run.id
     const atWork = isNewest && run.endedAt === undefined && (await ledger.campaigns.isClaimed(run.campaign))
-    const condition = runCondition(run, counts, { atWork, newest: isNewest })
-    return { run, counts, condition, atWork, timeZone: run.options.timeZone ?? timeZone }
+    const condition = runCondition(run, standing, { atWork, newest: isNewest })
+    return { run, ...standing, condition, atWork, timeZone: run.options.timeZone ?? timeZone }
   }
 }
 

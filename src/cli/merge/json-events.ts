@@ -18,6 +18,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         ...event.counts,
         counts: event.counts,
         skipped_by: event.skipped,
+        copies_deferred: event.copies.deferred,
       }
     case 'progress':
       return {
@@ -46,7 +47,9 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         rows: event.rows,
         ...event.counts,
         counts: event.counts,
-        copies_refused: event.copiesRefused,
+        copies_deferred: event.copies.deferred,
+        copies_refused: event.copies.refused,
+        copies_in_doubt: event.copies.in_doubt,
         seconds: rounded(event.seconds),
         messages_per_second: rounded(event.rate),
         exit_code: event.exitCode,

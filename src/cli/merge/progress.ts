@@ -48,7 +48,7 @@ export class Progress {
   }
 
   /** `what` was done to the rows: `checked` where they were read now. */
-  planned({ rows, toSend, counts, skipped }: PlannedEvent, what: string): void {
+  planned({ rows, toSend, counts, skipped, copies }: PlannedEvent, what: string): void {
     this.#out.endLive()
     this.#toSend = toSend
     this.#failedBefore = counts.failed
@@ -58,8 +58,10 @@ export class Progress {
     // The line of a run that is over at once would only flash.
     this.#lastShown = this.#startedAt
     const leftOut = leftOutParts(counts, skipped)
+    const waiting =
+      copies.deferred === 0 ? '' : `, and ${plural(copies.deferred, 'copy', 'copies')} of earlier messages`
     this.#out.info(
-      `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${leftOut.length === 0 ? '' : ` (${leftOut.join(', ')})`}`,
+      `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${leftOut.length === 0 ? '' : ` (${leftOut.join(', ')})`}${waiting}`,
     )
   }
 

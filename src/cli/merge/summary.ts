@@ -2,12 +2,12 @@
 
 import type { PlannedEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeMode } from '../../campaign/merge.ts'
-import type { StatusCounts } from '../../ledger/records.ts'
+import type { CopyCounts, StatusCounts } from '../../ledger/records.ts'
 import { count, duration, hourWords, plural, rate, shortPath } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 
 /** What stood in the ledger before this command sent anything. */
-export type Before = Pick<PlannedEvent, 'toSend' | 'counts'>
+export type Before = Pick<PlannedEvent, 'toSend' | 'counts' | 'copies'>
 
 /** The lines of the summary: results, so they go to stdout. */
 export function summaryLines(
@@ -22,13 +22,23 @@ export function summaryLines(
     const rest = own.failed + own.in_doubt + own.deferred + own.skipped
     lines.push(`variant ${name}: ${count(own.sent)} ${DID[mode]}${rest === 0 ? '' : `, ${count(rest)} not`}`)
   }
-  if (summary.copiesRefused > 0)
-    lines.push(
-      `${summary.copiesRefused === 1 ? '1 copy was' : `${count(summary.copiesRefused)} copies were`} refused; the results say why`,
-    )
+  lines.push(...copyLines(summary.copies, before?.copies))
   if (summary.mails !== undefined) lines.push(`mails: ${shortPath(summary.mails, cwd)}`)
   for (const report of summary.reports) lines.push(`results: ${shortPath(report, cwd)}`)
   return lines
+}
+
+/** What became of copies that did not go with their message: new to this command, or still to come. */
+function copyLines(copies: CopyCounts, before: CopyCounts | undefined): readonly string[] {
+  const lines: readonly (readonly [number, string])[] = [
+    [copies.sent - (before?.sent ?? 0), 'sent after the message'],
+    [copies.refused - (before?.refused ?? 0), 'refused; the results say why'],
+    [copies.deferred, 'deferred by the server and still to come'],
+    [copies.in_doubt - (before?.in_doubt ?? 0), 'left in doubt; the results say which'],
+  ]
+  return lines
+    .filter(([copies]) => copies > 0)
+    .map(([copies, words]) => `${plural(copies, 'copy was', 'copies were')} ${words}`)
 }
 
 const DID: Readonly<Record<MergeMode, string>> = {
@@ -87,7 +97,7 @@ export function exitCodeOf(summary: SummaryEvent | undefined, signal: number | u
 
 /** What to do now, for people: on stderr. */
 export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: string): readonly string[] {
-  const { counts, run } = summary
+  const { counts, copies, run } = summary
   if (mode !== 'send') return []
   if (summary.stopped?.kind === 'not-confirmed') return ['nothing was sent; give the same command to be asked again']
   if (summary.stopped?.kind === 'cancelled') return ['what was not sent stays unsent']
@@ -96,11 +106,15 @@ export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: str
     return [
       `begins ${hourWords(summary.stopped.startTime, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
     ]
-  if (counts.deferred > 0) lines.push(`to continue: mailmerge resume ${run}`)
+  if (counts.deferred + copies.deferred > 0) lines.push(`to continue: mailmerge resume ${run}`)
   if (counts.in_doubt > 0)
     lines.push(
       `${plural(counts.in_doubt, 'row is', 'rows are')} in doubt: the connection broke before the server's answer, so nobody ` +
         `can know. mailmerge resume ${run} --in-doubt resend|keep`,
+    )
+  if (copies.in_doubt > 0)
+    lines.push(
+      `${plural(copies.in_doubt, 'copy is', 'copies are')} in doubt. mailmerge resume ${run} --in-doubt resend|keep`,
     )
   if (counts.failed > 0) lines.push(`to try failed messages again: mailmerge retry ${run}`)
   return lines

@@ -1,8 +1,7 @@
-/** Copies that were not sent with their message, in the SQLite ledger. Owns their table. */
-import { DefectError } from '../../errors.ts'
+/** Copies that were not sent with their message, in the SQLite ledger. Owns reading them; their attempts are recorded with those of rows. */
 import type { CarbonCopies } from '../ledger.ts'
-import type { CopyCounts, CopyUpdate, DueCopy } from '../records.ts'
-import { answerOf, dueRowOf } from './delivery-store.ts'
+import { type CopyCounts, type DueCopy, NO_COPIES } from '../records.ts'
+import { dueRowOf } from './delivery-store.ts'
 import * as sql from './queries.ts'
 import { headOf } from './run-store.ts'
 import { numberOf, optionalDate, type SqliteStore, type SqlRow, textOf } from './store.ts'
@@ -14,41 +13,27 @@ export class CarbonCopyStore implements CarbonCopies {
     this.#store = store
   }
 
-  due(runId: string, { now, limit }: { readonly now: Date; readonly limit: number }): Promise<readonly DueCopy[]> {
-    return this.#store.read(() => {
+  due(runId: string, query: { readonly now: Date; readonly after: number; readonly limit: number }) {
+    return this.#store.read((): readonly DueCopy[] => {
       const { first, last, state } = headOf(this.#store, runId)
       if (state !== 'ready') return []
-      return this.#store.all(sql.dueCarbonCopies, first, last, now.getTime(), limit).map(dueCopyOf)
+      const { now, after, limit } = query
+      return this.#store.all(sql.dueCarbonCopies, first, last, now.getTime(), after, limit).map(dueCopyOf)
     })
   }
 
   nextDue(runId: string): Promise<Date | undefined> {
     return this.#store.read(() => {
-      const { first, last } = headOf(this.#store, runId)
+      const { first, last, state } = headOf(this.#store, runId)
+      if (state !== 'ready') return undefined
       return optionalDate(this.#store.get(sql.nextDueCarbonCopy, first, last)?.['due_at'])
-    })
-  }
-
-  start(copy: number, at: Date): Promise<void> {
-    return this.#store.write(() => {
-      if (this.#store.run(sql.startCarbonCopy, copy, at.getTime()) === 0)
-        throw new DefectError(`copy ${copy} does not wait to be sent`)
-    })
-  }
-
-  update(copy: number, update: CopyUpdate, at: Date): Promise<void> {
-    return this.#store.write(() => {
-      const { status, dueAt } = update
-      const due = status === 'deferred' ? (dueAt ?? at).getTime() : null
-      if (this.#store.run(sql.updateCarbonCopy, copy, status, due, at.getTime(), ...answerOf(update)) === 0)
-        throw new DefectError(`copy ${copy} does not wait to be sent`)
     })
   }
 
   counts(runId: string): Promise<CopyCounts> {
     return this.#store.read(() => {
       const { first, last } = headOf(this.#store, runId)
-      const counts = { sent: 0, refused: 0, deferred: 0, in_doubt: 0 }
+      const counts: Record<keyof CopyCounts, number> = { ...NO_COPIES }
       for (const { status, copies } of this.#store.all(sql.countCarbonCopies, first, last)) {
         counts[textOf(status) as keyof CopyCounts] = numberOf(copies)
       }
@@ -58,11 +43,12 @@ export class CarbonCopyStore implements CarbonCopies {
 }
 
 function dueCopyOf(row: SqlRow): DueCopy {
+  const attempts = numberOf(row['copy_tries'])
   return {
     copy: numberOf(row['copy']),
     address: textOf(row['copy_address']),
-    attempts: numberOf(row['copy_tries']),
-    firstAttemptAt: new Date(numberOf(row['copy_tries_since'])),
+    attempts,
+    firstAttemptAt: attempts === 0 ? undefined : new Date(numberOf(row['copy_tries_since'])),
     row: dueRowOf(row),
     sentAt: new Date(numberOf(row['sent_at'])),
   }

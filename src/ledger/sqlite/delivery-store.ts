@@ -5,6 +5,7 @@
 import { DefectError } from '../../errors.ts'
 import type { Deliveries } from '../ledger.ts'
 import {
+  type CopyUpdate,
   type DueRow,
   type LedgerEvent,
   NO_ROWS,
@@ -62,8 +63,19 @@ export class DeliveryStore implements Deliveries {
     return this.#store.write(() => {
       const runs = new Map<number, Differences>()
       for (const event of events) {
-        if (event.kind === 'attempt-started') this.#start(event)
-        else this.#count(runs, this.#update(event), event.status)
+        switch (event.kind) {
+          case 'attempt-started':
+            this.#start(event)
+            break
+          case 'row-updated':
+            this.#count(runs, this.#update(event), event.status)
+            break
+          case 'copy-started':
+            this.#changeCopy(event.copy, sql.startCarbonCopy, event.at.getTime())
+            break
+          case 'copy-updated':
+            this.#updateCopy(event.copy, event, event.at)
+        }
       }
       for (const [number, { sent, failed, skipped, deferred, in_doubt }] of runs) {
         this.#store.run(sql.addToCounts, number, sent, failed, skipped, deferred, in_doubt)
@@ -90,7 +102,10 @@ export class DeliveryStore implements Deliveries {
         // With a time, so that a delivery which is past these rows comes back to them.
         return this.#revive(head, ranges, 'in_doubt', 'was in doubt, to be sent again', at.getTime())
       let kept = 0
-      for (const { first, last } of ranges) kept += this.#store.run(sql.keepInDoubt, first, last)
+      for (const { first, last } of ranges) {
+        kept += this.#store.run(sql.keepInDoubt, first, last)
+        this.#store.run(sql.keepCarbonCopies, first, last)
+      }
       this.#store.run(sql.addToCounts, head.number, kept, 0, 0, 0, -kept)
       return kept
     })
@@ -104,11 +119,14 @@ export class DeliveryStore implements Deliveries {
     due: number | null,
   ): number {
     let revived = 0
-    for (const { first, last } of ranges)
+    let copies = 0
+    for (const { first, last } of ranges) {
       revived += this.#store.run(sql.reviveRecipients, first, last, status, reason, due)
+      if (status === 'in_doubt') copies += this.#store.run(sql.reviveCarbonCopies, first, last, due)
+    }
     const [failed, inDoubt] = status === 'failed' ? [-revived, 0] : [0, -revived]
     this.#store.run(sql.addToCounts, number, 0, failed, 0, revived, inDoubt)
-    if (revived > 0) this.#store.run(sql.reopenRun, number)
+    if (revived + copies > 0) this.#store.run(sql.reopenRun, number)
     return revived
   }
 
@@ -140,12 +158,22 @@ export class DeliveryStore implements Deliveries {
     return this.#planOf(row, recipient)
   }
 
-  #addCopies(copies: readonly UndeliveredCopy[], { recipient, at }: RowUpdate): void {
+  #addCopies(copies: readonly UndeliveredCopy[], { recipient, at, date = at }: RowUpdate): void {
     for (const copy of copies) {
-      const due = copy.status === 'deferred' ? (copy.dueAt ?? at).getTime() : null
       const { address, status } = copy
-      this.#store.run(sql.insertCarbonCopy, recipient, address, at.getTime(), status, due, ...answerOf(copy))
+      const [due, since] = [dueTimeOf(copy, at), date.getTime()]
+      this.#store.run(sql.insertCarbonCopy, recipient, address, at.getTime(), status, due, ...answerOf(copy), since)
     }
+  }
+
+  #updateCopy(copy: number, update: CopyUpdate, at: Date): void {
+    const { status } = update
+    this.#changeCopy(copy, sql.updateCarbonCopy, status, dueTimeOf(update, at), at.getTime(), ...answerOf(update))
+  }
+
+  #changeCopy(copy: number, statement: string, ...values: (string | number | null)[]): void {
+    if (this.#store.run(statement, copy, ...values) === 0)
+      throw new DefectError(`Copy ${copy} does not wait to be sent`)
   }
 
   /** Gives the attempt, unless it was none. */
@@ -185,6 +213,11 @@ export class DeliveryStore implements Deliveries {
         : `Recipient ${recipient} is ${String(status)} already and cannot be ${what} again`,
     )
   }
+}
+
+/** When a copy is tried again, as a column. */
+function dueTimeOf({ status, dueAt }: CopyUpdate, at: Date): number | null {
+  return status === 'deferred' ? (dueAt ?? at).getTime() : null
 }
 
 type Answer = Pick<RowUpdate, 'reason' | 'skip' | 'smtpCode' | 'enhancedCode' | 'response'>

@@ -26,15 +26,18 @@ export class PrivacyStore implements Privacy {
     const normalised = normaliseSuppressed(address)
     const forgotten = await store.write(() => {
       store.exec('PRAGMA secure_delete = ON')
-      store.run(sql.deleteCarbonCopiesTo, normalised)
       const rows = store.all(sql.rowsOfPerson, normalised)
       const runs = new Set<string>()
+      for (const { campaign, run, deferred } of store.all(sql.copiedRuns, normalised)) {
+        if (numberOf(deferred) > 0) this.#refuseWhenHeld(numberOf(campaign), textOf(run))
+        runs.add(textOf(run))
+      }
+      store.run(sql.deleteCarbonCopiesTo, normalised)
       // Rows of one key must stay rows of one key, in this campaign alone and for nobody else to guess.
       const pseudonyms = new Map<string, string>()
       for (const row of rows) {
         const campaign = numberOf(row['campaign'])
-        const holder = store.get(sql.selectClaim, campaign)
-        if (holder !== undefined && isHeld(holder, this.#now().getTime())) throw atWork(textOf(row['run']))
+        this.#refuseWhenHeld(campaign, textOf(row['run']))
         runs.add(textOf(row['run']))
         const key = textOf(row['key'])
         const pseudonym = pseudonyms.get(`${campaign} ${key}`) ?? `forgotten-${randomBytes(8).toString('hex')}`
@@ -55,6 +58,11 @@ export class PrivacyStore implements Privacy {
     for (const { id } of old) runs.push(...(await this.#pruneCampaign(numberOf(id))))
     await store.truncateLog()
     return { campaigns: old.length, runs }
+  }
+
+  #refuseWhenHeld(campaign: number, run: string): void {
+    const holder = this.#store.get(sql.selectClaim, campaign)
+    if (holder !== undefined && isHeld(holder, this.#now().getTime())) throw atWork(run)
   }
 
   #blank(plan: number, campaign: number, key: string, occurrence: number, pseudonym: string): void {

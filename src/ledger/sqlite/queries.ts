@@ -203,7 +203,10 @@ SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS addr
   coalesce(a.smtp_code, r.smtp_code) AS smtp_code, coalesce(a.enhanced_code, r.enhanced_code) AS enhanced_code,
   coalesce(a.response, r.response) AS response, coalesce(a.message_id, r.message_id) AS message_id,
   coalesce(r.attempts, 0) AS attempts, coalesce(r.first_attempt_at, a.began_at) AS first_attempt_at,
-  coalesce(a.ended_at, r.finished_at) AS finished_at, r.variant, r.bounce_kind, r.bounce
+  coalesce(a.ended_at, r.finished_at) AS finished_at, r.variant, r.bounce_kind, r.bounce,
+  (SELECT json_group_array(json_object('address', c.address, 'status', c.status, 'reason', c.reason, 'smtpCode', c.smtp_code,
+      'enhancedCode', c.enhanced_code, 'response', c.response))
+    FROM carbon_copy AS c WHERE c.recipient = r.id AND c.status <> 'sent' HAVING count(*) > 0) AS copies
 ${rowJoins}
   LEFT JOIN attempt AS a ON a.id = r.settled_by
 WHERE n.id BETWEEN ?1 AND ?2 ORDER BY n.id LIMIT ?4`
@@ -431,24 +434,27 @@ WHERE r.plan BETWEEN ?1 AND ?2 AND r.status = 'sent' AND coalesce(a.message_id, 
   AND NOT EXISTS (SELECT 1 FROM sent_copy AS c WHERE c.recipient = r.id)
 ORDER BY r.plan LIMIT ?3`
 
-/** ?3 when the message was tried. A message is sent once, so its copies are recorded once. */
+/** ?3 when the message was sent, ?10 the moment of its Date. A message is sent once, so its copies are recorded once. */
 export const insertCarbonCopy = `
 INSERT INTO carbon_copy (recipient, address, status, due_at, tries, tries_since, finished_at, reason, smtp_code, enhanced_code, response)
-VALUES (?1, ?2, ?4, ?5, 1, ?3, CASE ?4 WHEN 'deferred' THEN NULL ELSE ?3 END, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`
+VALUES (?1, ?2, ?4, ?5, 1, ?10, CASE ?4 WHEN 'deferred' THEN NULL ELSE ?3 END, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`
 
 const copiesOfRun = `
 FROM carbon_copy AS c JOIN recipient AS r ON r.id = c.recipient
 WHERE r.plan BETWEEN ?1 AND ?2`
 
-/** ?1 first, ?2 last, ?3 now, ?4 limit. */
+/**
+ * ?1 first, ?2 last, ?3 now, ?4 number to go on after, ?5 limit. The Date of a message is that of its first attempt: the row's
+ * own where it had several, else the copy's.
+ */
 export const dueCarbonCopies = `
 SELECT c.id AS copy, c.address AS copy_address, c.tries AS copy_tries, c.tries_since AS copy_tries_since,
-  r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data, n.variant,
-  r.tries, r.tries_since, coalesce(r.tries_since, a.began_at, r.finished_at) AS sent_at
+  r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data, r.variant,
+  r.tries, r.tries_since, coalesce(r.tries_since, c.tries_since) AS sent_at
 FROM carbon_copy AS c INDEXED BY carbon_copy_due
-  JOIN recipient AS r ON r.id = c.recipient JOIN run_row AS n ON n.id = r.plan LEFT JOIN attempt AS a ON a.id = r.settled_by
-WHERE c.status = 'deferred' AND c.due_at <= ?3 AND r.plan BETWEEN ?1 AND ?2
-ORDER BY c.due_at, c.id LIMIT ?4`
+  JOIN recipient AS r ON r.id = c.recipient JOIN run_row AS n ON n.id = r.plan
+WHERE c.status = 'deferred' AND c.due_at <= ?3 AND c.id > ?4 AND r.plan BETWEEN ?1 AND ?2
+ORDER BY c.id LIMIT ?5`
 
 export const nextDueCarbonCopy = `SELECT min(c.due_at) AS due_at ${copiesOfRun} AND c.status = 'deferred'`
 
@@ -460,6 +466,7 @@ UPDATE carbon_copy SET started_at = ?2 WHERE id = ?1 AND status = 'deferred' AND
 /** ?2 status, ?3 when it is due again, ?4 now. An attempt that was not started is one all the same: it was answered before. */
 export const updateCarbonCopy = `
 UPDATE carbon_copy SET status = ?2, due_at = ?3, started_at = NULL, tries = tries + 1,
+  tries_since = CASE tries WHEN 0 THEN ?4 ELSE tries_since END,
   finished_at = CASE ?2 WHEN 'deferred' THEN NULL ELSE ?4 END, reason = ?5, smtp_code = ?6, enhanced_code = ?7, response = ?8
 WHERE id = ?1 AND status = 'deferred'`
 
@@ -468,7 +475,23 @@ export const leaveCarbonCopiesInDoubt = `
 UPDATE carbon_copy SET status = 'in_doubt', due_at = NULL, started_at = NULL, finished_at = ?2, tries = tries + 1, reason = ?3
 WHERE started_at IS NOT NULL AND recipient >> 32 IN (SELECT number FROM run WHERE campaign = ?1)`
 
+/** Copies in doubt, to be sent again. ?1 first, ?2 last, ?3 when they are due. */
+export const reviveCarbonCopies = `
+UPDATE carbon_copy SET status = 'deferred', due_at = ?3, tries = 0, finished_at = NULL, reason = 'was in doubt, to be sent again'
+WHERE status = 'in_doubt' AND (SELECT plan FROM recipient WHERE id = carbon_copy.recipient) BETWEEN ?1 AND ?2`
+
+/** A person says that copies in doubt arrived. */
+export const keepCarbonCopies = `
+UPDATE carbon_copy SET status = 'sent'
+WHERE status = 'in_doubt' AND (SELECT plan FROM recipient WHERE id = carbon_copy.recipient) BETWEEN ?1 AND ?2`
+
 export const deleteCarbonCopies = `DELETE FROM carbon_copy WHERE recipient BETWEEN ?1 AND ?2`
+
+/** Runs whose results name a copy to an address, and how many of its copies are still to come. ?1 the address, in lower case. */
+export const copiedRuns = `
+SELECT run.id AS run, run.campaign, sum(c.status = 'deferred') AS deferred
+FROM carbon_copy AS c JOIN recipient AS r ON r.id = c.recipient JOIN run ON run.number IN (r.plan >> 32, r.id >> 32)
+WHERE lower(c.address) = ?1 GROUP BY run.number`
 
 /** ?1 the address, in lower case. */
 export const deleteCarbonCopiesTo = `DELETE FROM carbon_copy WHERE lower(address) = ?1`

@@ -9,6 +9,7 @@ import {
   type RowStatus,
   type SkipKind,
   type StatusCounts,
+  type UndeliveredCopy,
 } from '../records.ts'
 import * as sql from './queries.ts'
 import { headOf, type RunHead } from './run-store.ts'
@@ -107,6 +108,26 @@ function resultOf(row: SqlRow): ResultRow {
     finishedAt: optionalDate(row['finished_at']),
     variant: optionalText(row['variant']),
     bounce: bounceOf(row),
+    copies: copiesOf(row),
+  }
+}
+
+function copiesOf({ copies }: SqlRow): readonly UndeliveredCopy[] | undefined {
+  return copies === null ? undefined : (JSON.parse(textOf(copies)) as readonly CopyColumns[]).map(copyOf)
+}
+
+/** Columns of a copy, as JSON; null where there is nothing. */
+type CopyColumns = Readonly<Record<'reason' | 'enhancedCode' | 'response', string | null>> &
+  Pick<UndeliveredCopy, 'address' | 'status'> & { readonly smtpCode: number | null }
+
+function copyOf({ address, status, reason, smtpCode, enhancedCode, response }: CopyColumns): UndeliveredCopy {
+  return {
+    address,
+    status,
+    reason: reason ?? undefined,
+    smtpCode: smtpCode ?? undefined,
+    enhancedCode: enhancedCode ?? undefined,
+    response: response ?? undefined,
   }
 }
 

@@ -46,7 +46,7 @@ beforeEach(() => {
 
 function job(number: number, began = true): Job {
   const due = { recipient: number, row: number, key: '', occurrence: 1, address: 'p@x.org', data: '{}', attempts: 0 }
-  return { due, row: number, lane: 1, began, message: letterTo('p@x.org', number) }
+  return { due, row: number, lane: 1, began, date: new Date(), message: letterTo('p@x.org', number) }
 }
 
 const states = (): readonly string[] => records.map(({ status }) => status)

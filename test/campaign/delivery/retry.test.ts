@@ -23,8 +23,16 @@ describe('what becomes of a row', () => {
     const refused = [{ address: 'boss@example.com', reply: { code: 550, text: 'no such user' } }]
     expect(rowStateAfter(row, { kind: 'accepted', reply, refused }, { retryFor: 1 }, now, half)).toEqual({
       status: 'sent',
-      reason: 'copy to boss@example.com refused: 550 no such user',
+      reason: '',
       reply,
+      copies: [
+        {
+          address: 'boss@example.com',
+          status: 'failed',
+          reason: 'mailbox unknown',
+          reply: { code: 550, text: 'no such user' },
+        },
+      ],
     })
   })
 

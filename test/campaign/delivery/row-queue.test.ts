@@ -1,7 +1,8 @@
 /** Which rows are handed out: each once, whatever the ledger says meanwhile. */
 import { expect, test } from 'vitest'
+import { rowOf } from '../../../src/campaign/delivery/due.ts'
 import { RowQueue, type RowQueueOptions } from '../../../src/campaign/delivery/row-queue.ts'
-import type { Deliveries, Suppressions } from '../../../src/ledger/ledger.ts'
+import type { CarbonCopies, Deliveries, Suppressions } from '../../../src/ledger/ledger.ts'
 import type { DueRow, Suppression } from '../../../src/ledger/records.ts'
 import { testClock } from './delivery-harness.ts'
 
@@ -38,7 +39,8 @@ function slowLedger(rows: () => readonly DueRow[]) {
     },
     version: () => Promise.resolve(mark),
   } as unknown as Suppressions
-  const ledger = { deliveries, suppressions }
+  const carbonCopies = { due: () => Promise.resolve([]) } as unknown as CarbonCopies
+  const ledger = { deliveries, carbonCopies, suppressions }
   return {
     ledger,
     suppress(address: string): void {
@@ -61,12 +63,20 @@ function slowLedger(rows: () => readonly DueRow[]) {
 }
 
 function queueOf(ledger: RowQueueOptions['ledger'], more: Partial<RowQueueOptions> = {}): RowQueue {
-  return new RowQueue({ ledger, runId: 'r', clock: testClock(), group: '', suppressed: () => {}, ...more })
+  return new RowQueue({
+    ledger,
+    runId: 'r',
+    clock: testClock(),
+    group: '',
+    suppressed: () => {},
+    copiesAtOnce: false,
+    ...more,
+  })
 }
 
 function takeAll(queue: RowQueue): readonly number[] {
   const taken: number[] = []
-  for (let next = queue.next(); typeof next === 'object'; next = queue.next()) taken.push(next.row)
+  for (let next = queue.next(); typeof next === 'object'; next = queue.next()) taken.push(rowOf(next).row)
   return taken
 }
 
@@ -116,7 +126,7 @@ test('a row given back goes again, and first', async () => {
 test('while suppressions are looked at again, the queue is not empty for anybody, and nothing comes twice', async () => {
   const { ledger, answerAll, answerOne, suppress } = slowLedger(() => [row(1), row(2), row(3)])
   const dropped: number[] = []
-  const queue = queueOf(ledger, { suppressed: (rows) => dropped.push(...rows.map((one) => one.row.row)) })
+  const queue = queueOf(ledger, { suppressed: (rows) => dropped.push(...rows.map((one) => rowOf(one.due).row)) })
   void queue.fill()
   await answerAll()
   suppress('p2@x.org')

@@ -6,6 +6,7 @@ import type { MergeHooks, MergeMode, PlanPreview } from '../../../src/campaign/m
 import { driveMerge } from '../../../src/cli/merge/drive.ts'
 import { Output } from '../../../src/cli/terminal/output.ts'
 import { UnreachableError } from '../../../src/errors.ts'
+import { NO_COPIES } from '../../../src/ledger/records.ts'
 import { type FakeIo, fakeIo, screen } from '../fake-io.ts'
 
 const COUNTS = { sent: 2, failed: 1, skipped: 3, deferred: 4, in_doubt: 0 }
@@ -29,7 +30,7 @@ const PLAN: PlanPreview = {
 function summary(change: Partial<SummaryEvent> = {}): SummaryEvent {
   return {
     event: 'summary',
-    copiesRefused: 0,
+    copies: NO_COPIES,
     run: '2026-x',
     campaign: 'news',
     rows: 10,

@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest'
 import type { MergeEvent, RowEvent, SummaryEvent } from '../../../src/campaign/events.ts'
 import { MergeScreen } from '../../../src/cli/merge/drive.ts'
 import { Output, type OutputOptions } from '../../../src/cli/terminal/output.ts'
+import { NO_COPIES } from '../../../src/ledger/records.ts'
 import { fakeIo } from '../fake-io.ts'
 
 const COUNTS = { sent: 2, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
 
 const SUMMARY: SummaryEvent = {
   event: 'summary',
-  copiesRefused: 0,
+  copies: NO_COPIES,
   run: 'r',
   campaign: 'c',
   rows: 2,

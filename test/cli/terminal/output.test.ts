@@ -8,6 +8,7 @@ import { Output } from '../../../src/cli/terminal/output.ts'
 import { alike, problemLine } from '../../../src/cli/terminal/problems.ts'
 import { cut, tableLines, widthOf } from '../../../src/cli/terminal/table.ts'
 import { DataError, type Problem } from '../../../src/errors.ts'
+import { NO_COPIES } from '../../../src/ledger/records.ts'
 import { escapeInvisible } from '../../../src/text/visible.ts'
 import { fakeIo, screen } from '../fake-io.ts'
 
@@ -131,7 +132,16 @@ describe('progress', () => {
     let now = 0
     const progress = new Progress(out, () => now)
     progress.planned(
-      { event: 'planned', run: 'r', campaign: 'c', rows: 1000, toSend: 1000, counts: COUNTS, skipped: {} },
+      {
+        event: 'planned',
+        run: 'r',
+        campaign: 'c',
+        rows: 1000,
+        toSend: 1000,
+        counts: COUNTS,
+        skipped: {},
+        copies: NO_COPIES,
+      },
       'checked',
     )
     for (let done = 0; done <= 1000; done += 10) {
@@ -153,7 +163,16 @@ describe('progress', () => {
     const state = { event: 'progress', run: 'r', rate: 0, retrying: 3, quota } as const
     const counts = { ...COUNTS, deferred: 90, sent: 10 }
     progress.planned(
-      { event: 'planned', run: 'r', campaign: 'c', rows: 100, toSend: 100, counts: COUNTS, skipped: {} },
+      {
+        event: 'planned',
+        run: 'r',
+        campaign: 'c',
+        rows: 100,
+        toSend: 100,
+        counts: COUNTS,
+        skipped: {},
+        copies: NO_COPIES,
+      },
       'checked',
     )
     const shown = (lanes: number): string => {
@@ -298,7 +317,7 @@ test('events have the names of the results file, and every count', () => {
   )
   const summary = eventFields({
     event: 'summary',
-    copiesRefused: 0,
+    copies: NO_COPIES,
     run: 'r',
     campaign: 'c',
     rows: 1000,
