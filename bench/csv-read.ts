@@ -44,7 +44,7 @@ async function withCsvParse(path: string, columns: boolean): Promise<number> {
 
 async function withSource(path: string): Promise<number> {
   let rows = 0
-  const source = await openSource({ path })
+  const source = await openSource({ from: { kind: 'file', path } })
   for await (const batch of source.rows()) rows += batch.length
   return rows
 }

@@ -26,7 +26,7 @@ export interface MergeRequest extends Selection {
   readonly reports?: readonly string[]
   /** Planned and checked now, sent from this moment on. */
   readonly at?: Date
-  /** Planned and checked now, each row sent at this hour on the clock of its recipient. */
+  /** Planned and checked now, each row sent at this time on the clock of its recipient. */
   readonly atLocal?: RecipientTime
   /** Only those who got this earlier campaign and have not answered, left or bounced, that long after it. */
   readonly after?: Earlier

@@ -6,7 +6,7 @@
 
 import type { Split } from '../campaign/plan/variants.ts'
 import { openTemplate, openVariants } from '../campaign/run/content.ts'
-import { hasList, openList } from '../campaign/run/list.ts'
+import { openList } from '../campaign/run/list.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Problem, problemsOf, UsageError } from '../errors.ts'
 import type { Source } from '../source/source.ts'
@@ -30,12 +30,12 @@ export interface CheckOptions extends ListCheckOptions {
  */
 export async function checkMerge(settings: Settings, options: CheckOptions = {}): Promise<CheckReport> {
   const findings = new Findings()
-  if (!hasList(settings) && settings.template === undefined) {
+  if (settings.source.from === undefined && settings.template === undefined) {
     throw new UsageError('there is nothing to check', { hint: 'Give --csv FILE, --template NAME, or both.' })
   }
   const template = settings.template === undefined ? undefined : await templateOf(settings.template, settings, findings)
   const head = settings.template === undefined ? {} : { template: template?.name ?? settings.template }
-  const source = hasList(settings) ? await openedList(settings, findings) : undefined
+  const source = settings.source.from === undefined ? undefined : await openedList(settings, findings)
   for (const text of source?.notes ?? []) options.note?.(text)
   const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
   const facts =

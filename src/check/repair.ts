@@ -16,7 +16,7 @@ import { cellText } from '../source/cells/cell.ts'
 import { openSource } from '../source/open.ts'
 import type { RowData } from '../source/source.ts'
 
-export interface Mended {
+export interface Repaired {
   readonly path: string
   readonly rows: number
   /** Cells that changed. */
@@ -29,26 +29,27 @@ export interface Mended {
 }
 
 /** Where the copy goes when nobody says: beside the list. @throws UsageError for a list that is not a file. */
-export function mendedName({ source: { path } }: Settings): string {
-  if (path === undefined || path === '-')
+export function fixedName({ source: { from } }: Settings): string {
+  if (from?.kind !== 'file')
     throw new UsageError('--fix needs the name of the file to write', { hint: 'For example: --fix list.csv' })
-  return join(dirname(path), `${basename(path).replace(/(\.[a-z]+)?(\.gz)?$/i, '')}.mended.csv`)
+  const { path } = from
+  return join(dirname(path), `${basename(path).replace(/(\.[a-z]+)?(\.gz)?$/i, '')}.fixed.csv`)
 }
 
 /**
  * Writes the repaired copy as CSV in UTF-8, with the columns as they are in the list. `out` appears whole or not at all.
  * @throws UsageError when `out` is the list itself, or the list is standard input; OutputError when it cannot be written.
  */
-export async function mendList(settings: Settings, out: string): Promise<Mended> {
+export async function repairList(settings: Settings, out: string): Promise<Repaired> {
   const { rename: renamed = {}, computed: _computed, types: _types, ...asItIs } = settings.source
-  const list = asItIs.path
-  if (list === '-') {
+  const { from } = asItIs
+  if (from?.kind === 'stdin') {
     throw new UsageError('--fix must read the list twice, which standard input does not allow', {
       hint: 'Write the list to a file first.',
     })
   }
   const path = resolve(out)
-  if (list !== undefined && (await isSameFile(path, list))) {
+  if (from?.kind === 'file' && (await isSameFile(path, from.path))) {
     throw new UsageError('--fix would overwrite the list itself', { hint: 'Name another file for the repaired copy.' })
   }
   const source = await openSource(asItIs)
@@ -70,9 +71,9 @@ export async function mendList(settings: Settings, out: string): Promise<Mended>
       for (const { data, problems } of rows) {
         const cells = source.columns.map((column) => {
           const cell = cellText(data[column])
-          const mended = trimmed(cell)
-          if (mended !== cell) count.trimmed++
-          return mended
+          const tidy = trimmed(cell)
+          if (tidy !== cell) count.trimmed++
+          return tidy
         })
         if (cells.every((cell) => cell === '')) {
           count.empty++

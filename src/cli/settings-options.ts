@@ -44,7 +44,7 @@ export const DELIVERY_OPTIONS: Readonly<Record<string, Option>> = {
   metrics: { type: 'string', value: 'FILE', describe: 'Write metrics of the run to this file, for Prometheus' },
 }
 
-/** Runs that have an hour. */
+/** Runs that have a start time. */
 export const LATE_OPTION: Readonly<Record<string, Option>> = {
   late: {
     type: 'string',

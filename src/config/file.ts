@@ -15,7 +15,7 @@ import type { Environment } from './settings.ts'
 
 const NAMES = ['mailmerge.yaml', 'mailmerge.yml']
 /** More than any config needs, and little enough to be read at once. */
-const MOST_OCTETS = 1_000_000
+const MOST_BYTES = 1_000_000
 
 /** The config of a project: `explicit`, or the first found in `cwd` and the folders above it. */
 export function findConfig(cwd: string, explicit?: string): string | undefined {
@@ -72,7 +72,7 @@ function shortest(path: string, cwd: string): string {
 function readText(path: string, shown: string): string {
   try {
     const { size } = statSync(path)
-    if (size > MOST_OCTETS)
+    if (size > MOST_BYTES)
       throw new ConfigError(`${shown} is not a configuration file: it has ${size} bytes`, {
         hint: 'Check the path given with --config.',
       })

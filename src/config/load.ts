@@ -14,7 +14,7 @@ import { findConfig, readConfig, readDotEnv } from './file.ts'
 import { bounceSettings, imapSettings } from './imap.ts'
 import { oauthProviders } from './oauth-provider.ts'
 import type { Config } from './schema.ts'
-import type { DeliverySettings, Environment, RateLimit, Settings, SourceSettings } from './settings.ts'
+import type { DeliverySettings, Environment, ListOrigin, RateLimit, Settings, SourceSettings } from './settings.ts'
 import type { Provider } from './smtp/providers.ts'
 import { smtpSettings } from './smtp/smtp.ts'
 import { DURATION_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
@@ -222,25 +222,30 @@ function sourceSettings(
   const how = given({ encoding: flags.encoding, delimiter: flags.delimiter, sheet: flags.sheet })
   const flag = flags.csv ?? flags.data
   // How the configured list is to be read says nothing of another file.
-  if (flag !== undefined) return { ...columns, ...how, path: asTyped(flag, cwd) }
+  if (flag !== undefined) return { ...columns, ...how, from: fileOrInput(flag, cwd) }
   const set = environment.data ?? environment.csv ?? file.data ?? file.csv
   const { path, sql, command, ...rest } =
     typeof set === 'string' ? { path: set, sql: undefined, command: undefined } : (set ?? {})
-  return {
-    ...columns,
-    ...(rest as SourceSettings),
-    ...how,
-    ...given({
-      path: path === undefined ? undefined : asTyped(path, root),
-      command: command === undefined ? undefined : { line: command, folder: root },
-      sql: sql === undefined ? undefined : { ...sql, database: place(sql.database, root) },
-    }),
-  }
+  return { ...columns, ...given(rest), ...how, from: originOf({ path, sql, command }, root) }
+}
+
+/** The schema lets one of them through. */
+function originOf(
+  { path, sql, command }: Pick<Exclude<NonNullable<Config['data']>, string>, 'path' | 'sql' | 'command'>,
+  root: string,
+): ListOrigin | undefined {
+  if (path !== undefined) return fileOrInput(path, root)
+  if (sql !== undefined) return { kind: 'query', query: sql.query, database: place(sql.database, root) }
+  return command === undefined ? undefined : { kind: 'command', line: command, folder: root }
+}
+
+function fileOrInput(path: string, folder: string): ListOrigin {
+  return path === '-' ? { kind: 'stdin' } : { kind: 'file', path: asTyped(path, folder) }
 }
 
 /** A path that works from here, and still reads as it was typed where that is the same. */
 function asTyped(path: string, folder: string): string {
-  return path === '-' || resolve(folder) === process.cwd() ? path : resolve(folder, path)
+  return resolve(folder) === process.cwd() ? path : resolve(folder, path)
 }
 
 /** Limits of a provider hold for what goes through its server. */

@@ -6,18 +6,24 @@ import type { DUPLICATES } from './words.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** How a list is to be read. */
+/** Where a list comes from. */
+export type ListOrigin =
+  /** Path as the user gave it, relative to the working directory. */
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'stdin' }
+  /** What a query gives, and the database it goes to: the path of an SQLite file, or a `postgres://` address. */
+  | { readonly kind: 'query'; readonly query: string; readonly database: string }
+  /** What a command line prints, and the folder that it runs in. */
+  | { readonly kind: 'command'; readonly line: string; readonly folder: string }
+
 export interface SourceSettings {
-  /** Path as the user gave it, relative to the working directory, or `-` for standard input. */
-  readonly path?: string
+  /** Undefined where the settings name no list. */
+  readonly from: ListOrigin | undefined
   readonly format?: 'csv' | 'xlsx' | 'ods' | 'json' | 'ndjson'
   readonly encoding?: string
   readonly delimiter?: string
   readonly sheet?: string
   readonly headerRow?: number
-  /** A query as source: `sql` text and the database it goes to. */
-  readonly sql?: { readonly query: string; readonly database: string }
-  /** A command line whose output is the list, and the folder that it runs in. */
-  readonly command?: { readonly line: string; readonly folder: string }
   /** Old name to new name. */
   readonly rename?: Readonly<Record<string, string>>
   /** New columns as Handlebars texts. */
@@ -205,7 +211,7 @@ export interface Settings {
   /** Folders beside the project that attachments may come from, absolute. */
   readonly attachmentRoots: readonly string[]
   readonly dkim: readonly DkimKey[]
-  /** How late a run with an hour may begin, in milliseconds; infinite when late is right. */
+  /** How late a run with a start time may begin, in milliseconds; infinite when late is right. */
   readonly lateBy?: number
   readonly imap?: ImapSettings
   /** Folder of the mailbox for a copy of each sent message. */

@@ -1,11 +1,11 @@
 /** Opens the list that the settings name, whatever its format. Owns the choice of the reader; reads no rows itself. */
 import type { Readable } from 'node:stream'
-import type { SourceSettings } from '../config/settings.ts'
+import type { ListOrigin, SourceSettings } from '../config/settings.ts'
 import { UsageError } from '../errors.ts'
 import { isAddressLines, openAddressLines } from './address-lines.ts'
 import { openCsv } from './csv/csv.ts'
 import { decodeInput } from './input/decode.ts'
-import { type Input, openInput } from './input/input.ts'
+import { type Input, openInput, openStdin } from './input/input.ts'
 import { openJson } from './json/json.ts'
 import { kindOf, refuseBinary } from './kind.ts'
 import { type Expression, mapColumns } from './mapping/column-map.ts'
@@ -32,7 +32,7 @@ export interface OpenOptions {
  * Opens a list: its columns and notes are known, its rows are read by `rows()`, once.
  *
  * @example
- * const source = await openSource({ path: 'list.csv' })
+ * const source = await openSource({ from: { kind: 'file', path: 'list.csv' } })
  * for await (const batch of source.rows()) for (const row of batch) console.log(row.number, row.data.email)
  *
  * @throws InputError when it is missing or unreadable, DataError when it is not a list, ConfigError for wrong settings.
@@ -45,13 +45,23 @@ export async function openSource(settings: SourceSettings, options: OpenOptions 
 
 async function openPlain(settings: SourceSettings, options: OpenOptions, locale: string): Promise<Source> {
   const cwd = options.cwd ?? process.cwd()
-  if (settings.path === undefined) {
-    if (settings.sql !== undefined) return openSql(settings.sql, cwd)
-    if (settings.command !== undefined)
-      return openInputAs(await openCommand(settings.command), settings, options, locale)
+  const { from } = settings
+  if (from === undefined)
     throw new UsageError('there is no list', { hint: 'Give one with --csv FILE, or set it in mailmerge.yaml.' })
+  return from.kind === 'query'
+    ? openSql(from, cwd)
+    : openInputAs(await inputOf(from, cwd, options.stdin ?? process.stdin), settings, options, locale)
+}
+
+function inputOf(from: Exclude<ListOrigin, { kind: 'query' }>, cwd: string, stdin: Readable): Promise<Input> {
+  switch (from.kind) {
+    case 'stdin':
+      return openStdin(stdin)
+    case 'command':
+      return openCommand(from)
+    default:
+      return openInput(from.path, cwd, stdin)
   }
-  return openInputAs(await openInput(settings.path, cwd, options.stdin ?? process.stdin), settings, options, locale)
 }
 
 async function openInputAs(

@@ -82,7 +82,7 @@ async function append(path: string, message: Message): Promise<Handed> {
       }
       await file.appendFile(lineStart ? '\n' : '\n\n')
       await file.sync()
-      return { outcome: { kind: 'accepted', reply: { code: 250, text: `appended at octet ${size}` } } }
+      return { outcome: { kind: 'accepted', reply: { code: 250, text: `appended at byte ${size}` } } }
     } catch (cause) {
       const reason = systemWords(cause)
       // The end of the file is where it was, so the message is not in it.

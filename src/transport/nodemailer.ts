@@ -1,5 +1,5 @@
 /**
- * Any transport of nodemailer behind our seam. Owns what its answers and errors mean: it does not tell whether a message
+ * Any transport of nodemailer behind our seam. Owns what its answers and errors mean: it does not say whether a message
  * was handed over, so whatever does not prove the contrary is in doubt.
  */
 import { domainToASCII } from 'node:url'
@@ -20,7 +20,7 @@ export interface NodemailerOptions {
   readonly plugin: NodemailerPlugin
 }
 
-/** What transports tell of a message that they took; each of them only some of it. */
+/** What transports say of a message that they took; each of them only some of it. */
 interface Info {
   readonly response?: unknown
   readonly messageId?: unknown

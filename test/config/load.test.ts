@@ -77,7 +77,7 @@ describe('defaults', () => {
       cwd: join(dir, 'a/b'),
     })
     expect(settings.root).toBe(dir)
-    expect(settings.source.path).toBe(join(dir, 'lists/people.csv'))
+    expect(settings.source.from).toEqual({ kind: 'file', path: join(dir, 'lists/people.csv') })
     expect(settings.ledger).toBe(join(dir, 'state/l.db'))
     expect(settings.attachmentRoots).toEqual([join(dir, '../files')])
   })
@@ -136,12 +136,12 @@ describe('flags beat environment, environment beats config', () => {
     expect((await load({ yaml })).source).toMatchObject({ encoding: 'utf-16le', headerRow: 3 })
     const { source } = await load({ yaml, flags: { csv: 'new.csv' } })
     expect(source.encoding).toBeUndefined()
-    expect(source.path).toBe(join(dir, 'new.csv'))
+    expect(source.from).toEqual({ kind: 'file', path: join(dir, 'new.csv') })
   })
 
   test('the list of the environment beats that of the config, whatever key names it', async () => {
     const { source } = await load({ yaml: 'data: file.csv', env: { MAILMERGE_CSV: 'environment.csv' } })
-    expect(source.path).toBe(join(dir, 'environment.csv'))
+    expect(source.from).toEqual({ kind: 'file', path: join(dir, 'environment.csv') })
   })
 
   test('the secret of a client may be in the environment, and the rest in the file', async () => {

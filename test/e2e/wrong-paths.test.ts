@@ -109,7 +109,7 @@ test.each([
   ['a folder as config', ['run', '--config', 'folder'], 66, 'it is a folder'],
   ['a folder as ledger', ['run', '--yes', '--ledger', 'folder'], 73, 'it is a folder'],
   ['a folder as ledger to look at', ['status', '--ledger', 'folder'], 73, 'it is a folder'],
-  ['a folder as the mended list', ['check', '--fix', 'folder'], 73, 'it is a folder'],
+  ['a folder as the fixed list', ['check', '--fix', 'folder'], 73, 'it is a folder'],
   ['a folder as export', ['suppress', 'export', 'folder'], 73, 'it is a folder'],
   ['a file as project', ['init', 'file.txt'], 73, 'it is not a folder'],
   ['a ledger that leads nowhere', ['status', '--ledger', 'circle'], 73, CIRCLE],

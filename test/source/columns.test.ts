@@ -202,7 +202,7 @@ describe('typed columns', () => {
     const { Readable } = await import('node:stream')
     const read = async (text: string, format: string) => {
       const stdin = Readable.from([Buffer.from(`email;v\na@example.com;${text}\n`)])
-      const settings = { path: '-', types: { v: { type: 'date' as const, format } } }
+      const settings = { from: { kind: 'stdin' }, types: { v: { type: 'date', format } } } as const
       const source = await openSource(settings, { stdin, locale: 'de', timeZone: 'America/New_York' })
       for await (const [row] of source.rows()) return row?.data['v']
       return undefined

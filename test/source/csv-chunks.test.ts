@@ -92,8 +92,8 @@ describe('a list of 9 MB', () => {
   afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
   test('gives the same rows, lines and problems as in a pipe, of which nobody knows how long it is', async () => {
-    const long = await readAll(await openSource({ path: list }))
-    const piped = await readAll(await openSource({ path: `${list}.gz` }))
+    const long = await readAll(await openSource({ from: { kind: 'file', path: list } }))
+    const piped = await readAll(await openSource({ from: { kind: 'file', path: `${list}.gz` } }))
     expect(long.rows.length).toBe(ROWS)
     expect(long.rows.filter(({ problems }) => problems !== undefined).length).toBeGreaterThan(150)
     const told = (rows: typeof long.rows) => JSON.stringify(rows).replaceAll('list.csv.gz', 'list.csv')
@@ -103,7 +103,7 @@ describe('a list of 9 MB', () => {
   test('can be left after its first rows: the thread ends, and so does the program', () => {
     const program = `
       const { openSource } = await import(${JSON.stringify(OPEN)})
-      const source = await openSource({ path: ${JSON.stringify(list)} })
+      const source = await openSource({ from: { kind: 'file', path: ${JSON.stringify(list)} } })
       for await (const rows of source.rows()) { console.log(rows[0].data.email); break }
       const unread = source.rows()`
     const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { timeout: 20_000 })

@@ -179,7 +179,7 @@ describe('a quote that is never closed', () => {
         yield Buffer.alloc(1 << 16, 'c@b.example,Cy\n')
       }
     }
-    const source = await openSource({ path: '-' }, { stdin: Readable.from(endless()) })
+    const source = await openSource({ from: { kind: 'stdin' } }, { stdin: Readable.from(endless()) })
     const reading = (async () => {
       for await (const _batch of source.rows());
     })()
@@ -192,7 +192,7 @@ test('batches are bounded, and give every row once and in order', async () => {
   const text = `email\n${Array.from({ length: 5000 }, (_, i) => `user${i}@example.com\n`).join('')}`
   const { openSource } = await import('../../src/source/open.ts')
   const { Readable } = await import('node:stream')
-  const source = await openSource({ path: '-' }, { stdin: Readable.from([Buffer.from(text)]) })
+  const source = await openSource({ from: { kind: 'stdin' } }, { stdin: Readable.from([Buffer.from(text)]) })
   const numbers: number[] = []
   for await (const batch of source.rows()) {
     expect(batch.length).toBeLessThanOrEqual(1000)

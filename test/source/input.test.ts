@@ -25,7 +25,7 @@ function file(name: string, content: string | Uint8Array): string {
   return name
 }
 
-const read = async (path: string) => readAll(await openSource({ path }, { cwd: dir }))
+const read = async (path: string) => readAll(await openSource({ from: { kind: 'file', path } }, { cwd: dir }))
 
 describe('where lists come from', () => {
   test('a file, named and stemmed as the user gave it', async () => {
@@ -46,7 +46,7 @@ describe('where lists come from', () => {
     for (const content of [LIST, gzipSync(LIST)]) {
       for (const size of [1, 1 << 16]) expect((await readText(content, {}, size)).data).toEqual(ROWS)
     }
-    const source = await openSource({ path: '-' }, { stdin: Readable.from([Buffer.from(LIST)]) })
+    const source = await openSource({ from: { kind: 'stdin' } }, { stdin: Readable.from([Buffer.from(LIST)]) })
     expect([source.name, source.stem]).toEqual(['standard input', 'stdin'])
   })
 
@@ -64,7 +64,7 @@ describe('where lists come from', () => {
       yield 'email\n'
       for (;;) yield 'a@example.com\n'.repeat(1000)
     }
-    const source = await openSource({ path: '-' }, { stdin: Readable.from(endless()) })
+    const source = await openSource({ from: { kind: 'stdin' } }, { stdin: Readable.from(endless()) })
     for await (const batch of source.rows()) {
       expect(batch.length).toBeGreaterThan(0)
       break
@@ -111,7 +111,9 @@ describe('what cannot be read', () => {
 
   test('a terminal as standard input', async () => {
     const terminal = Object.assign(Readable.from([]), { isTTY: true })
-    await expect(openSource({ path: '-' }, { stdin: terminal })).rejects.toThrow(/is a terminal, not a list/)
+    await expect(openSource({ from: { kind: 'stdin' } }, { stdin: terminal })).rejects.toThrow(
+      /is a terminal, not a list/,
+    )
   })
 
   test('standard input that breaks off', async () => {
@@ -119,7 +121,7 @@ describe('what cannot be read', () => {
       yield Buffer.from(LIST)
       throw new Error('gone')
     }
-    await expect(openSource({ path: '-' }, { stdin: Readable.from(broken()) })).rejects.toThrow(
+    await expect(openSource({ from: { kind: 'stdin' } }, { stdin: Readable.from(broken()) })).rejects.toThrow(
       'standard input ended early: gone',
     )
   })
@@ -140,7 +142,7 @@ describe('a list that changes while it is read stops reading', () => {
     ['vanishes', (path: string) => rmSync(path)],
   ])('%s', async (_name, change) => {
     const name = file('changing.csv', LIST)
-    const source = await openSource({ path: name }, { cwd: dir })
+    const source = await openSource({ from: { kind: 'file', path: name } }, { cwd: dir })
     change(join(dir, name))
     await expect(readAll(source)).rejects.toThrow(InputError)
   })

@@ -15,14 +15,14 @@ export interface ReadList {
 /** Reads `content` as standard input, in pieces of `size` bytes. */
 export async function readText(
   content: string | Uint8Array,
-  settings: Omit<SourceSettings, 'path'> = {},
+  settings: Omit<SourceSettings, 'from'> = {},
   size = 1 << 16,
 ): Promise<ReadList> {
   const octets = Buffer.from(content)
   const pieces: Buffer[] = []
   for (let at = 0; at < octets.length; at += size) pieces.push(octets.subarray(at, at + size))
   const compile = await computedColumns({ root: import.meta.dirname, locale: undefined, timeZone: undefined })
-  return readAll(await openSource({ ...settings, path: '-' }, { stdin: Readable.from(pieces), compile }))
+  return readAll(await openSource({ ...settings, from: { kind: 'stdin' } }, { stdin: Readable.from(pieces), compile }))
 }
 
 export async function readAll(source: Source): Promise<ReadList> {

@@ -13,7 +13,7 @@ const dir = mkdtempSync(join(tmpdir(), 'mailmerge-sql-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 const read = async (query: string, database: string) =>
-  readAll(await openSource({ sql: { query, database } }, { cwd: dir }))
+  readAll(await openSource({ from: { kind: 'query', query, database } }, { cwd: dir }))
 
 describe('SQLite', () => {
   beforeAll(() => {

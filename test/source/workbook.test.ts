@@ -16,8 +16,8 @@ describe('workbooks that LibreOffice made', () => {
     ['people.xlsx', 'people.csv'],
     ['people.ods', 'people.csv'],
   ])('%s gives the rows of %s: dates, numbers, percentages as shown, leading zeros kept', async (workbook, csv) => {
-    const expected = await readAll(await openSource({ path: fixture(csv) }))
-    const { data, rows, source } = await readAll(await openSource({ path: fixture(workbook) }))
+    const expected = await readAll(await openSource({ from: { kind: 'file', path: fixture(csv) } }))
+    const { data, rows, source } = await readAll(await openSource({ from: { kind: 'file', path: fixture(workbook) } }))
     expect(source.columns).toEqual(expected.source.columns)
     expect(data).toEqual(expected.data)
     expect(rows.flatMap((row) => row.problems ?? [])).toEqual([])
@@ -26,11 +26,11 @@ describe('workbooks that LibreOffice made', () => {
 
   test.each(['people.xlsx', 'people.ods'])('%s from a pipe reads the same', async (name) => {
     const piped = await readText(readFileSync(fixture(name)))
-    expect(piped.data).toEqual((await readAll(await openSource({ path: fixture(name) }))).data)
+    expect(piped.data).toEqual((await readAll(await openSource({ from: { kind: 'file', path: fixture(name) } }))).data)
   })
 
   test.each(['people.xlsx', 'people.ods'])('%s: rows know their number in the sheet', async (name) => {
-    const { rows } = await readAll(await openSource({ path: fixture(name) }))
+    const { rows } = await readAll(await openSource({ from: { kind: 'file', path: fixture(name) } }))
     expect(rows.map((row) => [row.number, row.line])).toEqual([
       [1, 2],
       [2, 3],
@@ -42,26 +42,32 @@ describe('workbooks that LibreOffice made', () => {
   test.each(['people.xlsx', 'people.ods'])(
     '%s: the first sheet that shows is read, another by name or number',
     async (name) => {
-      const first = await openSource({ path: fixture(name) })
+      const first = await openSource({ from: { kind: 'file', path: fixture(name) } })
       expect(first.notes).toEqual(["read the sheet 'People'; there are also 'Hidden', 'Second list'"])
       for (const sheet of ['Second list', 'second LIST ', '3']) {
-        const { data } = await readAll(await openSource({ path: fixture(name), sheet, headerRow: 3 }))
+        const { data } = await readAll(
+          await openSource({ from: { kind: 'file', path: fixture(name) }, sheet, headerRow: 3 }),
+        )
         expect(data).toEqual([{ email: 'x@example.com', name: 'Xaver' }])
       }
-      const hidden = await readAll(await openSource({ path: fixture(name), sheet: 'Hidden' }))
+      const hidden = await readAll(await openSource({ from: { kind: 'file', path: fixture(name) }, sheet: 'Hidden' }))
       expect(hidden.data).toEqual([{ email: 'hidden@example.com' }])
-      const missing = openSource({ path: fixture(name), sheet: 'Third' })
+      const missing = openSource({ from: { kind: 'file', path: fixture(name) }, sheet: 'Third' })
       await expect(missing).rejects.toMatchObject({ hint: "Its sheets are 'Hidden', 'People', 'Second list'." })
     },
   )
 
   test('numbers are written as in the language asked for', async () => {
-    const { data } = await readAll(await openSource({ path: fixture('people.xlsx') }, { locale: 'de-DE' }))
+    const { data } = await readAll(
+      await openSource({ from: { kind: 'file', path: fixture('people.xlsx') } }, { locale: 'de-DE' }),
+    )
     expect(data[0]).toMatchObject({ Amount: '1.234,50', Price: '12,50 €', Joined: '29. Februar 2024', Zip: '01067' })
   })
 
   test('formulas without a result are problems of their rows', async () => {
-    const { rows } = await readAll(await openSource({ path: fixture('no-formula-results.xlsx') }))
+    const { rows } = await readAll(
+      await openSource({ from: { kind: 'file', path: fixture('no-formula-results.xlsx') } }),
+    )
     expect(rows[0]?.unreadable).toMatchObject([{ code: 'no-formula-result', row: 1, line: 2, column: 'Sum' }])
   })
 })

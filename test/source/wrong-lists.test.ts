@@ -9,7 +9,7 @@ import { textRow, writeXlsx, writeZip } from './zip-writer.ts'
 interface Wrong {
   readonly name: string
   readonly list: string | Uint8Array
-  readonly settings?: Omit<SourceSettings, 'path'>
+  readonly settings?: Omit<SourceSettings, 'from'>
   /** The error, or the first problem as `row:line:column: message`. */
   readonly says: string
   readonly exit?: number

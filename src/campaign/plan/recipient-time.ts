@@ -1,5 +1,5 @@
 /**
- * The hour at which each recipient is written to, on the clock of the recipient's own zone. Owns reading the hour and the
+ * The time at which each recipient is written to, on the clock of the recipient's own zone. Owns reading the time and the
  * zone of a row; never waits.
  */
 
@@ -9,7 +9,7 @@ import { DataError, UsageError } from '../../errors.ts'
 import type { Row } from '../../source/source.ts'
 import { checkZone, momentOf, wallTimeOf } from '../../time-zone.ts'
 
-/** An hour of the day, or of one day. */
+/** A time of the day, or of one day. */
 export interface RecipientTime {
   /** `09:00`: the next time that a clock shows it. `2026-12-01 09:00`: on that day. */
   readonly text: string
@@ -22,7 +22,7 @@ export interface RecipientTimeOptions {
   /** Zone of rows that have none. */
   readonly zone: string
   readonly now: Date
-  /** Milliseconds that an hour may be past. */
+  /** Milliseconds that a time may be past. */
   readonly lateBy: number
 }
 
@@ -31,12 +31,12 @@ const HINT = "Write --at-local 09:00, or --at-local '2026-12-01 09:00'."
 
 /**
  * Gives the moment of each row.
- * @throws UsageError for an hour that is none, or a zone column that the list does not have; the function it gives
- * throws DataError for a row whose zone is none, or whose hour is past.
+ * @throws UsageError for a time that is not valid, or a zone column that the list does not have; the function it gives
+ * throws DataError for a row whose zone is not valid, or whose time is past.
  */
-export function openRecipientTime(hour: RecipientTime, options: RecipientTimeOptions): (row: Row) => Date {
-  const wallIn = readTime(hour.text)
-  const column = zoneColumn(hour, options.columns)
+export function openRecipientTime(time: RecipientTime, options: RecipientTimeOptions): (row: Row) => Date {
+  const wallIn = readTime(time.text)
+  const column = zoneColumn(time, options.columns)
   const moments = new Map<string, Date>()
   const momentIn = (zone: string): Date => {
     let moment = moments.get(zone)
@@ -52,7 +52,7 @@ export function openRecipientTime(hour: RecipientTime, options: RecipientTimeOpt
     if (cell !== '') zone = zoneOf(cell, column ?? '')
     const moment = momentIn(zone)
     if (options.now.getTime() - moment.getTime() <= options.lateBy) return moment
-    throw bad('past-hour', `${hour.text} is in the past in ${zone}: it was ${moment.toISOString()}`, column, cell, {
+    throw bad('past-hour', `${time.text} is in the past in ${zone}: it was ${moment.toISOString()}`, column, cell, {
       hint: 'Choose a later day, or send the others with --skip-bad.',
     })
   }

@@ -1,4 +1,4 @@
-/** From a planned run to its summary: waiting for its hour, delivery, copies, results. The work is done by `deliver`. */
+/** From a planned run to its summary: waiting for its start time, delivery, copies, results. The work is done by `deliver`. */
 import { join } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
 import { DefectError, MailmergeError, OutputError } from '../../errors.ts'

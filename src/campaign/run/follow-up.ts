@@ -127,7 +127,7 @@ export async function openFollowUpOf(
 async function earlierSubjects(
   settings: Settings,
   run: RunRecord | undefined,
-): Promise<(fate: PriorMessage) => string> {
+): Promise<(prior: PriorMessage) => string> {
   if (run === undefined) return () => ''
   const name = run.options.template ?? run.template
   const opened = await Promise.all([

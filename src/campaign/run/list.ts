@@ -8,15 +8,10 @@ import type { Source } from '../../source/source.ts'
 import { computedColumns } from '../../template/computed.ts'
 import type { Template } from '../../template/template.ts'
 
-/** Whether the settings name a list: a file, a query, or a command. */
-export function hasList({ source }: Settings): boolean {
-  return (source.path ?? source.sql ?? source.command) !== undefined
-}
-
 /** The list of the settings, with its columns as they are mapped. */
 export async function openList(settings: Settings): Promise<Source> {
   const { source, locale, timeZone, root } = settings
-  if (!hasList(settings)) throw missing('list', '--csv FILE', settings)
+  if (source.from === undefined) throw missing('list', '--csv FILE', settings)
   const computes = Object.keys(source.computed ?? {}).length > 0
   return openSource(source, {
     locale,
@@ -27,7 +22,7 @@ export async function openList(settings: Settings): Promise<Source> {
 
 /** The list from its beginning, for a sample. @throws UsageError for standard input, which is read once. */
 export async function openListAgain(settings: Settings): Promise<Source> {
-  if (settings.source.path !== '-') return openList(settings)
+  if (settings.source.from?.kind !== 'stdin') return openList(settings)
   throw new UsageError('--sample must read the list twice, which standard input does not allow', {
     hint: 'Write the list to a file first, or choose rows with --limit or --where.',
   })

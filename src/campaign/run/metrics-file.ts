@@ -67,26 +67,26 @@ class Meter {
       this.#soon(true)
       return
     }
-    const standing = this.#metrics
-    if (standing === undefined) return
+    const metrics = this.#metrics
+    if (metrics === undefined) return
     switch (event.event) {
       case 'deferred':
-        this.#metrics = { ...standing, deferrals: standing.deferrals + 1 }
+        this.#metrics = { ...metrics, deferrals: metrics.deferrals + 1 }
         return
       case 'progress': {
         const { event: _, run: __, counts, ...progress } = event
         // Rows that get through say that a pause is over.
-        const paused = standing.paused && progress.rate === 0
-        this.#metrics = { ...standing, counts, progress, paused }
+        const paused = metrics.paused && progress.rate === 0
+        this.#metrics = { ...metrics, counts, progress, paused }
         this.#soon(false)
         return
       }
       case 'paused':
-        this.#metrics = { ...standing, paused: true }
+        this.#metrics = { ...metrics, paused: true }
         this.#soon(false)
         return
       case 'summary':
-        this.#metrics = { ...standing, counts: event.counts, paused: false }
+        this.#metrics = { ...metrics, counts: event.counts, paused: false }
     }
   }
 
@@ -107,9 +107,9 @@ class Meter {
   }
 
   async #write(): Promise<void> {
-    const standing = this.#metrics
-    if (standing === undefined) return
-    const text = metricsText(standing)
+    const metrics = this.#metrics
+    if (metrics === undefined) return
+    const text = metricsText(metrics)
     try {
       await writeOutput(
         this.#path,

@@ -106,7 +106,10 @@ async function openListed(
   rules: RecipientRules,
   note: (text: string) => void,
 ): Promise<Excluded> {
-  const source = await openSource({ path: file }, { cwd: root, locale, timeZone, addressLines: 'address' })
+  const source = await openSource(
+    { from: { kind: 'file', path: file } },
+    { cwd: root, locale, timeZone, addressLines: 'address' },
+  )
   const folded = (address: string): string => (rules.foldGmail ? gmailKey(address) : address)
   const { bad } = await importSuppressions(
     {

@@ -142,6 +142,8 @@ export function runFolder(settings: Settings, runId: string, mode: OpenMerge['mo
 
 /** Files that no row may have, although they lie in the project: configuration, keys, the list, the ledger. */
 function privateFiles({ configFile, dkim, ledger, source }: Settings): readonly string[] {
-  const own = [configFile, source.path, source.sql?.database, ledger, ...dkim.map(({ key }) => key)]
-  return own.flatMap((path) => (path === undefined || path === '-' || path.includes('://') ? [] : [resolve(path)]))
+  const { from } = source
+  const list = from?.kind === 'file' ? from.path : from?.kind === 'query' ? from.database : undefined
+  const own = [configFile, list, ledger, ...dkim.map(({ key }) => key)]
+  return own.flatMap((path) => (path === undefined || path.includes('://') ? [] : [resolve(path)]))
 }

@@ -121,7 +121,7 @@ async function plannedContent(settings: Settings, run: RunRecord): Promise<Conte
 async function newestUnfinished(ledger: Ledger, id: string | undefined): Promise<RunRecord> {
   if (id !== undefined) return findRun(ledger, id)
   const open = (await ledger.runs.list()).filter(({ state }) => state === 'ready')
-  // One that was broken off comes before one that waits for its hour.
+  // One that was broken off comes before one that waits for its start time.
   const waits = ({ notBefore, begunAt }: RunRecord): boolean => notBefore !== undefined && begunAt === undefined
   return open.find((run) => !waits(run)) ?? open[0] ?? findRun(ledger, undefined)
 }

@@ -1,5 +1,5 @@
 /**
- * When a planned run may begin. Owns waiting for that hour by the clock on the wall, and the rule that what is found too
+ * When a planned run may begin. Owns waiting for that time by the clock on the wall, and the rule that what is found too
  * late is reported and not sent; never sends.
  */
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -36,15 +36,15 @@ export const bounces: Action = {
     const paths = (args.texts('paths') ?? []).map((path) => (path === '-' ? path : resolve(io.cwd, path)))
     const shown = new Map(paths.map((path, index) => [path, args.texts('paths')?.[index] ?? path]))
     const request = { paths, stdin: io.stdin }
-    const teller = new Teller(context, shown)
+    const printer = new ReportPrinter(context, shown)
     const messages = args.flag('dryRun')
       ? await showReports(settings, request, (reports) => {
-          for (const report of reports) teller.show(report)
+          for (const report of reports) printer.show(report)
         })
       : await ingestReports(settings, request, (taken) => {
-          for (const one of taken) teller.taken(one)
+          for (const one of taken) printer.taken(one)
         })
-    teller.end(messages)
+    printer.end(messages)
     return 0
   },
 }
@@ -63,7 +63,7 @@ const KINDS: Readonly<Record<string, string>> = {
 /** Addresses that are named one by one. */
 const MOST_UNPLACED = 20
 
-class Teller {
+class ReportPrinter {
   readonly #context: Context
   readonly #shown: ReadonlyMap<string, string>
   readonly #kinds = new Map<string, number>()

@@ -1,7 +1,7 @@
 /** `mailmerge check`: everything that can be wrong, found without sending. Parses and prints; the checks are in src/check. */
 import { resolve } from 'node:path'
 import type { ColumnFacts } from '../../check/column-survey.ts'
-import type { Mended } from '../../check/repair.ts'
+import type { Repaired } from '../../check/repair.ts'
 import type { CheckReport } from '../../check/report.ts'
 import type { RuleVerdict } from '../../check/rules/bulk.ts'
 import type { Settings } from '../../config/settings.ts'
@@ -34,7 +34,7 @@ export const check: Action = {
       type: 'string',
       value: '[FILE]',
       requiresArg: false,
-      describe: 'Write a repaired copy of the list: trimmed, without duplicates; default NAME.mended.csv',
+      describe: 'Write a repaired copy of the list: trimmed, without duplicates; default NAME.fixed.csv',
     },
     ...LEDGER_OPTION,
   },
@@ -50,19 +50,19 @@ export const check: Action = {
       onRows: (rows) => progress.reading(rows),
     }).finally(() => progress.end())
     const fix = args.text('fix')
-    const mended = fix === undefined ? undefined : await mend(settings, fix, context.io.cwd)
+    const repaired = fix === undefined ? undefined : await repair(settings, fix, context.io.cwd)
     print(report, context)
-    if (mended !== undefined) for (const line of mendedLines(mended, context.io.cwd)) out.info(line)
+    if (repaired !== undefined) for (const line of repairedLines(repaired, context.io.cwd)) out.info(line)
     return report.counts.error > 0 ? 65 : 0
   },
 }
 
-async function mend(settings: Settings, fix: string, cwd: string): Promise<Mended> {
-  const { mendList, mendedName } = await import('../../check/repair.ts')
-  return mendList(settings, resolve(cwd, fix === '' ? mendedName(settings) : fix))
+async function repair(settings: Settings, fix: string, cwd: string): Promise<Repaired> {
+  const { repairList, fixedName } = await import('../../check/repair.ts')
+  return repairList(settings, resolve(cwd, fix === '' ? fixedName(settings) : fix))
 }
 
-function mendedLines({ path, rows, trimmed, duplicates, empty, broken }: Mended, cwd: string): readonly string[] {
+function repairedLines({ path, rows, trimmed, duplicates, empty, broken }: Repaired, cwd: string): readonly string[] {
   const done = [
     `${plural(rows, 'row')} in ${shortPath(path, cwd)}`,
     `${plural(trimmed, 'cell')} trimmed`,

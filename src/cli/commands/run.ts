@@ -9,7 +9,7 @@ import type { Action, Arguments } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { driveMerge } from '../merge/drive.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { hourWords } from '../terminal/format.ts'
+import { dateTimeWords } from '../terminal/format.ts'
 
 const WHAT = 'What to send:'
 const WHERE = 'Where to send it:'
@@ -88,13 +88,13 @@ export const run: Action = {
     const plain = requestOf(args)
     const settings = await settingsFor(args, context)
     const { runMerge } = await import('../../campaign/run/start.ts')
-    const request = { ...plain, ...(await hourOf(args, plain.mode, settings, (text) => context.out.info(text))) }
-    if (request.at !== undefined) context.out.info(`begins ${hourWords(request.at, settings.timeZone)}`)
+    const request = { ...plain, ...(await startTimeOf(args, plain.mode, settings, (text) => context.out.info(text))) }
+    if (request.at !== undefined) context.out.info(`begins ${dateTimeWords(request.at, settings.timeZone)}`)
     const screen = {
       mode: request.mode,
       yes: args.flag('yes'),
       timeZone: settings.timeZone,
-      listFromStdin: settings.source.path === '-',
+      listFromStdin: settings.source.from?.kind === 'stdin',
     }
     return driveMerge(context, screen, (hooks) => runMerge(settings, request, hooks))
   },
@@ -148,7 +148,7 @@ function afterOf(args: Arguments): MergeRequest['after'] {
 }
 
 /** @throws UsageError for a start time that is not one, is past, or is given twice. */
-async function hourOf(
+async function startTimeOf(
   args: Arguments,
   mode: MergeMode,
   { timeZone }: Settings,

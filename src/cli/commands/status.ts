@@ -8,7 +8,7 @@ import { conditionWords, type RunCondition, runCondition, STATUS_WORDS } from '.
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { count, hourWords, moment, plural, shortPath } from '../terminal/format.ts'
+import { count, dateTimeWords, moment, plural, shortPath } from '../terminal/format.ts'
 import { tableLines } from '../terminal/table.ts'
 import { withLedger } from '../with-ledger.ts'
 
@@ -109,9 +109,9 @@ function showOne(shown: ShownRun, { out }: Context): void {
     ['state', conditionWords(condition, (at) => moment(at, timeZone))],
     ['template', escapeInvisible(run.template)],
     ['list', escapeInvisible(run.source)],
-    ['started', hourWords(run.startedAt, timeZone)],
-    ['begins', run.notBefore === undefined ? undefined : hourWords(run.notBefore, timeZone)],
-    ['ended', run.endedAt === undefined ? undefined : hourWords(run.endedAt, timeZone)],
+    ['started', dateTimeWords(run.startedAt, timeZone)],
+    ['begins', run.notBefore === undefined ? undefined : dateTimeWords(run.notBefore, timeZone)],
+    ['ended', run.endedAt === undefined ? undefined : dateTimeWords(run.endedAt, timeZone)],
     ['rows', count(totalOf(counts))],
     ...STATUSES.map((one) => [STATUS_WORDS[one].toLowerCase(), count(counts[one])] as const),
     ['copies', copiesDeferred === 0 ? undefined : `${count(copiesDeferred)} still to come`],

@@ -4,7 +4,7 @@ import type { SkipCounts } from '../../campaign/events.ts'
 import type { PlanPreview } from '../../campaign/merge.ts'
 import type { SkipKind, StatusCounts } from '../../ledger/records.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import { count, hourWords, plural } from '../terminal/format.ts'
+import { count, dateTimeWords, plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { cut } from '../terminal/table.ts'
 
@@ -21,7 +21,7 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
     ['first', first?.address],
     ['subject', first?.subject],
     ['through', plan.server],
-    ['begins', plan.notBefore === undefined ? undefined : hourWords(plan.notBefore, timeZone)],
+    ['begins', plan.notBefore === undefined ? undefined : dateTimeWords(plan.notBefore, timeZone)],
   ]
   return facts
     .filter((fact): fact is readonly [string, string] => fact[1] !== undefined)

@@ -28,10 +28,10 @@ export interface Signals {
   dispose(): void
 }
 
-/** Listens until `dispose`. `onFirst` and `onSecond` tell the person what happens now. */
+/** Listens until `dispose`. `onFirst` and `onSecond` say what happens now. */
 export function watchSignals(
   source: Io['signals'],
-  tell: { readonly onFirst?: () => void; readonly onSecond?: () => void } = {},
+  requests: { readonly onFirst?: () => void; readonly onSecond?: () => void } = {},
   now: () => number = () => performance.now(),
 ): Signals {
   const drain = new AbortController()
@@ -48,10 +48,10 @@ export function watchSignals(
     exitCode ??= name === 'SIGINT' ? 130 : 143
     if (!drain.signal.aborted) {
       drain.abort()
-      tell.onFirst?.()
+      requests.onFirst?.()
     } else if (!cut.signal.aborted) {
       cut.abort()
-      tell.onSecond?.()
+      requests.onSecond?.()
       last = setTimeout(() => source?.exit(exitCode), LAST_WAIT_MS)
       last.unref()
     } else {

@@ -3,7 +3,7 @@
 import type { PlannedEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeMode } from '../../campaign/merge.ts'
 import type { CopyCounts, StatusCounts } from '../../ledger/records.ts'
-import { count, duration, hourWords, plural, rate, shortPath } from '../terminal/format.ts'
+import { count, dateTimeWords, duration, plural, rate, shortPath } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 
 /** What stood in the ledger before this command sent anything. */
@@ -104,7 +104,7 @@ export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: str
   const lines: string[] = []
   if (summary.stopped?.kind === 'not-begun')
     return [
-      `begins ${hourWords(summary.stopped.startTime, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
+      `begins ${dateTimeWords(summary.stopped.startTime, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
     ]
   if (counts.deferred + copies.deferred > 0) lines.push(`to continue: mailmerge resume ${run}`)
   if (counts.in_doubt > 0)

@@ -37,7 +37,7 @@ export function moment(date: Date, timeZone?: string): string {
 }
 
 /** A moment by the clocks of a zone: `Tue 1 Dec 2026, 09:00 (Europe/Paris)`; without it by those of this machine. */
-export function hourWords(date: Date, timeZone?: string): string {
+export function dateTimeWords(date: Date, timeZone?: string): string {
   const words = date.toLocaleString('en-GB', {
     weekday: 'short',
     day: 'numeric',

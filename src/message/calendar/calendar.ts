@@ -112,7 +112,7 @@ interface WrittenTime {
   readonly zone?: { readonly block: string; readonly id: string } | undefined
 }
 
-/** Most rows of a campaign are invited to the same hour. */
+/** Most rows of a campaign are invited to the same time. */
 const written = new BoundedMap<string, WrittenTime>(500)
 
 function timeOf(calendar: RenderedCalendar): WrittenTime {

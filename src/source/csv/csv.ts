@@ -83,7 +83,7 @@ async function findHeader(
     }
     if (first.length > FIRST_RECORDS) break
     if (broken === undefined) continue
-    // What is broken below the names is told when the rows are read.
+    // What is broken below the names is reported when the rows are read.
     if (first.length > 0) break
     throw brokenError(broken, input.name, [])
   }

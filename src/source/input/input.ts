@@ -40,11 +40,11 @@ export interface Input {
 }
 
 /**
- * @param path as the user gave it; `-` and `/dev/stdin` are standard input.
+ * @param path as the user gave it; `/dev/stdin` is standard input.
  * @throws InputError when there is nothing to read, or it cannot be read.
  */
 export async function openInput(path: string, cwd: string, stdin: Readable): Promise<Input> {
-  if (path === '-' || path === '/dev/stdin') return openStdin(stdin)
+  if (path === '/dev/stdin') return openStdin(stdin)
   const full = resolve(cwd, path)
   const stats = await statList(full, path)
   if (stats.isFile()) {
@@ -58,7 +58,8 @@ export async function openInput(path: string, cwd: string, stdin: Readable): Pro
   return fromStream(path, namesOf(path), pipeChunks(full, path))
 }
 
-function openStdin(stdin: Readable): Promise<Input> {
+/** @throws InputError when it is a terminal. */
+export function openStdin(stdin: Readable): Promise<Input> {
   if ('isTTY' in stdin && stdin.isTTY === true) {
     throw new InputError('standard input is a terminal, not a list', {
       hint: 'Pipe a list into the command: mailmerge run --data - < list.csv',

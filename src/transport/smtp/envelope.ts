@@ -20,7 +20,7 @@ export interface EnvelopeCommand {
   readonly command: string
 }
 
-/** Octets of commands that may be unanswered at once, as Postfix's client limits itself. */
+/** Bytes of commands that may be unanswered at once, as Postfix's client limits itself. */
 const GROUP_BYTES = 4096
 
 export class EnvelopeState {
@@ -155,7 +155,7 @@ export function rcptCommand(address: string, extensions: Extensions, { dsn }: En
 
 const RETURNS = { default: '', full: ' RET=FULL', headers: ' RET=HDRS' } as const
 
-/** The Message-ID without its brackets, by which a report can be recognized; 100 octets at most. */
+/** The Message-ID without its brackets, by which a report can be recognized; 100 bytes at most. */
 function envelopeId(messageId: string): string {
   const id = messageId.replace(/^<|>$/g, '')
   return /^[\u0021-\u007E]{1,100}$/.test(id) ? ` ENVID=${xtext(id)}` : ''

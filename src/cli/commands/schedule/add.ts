@@ -150,19 +150,20 @@ function wholeSecond(wall: WallTime): string {
 /** What can be seen now of what will be read then: a template that is wrong is an error, a list may still come. */
 async function look(settings: Settings, args: Arguments, say: (text: string) => void): Promise<void> {
   const { openTemplate } = await import('../../../campaign/run/content.ts')
-  const { hasList, missing, openList } = await import('../../../campaign/run/list.ts')
+  const { missing, openList } = await import('../../../campaign/run/list.ts')
   if (settings.template === undefined) {
     throw missing('template', '--template NAME', settings)
   }
-  if (settings.source.path === '-') {
+  const { from } = settings.source
+  if (from?.kind === 'stdin') {
     throw new UsageError('a schedule cannot read standard input', {
       hint: 'Name a file, or set data.sql or data.command in mailmerge.yaml.',
     })
   }
-  if (!hasList(settings)) throw missing('list', '--csv FILE', settings)
+  if (from === undefined) throw missing('list', '--csv FILE', settings)
   await openTemplate(settings.template, settings)
   // A command may have effects, and a query may take long: they are left for the hour.
-  if (settings.source.path === undefined) return
+  if (from.kind !== 'file') return
   const source = await openList(settings).catch((error: unknown) => {
     say(`note: the list cannot be read now: ${error instanceof Error ? escapeInvisible(error.message) : ''}`)
   })
@@ -177,10 +178,10 @@ async function look(settings: Settings, args: Arguments, say: (text: string) => 
 /** Paths are kept whole: the schedule runs from elsewhere. */
 function flagsOf(args: Arguments, settings: Settings): Readonly<Record<string, unknown>> {
   const list = args.text('csv') ?? args.text('data')
-  const { path } = settings.source
+  const { from } = settings.source
   return {
     ...given({
-      csv: list === undefined || path === undefined ? undefined : resolve(path),
+      csv: list === undefined || from?.kind !== 'file' ? undefined : resolve(from.path),
       template: args.text('template') === undefined ? undefined : settings.template,
     }),
     ...listFlags(args),

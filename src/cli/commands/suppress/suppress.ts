@@ -73,7 +73,10 @@ const importEntries: Action = {
     const { importSuppressions } = await import('../../../unsubscribe/suppression-list.ts')
     const { openLedger } = await import('../../../campaign/run/open-ledger.ts')
     const input = { cwd: io.cwd, stdin: io.stdin as Readable, addressLines: 'address' } as const
-    const source = await openSource({ path: file ?? '-' }, input)
+    const source = await openSource(
+      { from: file === undefined || file === '-' ? { kind: 'stdin' } : { kind: 'file', path: file } },
+      input,
+    )
     const ledger = await openLedger(settings)
     try {
       const { read, added, bad, problems } = await importSuppressions(

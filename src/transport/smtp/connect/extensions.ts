@@ -7,7 +7,7 @@ export interface Extensions {
   readonly eightBitMime: boolean
   readonly smtputf8: boolean
   readonly size: boolean
-  /** Largest message in octets; 0 when it names none (RFC 1870 section 4). */
+  /** Largest message in bytes; 0 when it names none (RFC 1870 section 4). */
   readonly maxSize: number
   readonly dsn: boolean
   readonly requireTls: boolean
