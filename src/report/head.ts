@@ -1,5 +1,6 @@
 /** How far a run is, read from the ledger: for lists of runs, and before the rows of a report. Owns which further columns these have. */
-import { given } from '../given.ts'
+import type { RateLimit } from '../config/settings.ts'
+import { DefectError } from '../errors.ts'
 import type { FeedbackKind } from '../ledger/feedback.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { CopyCounts, RunRecord, StatusCounts } from '../ledger/records.ts'
@@ -17,40 +18,49 @@ export async function standingOf(ledger: Ledger, { id, state }: RunRecord): Prom
 }
 
 export interface ReportHead {
-  readonly run: string
-  readonly campaign: string
-  readonly counts: StatusCounts
+  readonly run: RunRecord
+  /** How the run rehearsed, where it sent nothing to the people of the list. */
+  readonly rehearsal: 'dry-run' | 'sandbox' | 'test' | undefined
+  /** Limits that held while it sent; empty where that is not known. */
+  readonly rates: readonly RateLimit[]
+  /** A CSV file that has all rows. */
+  readonly results: string | undefined
   /** Copies that were not sent with their message, by what became of them. */
   readonly copies: CopyCounts
   /** Counts of each variant, where the campaign is split: the report then says the variant of each row. */
-  readonly variants?: ReadonlyMap<string, StatusCounts>
+  readonly variants: ReadonlyMap<string, StatusCounts> | undefined
   /** Rows by the worst that came back of them, where something did: the report then says it of each row. */
-  readonly bounces?: ReadonlyMap<FeedbackKind, number>
+  readonly bounces: ReadonlyMap<FeedbackKind, number> | undefined
 }
+
+/** Rows that a page shows; it links to the results in CSV for the others. */
+export const PAGE_ROWS = 1000
 
 /** Columns behind the others, for runs that have something to say in them. */
 export type ExtraColumn = 'variant' | 'bounce'
 
 export async function reportHead(
   ledger: Ledger,
-  run: { readonly id: string; readonly campaign: string },
+  runId: string,
+  about: Partial<Pick<ReportHead, 'rehearsal' | 'rates' | 'results'>> = {},
 ): Promise<ReportHead> {
-  const variants = await ledger.results.variantCounts(run.id)
-  const bounces = await ledger.feedback.counts(run.id)
+  const run = await ledger.runs.find(runId)
+  if (run === undefined) throw new DefectError(`the run ${runId} is gone`)
+  const variants = await ledger.results.variantCounts(runId)
+  const bounces = await ledger.feedback.counts(runId)
   return {
-    run: run.id,
-    campaign: run.campaign,
-    counts: await ledger.results.counts(run.id),
-    copies: await ledger.carbonCopies.counts(run.id),
-    ...given({
-      variants: variants.size === 0 ? undefined : variants,
-      bounces: bounces.size === 0 ? undefined : bounces,
-    }),
+    run,
+    rehearsal: about.rehearsal,
+    rates: about.rates ?? [],
+    results: about.results,
+    variants: variants.size === 0 ? undefined : variants,
+    bounces: bounces.size === 0 ? undefined : bounces,
+    copies: await ledger.carbonCopies.counts(runId),
   }
 }
 
 /** Columns that this report has behind those that every report has. */
-export function extraColumns({ variants, bounces }: ReportHead): readonly ExtraColumn[] {
+export function extraColumns({ variants, bounces }: Pick<ReportHead, 'variants' | 'bounces'>): readonly ExtraColumn[] {
   return [
     ...(variants === undefined ? [] : ['variant' as const]),
     ...(bounces === undefined ? [] : ['bounce' as const]),

@@ -4,6 +4,7 @@ import type { RateLimit } from '../config/settings.ts'
 import { limitWords } from '../config/units.ts'
 import type { Bounce, ResultRow, SkipReason, UndeliveredCopy } from '../ledger/records.ts'
 import type { ReplyCause } from '../replies/cause.ts'
+import { titled } from './words.ts'
 
 /** What is left of a quota. */
 export interface QuotaLeft extends RateLimit {
@@ -124,6 +125,38 @@ export function skipWords({ kind, detail }: SkipReason): string {
     case 'other':
       return detail
   }
+}
+
+/** Why rows are skipped, as a short title over all that have the same reason. */
+export function skipTitle({ kind, detail }: SkipReason): string {
+  switch (kind) {
+    case 'bad':
+      return 'Problem in the row'
+    case 'unselected':
+      return detail === '' ? 'Not selected' : `Not selected by ${detail}`
+    case 'hidden':
+      return 'Hidden in the workbook'
+    case 'duplicate':
+      return 'Duplicate'
+    case 'suppressed':
+      return SUPPRESSED[detail] ?? 'On the suppression list'
+    case 'sent-before':
+      return 'Got it before'
+    case 'forgotten':
+      return 'Forgotten'
+    case 'unplanned':
+      return 'The run was never planned to its end'
+    case 'follow-up':
+    case 'other':
+      return detail === '' ? 'Left out' : titled(detail)
+  }
+}
+
+const SUPPRESSED: Readonly<Record<string, string>> = {
+  unsubscribed: 'Unsubscribed',
+  complaint: 'Complained',
+  hard_bounce: 'Bounced before',
+  soft_bounces: 'Bounced several times',
 }
 
 /** Why a row is in its state, in words, and what became of its copies where they did not go with it. */

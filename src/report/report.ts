@@ -22,32 +22,23 @@ export function formatOf(path: string): ReportFormat {
   })
 }
 
-/** The text of a report in chunks, one a batch of rows. */
+/** The text of a report in chunks, one a batch of rows; a page, which is bounded, is one chunk. @param path where it is going to be. */
 export async function* reportText(
   format: ReportFormat,
   rows: AsyncIterable<readonly ResultRow[]>,
   head: ReportHead,
+  path?: string,
 ): AsyncGenerator<string> {
-  const { before, line, after } = await layoutOf(format, head)
-  yield before
-  for await (const batch of rows) yield batch.map(line).join('')
-  yield after
-}
-
-interface Layout {
-  readonly before: string
-  readonly line: (row: ResultRow) => string
-  readonly after: string
-}
-
-async function layoutOf(format: ReportFormat, head: ReportHead): Promise<Layout> {
+  if (format === 'html') {
+    // Only who asks for a page loads what draws it.
+    const { htmlReport } = await import('./html.ts')
+    yield await htmlReport(rows, head, path)
+    return
+  }
   const extra = extraColumns(head)
-  if (format === 'csv') return { before: csvHeader(extra), line: csvLines(extra), after: '' }
-  if (format === 'json') return { before: '', line: jsonLine, after: '' }
-  // Only who asks for a page loads Handlebars for it.
-  const { htmlFrame, htmlRows } = await import('./html.ts')
-  const [before, after] = htmlFrame(head, extra)
-  return { before, line: htmlRows(extra), after }
+  const line = format === 'csv' ? csvLines(extra) : jsonLine
+  if (format === 'csv') yield csvHeader(extra)
+  for await (const batch of rows) yield batch.map(line).join('')
 }
 
 /**
@@ -75,7 +66,7 @@ export async function writeReport(
     // Whatever is wrong with the folder shows when the file is written.
   }
   try {
-    await writeOutput(path, reportText(format, rows, head))
+    await writeOutput(path, reportText(format, rows, head, path))
   } catch (error) {
     if (!(error instanceof OutputError)) throw error
     throw new OutputError(`the report ${error.message}`, {

@@ -1,6 +1,7 @@
-/** What people read for the states of rows and runs, and for what came back. Owns these words; decides nothing by them. */
+/** What people read for the states of rows and runs, for refusals, and for what came back. Owns these words; decides nothing by them. */
 import type { FeedbackKind } from '../ledger/feedback.ts'
-import type { RowStatus, RunRecord } from '../ledger/records.ts'
+import type { ResultRow, RowStatus, RunRecord } from '../ledger/records.ts'
+import { CAUSE_WORDS, type ReplyCause } from '../replies/cause.ts'
 import type { RunStanding } from './head.ts'
 
 /** In the order in which they are shown. */
@@ -10,6 +11,15 @@ export const STATUS_WORDS: Readonly<Record<RowStatus, string>> = {
   failed: 'Failed',
   in_doubt: 'In doubt',
   skipped: 'Skipped',
+}
+
+/** A row's state as pages show it: a deferred row that was never tried is to be sent, the others wait. */
+export type RowState = RowStatus | 'to_send'
+
+export const STATE_WORDS: Readonly<Record<RowState, string>> = { ...STATUS_WORDS, to_send: 'To send' }
+
+export function rowStateOf({ status, attempts }: Pick<ResultRow, 'status' | 'attempts'>): RowState {
+  return status === 'deferred' && attempts === 0 ? 'to_send' : status
 }
 
 /** How a run is, for people. */
@@ -68,4 +78,39 @@ export const FEEDBACK_WORDS: Readonly<Record<FeedbackKind, string>> = {
   auto_reply: 'Answered automatically',
   reply: 'Answered',
   delivered: 'Confirmed',
+}
+
+/** Causes that people say in other words than mail engineers. */
+const PLAIN_CAUSES: Readonly<Partial<Record<ReplyCause, string>>> = {
+  'mailbox-unknown': 'No such person',
+  'mailbox-full': 'Mailbox is full',
+  'mailbox-disabled': 'Mailbox is closed',
+  'mailbox-busy': 'Mailbox gets too much mail',
+  'domain-unknown': 'No such domain',
+  'domain-takes-no-mail': 'Domain does not take mail',
+  'message-too-large': 'Message is too large',
+  greylisted: 'New senders have to wait',
+  spam: 'Taken for spam',
+  virus: 'Taken for a virus',
+  policy: 'Message refused',
+  'sender-unauthenticated': 'Sender is not proved',
+  'sender-rejected': 'Server refuses this sender',
+  'sender-not-allowed': 'Login may not send as this sender',
+  'host-blocked': 'Server blocks this computer',
+  'no-international-addresses': 'Server takes plain addresses only',
+  'no-tls-on-the-way': 'No encryption on the whole way',
+  rate: 'Server asks for fewer messages',
+  'connection-limit': 'Too many connections at once',
+  'server-trouble': 'Server does not take mail now',
+}
+
+/** Why a server refused or deferred, as a short title. */
+export function causeTitle(cause: ReplyCause): string {
+  return PLAIN_CAUSES[cause] ?? titled(CAUSE_WORDS[cause])
+}
+
+/** The text with a capital first letter. */
+export function titled(text: string): string {
+  const [first = ''] = text
+  return first.toUpperCase() + text.slice(first.length)
 }

@@ -152,6 +152,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     unread: found.unread.filter((file) => !files.some((one) => shown(one, root) === file)),
     hash: hashOf(files, options),
     columns: [...new Set(uses.filter(({ isCall }) => !isCall).map(({ name }) => name))],
+    sender: fields.from?.includes('{{') ? undefined : fields.from,
     setsTo: fields.to !== undefined,
     bind: (names) => checkNames(uses, names, known.helpers),
     ...renderer,

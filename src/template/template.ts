@@ -113,6 +113,8 @@ export interface Template {
   readonly hash: string
   /** Column names that the template reads, where its text shows it. */
   readonly columns: readonly string[]
+  /** The sender as it is written, where it is the same for every row. */
+  readonly sender: string | undefined
   /** Whether the template says who gets it; else it is the address column. */
   readonly setsTo: boolean
   /**

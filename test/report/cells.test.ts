@@ -2,10 +2,11 @@
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { NO_COPIES, type ResultRow } from '../../src/ledger/records.ts'
+import type { ResultRow } from '../../src/ledger/records.ts'
 import { csvHeader, csvLines } from '../../src/report/csv.ts'
-import { htmlFrame, htmlRows } from '../../src/report/html.ts'
+import { htmlReport } from '../../src/report/html.ts'
 import { jsonLine } from '../../src/report/json.ts'
+import { reportHeadOf } from '../support/report-head.ts'
 
 function rowWith(value: string): ResultRow {
   return { row: 1, key: value, address: value, status: 'failed', reason: value, response: value, attempts: 1 }
@@ -88,36 +89,63 @@ test('JSON lines give the values as they are', () => {
 })
 
 describe('HTML', () => {
-  test.each([
+  const EVIL = [
     '<script>alert(1)</script>',
     '"><img src=x onerror=alert(1)>',
     '</td></table><iframe src=javascript:alert(1)>',
     '<svg/onload=alert(1)>',
     "<a href='javascript:alert(1)'>",
+    '</title></style><style>*{display:none}',
     '\u202Egnp.exe\u0000<b>',
-  ])('%j stays a text', (value) => {
-    const html =
-      htmlRows([])(rowWith(value)) +
-      htmlFrame(
-        {
-          run: value,
-          campaign: value,
-          counts: { sent: 0, failed: 1, skipped: 0, deferred: 0, in_doubt: 0 },
-          copies: NO_COPIES,
-        },
-        [],
-      ).join('')
+  ]
+  /** The page of one row in each state, with the value wherever a value can be. */
+  async function pageWith(value: string): Promise<string> {
+    const rows: readonly ResultRow[] = [
+      rowWith(value),
+      { ...rowWith(value), row: 2, status: 'in_doubt' },
+      { ...rowWith(value), row: 3, status: 'deferred', attempts: 2 },
+      { ...rowWith(value), row: 4, status: 'deferred', attempts: 0 },
+      { ...rowWith(value), row: 5, status: 'skipped', skip: { kind: 'bad', detail: value } },
+      { ...rowWith(value), row: 6, status: 'skipped', skip: { kind: 'other', detail: value } },
+      { ...rowWith(`a@${value}`), row: 7, status: 'sent', variant: value, bounce: { kind: 'hard', reason: value } },
+    ]
+    const counts = { sent: 1, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
+    const run = {
+      id: value,
+      campaign: { id: 1, name: value, generation: 1, token: '' },
+      source: value,
+      template: value,
+      options: { sender: value, timeZone: 'UTC' },
+    }
+    const head = {
+      variants: new Map([[value, counts]]),
+      bounces: new Map([['hard', 1] as const]),
+      results: `/x/${value}`,
+    }
+    async function* batches() {
+      yield rows
+    }
+    return htmlReport(batches(), reportHeadOf(run, head), '/x/report.html')
+  }
+
+  test.each(EVIL)('%j stays a text', async (value) => {
+    const html = await pageWith(value)
     const tags = [...html.matchAll(/<\/?([a-z0-9!]+)[^>]*>/gi)].map((match) => match[1]?.toLowerCase())
-    const ours = '!doctype html head meta title style body h1 p ul li b div table thead tr th td tbody'.split(' ')
-    expect(tags.filter((tag) => tag !== undefined && !ours.includes(tag))).toEqual([])
+    const ours =
+      '!doctype html head meta title style body main header section footer h1 h2 p ul ol li b i br wbr bdi span code div table thead tr th td tbody svg defs symbol use path circle rect text desc'
+    expect(tags.filter((tag) => tag !== undefined && !ours.split(' ').includes(tag))).toEqual([])
+    expect(tags.filter((tag) => tag === 'style')).toHaveLength(2)
     expect(html).not.toMatch(/<[^>]*\son\w+=/i)
     expect(html).not.toMatch(/[\u0000\u202E]/)
+    // The page itself loads nothing: the only addresses are those of its own icons.
+    expect([...html.matchAll(/\b(?:href|src|action)="([^"]*)"/g)].filter(([, to]) => !to?.startsWith('#i-'))).toEqual(
+      [],
+    )
   })
 
-  test('a browser is asked to run nothing', () => {
-    const counts = { sent: 0, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
-    expect(htmlFrame({ run: 'r', campaign: 'c', counts, copies: NO_COPIES }, [])[0]).toContain(
-      "default-src 'none'; style-src 'unsafe-inline'",
-    )
+  test('a browser is asked to run nothing', async () => {
+    const html = await pageWith('a@b.example')
+    expect(html).toContain("default-src 'none'; style-src 'unsafe-inline'")
+    expect(html).not.toMatch(/<script|javascript:/i)
   })
 })

@@ -16,11 +16,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { OutputError, UsageError } from '../../src/errors.ts'
-import { NO_COPIES, type ResultRow } from '../../src/ledger/records.ts'
+import type { ResultRow } from '../../src/ledger/records.ts'
 import { checkWritable, formatOf, writeReport } from '../../src/report/report.ts'
+import { reportHeadOf } from '../support/report-head.ts'
 
-const COUNTS = { sent: 2, failed: 0, skipped: 0, deferred: 0, in_doubt: 0 }
-const HEAD = { run: 'r', campaign: 'c', counts: COUNTS, copies: NO_COPIES }
+const HEAD = reportHeadOf()
 let dir: string
 
 beforeEach(() => {

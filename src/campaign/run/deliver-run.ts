@@ -6,9 +6,9 @@ import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
 
 import type { CopyCounts, ResultRow, RunRecord, StatusCounts } from '../../ledger/records.ts'
-import { reportHead } from '../../report/head.ts'
+import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
-import { writeReport } from '../../report/report.ts'
+import { formatOf, writeReport } from '../../report/report.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
@@ -145,7 +145,8 @@ export async function summarize(
   end: DeliveryEnd,
   wanted: readonly string[] | undefined,
 ): Promise<SummaryEvent> {
-  const reports = wanted ?? (mode === 'dry-run' ? [] : [join(runFolder(settings, run.id, mode), 'results.csv')])
+  const usual = join(runFolder(settings, run.id, mode), 'results.csv')
+  const reports = wanted === undefined ? (mode === 'dry-run' ? [] : [usual]) : withAllRows(wanted, usual, run.rows)
   // What a ledger that failed says of the end cannot be trusted.
   if (end.ledgerFailed === true) throw end.error
   const counts = await ledger.results.counts(run.id)
@@ -153,7 +154,11 @@ export async function summarize(
   const finished = counts.deferred === 0 && counts.in_doubt === 0 && copies.deferred === 0
   if (end.stopped?.kind === 'cancelled') await ledger.runs.end(run.id, 'cancelled', clock.now())
   else if (finished && end.stopped?.kind !== 'not-confirmed') await ledger.runs.end(run.id, 'finished', clock.now())
-  const head = await reportHead(ledger, run)
+  const head = await reportHead(ledger, run.id, {
+    rehearsal: mode === 'send' || mode === 'check' ? undefined : mode,
+    rates: mode === 'send' || mode === 'test' ? settings.delivery.rates : [],
+    results: reports.find((report) => /\.csv$/i.test(report)),
+  })
   for (const report of reports) {
     await writeReport(report, ledger.results.rows(run.id), head).catch((error: unknown) => {
       throw end.error ?? error
@@ -179,6 +184,12 @@ export async function summarize(
   hooks.onEvent?.(summary)
   if (end.error instanceof MailmergeError) throw end.error
   return summary
+}
+
+/** A page that cannot show every row links to a file that has them. */
+function withAllRows(wanted: readonly string[], usual: string, rows: number): readonly string[] {
+  const formats = wanted.map((report) => formatOf(report))
+  return rows > PAGE_ROWS && formats.includes('html') && !formats.includes('csv') ? [usual, ...wanted] : wanted
 }
 
 function outcomeOf({ error, stopped }: DeliveryEnd, counts: StatusCounts, copies: CopyCounts): RunOutcome {

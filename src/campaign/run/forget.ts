@@ -60,8 +60,7 @@ export async function pruneRuns(settings: Settings, before: Date): Promise<Prune
 }
 
 async function rewritten(ledger: Ledger, id: string, path: string): Promise<boolean> {
-  const run = await ledger.runs.find(id)
-  if (run === undefined) return false
-  await writeReport(path, ledger.results.rows(id), await reportHead(ledger, { id, campaign: run.campaign.name }))
+  if ((await ledger.runs.find(id)) === undefined) return false
+  await writeReport(path, ledger.results.rows(id), await reportHead(ledger, id))
   return true
 }

@@ -162,7 +162,8 @@ async function createRun(
     templateHash: hash,
     columns,
     options: {
-      ...{ template: templateName, emailColumn, variant, group, atLocal: atLocal?.text, occurrence, after },
+      ...{ template: templateName, sender: template.sender, emailColumn, variant, group },
+      ...{ atLocal: atLocal?.text, occurrence, after },
       timeZone: settings.timeZone,
     },
   })
