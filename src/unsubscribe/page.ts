@@ -38,6 +38,14 @@ export interface PageOptions {
 /** What `pages/unsubscribe.hbs` is filled with. */
 interface PageContext {
   readonly language: Language
+  /** Written from right to left. */
+  readonly rtl: boolean
+  /** For screen readers: what was done is said, trouble at once. */
+  readonly role: 'status' | 'alert' | false
+  /** The sign above the title: one of them, or none. */
+  readonly done: boolean
+  readonly wait: boolean
+  readonly trouble: boolean
   readonly title: string
   readonly sender: string | undefined
   readonly sentence: readonly SentencePart[]
@@ -64,10 +72,15 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 }
 
 export function unsubscribePage({ state, language, address, list, sender }: PageOptions): string {
-  const words = LANGUAGES[language]
+  const words: Words = LANGUAGES[language]
   const [title, sentence] = textsOf(state, list, words)
   return PAGE.render({
     language,
+    rtl: words.rtl ?? false,
+    role: state === 'failed' ? 'alert' : state !== 'ask' && state !== 'unknown' && 'status',
+    done: state === 'left' || state === 'back',
+    wait: state === 'slow',
+    trouble: state === 'kept-off' || state === 'unknown' || state === 'failed',
     title,
     sender,
     sentence: partsOf(sentence, masked(address ?? ''), list ?? words.everything),

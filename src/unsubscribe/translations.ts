@@ -4,6 +4,8 @@
 export interface Words {
   /** Of the language, in itself. */
   readonly name: string
+  /** Written from right to left. */
+  readonly rtl?: true
   readonly askTitle: string
   readonly ask: string
   readonly onlyList: string
@@ -231,7 +233,57 @@ const pl: Words = {
   failed: 'Nic nie zostało zmienione. Proszę spróbować ponownie za kilka minut.',
 }
 
-export const LANGUAGES = { en, de, fr, es, it, pt, nl, pl } as const
+const ar: Words = {
+  name: 'العربية',
+  rtl: true,
+  askTitle: 'إلغاء الاشتراك؟',
+  ask: 'تُرسل الرسائل إلى {address}. اضغط الزر لإيقافها.',
+  onlyList: '«{list}» فقط',
+  everything: 'كل ما يأتي من هذا المرسل',
+  leave: 'إلغاء الاشتراك',
+  leftTitle: 'أُلغي اشتراكك',
+  left: 'لن تصل رسائل «{list}» إلى {address} بعد الآن.',
+  leftAll: 'لن تصل رسائل هذا المرسل إلى {address} بعد الآن.',
+  mistake: 'هل حدث ذلك بالخطأ؟',
+  again: 'الاشتراك من جديد',
+  backTitle: 'مرحبًا بعودتك',
+  back: 'ستصل الرسائل إلى {address} من جديد.',
+  keptOffTitle: 'لا رسائل حتى الآن',
+  keptOff: 'لم يعد اشتراك {address} ملغى، لكن المرسل أوقف الرسائل إليه. للسؤال عن ذلك، ردّ على إحدى الرسائل.',
+  slowTitle: 'على مهل من فضلك',
+  slow: 'جرت تغييرات كثيرة في وقت قصير. حاول مرة أخرى بعد ساعة.',
+  unknownTitle: 'هذا الرابط غير صالح',
+  unknown: 'ربما قُطع جزء منه. افتحه مرة أخرى من الرسالة، أو ردّ على الرسالة واطلب إزالة عنوانك.',
+  failedTitle: 'لم ينجح ذلك',
+  failed: 'لم يتغير شيء. حاول مرة أخرى بعد بضع دقائق.',
+}
+
+const he: Words = {
+  name: 'עברית',
+  rtl: true,
+  askTitle: 'להסיר מרשימת התפוצה?',
+  ask: 'הודעות נשלחות אל {address}. לחיצה על הכפתור תפסיק אותן.',
+  onlyList: 'רק „{list}”',
+  everything: 'כל מה שמגיע מהשולח הזה',
+  leave: 'הסרה מהרשימה',
+  leftTitle: 'הוסרת מהרשימה',
+  left: 'הודעות של „{list}” לא יישלחו עוד אל {address}.',
+  leftAll: 'הודעות מהשולח הזה לא יישלחו עוד אל {address}.',
+  mistake: 'זו הייתה טעות?',
+  again: 'הצטרפות מחדש',
+  backTitle: 'ברוך שובך',
+  back: 'ההודעות יישלחו שוב אל {address}.',
+  keptOffTitle: 'עדיין אין הודעות',
+  keptOff: '{address} כבר אינו מוסר מהרשימה, אבל השולח הפסיק לשלוח אליו. כדי לברר, אפשר להשיב לאחת ההודעות.',
+  slowTitle: 'קצת יותר לאט, בבקשה',
+  slow: 'היו יותר מדי שינויים בזמן קצר. אפשר לנסות שוב בעוד שעה.',
+  unknownTitle: 'הקישור הזה אינו תקין',
+  unknown: 'ייתכן שהקישור נקטע. אפשר לפתוח אותו שוב מההודעה, או להשיב להודעה ולבקש הסרה.',
+  failedTitle: 'זה לא הצליח',
+  failed: 'לא השתנה דבר. אפשר לנסות שוב בעוד כמה דקות.',
+}
+
+export const LANGUAGES = { en, de, fr, es, it, pt, nl, pl, ar, he } as const
 export type Language = keyof typeof LANGUAGES
 
 function known(tag: string): Language | undefined {

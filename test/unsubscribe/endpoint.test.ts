@@ -218,7 +218,8 @@ describe('a person on the page', () => {
 
   test.each(Object.keys(LANGUAGES))('reads %s', async (lang) => {
     const { body } = await ask({ method: 'GET', lang })
-    expect(body).toContain(`<html lang="${lang}">`)
+    const direction = lang === 'ar' || lang === 'he' ? ' dir="rtl"' : ''
+    expect(body).toContain(`<html lang="${lang}"${direction}>`)
     for (const form of [ONE_CLICK, 'action=subscribe']) {
       const answer = await ask({ form, lang, token: tokens.seal({ address: `${lang}@example.com`, group: 'news' }) })
       expect(answer.body).not.toMatch(/\{\w+\}|undefined/)
