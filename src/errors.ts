@@ -105,6 +105,9 @@ export class UnfinishedError extends MailmergeError {
   readonly exitCode = 75
 }
 
+/** It is in other hands: another process works on it, or a person paused it. A schedule leaves it alone. */
+export class HeldError extends UnfinishedError {}
+
 /** The server refused the login. */
 export class LoginError extends MailmergeError {
   readonly code = 'login'

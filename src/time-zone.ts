@@ -14,15 +14,33 @@ export interface Moment {
   readonly rule: 'exact' | 'gap' | 'twice'
 }
 
-/** @throws UsageError for a name that the time-zone database does not have. */
+/**
+ * The zone by the name that it was given: an alias such as `EST` or `Asia/Kolkata` is not replaced by the name of another
+ * place, only its capitals are those of the time-zone database.
+ * @throws UsageError for a name that the time-zone database does not have.
+ */
 export function checkZone(zone: string): string {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone
+    const known = new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone
+    return known.toLowerCase() === zone.toLowerCase() ? known : zone
   } catch {
     throw new UsageError(`'${zone}' is not a time zone`, {
       hint: didYouMean(zone, Intl.supportedValuesOf('timeZone'), 'Zones have names like Europe/Paris or UTC.'),
     })
   }
+}
+
+/** True for a short name such as `EST` whose clocks never change; people who live there mostly mean one that does. */
+export function isAbbreviation(zone: string): boolean {
+  if (!/^[A-Z]{3,4}$/.test(zone) || /^(UTC|GMT|UCT)$/.test(zone)) return false
+  return [0, 3, 6, 9].every(
+    (month) => offsetOf(new Date(Date.UTC(2027, month)), zone) === offsetOf(new Date(Date.UTC(2027, 0)), zone),
+  )
+}
+
+/** `+01:00` */
+export function offsetOf(at: Date, zone: string): string {
+  return Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(zone).offset
 }
 
 /** The zone of this machine. */

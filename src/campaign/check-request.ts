@@ -7,6 +7,7 @@ import { parseRowRanges } from './plan/select.ts'
 
 const text = z.string().optional()
 const flag = z.boolean().optional()
+const duration = z.number().nonnegative().optional()
 const texts = z.array(z.string()).optional()
 
 const REQUEST: SchemaOf<MergeRequest> = {
@@ -22,6 +23,7 @@ const REQUEST: SchemaOf<MergeRequest> = {
   atLocal: z.strictObject({ text: z.string(), zoneColumn: text }).optional(),
   after: z.strictObject({ campaign: z.string(), wait: z.number().nonnegative() }).optional(),
   detach: flag,
+  patience: duration,
   occurrence: text,
   group: text,
   rows: text,
@@ -38,6 +40,7 @@ const RESUME: SchemaOf<ResumeRequest> = {
   run: text,
   inDoubt: z.enum(['resend', 'keep']).optional(),
   rows: text,
+  patience: duration,
   reports: texts,
 }
 

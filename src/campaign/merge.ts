@@ -32,6 +32,11 @@ export interface MergeRequest extends Selection {
   readonly after?: Earlier
   /** Return once planned; `resumeMerge`, or `serve`, sends when the time has come. */
   readonly detach?: boolean
+  /**
+   * Milliseconds from the beginning of the delivery: when the next row is to be sent later than that, the run returns and can
+   * be resumed. Without it the run waits for as long as it takes.
+   */
+  readonly patience?: number
   /** Occurrence of a schedule that this run is. */
   readonly occurrence?: string
   /** Group of the campaign's suppressions, where the settings name none; the campaign without it. */
@@ -51,6 +56,8 @@ export interface ResumeRequest {
   readonly inDoubt?: 'resend' | 'keep'
   /** The rows that `inDoubt` decides about, as `1-20,33`; all without it. */
   readonly rows?: string
+  /** As in `MergeRequest`. */
+  readonly patience?: number
   readonly reports?: readonly string[]
 }
 

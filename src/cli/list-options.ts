@@ -1,7 +1,10 @@
-/** Options that say which list, which rows and which template: the same words for run, check and schedule. */
+/** Options that say which list, which rows and which template, and whom a follow-up follows: the same words for run, check and schedule. */
+import type { Earlier } from '../campaign/merge.ts'
 import type { Selection } from '../campaign/plan/select.ts'
 import type { Flags } from '../config/load.ts'
+import { DURATION_HINT, readDuration } from '../config/units.ts'
 import { DUPLICATES, HIDDEN_ROWS } from '../config/words.ts'
+import { UsageError } from '../errors.ts'
 import { given } from '../given.ts'
 import type { Arguments, Option } from './command.ts'
 
@@ -55,6 +58,15 @@ export const LIST_OPTIONS = {
   duplicates: { choices: DUPLICATES, describe: 'What to do with two rows for one recipient; default error' },
 } as const satisfies Readonly<Record<string, Option>>
 
+export const FOLLOW_UP_OPTIONS = {
+  after: {
+    type: 'string',
+    value: 'CAMPAIGN',
+    describe: 'A follow-up: only to those who got that campaign and have not answered, unsubscribed or bounced',
+  },
+  wait: { type: 'string', value: 'TIME', describe: 'How long after that message: 3d; default: at once' },
+} as const satisfies Readonly<Record<string, Option>>
+
 /** Some options, or all of them, under one heading of the help. */
 export function grouped(
   group: string,
@@ -76,6 +88,18 @@ export function selectionOf(args: Arguments): Selection {
     sample: args.number('sample'),
     seed: args.text('seed'),
   })
+}
+
+/** The campaign that is followed. @throws UsageError for a wait that is not a duration, or that comes without --after. */
+export function earlierOf(args: Arguments): Earlier | undefined {
+  const [campaign, wait] = [args.text('after'), args.text('wait')]
+  if (campaign === undefined) {
+    if (wait === undefined) return undefined
+    throw new UsageError('--wait needs --after', { hint: 'Add --after CAMPAIGN.' })
+  }
+  const milliseconds = wait === undefined ? 0 : readDuration(wait)
+  if (milliseconds !== undefined) return { campaign, wait: milliseconds }
+  throw new UsageError(`'${wait}' is not a valid duration for --wait`, { hint: DURATION_HINT })
 }
 
 /** How the list is read, and who is the same in it. */

@@ -59,7 +59,7 @@ export interface Campaigns {
   isClaimed(campaign: Campaign): Promise<boolean>
   /**
    * Attempts that an earlier owner started and that were never answered are in doubt from then on.
-   * @throws UnfinishedError that names the holder, when another living process has it; LedgerMissingError when what the last
+   * @throws HeldError that names the holder, when another living process has it; LedgerMissingError when what the last
    * holder recorded is lost, unless `acceptLoss` is set.
    */
   claim(campaign: Campaign, owner: Owner, options?: { readonly acceptLoss?: boolean }): Promise<Claim>

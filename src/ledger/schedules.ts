@@ -3,12 +3,16 @@
  * occurrence is claimed once; never decides when one is due.
  */
 
+/** When a schedule comes, by the clocks of its zone: local times are written `2026-12-01T09:00`. */
+export type Timing =
+  | { readonly kind: 'cron'; readonly expression: string }
+  /** From the first local time on; the interval is of ISO 8601: `P2W`. */
+  | { readonly kind: 'every'; readonly first: string; readonly interval: string }
+  | { readonly kind: 'once'; readonly wall: string }
+
 export interface Schedule {
   readonly name: string
-  /** Cron expression, or the local time of the only occurrence: `2026-12-01T09:00`. */
-  readonly timing:
-    | { readonly kind: 'cron'; readonly expression: string }
-    | { readonly kind: 'once'; readonly wall: string }
+  readonly timing: Timing
   /** Time zone of these local times. */
   readonly zone: string
   readonly createdAt: Date

@@ -28,6 +28,8 @@ export type StopReason =
   | { readonly kind: 'paused' | 'cancelled' }
   /** Rows or copies are deferred, and the settings say not to try again. */
   | { readonly kind: 'deferred' }
+  /** The next row is to be sent at that time, and the run was asked not to wait until then. */
+  | { readonly kind: 'waiting'; readonly until: Date }
   /** Rows whose start time passed while the machine slept. */
   | { readonly kind: 'late'; readonly startTime: Date }
   | { readonly kind: 'quota'; readonly quota: QuotaLeft | undefined; readonly until: Date }
@@ -56,6 +58,12 @@ export type PauseReason =
   /** The server is away. */
   | { readonly kind: 'outage'; readonly said: string }
 
+/** The moment that a run waits for which ended only because it does not wait itself. */
+export function waitsUntil(reason: StopReason | undefined): Date | undefined {
+  if (reason?.kind === 'not-begun') return reason.startTime
+  return reason?.kind === 'waiting' ? reason.until : undefined
+}
+
 export function stopWords(reason: StopReason): string {
   switch (reason.kind) {
     case 'not-confirmed':
@@ -70,6 +78,8 @@ export function stopWords(reason: StopReason): string {
       return 'cancelled'
     case 'deferred':
       return 'some rows or copies are deferred'
+    case 'waiting':
+      return `the next row is to be sent at ${reason.until.toISOString()}`
     case 'late':
       return `some rows were to be sent at ${reason.startTime.toISOString()}, which is long over; resume with --late ok sends them`
     case 'quota':

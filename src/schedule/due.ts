@@ -9,6 +9,7 @@
 import { lateness } from '../campaign/run/start-time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence, OccurrenceRecord, Schedule } from '../ledger/schedules.ts'
+import type { OccurrenceTime } from './recurrence.ts'
 import { issueOf, lateByOf, occurrenceOf, recurrenceOf } from './schedule.ts'
 
 export interface Missed {
@@ -16,14 +17,29 @@ export interface Missed {
   readonly reason: string
 }
 
+/** Missed occurrences that are only counted. */
+export interface UnlistedMissed {
+  readonly schedule: string
+  /** Local times of the oldest and the newest of them. */
+  readonly first: string
+  readonly last: string
+  readonly count: number
+  /** There are more of them than were counted. */
+  readonly more: boolean
+}
+
 export interface DueOccurrences {
   /** Claimed for this process, to be run in this order. */
   readonly claimed: readonly Occurrence[]
   readonly missed: readonly Missed[]
+  /** Older than those; undefined where there are none. */
+  readonly unlisted: UnlistedMissed | undefined
 }
 
-/** Occurrences decided at a time; of a schedule that was away for longer the older ones are left out. */
+/** Occurrences decided at a time: the newest; where all of them are to be sent, the oldest, and the others the next time. */
 const MOST = 500
+/** Older ones that are counted. */
+const MOST_COUNTED = 5000
 /** How far back a schedule looks that was made by a clock which was ahead. */
 const MINUTE_MS = 60_000
 
@@ -31,7 +47,7 @@ const MINUTE_MS = 60_000
 export async function claimDue(ledger: Ledger, schedule: Schedule, now: Date, lateBy: number): Promise<DueOccurrences> {
   const issue = issueOf(schedule)
   const own = lateByOf(issue, lateBy)
-  const candidates = await undecided(ledger, schedule, now, own)
+  const { candidates, unlisted } = await undecided(ledger, schedule, now, own)
   const newest = candidates.at(-1)
   const claimed: Occurrence[] = []
   const missed: Missed[] = []
@@ -47,37 +63,46 @@ export async function claimDue(ledger: Ledger, schedule: Schedule, now: Date, la
       : `mailmerge was not running then, and a newer one is due: found ${lateness(late)} late`
     if (await ledger.schedules.recordMissed(occurrence, now, reason)) missed.push({ occurrence, reason })
   }
-  return { claimed, missed }
+  return { claimed, missed, unlisted }
 }
 
-async function undecided(
-  ledger: Ledger,
-  schedule: Schedule,
-  now: Date,
-  lateBy: number,
-): Promise<readonly Occurrence[]> {
+interface Undecided {
+  readonly candidates: readonly Occurrence[]
+  readonly unlisted?: UnlistedMissed
+}
+
+async function undecided(ledger: Ledger, schedule: Schedule, now: Date, lateBy: number): Promise<Undecided> {
   const [last] = await ledger.schedules.occurrences(schedule.name, 1)
   const made = schedule.createdAt.getTime() <= now.getTime() ? schedule.createdAt.getTime() : now.getTime() - MINUTE_MS
   if (last === undefined || last.at.getTime() <= now.getTime()) {
-    return between(schedule, new Date(Math.max(made, last?.at.getTime() ?? 0)), now, lateBy)
+    return between(schedule, new Date(Math.max(made, last?.at.getTime() ?? 0)), now)
   }
   // The clock was ahead when the newest one was decided: what is known says which are still to be.
   const known = new Map((await ledger.schedules.occurrences(schedule.name, MOST)).map((one) => [one.wall, one]))
-  const found = between(schedule, new Date(Math.max(made, now.getTime() - lateBy)), now, lateBy)
-  return found.filter(({ wall }) => isOpen(known.get(wall), now))
+  const { candidates } = between(schedule, new Date(Math.max(made, now.getTime() - lateBy)), now)
+  return { candidates: candidates.filter(({ wall }) => isOpen(known.get(wall), now)) }
 }
 
 function isOpen(record: OccurrenceRecord | undefined, now: Date): boolean {
   return record === undefined || (record.state === 'missed' && record.changedAt.getTime() > now.getTime())
 }
 
-/** Occurrences after `from`, up to `now`; those of the last hours when there are too many. */
-function between(schedule: Schedule, from: Date, now: Date, lateBy: number): readonly Occurrence[] {
+/** Occurrences after `from`, up to `now`. */
+function between(schedule: Schedule, from: Date, now: Date): Undecided {
   const recurrence = recurrenceOf(schedule)
-  const all = recurrence.after(from, MOST, now)
-  const lately = new Date(now.getTime() - Math.max(Math.min(lateBy, MOST * MINUTE_MS), MINUTE_MS))
-  const found = all.length < MOST ? all : recurrence.after(lately, MOST, now)
-  return found.map((moment) => occurrenceOf(schedule, moment))
+  const all = recurrence.after(from, MOST + 1, now)
+  const asOccurrences = (times: readonly OccurrenceTime[]) => times.map((one) => occurrenceOf(schedule, one))
+  if (all.length <= MOST) return { candidates: asOccurrences(all) }
+  if (issueOf(schedule).catchUp === 'all') return { candidates: asOccurrences(all.slice(0, MOST)) }
+  const newest = recurrence.newest(now, MOST, from)
+  const older = recurrence.after(from, MOST_COUNTED + 1, new Date((newest[0]?.at.getTime() ?? 0) - 1))
+  const [first] = older
+  const [last] = recurrence.newest(new Date((newest[0]?.at.getTime() ?? 0) - 1), 1, from)
+  const candidates = asOccurrences(newest)
+  if (first === undefined || last === undefined) return { candidates }
+  const count = Math.min(older.length, MOST_COUNTED)
+  const more = older.length > MOST_COUNTED
+  return { candidates, unlisted: { schedule: schedule.name, first: first.wall, last: last.wall, count, more } }
 }
 
 /**

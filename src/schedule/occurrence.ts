@@ -7,29 +7,42 @@ import type { MergeHooks } from '../campaign/merge.ts'
 import { resumeMerge } from '../campaign/run/resume.ts'
 import { runMerge } from '../campaign/run/start.ts'
 import type { Settings } from '../config/settings.ts'
-import { InputError, MailmergeError, OutputError, UnfinishedError, UnreachableError } from '../errors.ts'
+import { HeldError, InputError, MailmergeError, OutputError, UnfinishedError, UnreachableError } from '../errors.ts'
 import { given } from '../given.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
-import { type Issue, occurrenceId } from './schedule.ts'
+import { waitsUntil } from '../report/reasons.ts'
+import { campaignOf, type Issue, occurrenceId } from './schedule.ts'
 
-/** Errors that pass by themselves: a list that is not there yet, a server or disk that is away, another process at work. */
+/** Errors that pass by themselves, or end a run that can be resumed: a list that is not there yet, a server that is away. */
 const PASSING = [InputError, UnreachableError, OutputError, UnfinishedError] as const
+
+/** Milliseconds that a piece of work waits in all for rows that are to be sent later; then it ends, and is resumed at their time. */
+export const PATIENCE_MS = 10 * 60_000
 
 /** How a piece of work ended: an occurrence of a schedule, or a run that was resumed. */
 export type WorkResult =
   /** Nothing is left to send. */
   | { readonly kind: 'done'; readonly summary?: SummaryEvent; readonly error?: undefined }
+  /** What is left is to be sent later: rows have times of their own, or are tried again then. */
+  | { readonly kind: 'waiting'; readonly summary: SummaryEvent; readonly until: Date; readonly error?: undefined }
   /** To be resumed: rows are still to come, or something was in the way. */
   | { readonly kind: 'open'; readonly summary?: SummaryEvent; readonly error?: MailmergeError }
-  /** Another process does it. */
+  /** Another process does it, or a person paused it. */
   | { readonly kind: 'held'; readonly error: MailmergeError; readonly summary?: undefined }
   /** A person must look. */
   | { readonly kind: 'failed'; readonly error: MailmergeError; readonly summary?: undefined }
 
+/** How work ended that has a summary. */
+export function workResultOf(summary: SummaryEvent): WorkResult {
+  const until = waitsUntil(summary.stopped)
+  if (until !== undefined) return { kind: 'waiting', summary, until }
+  return { kind: summary.counts.deferred + summary.copies.deferred > 0 ? 'open' : 'done', summary }
+}
+
 /** How work ended that threw. */
-export function workResultOf(error: MailmergeError): WorkResult {
-  if (error instanceof UnfinishedError) return { kind: 'held', error }
+export function workErrorOf(error: MailmergeError): Exclude<WorkResult, { kind: 'done' | 'waiting' }> {
+  if (error instanceof HeldError) return { kind: 'held', error }
   return PASSING.some((kind) => error instanceof kind) ? { kind: 'open', error } : { kind: 'failed', error }
 }
 
@@ -55,6 +68,13 @@ export async function runOccurrence(
     await ledger.schedules.update(occurrence, { state: 'done', run: own.id }, clock.now())
     return { kind: 'done' }
   }
+  const { after } = requestOf(issue, occurrence, id)
+  if (own === undefined && after !== undefined && (await ledger.campaigns.find(after.campaign)) === undefined) {
+    const reason = `nothing was sent yet in the campaign '${after.campaign}', so there is nothing to follow`
+    hooks.note?.(reason)
+    await ledger.schedules.update(occurrence, { state: 'done', reason }, clock.now())
+    return { kind: 'done' }
+  }
   // The run is known to the schedule as soon as it is planned, not only when it ends.
   let recorded: Promise<void> | undefined
   const onEvent = (event: MergeEvent): void => {
@@ -69,14 +89,16 @@ export async function runOccurrence(
     const summary =
       own === undefined
         ? await runMerge(anyHour, requestOf(issue, occurrence, id), { ...hooks, onEvent })
-        : await resumeMerge(anyHour, { run: own.id }, { ...hooks, onEvent })
+        : await resumeMerge(anyHour, { run: own.id, patience: PATIENCE_MS }, { ...hooks, onEvent })
     await recorded
-    if (summary.counts.deferred + summary.copies.deferred > 0) return { kind: 'open', summary }
-    await ledger.schedules.update(occurrence, { state: 'done', run: summary.run }, clock.now())
-    return { kind: 'done', summary }
+    const result = workResultOf(summary)
+    if (result.kind === 'done') {
+      await ledger.schedules.update(occurrence, { state: 'done', run: summary.run }, clock.now())
+    }
+    return result
   } catch (error) {
     if (!(error instanceof MailmergeError)) throw error
-    const result = workResultOf(error)
+    const result = workErrorOf(error)
     if (result.kind !== 'failed') return result
     if (hooks.signal?.aborted) return { kind: 'open', error }
     await ledger.schedules.update(occurrence, { state: 'failed', reason: error.message }, clock.now())
@@ -84,7 +106,7 @@ export async function runOccurrence(
   }
 }
 
-function requestOf({ selection }: Issue, { campaign, at, schedule }: Occurrence, occurrence: string) {
+function requestOf({ selection, after }: Issue, { campaign, at, schedule, wall }: Occurrence, occurrence: string) {
   const { rows, limit, where, notIn, segment, hiddenRows, sample, seed, variant, skipBad } = selection
   return {
     mode: 'send',
@@ -92,7 +114,11 @@ function requestOf({ selection }: Issue, { campaign, at, schedule }: Occurrence,
     at,
     occurrence,
     group: schedule,
+    patience: PATIENCE_MS,
     skipBad: skipBad ?? false,
-    ...given({ rows, limit, where, notIn, segment, hiddenRows, sample, seed, variant }),
+    ...given({
+      after: after && { campaign: campaignOf(after.campaign, schedule, wall), wait: after.wait },
+      ...{ rows, limit, where, notIn, segment, hiddenRows, sample, seed, variant },
+    }),
   } as const
 }

@@ -1,4 +1,7 @@
-/** Reads the moment that a person means: `2026-12-01 09:00`, an ISO time, `tomorrow 9:00`, `in 2 hours`. */
+/**
+ * Reads the times that a person means: a moment (`2026-12-01 09:00`, an ISO time, `tomorrow 9:00`, `in 2 hours`), and the
+ * interval of a recurring run (`2 weeks`).
+ */
 import * as chrono from 'chrono-node'
 import { Temporal } from 'temporal-polyfill'
 import { UsageError } from '../errors.ts'
@@ -8,12 +11,12 @@ const HINT = "Write --at '2026-12-01 09:00', an ISO time such as 2026-12-01T09:0
 
 /**
  * The moment meant by `text`, read by the clocks of `zone`. A text with an offset of its own (`Z`, `+01:00`) is exact.
- * @throws UsageError when the text says no time, or one that is past.
+ * @throws UsageError when the text says no time, or one that is past, unless that is fine.
  */
-export function parseWhen(text: string, zone: string, now: Date): Moment {
+export function parseWhen(text: string, zone: string, now: Date, { past = false } = {}): Moment {
   const moment = read(text.trim(), zone, now)
   if (moment === undefined) throw new UsageError(`'${text}' is not a time that mailmerge understands`, { hint: HINT })
-  if (moment.at.getTime() < now.getTime() - 60_000) {
+  if (!past && moment.at.getTime() < now.getTime() - 60_000) {
     throw new UsageError(`'${text}' is in the past: it was ${moment.at.toISOString()}`, { hint: HINT })
   }
   return moment
@@ -56,4 +59,32 @@ function readWords(text: string, zone: string, now: Date): Moment | undefined {
 
 function asUtc(wall: WallTime): Date {
   return new Date(wall.toZonedDateTime('UTC').epochMilliseconds)
+}
+
+/** The letters of ISO 8601 for each unit of an interval. */
+const INTERVAL_UNITS: readonly (readonly [pattern: RegExp, letter: string])[] = [
+  [/^d(ays?)?$/, 'D'],
+  [/^w(eeks?)?$/, 'W'],
+  [/^mon(ths?)?$/, 'M'],
+  [/^y(ears?)?$/, 'Y'],
+]
+const LONGEST_INTERVAL = 1000
+
+/**
+ * The interval meant by `2w`, `2 weeks`, `10 days`, `3 months`, `1 year` or `week`, as ISO 8601 writes it: `P2W`.
+ * @throws UsageError for anything else; hours and minutes are for a cron expression.
+ */
+export function parseInterval(text: string): string {
+  const match = /^(?:every\s+)?(\d{1,4}\s*|(?:other|second)\s+|)([a-z]+)$/.exec(text.trim().toLowerCase())
+  const [, count = '', unit = ''] = match ?? []
+  const letter = INTERVAL_UNITS.find(([pattern]) => pattern.test(unit))?.[1]
+  const size = count === '' ? 1 : /^\d/.test(count) ? Number(count) : 2
+  if (unit === 'fortnight' && count === '') return 'P2W'
+  if (letter !== undefined && size >= 1 && size <= LONGEST_INTERVAL) return `P${size}${letter}`
+  const isShort = /^(h|hours?|m|mins?|minutes?|s|secs?|seconds?)$/.test(unit)
+  throw new UsageError(`'${text}' is not a valid interval for --every`, {
+    hint: isShort
+      ? "For hours and minutes give a cron expression: --cron '0 */6 * * *' is every six hours."
+      : 'Write a number of days, weeks, months or years: 10d, 2w, 3 months, 1 year.',
+  })
 }

@@ -11,9 +11,9 @@ import type { Settings } from '../config/settings.ts'
 import { MailmergeError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
-import { claimDue, claimMissed, type Missed } from './due.ts'
+import { claimDue, claimMissed, type DueOccurrences } from './due.ts'
 import { startHeartbeat } from './heartbeat.ts'
-import { runOccurrence, type WorkResult, workResultOf } from './occurrence.ts'
+import { PATIENCE_MS, runOccurrence, type WorkResult, workErrorOf, workResultOf } from './occurrence.ts'
 import { flagsOf, issueOf } from './schedule.ts'
 import { type Notice, unfinishedWork, type Work } from './unfinished.ts'
 
@@ -21,7 +21,8 @@ import { type Notice, unfinishedWork, type Work } from './unfinished.ts'
 export type SettingsWith = (flags: Flags) => Promise<Settings>
 
 export interface DueReport {
-  onMissed?(missed: Missed): void
+  /** Of one schedule, decided now. */
+  onMissed?(due: DueOccurrences): void
   onNotice?(notice: Notice): void
   /** A piece of work begins. Gives what hears of it. */
   onWork?(work: Work): MergeHooks
@@ -41,7 +42,7 @@ export interface RunDueOptions {
   readonly signal?: AbortSignal
 }
 
-/** Runs what is due, one after the other, and gives how each ended; another process's work is left to it and left out. */
+/** Runs what is due, one after the other, and gives how each ended. Another process's work is left to it: it is `held`. */
 export async function runDue(options: RunDueOptions, report: DueReport = {}): Promise<readonly WorkResult[]> {
   const { ledger, settings, name, signal } = options
   const clock = options.clock ?? systemClock
@@ -51,8 +52,8 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
   for (const one of changed) report.onNotice?.(one)
   const schedules = (await ledger.schedules.list()).filter((one) => name === undefined || one.name === name)
   for (const schedule of schedules) {
-    const { missed } = await claimDue(ledger, schedule, now, lateBy)
-    for (const one of missed) report.onMissed?.(one)
+    const due = await claimDue(ledger, schedule, now, lateBy)
+    if (due.missed.length > 0) report.onMissed?.(due)
     if (options.anyLate) await claimMissed(ledger, schedule, now)
   }
   const open = await unfinishedWork(ledger, {
@@ -67,7 +68,7 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
     if (name !== undefined && (work.kind === 'run' || work.occurrence.schedule !== name)) continue
     const result = await doWork(work, options, report)
     report.onEnd?.(work, result)
-    if (result.kind !== 'held') results.push(result)
+    results.push(result)
   }
   return results
 }
@@ -89,10 +90,9 @@ export async function runWork(
 ): Promise<WorkResult> {
   if (work.kind === 'run') {
     try {
-      const summary = await resumeMerge(await settingsWith({}), { run: work.run }, hooks)
-      return { kind: summary.outcome === 'unfinished' ? 'open' : 'done', summary }
+      return workResultOf(await resumeMerge(await settingsWith({}), { run: work.run, patience: PATIENCE_MS }, hooks))
     } catch (error) {
-      if (error instanceof MailmergeError) return workResultOf(error)
+      if (error instanceof MailmergeError) return workErrorOf(error)
       throw error
     }
   }

@@ -8,9 +8,16 @@ import type { Flags } from '../config/load.ts'
 import { readDuration } from '../config/units.ts'
 import { CATCH_UP, DUPLICATES, HIDDEN_ROWS } from '../config/words.ts'
 import { OutputError, UsageError } from '../errors.ts'
-import type { Occurrence, Schedule } from '../ledger/schedules.ts'
-import { momentOf } from '../time-zone.ts'
-import { type OccurrenceTime, parseRecurrence, type Recurrence } from './recurrence.ts'
+import type { Occurrence, Schedule, Timing } from '../ledger/schedules.ts'
+import {
+  cronTimes,
+  intervalTimes,
+  type OccurrenceTime,
+  type Recurrence,
+  recurrenceIn,
+  singleTime,
+  type WallTimes,
+} from './recurrence.ts'
 
 const issueSchema = z.strictObject({
   /** Settings that stand over those of the project. Holds no server and no password. */
@@ -42,6 +49,8 @@ const issueSchema = z.strictObject({
   catchUp: z.enum(CATCH_UP),
   /** How late an occurrence may begin; the project's own without it. */
   late: z.string().optional(),
+  /** The campaign that each occurrence follows, named like its own, and the milliseconds between the two messages. */
+  after: z.strictObject({ campaign: z.string(), wait: z.number() }).optional(),
 })
 
 /** What each occurrence of a schedule is run with: the list and the template are read again each time. */
@@ -67,15 +76,19 @@ export function lateByOf({ late }: Issue, project: number): number {
   return late === undefined ? project : (readDuration(late) ?? project)
 }
 
-/** When a schedule comes. */
+/** When a schedule comes. @throws UsageError for a cron expression that cannot be read. */
 export function recurrenceOf({ timing, zone }: Pick<Schedule, 'timing' | 'zone'>): Recurrence {
-  if (timing.kind === 'cron') return parseRecurrence(timing.expression, zone)
-  const only: OccurrenceTime = { ...momentOf(Temporal.PlainDateTime.from(timing.wall), zone), wall: timing.wall }
-  return {
-    after(moment, count, until = only.at) {
-      const at = only.at.getTime()
-      return count > 0 && at > moment.getTime() && at <= until.getTime() ? [only] : []
-    },
+  return recurrenceIn(zone, timesOf(timing))
+}
+
+function timesOf(timing: Timing): WallTimes {
+  switch (timing.kind) {
+    case 'cron':
+      return cronTimes(timing.expression)
+    case 'every':
+      return intervalTimes(Temporal.PlainDateTime.from(timing.first), timing.interval)
+    case 'once':
+      return singleTime(Temporal.PlainDateTime.from(timing.wall))
   }
 }
 
@@ -125,11 +138,12 @@ const LOOKED_AT = 400
 /**
  * The pattern for the campaigns of a schedule. Without one it is the name and the date, and the time where that is needed
  * to tell occurrences apart. A pattern without any word is one campaign on purpose: each occurrence reaches those who are
- * new on the list.
+ * new on the list. What follows one campaign is one campaign itself unless a pattern says otherwise: nobody is reminded of the
+ * same message at every occurrence.
  * @throws UsageError for a pattern under which two occurrences would be one campaign by mistake.
  */
 export function campaignPattern(
-  schedule: Pick<Schedule, 'name' | 'timing' | 'zone'>,
+  schedule: Pick<Schedule, 'name' | 'timing' | 'zone'> & { readonly after: string | undefined },
   given: string | undefined,
   now: Date,
 ): string {
@@ -144,7 +158,9 @@ export function campaignPattern(
     }
     return undefined
   }
+  if (schedule.after !== undefined) campaignOf(schedule.after, schedule.name, '2026-01-01T00:00')
   if (given === undefined) {
+    if (schedule.after !== undefined && isOneCampaign(schedule.after)) return '{{name}}'
     return clash('{{name}}-{{date}}') === undefined ? '{{name}}-{{date}}' : '{{name}}-{{date}}T{{time}}'
   }
   if (isOneCampaign(given)) {

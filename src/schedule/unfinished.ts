@@ -54,14 +54,21 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
       return [one.name, issue.catchUp === 'skip' ? lateByOf(issue, options.lateBy) : Number.POSITIVE_INFINITY]
     }),
   )
-  const runs = (await ledger.runs.list()).filter(({ state }) => state === 'ready')
-  const paused = new Set(runs.filter(({ requested }) => requested !== undefined).map(({ id }) => id))
+  const runs = await ledger.runs.list()
+  const paused = new Set(runs.flatMap(({ id, state, requested }) => (state === 'ready' && requested ? [id] : [])))
   for (const occurrence of await ledger.schedules.unfinished()) {
     if (occurrence.run !== undefined && paused.has(occurrence.run)) continue
     const at = { kind: 'occurrence', occurrence } as const
-    const reason = options.isRunning?.(workKey(at))
-      ? undefined
-      : whyNot(occurrence, runs, lateBy.get(occurrence.schedule), options)
+    const isRunning = options.isRunning?.(workKey(at)) ?? false
+    const run = runs.find(({ id }) => id === occurrence.run)
+    if (run?.state === 'finished' || run?.state === 'cancelled') {
+      // It ended, or a later occurrence of the same campaign took its rows over: what is left is to record it.
+      if (!isRunning) await ledger.schedules.update(occurrence, { state: 'done' }, options.now)
+      continue
+    }
+    const due = run === undefined || isRunning ? undefined : await dueOf(run, ledger, options.now)
+    if (due === 'later') continue
+    const reason = isRunning ? undefined : whyNot(occurrence, run, due, lateBy.get(occurrence.schedule), options)
     if (reason === undefined) {
       work.push(at)
       continue
@@ -77,20 +84,19 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     })
   }
   for (const run of runs) {
-    if (run.options.occurrence !== undefined || paused.has(run.id)) continue
+    if (run.state !== 'ready' || run.options.occurrence !== undefined || paused.has(run.id)) continue
     if (options.isRunning?.(workKey({ kind: 'run', run: run.id, campaign: '' }))) continue
     const startTime = await startTimeOf(run, ledger)
     // Runs without a start time belong to a person: what was stopped by hand is not resumed.
     if (startTime === undefined && run.begunAt === undefined) continue
     if ((startTime?.getTime() ?? 0) > options.now.getTime()) continue
+    const due = await dueOf(run, ledger, options.now)
     // Rows in doubt are for a person to decide.
-    const { counts, copiesDeferred } = await standingOf(ledger, run)
-    if (counts.deferred + copiesDeferred === 0) continue
-    const still = run.begunAt ?? startTime ?? run.startedAt
+    if (due === 'later' || due === 'none') continue
+    const still = latest(run.begunAt ?? startTime ?? run.startedAt, due)
     const alive = Math.max(still.getTime(), run.begunAt === undefined ? 0 : (options.aliveAt?.getTime() ?? 0))
     const late = options.now.getTime() - alive
-    const patience = run.options.after === undefined ? options.lateBy : Math.max(options.lateBy, FOLLOW_UP_MS)
-    if (late <= patience) work.push({ kind: 'run', run: run.id, campaign: run.campaign.name })
+    if (late <= patienceOf(run, options.lateBy)) work.push({ kind: 'run', run: run.id, campaign: run.campaign.name })
     else {
       const since = run.begunAt === undefined ? 'was to begin' : 'has been idle since'
       await tell(
@@ -103,20 +109,42 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
   return { work, notices }
 }
 
+/**
+ * When the rows or copies of a run that can be sent now were to be sent: undefined for rows without a time of their own, `later`
+ * when all wait for a later time, `none` when nothing is left.
+ */
+async function dueOf(run: RunRecord, ledger: Ledger, now: Date): Promise<Date | undefined | 'later' | 'none'> {
+  const { counts, copiesDeferred } = await standingOf(ledger, run)
+  if (counts.deferred + copiesDeferred === 0) return 'none'
+  const [row] = await ledger.deliveries.due(run.id, { now, after: 0, limit: 1 })
+  const [copy] = copiesDeferred === 0 ? [] : await ledger.carbonCopies.due(run.id, { now, after: 0, limit: 1 })
+  if (row === undefined && copy === undefined) return 'later'
+  const next = await (row === undefined ? ledger.carbonCopies : ledger.deliveries).nextDue(run.id)
+  return next === undefined || next.getTime() > now.getTime() ? undefined : next
+}
+
+/** How late a run may be resumed. */
+function patienceOf({ options }: RunRecord, lateBy: number): number {
+  return options.after === undefined ? lateBy : Math.max(lateBy, FOLLOW_UP_MS)
+}
+
+function latest(one: Date, other: Date | undefined): Date {
+  return other !== undefined && other.getTime() > one.getTime() ? other : one
+}
+
 /** Why an occurrence that was claimed is not resumed. */
 function whyNot(
-  { at, changedAt, run }: OccurrenceRecord,
-  runs: readonly RunRecord[],
+  { at, changedAt, run: planned }: OccurrenceRecord,
+  run: RunRecord | undefined,
+  due: Date | undefined | 'none',
   own: number | undefined,
   { now, lateBy, aliveAt }: UnfinishedWorkOptions,
 ): string | undefined {
-  if (run !== undefined) {
-    const record = runs.find(({ id }) => id === run)
-    // It ended: what is left is to say so.
-    if (record === undefined) return undefined
-    const still = Math.max(changedAt.getTime(), aliveAt?.getTime() ?? 0)
+  if (planned !== undefined) {
+    if (run === undefined || due === 'none') return undefined
+    const still = Math.max(latest(changedAt, due).getTime(), aliveAt?.getTime() ?? 0)
     const late = now.getTime() - still
-    return late <= lateBy ? undefined : `its run was idle for ${lateness(late)}`
+    return late <= patienceOf(run, lateBy) ? undefined : `its run was idle for ${lateness(late)}`
   }
   if (own === undefined) return 'its schedule was removed before it was planned'
   const late = now.getTime() - at.getTime()

@@ -148,12 +148,13 @@ class Supervisor {
     const lateBy = settings.lateBy ?? LATE_BY_MS
     const now = clock.now()
     for (const schedule of await ledger.schedules.list()) {
-      const { claimed, missed } = await claimDue(ledger, schedule, now, lateBy)
+      const { claimed, missed, unlisted } = await claimDue(ledger, schedule, now, lateBy)
       for (const { wall, campaign } of claimed) log('info', 'due', { schedule: schedule.name, wall, campaign })
       for (const { occurrence, reason } of missed) {
         const hint = `mailmerge schedule run-due ${schedule.name} --late ok sends the last one`
         log('warning', 'missed', { schedule: schedule.name, wall: occurrence.wall, reason, hint })
       }
+      if (unlisted !== undefined) log('warning', 'missed before those', { ...unlisted })
     }
     const open = await unfinishedWork(ledger, {
       now,
@@ -203,15 +204,18 @@ class Supervisor {
   #ended(key: string, facts: Readonly<Record<string, unknown>>, end: JobResult): void {
     const { log, clock } = this.#options
     const held = end.kind === 'held'
+    const waiting = end.kind === 'waiting'
     const open = end.kind !== 'done'
-    if (open) {
+    if (open && !waiting) {
       const failures = held ? 0 : (this.#resting.get(key)?.failures ?? 0) + 1
       const gap = held ? HELD_GAP_MS : Math.min(LAST_GAP_MS, FIRST_GAP_MS * 2 ** (failures - 1))
       this.#resting.set(key, { failures, until: clock.monotonic() + gap })
     }
     if (held && !this.#stopping) return
-    const level = end.error !== undefined ? 'error' : open || (end.counts?.failed ?? 0) > 0 ? 'warning' : 'info'
-    log(level, open ? 'not finished' : 'finished', {
+    const { failed = 0, in_doubt: inDoubt = 0 } = end.counts ?? {}
+    const isFine = waiting || (!open && failed === 0 && inDoubt === 0)
+    const level = end.error !== undefined ? 'error' : isFine ? 'info' : 'warning'
+    log(level, waiting ? 'waiting' : open ? 'not finished' : 'finished', {
       ...facts,
       run: end.run,
       ...end.counts,

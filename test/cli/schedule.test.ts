@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { main } from '../../src/cli/main.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { LETTER, listOf, makeProject, type Project } from '../support/program.ts'
@@ -9,7 +9,7 @@ let project: Project
 let sink: RecordingSink
 
 beforeEach(async () => {
-  sink = await startRecordingSink()
+  sink = await startRecordingSink({ keep: true })
   project = makeProject({
     'list.csv': listOf(2),
     'templates/letter.txt': LETTER,
@@ -71,7 +71,7 @@ describe('what is wrong is reported', () => {
     [['add', 'x'], 64, 'needs a time'],
     [['add', 'x', '--cron', '0 9 * *'], 64, 'not a valid cron expression: it has 4 fields'],
     [['add', 'x', '--cron', '0 9 * * * *'], 64, 'not a valid cron expression: it has 6 fields'],
-    [['add', 'x', '--cron', '0 25 * * *'], 64, 'not a valid cron expression: Invalid value for hour: 25'],
+    [['add', 'x', '--cron', '0 25 * * *'], 64, "not a valid cron expression: '25' is not a valid hour (0 to 23)"],
     [['add', 'x', '--cron', '0 9 30 2 *'], 64, 'never happens'],
     [['add', 'x', '--cron', '0 9 * * *', '--at', 'tomorrow 9:00'], 64, 'cannot both be given'],
     [['add', 'x', '--at', '2020-01-01 09:00'], 64, 'is in the past'],
@@ -154,4 +154,153 @@ async function forgetOccurrences(): Promise<void> {
   await ledger.schedules.remove(found.name)
   await ledger.schedules.add({ ...found, name: 'welcome-too' })
   await ledger.close()
+}
+
+describe('at a known time', () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ['Date'], now: Date.parse('2027-01-01T00:00:00Z') }))
+  afterEach(() => vi.useRealTimers())
+
+  const clockAt = (time: string) => vi.setSystemTime(Date.parse(time))
+  const sent = () => [...sink.recipients.keys()].sort()
+
+  test('what is added is shown with its next times, and with what may come as a surprise', async () => {
+    const monthly = await schedule('add', 'monthly', '--cron', '0 9 31 * *', '--tz', 'UTC')
+    expect(monthly.stderr).toContain('then Wed 2027-03-31 09:00, Mon 2027-05-31 09:00, Sat 2027-07-31 09:00')
+    expect(monthly.stderr).toContain('February, April, June, September and November have no 31st and are left out')
+    expect(monthly.stderr).toContain("L is the last day of every month: '0 9 L * *'")
+    const both = await schedule('add', 'both', '--cron', '0 9 1 * MON', '--tz', 'UTC')
+    expect(both.stdout).toContain('both: first 2027-01-01 09:00')
+    expect(both.stderr).toContain('then Mon 2027-01-04 09:00, Mon 2027-01-11 09:00')
+    expect(both.stderr).toContain("comes on both kinds of day; a + limits it to days that match both: '0 9 1 * +MON'")
+    const restart = await schedule('add', 'restart', '--cron', '0 9 */14 * *', '--tz', 'UTC')
+    expect(restart.stderr).toContain('starts again each month: 1, 15, 29')
+    const plain = await schedule('add', 'plain', '--cron', '0 9 L * *', '--tz', 'UTC')
+    expect(plain.stderr).not.toContain('note:')
+  })
+
+  test('a newsletter of every second week comes every second week, and says so', async () => {
+    const added = await schedule('add', 'news', '--at', '2026-12-21 09:00', '--every', '2w', '--tz', 'Europe/Paris')
+    expect(added.code, added.stderr).toBe(0)
+    expect(added.stdout).toContain('news: first 2027-01-04 09:00 (Europe/Paris)')
+    expect(added.stderr).toContain('then Mon 2027-01-18 09:00, Mon 2027-02-01 09:00')
+    expect((await schedule('list')).stdout).toContain('every 2 weeks at 09:00')
+    expect(JSON.parse((await schedule('list', '--json')).stdout)).toMatchObject({
+      cron: null,
+      at: '2026-12-21T09:00',
+      every: 'P2W',
+      next_wall: '2027-01-04T09:00',
+    })
+    clockAt('2027-01-04T08:00:05Z')
+    expect((await schedule('run-due')).code).toBe(0)
+    expect(sent()).toHaveLength(2)
+    clockAt('2027-01-11T08:00:05Z')
+    expect((await schedule('run-due')).stderr).toContain('nothing is due')
+    clockAt('2027-01-18T08:00:05Z')
+    expect((await schedule('run-due')).stdout).toContain('2 sent')
+  })
+
+  test('a zone keeps the name that it was given, and one without daylight saving is pointed out', async () => {
+    const eastern = await schedule('add', 'eastern', '--cron', '0 9 * * *', '--tz', 'EST')
+    expect(eastern.stdout).toContain('2027-01-01 09:00 (EST), 2027-01-01T14:00')
+    expect(eastern.stderr).toContain('EST is UTC-05:00 all year')
+    expect((await schedule('add', 'india', '--cron', '0 9 * * *', '--tz', 'Asia/Kolkata')).stderr).not.toContain('note')
+    await schedule('add', 'paris', '--cron', '0 9 * * *', '--tz', 'europe/paris')
+    const zones = (await schedule('list', '--json')).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).tz)
+    expect(zones).toEqual(['EST', 'Asia/Kolkata', 'Europe/Paris'])
+  })
+
+  test('a welcome mail reports who got it now, not all who ever did', async () => {
+    await schedule('add', 'welcome', '--cron', '0 9 * * *', '--tz', 'UTC', '--campaign', 'welcome')
+    clockAt('2027-01-01T09:00:10Z')
+    expect((await schedule('run-due')).stdout).toContain('2 sent of 2 rows')
+    project.write('list.csv', listOf(3))
+    clockAt('2027-01-02T09:00:10Z')
+    expect((await schedule('run-due')).stdout).toContain('1 sent, 2 sent before of 3 rows')
+    clockAt('2027-01-03T09:00:10Z')
+    expect((await schedule('run-due')).stdout).toContain('nothing to send: all 3 rows were sent before')
+  })
+
+  test('of many missed occurrences the number, the first and the last are said', async () => {
+    await schedule('add', 'hourly', '--cron', '0 * * * *', '--tz', 'UTC')
+    clockAt('2027-02-01T00:10:00Z')
+    const { stderr, code } = await schedule('run-due')
+    expect(stderr).toContain(
+      'hourly: 743 occurrences were missed and not sent, from 2027-01-01 01:00 to 2027-01-31 23:00',
+    )
+    expect(code).toBe(0)
+    expect(stderr).not.toContain('--late ok')
+    expect(sent()).toHaveLength(2)
+  })
+
+  test('rows of a follow-up that are days away are left to a later call', async () => {
+    await run('--campaign', 'news', '--rows', '1')
+    clockAt('2027-01-02T00:00:00Z')
+    await run('--campaign', 'news')
+    clockAt('2027-01-03T00:00:00Z')
+    await run('--campaign', 'second', '--after', 'news', '--wait', '3d', '--detach')
+    expect(sink.messages).toHaveLength(2)
+    clockAt('2027-01-04T00:00:30Z')
+    const first = await schedule('run-due')
+    expect(first.stdout).toContain('1 sent, 1 waiting of 2 rows')
+    expect(first.stderr).toContain('the next message is to be sent Tue 5 Jan 2027')
+    expect(first.code).toBe(75)
+    clockAt('2027-01-04T12:00:00Z')
+    expect(await schedule('run-due')).toMatchObject({ code: 0, stdout: '', stderr: 'nothing is due\n' })
+    // Later than a run may begin, but these rows have only just come.
+    clockAt('2027-01-05T00:00:30Z')
+    expect((await schedule('run-due')).stdout).toContain('1 sent, 1 sent before of 2 rows')
+    expect(sink.messages).toHaveLength(4)
+  })
+
+  test('a follow-up on a schedule reminds each person once, some days after the first message', async () => {
+    await schedule('add', 'remind', '--cron', '0 9 * * *', '--tz', 'UTC', '--after', 'welcome', '--wait', '3d')
+    clockAt('2027-01-01T09:00:10Z')
+    const early = await schedule('run-due')
+    expect(early.stderr).toContain("nothing was sent yet in the campaign 'welcome'")
+    expect(early.code).toBe(0)
+    clockAt('2027-01-01T12:00:00Z')
+    await run('--campaign', 'welcome', '--rows', '1')
+    clockAt('2027-01-02T09:00:10Z')
+    expect((await schedule('run-due')).stdout).toContain('1 waiting')
+    clockAt('2027-01-02T12:00:00Z')
+    await run('--campaign', 'welcome')
+    expect(sink.messages).toHaveLength(2)
+    for (const [day, messages] of [
+      [3, 2],
+      [4, 2],
+      [5, 3],
+      [6, 4],
+      [7, 4],
+      [8, 4],
+    ] as const) {
+      clockAt(`2027-01-0${day}T09:00:20Z`)
+      const { stderr } = await schedule('run-due')
+      expect(sink.messages, `on day ${day}: ${stderr}`).toHaveLength(messages)
+      expect(stderr).not.toContain('resume')
+    }
+    expect([...sink.recipients.values()]).toEqual([2, 2])
+  })
+})
+
+test('a second run-due beside the first leaves the occurrence to it, and asks nobody to do anything', async () => {
+  await sink.close()
+  sink = await startRecordingSink({ port: sink.port, delay: 500, keep: true })
+  await schedule('add', 'news', '--cron', '* * * * *', '--tz', 'UTC')
+  await backdate('news', 61_000)
+  const first = schedule('run-due')
+  await expect.poll(() => sink.connections, { timeout: 20_000 }).toBeGreaterThan(0)
+  const second = await schedule('run-due')
+  expect(second.stderr).toMatch(/is being worked on by process \d+/)
+  expect(second.stderr).not.toMatch(/hint|resume|again|nothing is due/)
+  expect(second.code).toBe(0)
+  expect((await first).code).toBe(0)
+  expect([...sink.recipients.values()]).toEqual([1, 1])
+})
+
+async function run(...args: readonly string[]): Promise<void> {
+  const io = fakeIo({ cwd: project.dir })
+  expect(await main(['run', '--yes', ...args], io), io.stderr.text).toBe(0)
 }

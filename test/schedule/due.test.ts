@@ -183,11 +183,39 @@ test('a schedule fires nothing from before it was made', async () => {
   })
 })
 
-test('one that was away for years says the last, and does not count them all', async () => {
-  const minutely = scheduleOf('* * * * *', 'UTC', 'skip', '2020-01-01T00:00Z')
-  const { claimed, missed } = await at(minutely, '2026-12-01T09:00Z')
-  expect(claimed).toEqual(['2026-12-01T09:00'])
-  expect(missed.length).toBeLessThan(500)
+describe('one that was away for very long', () => {
+  const since = '2026-01-01T00:30Z'
+
+  test('decides the newest, and says how many more were missed, from when to when', async () => {
+    const schedule = scheduleOf('0 * * * *', 'UTC', 'skip', since)
+    const { claimed, missed, unlisted } = await claimDue(ledger, schedule, new Date('2026-02-01T00:10Z'), HOUR)
+    expect(claimed.map(({ wall }) => wall)).toEqual(['2026-02-01T00:00'])
+    expect(missed).toHaveLength(499)
+    expect(missed[0]?.occurrence.wall).toBe('2026-01-11T05:00')
+    expect(unlisted).toEqual({
+      schedule: 'news',
+      first: '2026-01-01T01:00',
+      last: '2026-01-11T04:00',
+      count: 31 * 24 - 500,
+      more: false,
+    })
+    expect((await claimDue(ledger, schedule, new Date('2026-02-01T00:11Z'), HOUR)).unlisted).toBeUndefined()
+  })
+  test('for years, does not count them all', async () => {
+    const minutely = scheduleOf('* * * * *', 'UTC', 'skip', '2020-01-01T00:00Z')
+    const { claimed, missed, unlisted } = await claimDue(ledger, minutely, new Date('2026-12-01T09:00Z'), HOUR)
+    expect(claimed.map(({ wall }) => wall)).toEqual(['2026-12-01T09:00'])
+    expect(missed).toHaveLength(499)
+    expect(unlisted).toMatchObject({ first: '2020-01-01T00:01', last: '2026-12-01T00:40', count: 5000, more: true })
+  })
+  test('sends all of them in their order where the schedule says so, some at a time', async () => {
+    const all = scheduleOf('0 * * * *', 'UTC', 'all', since)
+    const walls: string[] = []
+    for (let look = 0; look < 3; look++) walls.push(...(await at(all, '2026-02-01T00:10Z')).claimed)
+    expect(walls).toHaveLength(31 * 24)
+    expect(walls).toEqual(walls.toSorted())
+    expect([walls[0], walls.at(-1)]).toEqual(['2026-01-01T01:00', '2026-02-01T00:00'])
+  })
 })
 
 test('a single occurrence fires once', async () => {

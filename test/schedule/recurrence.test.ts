@@ -1,8 +1,13 @@
+import { Temporal } from 'temporal-polyfill'
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../src/errors.ts'
-import { parseWhen } from '../../src/schedule/parse-time.ts'
-import { parseRecurrence } from '../../src/schedule/recurrence.ts'
+import { parseInterval, parseWhen } from '../../src/schedule/parse-time.ts'
+import { cronTimes, intervalTimes, type Recurrence, recurrenceIn } from '../../src/schedule/recurrence.ts'
 import { checkZone } from '../../src/time-zone.ts'
+
+function parseRecurrence(expression: string, zone: string): Recurrence {
+  return recurrenceIn(zone, cronTimes(expression))
+}
 
 function occurrences(expression: string, zone: string, from: string, count: number): string[] {
   return parseRecurrence(expression, zone)
@@ -81,6 +86,155 @@ test.each([
   }
   const first = Date.parse(`${days[0]}T00:00:00Z`)
   expect(days).toEqual(days.map((_, index) => new Date(first + index * 86_400_000).toISOString().slice(0, 10)))
+})
+
+describe('an interval counts from its first time on, by the clocks of the zone', () => {
+  const walls = (first: string, interval: string, zone: string, from: string, count: number): string[] =>
+    recurrenceIn(zone, intervalTimes(Temporal.PlainDateTime.from(first), interval))
+      .after(new Date(from), count)
+      .map(({ wall, at }) => `${wall} = ${at.toISOString().slice(0, 16)}Z`)
+
+  test('every second Monday, over the end of a year with 53 weeks', () => {
+    expect(walls('2026-12-07T09:00', 'P2W', 'Europe/Paris', '2026-12-01T00:00Z', 4)).toEqual([
+      '2026-12-07T09:00 = 2026-12-07T08:00Z',
+      '2026-12-21T09:00 = 2026-12-21T08:00Z',
+      '2027-01-04T09:00 = 2027-01-04T08:00Z',
+      '2027-01-18T09:00 = 2027-01-18T08:00Z',
+    ])
+  })
+  test('the same hour on the wall before and after the clocks change, and the end of the gap in it', () => {
+    expect(walls('2027-03-15T09:00', 'P2W', 'Europe/Paris', '2027-03-16T00:00Z', 2)).toEqual([
+      '2027-03-29T09:00 = 2027-03-29T07:00Z',
+      '2027-04-12T09:00 = 2027-04-12T07:00Z',
+    ])
+    expect(walls('2027-03-14T02:30', 'P2W', 'Europe/Berlin', '2027-03-15T00:00Z', 2)).toEqual([
+      '2027-03-28T02:30 = 2027-03-28T01:00Z',
+      '2027-04-11T02:30 = 2027-04-11T00:30Z',
+    ])
+    expect(walls('2026-10-11T02:30', 'P2W', 'Europe/Berlin', '2026-10-12T00:00Z', 2)).toEqual([
+      '2026-10-25T02:30 = 2026-10-25T00:30Z',
+      '2026-11-08T02:30 = 2026-11-08T01:30Z',
+    ])
+  })
+  test('a rhythm that began long ago goes on, and one to come waits for its first time', () => {
+    expect(walls('2020-01-06T09:00', 'P2W', 'UTC', '2026-12-01T00:00Z', 1)[0]?.slice(0, 10)).toBe('2026-12-14')
+    expect(walls('2027-06-07T09:00', 'P2W', 'UTC', '2026-12-01T00:00Z', 1)[0]?.slice(0, 10)).toBe('2027-06-07')
+  })
+  test('a month without the day has its last one, and the day comes back', () => {
+    expect(walls('2027-10-31T09:00', 'P1M', 'UTC', '2027-10-01T00:00Z', 6).map((text) => text.slice(0, 10))).toEqual([
+      '2027-10-31',
+      '2027-11-30',
+      '2027-12-31',
+      '2028-01-31',
+      '2028-02-29',
+      '2028-03-31',
+    ])
+    expect(walls('2028-02-29T09:00', 'P1Y', 'UTC', '2028-03-01T00:00Z', 4).map((text) => text.slice(0, 10))).toEqual([
+      '2029-02-28',
+      '2030-02-28',
+      '2031-02-28',
+      '2032-02-29',
+    ])
+  })
+})
+
+describe('the words of an interval', () => {
+  test.each([
+    ['2w', 'P2W'],
+    ['2 weeks', 'P2W'],
+    ['every 2 weeks', 'P2W'],
+    ['every other week', 'P2W'],
+    ['fortnight', 'P2W'],
+    ['week', 'P1W'],
+    ['10 days', 'P10D'],
+    ['3 months', 'P3M'],
+    ['1y', 'P1Y'],
+  ])('%s is %s', (text, expected) => {
+    expect(parseInterval(text)).toBe(expected)
+  })
+  test.each(['', '0w', '6h', '2', 'w2', '-2w', '2.5w', '2 weeks 1 day', '1001d', '3m'])('%j is refused', (text) => {
+    expect(() => parseInterval(text)).toThrow(UsageError)
+  })
+})
+
+/** Draws that are the same each time. */
+function draws(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31
+    return Math.floor((state / 2 ** 31) * below)
+  }
+}
+
+const ZONES = [
+  'Europe/Berlin',
+  'America/New_York',
+  'Australia/Lord_Howe',
+  'Africa/Cairo',
+  'Asia/Tokyo',
+  'America/Santiago',
+]
+
+/** Every minute of the wall clock whose fields match, as a person would look them up in a calendar. */
+function byCalendar(expression: string, from: Temporal.PlainDateTime, days: number): string[] {
+  const [minutes, hours, day, month, weekday] = expression.split(' ').map((field) => field.split(',').map(Number))
+  const any = (values: readonly number[] | undefined) => Number.isNaN(values?.[0])
+  const found: string[] = []
+  for (let i = 0; i < days; i++) {
+    const date = from.toPlainDate().add({ days: i })
+    const onDay = day?.includes(date.day) ?? false
+    const onWeekday = weekday?.includes(date.dayOfWeek % 7) ?? false
+    const fits = any(day) ? any(weekday) || onWeekday : any(weekday) ? onDay : onDay || onWeekday
+    if (!fits || !(any(month) || month?.includes(date.month))) continue
+    for (const hour of hours ?? []) {
+      for (const minute of minutes ?? []) {
+        const wall = date.toPlainDateTime({ hour, minute })
+        if (Temporal.PlainDateTime.compare(wall, from) > 0) found.push(wall.toString({ smallestUnit: 'minute' }))
+      }
+    }
+  }
+  return found
+}
+
+test('over random expressions and zones, the occurrences are those of the calendar, from either end', () => {
+  const draw = draws(7)
+  const some = (low: number, high: number, most: number): string =>
+    [...new Set(Array.from({ length: 1 + draw(most) }, () => low + draw(high - low + 1)))]
+      .sort((a, b) => a - b)
+      .join(',')
+  for (let round = 0; round < 25; round++) {
+    const day = draw(2) === 0 ? '*' : some(1, 31, 3)
+    const weekday = draw(2) === 0 ? '*' : some(0, 6, 2)
+    const expression = `${some(0, 59, 2)} ${some(0, 23, 2)} ${day} ${draw(2) === 0 ? '*' : some(1, 12, 6)} ${weekday}`
+    const zone = ZONES[draw(ZONES.length)] ?? 'UTC'
+    const from = Temporal.PlainDate.from('2026-01-01')
+      .add({ days: draw(700) })
+      .toPlainDateTime({ hour: 12 })
+    const start = new Date(from.toZonedDateTime(zone).epochMilliseconds)
+    const end = new Date(start.getTime() + 100 * 86_400_000)
+    const recurrence = recurrenceIn(zone, cronTimes(expression))
+    const all = recurrence.after(start, 10_000, end)
+    const walls = all.map(({ wall }) => wall)
+    const skipped = all.filter(({ rule }) => rule === 'gap').length
+    const expected = byCalendar(expression, from, 102).filter((wall) => {
+      const at = Temporal.PlainDateTime.from(wall).toZonedDateTime(zone, { disambiguation: 'earlier' })
+      return at.epochMilliseconds <= end.getTime()
+    })
+    // In a gap several times may be one moment.
+    if (skipped === 0) expect(walls, `${expression} in ${zone}`).toEqual(expected)
+    else expect(expected, `${expression} in ${zone}`).toEqual(expect.arrayContaining(walls))
+    for (const count of [1, 7, 10_000]) {
+      expect(recurrence.newest(end, count, start), `${expression} in ${zone}`).toEqual(all.slice(-count))
+    }
+  }
+})
+
+test('in the night when the clocks go back, the newest ones are those that have come', () => {
+  const recurrence = recurrenceIn('Europe/Berlin', cronTimes('*/30 * * * *'))
+  for (let at = Date.parse('2026-10-24T23:00Z'); at < Date.parse('2026-10-25T03:00Z'); at += 13 * 60_000) {
+    const [start, end] = [new Date(at - 3 * 3_600_000), new Date(at)]
+    expect(recurrence.newest(end, 4, start)).toEqual(recurrence.after(start, 100, end).slice(-4))
+  }
 })
 
 test.each(['', '* * * *', '61 * * * *', 'every monday', '0 9 * * * *'])('%j is not a cron expression', (text) => {

@@ -35,6 +35,8 @@ export interface DeliverOptions {
   readonly stopped?: ((rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>) | undefined
   /** Rows with a start time are not sent by themselves when they are found this many milliseconds after it. */
   readonly lateBy?: number | undefined
+  /** Ends when the next row is to be sent later than this many milliseconds after the beginning; without it, it waits. */
+  readonly patience?: number | undefined
   readonly counts: StatusCounts
   readonly clock: Clock
   /** First request to stop: finish what is in flight. */
@@ -92,6 +94,8 @@ class Delivery implements DeliveryControl {
   readonly #outcomes: Outcomes
   readonly #lanes: LanePool
   readonly #notes = new Set<string>()
+  /** By the monotonic clock. */
+  readonly #started: number
   #alarm: NodeJS.Timeout | undefined
   #grace: NodeJS.Timeout | undefined
   #pause = ''
@@ -106,6 +110,7 @@ class Delivery implements DeliveryControl {
     this.#options = options
     this.#clock = clock
     this.#steady = steadyClock(clock)
+    this.#started = clock.monotonic()
     this.#journal = new Journal(ledger.deliveries)
     this.#counts = new DeliveryCounts(counts, clock)
     this.#laneCount = new LaneCountController(
@@ -161,7 +166,6 @@ class Delivery implements DeliveryControl {
 
   async run(): Promise<DeliveryEnd> {
     const { stop, abort } = this.#options
-    const started = this.#clock.monotonic()
     const onStop = (): void => this.halt({ kind: 'interrupted' })
     const onAbort = (): void => this.#cut({ kind: 'interrupted' })
     stop?.addEventListener('abort', onStop, { once: true })
@@ -185,7 +189,7 @@ class Delivery implements DeliveryControl {
     return {
       counts: this.#counts.counts,
       sent: this.#counts.sent,
-      seconds: (this.#clock.monotonic() - started) / 1000,
+      seconds: (this.#clock.monotonic() - this.#started) / 1000,
       stopped: this.#stopped,
       error: this.#error,
       ledgerFailed: this.#ledgerFailed,
@@ -257,6 +261,11 @@ class Delivery implements DeliveryControl {
       const wait = next.getTime() - this.#steady.now().getTime()
       if (wait > 0 && settings.retryFor === 0) {
         this.halt({ kind: 'deferred' })
+        return
+      }
+      const waited = this.#clock.monotonic() - this.#started
+      if (wait > 0 && waited + wait > (this.#options.patience ?? Number.POSITIVE_INFINITY)) {
+        this.halt({ kind: 'waiting', until: next })
         return
       }
       if (wait > 0) this.paused({ kind: 'deferred' }, this.#in(wait))

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Settings } from '../../config/settings.ts'
-import { UnfinishedError, UsageError } from '../../errors.ts'
+import { HeldError, UsageError } from '../../errors.ts'
 import type { Ledger, Runs } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
 import type { Campaign, RunRecord, RunRequest } from '../../ledger/records.ts'
@@ -95,7 +95,7 @@ export async function refusePaused(ledger: Ledger, campaign: Campaign): Promise<
     (run) => run.campaign.id === campaign.id && run.state === 'ready' && run.requested === 'pause',
   )
   if (held === undefined) return
-  throw new UnfinishedError(`the run ${held.id} of ${campaign.name} is paused`, {
+  throw new HeldError(`the run ${held.id} of ${campaign.name} is paused`, {
     hint: `Continue it with mailmerge resume ${held.id}, or end it with mailmerge cancel ${held.id} and give the command again.`,
   })
 }

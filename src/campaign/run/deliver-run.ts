@@ -10,7 +10,7 @@ import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
 import { formatOf, writeReport } from '../../report/report.ts'
 import type { Transport } from '../../transport/transport.ts'
-import { type DeliveryEnd, deliver } from '../delivery/deliver.ts'
+import { type DeliverOptions, type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
 import { RequestWatch } from './control.ts'
 import { type OpenMerge, runFolder } from './open-merge.ts'
@@ -19,7 +19,7 @@ import { awaitStart, LATE_BY_MS, startTimeOf } from './start-time.ts'
 /** Waits for the run's start time, if it has one, and delivers. */
 export async function beginAndDeliver(
   merge: OpenMerge,
-  planned: { readonly id: string; readonly detach: boolean },
+  planned: { readonly id: string; readonly detach: boolean; readonly patience: number | undefined },
   transport: Transport,
   counts: StatusCounts,
 ): Promise<DeliveryEnd> {
@@ -35,6 +35,7 @@ export async function beginAndDeliver(
         ledger,
         clock,
         lateBy: settings.lateBy ?? LATE_BY_MS,
+        patience: planned.patience,
         signal,
         onWaiting: (until) => hooks.onEvent?.({ event: 'paused', run: run.id, reason: { kind: 'start-time' }, until }),
       })
@@ -47,7 +48,10 @@ export async function beginAndDeliver(
     })
   }
   if (merge.mode === 'send') makeRunFolder(settings, run.id)
-  const end = asAsked(watch, await deliverRun({ ...merge, hooks }, run, transport, counts))
+  const end = asAsked(
+    watch,
+    await deliverRun({ ...merge, hooks }, run, transport, { counts, patience: planned.patience }),
+  )
   if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
   return end
 }
@@ -90,7 +94,7 @@ function deliverRun(
   { settings, ledger, hooks, clock, mode, renderer, follow }: OpenMerge,
   run: RunRecord,
   transport: Transport,
-  counts: StatusCounts,
+  { counts, patience }: Pick<DeliverOptions, 'counts' | 'patience'>,
 ): Promise<DeliveryEnd> {
   const runId = run.id
   const { onEvent } = hooks
@@ -110,6 +114,7 @@ function deliverRun(
     group: groupOf(settings, run),
     lateBy: run.options.atLocal === undefined ? undefined : (settings.lateBy ?? LATE_BY_MS),
     counts,
+    patience,
     clock,
     stop: hooks.signal,
     abort: hooks.abort,

@@ -72,7 +72,12 @@ async function goOn(
   const skipped = counts.skipped === 0 ? {} : Object.fromEntries(await ledger.results.skipCounts(run.id))
   const copies = await ledger.carbonCopies.counts(run.id)
   hooks.onEvent?.({ event: 'planned', run: run.id, campaign, rows, toSend: counts.deferred, counts, skipped, copies })
-  const end = await beginAndDeliver(merge, { id: run.id, detach: false }, await destination.transport(), counts)
+  const end = await beginAndDeliver(
+    merge,
+    { id: run.id, detach: false, patience: request.patience },
+    await destination.transport(),
+    counts,
+  )
   return await summarize(merge, { id: run.id, campaign, rows, mails: undefined }, end, request.reports)
 }
 

@@ -19,6 +19,8 @@ export interface StartOptions {
   readonly clock: Clock
   /** Milliseconds; infinite when a person said that late is right. */
   readonly lateBy: number
+  /** Milliseconds to wait for the start time at most; without it as long as it takes. */
+  readonly patience?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onWaiting?: ((until: Date) => void) | undefined
 }
@@ -34,7 +36,8 @@ export async function startTimeOf(run: RunRecord, ledger: Ledger): Promise<Date 
 }
 
 /**
- * Resolves when the run may begin, with undefined, or with the start time that it still waits for when the signal came first.
+ * Resolves when the run may begin, with undefined, or with the start time that it still waits for when the signal came first or
+ * the patience is too short.
  * Once begun a run is not late any more; rows with start times of their own may be.
  * @throws UnfinishedError when it is later than `lateBy` after it.
  */
@@ -51,13 +54,13 @@ export async function awaitStart(run: RunRecord, options: StartOptions): Promise
   return undefined
 }
 
-/** True when the signal came before the moment. Follows the wall clock wherever it is set. */
-async function waitUntil(moment: Date, { clock, signal, onWaiting }: StartOptions): Promise<boolean> {
+/** True when the signal came before the moment, or the moment is too far off. Follows the wall clock wherever it is set. */
+async function waitUntil(moment: Date, { clock, patience, signal, onWaiting }: StartOptions): Promise<boolean> {
   let announced = false
   for (;;) {
     const left = moment.getTime() - clock.now().getTime()
     if (left <= 0) return false
-    if (signal?.aborted) return true
+    if (signal?.aborted || left > (patience ?? Number.POSITIVE_INFINITY)) return true
     if (!announced) onWaiting?.(moment)
     announced = true
     await sleep(Math.min(left, POLL_MS), undefined, signal === undefined ? {} : { signal }).catch(() => {})

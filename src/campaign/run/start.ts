@@ -3,7 +3,7 @@
  * the steps; the work is done by `plan` and `deliver`.
  */
 import type { Settings } from '../../config/settings.ts'
-import { UnfinishedError } from '../../errors.ts'
+import { HeldError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { SkipReason, StatusCounts } from '../../ledger/records.ts'
@@ -74,7 +74,12 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
     return await summarize(merge, { ...run, mails: undefined }, end, [])
   }
   await reportSkipped(merge, id, counted)
-  const end = await beginAndDeliver(merge, { id, detach: request.detach ?? false }, transport, counts)
+  const end = await beginAndDeliver(
+    merge,
+    { id, detach: request.detach ?? false, patience: request.patience },
+    transport,
+    counts,
+  )
   // What the sandbox took is on the disk before its folder is named.
   await destination.finish()
   return await summarize(merge, run, end, request.reports)
@@ -292,7 +297,7 @@ async function refuseSecond(ledger: Ledger, occurrence: string): Promise<void> {
     ({ state, options }) => options.occurrence === occurrence && state !== 'planning',
   )
   if (planned === undefined) return
-  throw new UnfinishedError(`the occurrence ${occurrence} is planned already, as run ${planned.id}`, {
+  throw new HeldError(`the occurrence ${occurrence} is planned already, as run ${planned.id}`, {
     hint: `Continue it: mailmerge resume ${planned.id}`,
   })
 }

@@ -1,12 +1,11 @@
 /** `mailmerge run`: plan, then deliver. Parses and prints; the merge is `runMerge`. */
 import type { MergeMode, MergeRequest } from '../../campaign/merge.ts'
 import type { Settings } from '../../config/settings.ts'
-import { DURATION_HINT, readDuration } from '../../config/units.ts'
 import { UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import { localZone } from '../../time-zone.ts'
 import type { Action, Arguments } from '../command.ts'
-import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
+import { earlierOf, FOLLOW_UP_OPTIONS, grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { driveMerge } from '../merge/drive.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { dateTimeWords } from '../terminal/format.ts'
@@ -65,13 +64,7 @@ export const run: Action = {
       describe: 'Column with the time zone of each row; default: found by its name',
     },
     ...grouped(WHEN, LATE_OPTION, ['late']),
-    after: {
-      type: 'string',
-      value: 'CAMPAIGN',
-      group: WHEN,
-      describe: 'A follow-up: only to those who got that campaign and have not answered, unsubscribed or bounced',
-    },
-    wait: { type: 'string', value: 'TIME', group: WHEN, describe: 'How long after that message: 3d; default: at once' },
+    ...grouped(WHEN, FOLLOW_UP_OPTIONS),
     detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, then return; serve or resume sends' },
     yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'Do not ask before sending' },
     report: {
@@ -128,23 +121,11 @@ function requestOf(args: Arguments): MergeRequest {
       campaign: args.text('campaign'),
       variant: args.text('variant'),
       reports: args.texts('report'),
-      after: afterOf(args),
+      after: earlierOf(args),
     }),
     skipBad: args.flag('skipBad'),
     again: args.flag('again'),
   }
-}
-
-/** @throws UsageError for a wait that is not a duration, or that comes without --after. */
-function afterOf(args: Arguments): MergeRequest['after'] {
-  const [campaign, wait] = [args.text('after'), args.text('wait')]
-  if (campaign === undefined) {
-    if (wait === undefined) return undefined
-    throw new UsageError('--wait needs --after', { hint: 'Add --after CAMPAIGN.' })
-  }
-  const milliseconds = wait === undefined ? 0 : readDuration(wait)
-  if (milliseconds !== undefined) return { campaign, wait: milliseconds }
-  throw new UsageError(`'${wait}' is not a valid duration for --wait`, { hint: DURATION_HINT })
 }
 
 /** @throws UsageError for a start time that is not one, is past, or is given twice. */

@@ -2,8 +2,9 @@
 
 import type { MergeEvent } from '../../campaign/events.ts'
 import { limitWords } from '../../config/units.ts'
+import { given } from '../../given.ts'
 import { rowFields } from '../../report/json.ts'
-import { pauseWords, stopWords } from '../../report/reasons.ts'
+import { pauseWords, stopWords, waitsUntil } from '../../report/reasons.ts'
 
 /** The object of one event. Each count stands by its own name and again, together, in `counts`. */
 export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>> {
@@ -57,7 +58,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         mails: event.mails ?? null,
         ...(event.variants === undefined ? {} : { variants: Object.fromEntries(event.variants) }),
         stopped: event.stopped === undefined ? null : stopWords(event.stopped),
-        ...(event.stopped?.kind === 'not-begun' ? { waits_until: event.stopped.startTime.toISOString() } : {}),
+        ...given({ waits_until: waitsUntil(event.stopped)?.toISOString() }),
       }
     default:
       return { event: event.event, ...rowFields(event) }

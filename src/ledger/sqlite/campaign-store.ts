@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setImmediate as immediate } from 'node:timers/promises'
-import { LedgerMissingError, OutputError, UnfinishedError, UsageError } from '../../errors.ts'
+import { HeldError, LedgerMissingError, OutputError, UsageError } from '../../errors.ts'
 import type { Campaigns, Claim } from '../ledger.ts'
 import { isAlive } from '../owner.ts'
 import type { Campaign, Owner } from '../records.ts'
@@ -131,7 +131,7 @@ export class CampaignStore implements Campaigns {
       if (this.#store.get(sql.holdsClaim, campaign, token) !== undefined) continue
       const holder = this.#store.get(sql.selectClaim, campaign)
       const who = holder === undefined ? 'nobody' : nameOf(holder)
-      throw new UnfinishedError(`this process was silent for too long and lost its campaign; ${who} holds it now`, {
+      throw new HeldError(`this process was silent for too long and lost its campaign; ${who} holds it now`, {
         hint: 'Let the other one end, then give `mailmerge resume`.',
       })
     }
@@ -235,8 +235,8 @@ function logIsLost(row: SqlRow, path: string): LedgerMissingError {
   )
 }
 
-function heldBy(row: SqlRow, campaign: string): UnfinishedError {
-  return new UnfinishedError(`the campaign ${campaign} is being worked on by ${nameOf(row)}`, {
+function heldBy(row: SqlRow, campaign: string): HeldError {
+  return new HeldError(`the campaign ${campaign} is being worked on by ${nameOf(row)}`, {
     hint: 'Wait for it to end, or end it; then give the command again. `mailmerge status` shows how far it is.',
   })
 }

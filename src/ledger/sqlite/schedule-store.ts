@@ -6,6 +6,7 @@ import type {
   OccurrenceUpdate,
   Schedule,
   Schedules,
+  Timing,
 } from '../schedules.ts'
 import * as sql from './queries.ts'
 import { numberOf, optionalText, type SqliteStore, type SqlRow, textOf } from './store.ts'
@@ -24,7 +25,7 @@ export class ScheduleStore implements Schedules {
           sql.insertSchedule,
           name,
           timing.kind,
-          timing.kind === 'cron' ? timing.expression : timing.wall,
+          timingText(timing),
           zone,
           createdAt.getTime(),
           JSON.stringify(options),
@@ -85,11 +86,23 @@ export class ScheduleStore implements Schedules {
   }
 }
 
+/** An interval as in ISO 8601: `2026-12-01T09:00/P2W`. */
+function timingText(timing: Timing): string {
+  if (timing.kind === 'cron') return timing.expression
+  return timing.kind === 'once' ? timing.wall : `${timing.first}/${timing.interval}`
+}
+
+function timingOf(kind: string, text: string): Timing {
+  if (kind === 'cron') return { kind, expression: text }
+  if (kind === 'once') return { kind, wall: text }
+  const [first = '', interval = ''] = text.split('/')
+  return { kind: 'every', first, interval }
+}
+
 function scheduleOf(row: SqlRow): Schedule {
-  const timing = textOf(row['timing'])
   return {
     name: textOf(row['name']),
-    timing: row['kind'] === 'cron' ? { kind: 'cron', expression: timing } : { kind: 'once', wall: timing },
+    timing: timingOf(textOf(row['kind']), textOf(row['timing'])),
     zone: textOf(row['zone']),
     createdAt: new Date(numberOf(row['created_at'])),
     options: JSON.parse(textOf(row['options'])) as Readonly<Record<string, unknown>>,

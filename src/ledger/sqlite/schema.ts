@@ -258,6 +258,22 @@ const version6 = `
 ALTER TABLE run ADD COLUMN requested TEXT CHECK (requested IN ('pause', 'cancel'));
 `
 
+const version7 = `
+-- Another kind: an interval of days, weeks or months from a first time on. A check cannot be changed in its table.
+CREATE TABLE schedule_with_intervals (
+  name       TEXT PRIMARY KEY,
+  kind       TEXT NOT NULL CHECK (kind IN ('cron', 'every', 'once')),
+  timing     TEXT NOT NULL,
+  zone       TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  options    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO schedule_with_intervals (name, kind, timing, zone, created_at, options)
+SELECT name, kind, timing, zone, created_at, options FROM schedule;
+DROP TABLE schedule;
+ALTER TABLE schedule_with_intervals RENAME TO schedule;
+`
+
 /** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
 function kindsOfSentences(table: string, column: string, where: string): string {
   return `
@@ -282,6 +298,7 @@ export const migrations: readonly Migration[] = [
   { version: 4, sql: version4 },
   { version: 5, sql: version5 },
   { version: 6, sql: version6 },
+  { version: 7, sql: version7 },
 ]
 
 export function schemaVersion(database: DatabaseSync): number {

@@ -3,15 +3,17 @@ import { resolve } from 'node:path'
 import type { Selection } from '../../../campaign/plan/select.ts'
 import type { Settings } from '../../../config/settings.ts'
 import { CATCH_UP } from '../../../config/words.ts'
+import { nearest } from '../../../did-you-mean.ts'
 import { UsageError } from '../../../errors.ts'
 import { given } from '../../../given.ts'
-import type { Schedule } from '../../../ledger/schedules.ts'
+import type { Ledger } from '../../../ledger/ledger.ts'
+import type { Schedule, Timing } from '../../../ledger/schedules.ts'
 import { escapeInvisible } from '../../../text/visible.ts'
 import type { WallTime } from '../../../time-zone.ts'
 import type { Action, Arguments, Context } from '../../command.ts'
-import { grouped, LIST_OPTIONS, listFlags, selectionOf } from '../../list-options.ts'
+import { earlierOf, FOLLOW_UP_OPTIONS, grouped, LIST_OPTIONS, listFlags, selectionOf } from '../../list-options.ts'
 import { LATE_OPTION, LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
-import { wallWords } from './find-schedule.ts'
+import { dayWords, surpriseWords, wallWords } from './time-words.ts'
 
 const SENT = [
   ...['csv', 'data', 'encoding', 'delimiter', 'sheet', 'template', 'campaign', 'rows', 'limit', 'where'],
@@ -30,6 +32,8 @@ const READ_EACH_TIME = {
     describe: "Name of each occurrence: 'news-{{date}}'; also {{time}}, {{week}}, {{month}}, {{year}}, {{name}}",
   },
 } as const
+/** Occurrences that are shown. */
+const SHOWN = 5
 const WHEN = 'When to send it:'
 const WHAT = 'What to send:'
 
@@ -40,7 +44,9 @@ export const add: Action = {
   epilogue: [
     'Examples:',
     "  mailmerge schedule add news --cron '0 9 * * MON' --tz Europe/Paris -t news",
+    "  mailmerge schedule add news --at 'monday 9:00' --every 2w -t news",
     "  mailmerge schedule add launch --at '2026-12-01 09:00' --template launch",
+    "  mailmerge schedule add remind --cron '0 9 * * *' --after welcome --wait 3d -t reminder",
   ].join('\n'),
   options: {
     cron: {
@@ -49,7 +55,18 @@ export const add: Action = {
       group: WHEN,
       describe: "Minute, hour, day, month, weekday: '0 9 * * MON'",
     },
-    at: { type: 'string', value: 'WHEN', group: WHEN, describe: "Once: '2026-12-01 09:00', 'tomorrow 9:00'" },
+    at: {
+      type: 'string',
+      value: 'WHEN',
+      group: WHEN,
+      describe: "Once, or the first time of --every: '2026-12-01 09:00', 'monday 9:00'",
+    },
+    every: {
+      type: 'string',
+      value: 'TIME',
+      group: WHEN,
+      describe: 'Repeat it from then on: 2w, 10d, 3 months, 1 year',
+    },
     tz: {
       type: 'string',
       value: 'ZONE',
@@ -62,6 +79,7 @@ export const add: Action = {
       describe: 'Occurrences missed while mailmerge was not running: skip them (default), send the last one, or all',
     },
     ...grouped(WHEN, LATE_OPTION),
+    ...grouped(WHAT, FOLLOW_UP_OPTIONS),
     ...grouped(WHAT, READ_EACH_TIME, SENT),
     ...LEDGER_OPTION,
   },
@@ -79,35 +97,28 @@ function nameOf(args: Arguments): string {
 /** Adds a schedule, after a look at what it will send. Gives the exit code. */
 async function addSchedule(name: string, args: Arguments, context: Context): Promise<number> {
   const { out } = context
-  const [cron, at] = [args.text('cron'), args.text('at')]
-  if ((cron === undefined) === (at === undefined)) {
-    throw new UsageError(cron === undefined ? 'a schedule needs a time' : '--cron and --at cannot both be given', {
-      hint: "Give --cron '0 9 * * MON' for a recurring run, or --at '2026-12-01 09:00' for a single one.",
-    })
-  }
+  refuseTwoTimes(args)
+  const after = earlierOf(args)
   const settings = await settingsFor(args, context)
   const { scheduleFields } = await import('../../../schedule/fields.ts')
   const { campaignPattern, isOneCampaign, recurrenceOf } = await import('../../../schedule/schedule.ts')
-  const { parseWhen } = await import('../../../schedule/parse-time.ts')
   const { openLedger } = await import('../../../campaign/run/open-ledger.ts')
-  const { localZone, wallTimeOf } = await import('../../../time-zone.ts')
+  const { localZone } = await import('../../../time-zone.ts')
   const now = new Date()
   const zone = settings.timeZone ?? localZone()
-  const timing =
-    cron === undefined
-      ? ({ kind: 'once', wall: wholeSecond(wallTimeOf(parseWhen(at ?? '', zone, now).at, zone)) } as const)
-      : ({ kind: 'cron', expression: cron.trim() } as const)
-  const [first] = recurrenceOf({ timing, zone }).after(now, 1)
+  const timing = await timingOf(args, zone, now)
+  const coming = recurrenceOf({ timing, zone }).after(now, SHOWN)
+  const [first] = coming
   if (first === undefined) {
-    throw new UsageError(`'${cron ?? at}' never happens`, {
-      hint: 'There is no such day in any year. The fields are: minute, hour, day of month, month, day of week.',
+    throw new UsageError(`'${args.text('cron') ?? args.text('at')}' never happens`, {
+      hint: 'There is no such day in any year. The fields are: minute, hour, day of month, month, weekday.',
     })
   }
   const late = args.text('late')
   if (late === 'ok') {
     throw new UsageError('--late ok is for a single run', { hint: 'A schedule has --catch-up last, or --late 12h.' })
   }
-  const campaign = campaignPattern({ name, timing, zone }, args.text('campaign'), now)
+  const campaign = campaignPattern({ name, timing, zone, after: after?.campaign }, args.text('campaign'), now)
   await look(settings, args, (text) => out.info(text))
   const made: Schedule = {
     name,
@@ -119,7 +130,7 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
       selection: issueOf(args),
       campaign,
       catchUp: args.choice('catchUp', CATCH_UP) ?? 'skip',
-      ...given({ late }),
+      ...given({ late, after }),
     },
   }
   const ledger = await openLedger(settings)
@@ -131,14 +142,67 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
     }
     if (out.json) out.result(JSON.stringify(await scheduleFields(ledger, made)))
     else if (!out.quiet) out.result(`${name}: first ${wallWords(first.wall)} (${zone}), ${first.at.toISOString()}`)
+    if (after !== undefined) await noteUnknown(ledger, after.campaign, (text) => out.info(text))
   } finally {
     await ledger.close()
   }
-  if (cron !== undefined && isOneCampaign(campaign)) {
+  if (coming.length > 1)
+    out.info(
+      `then ${coming
+        .slice(1)
+        .map(({ wall }) => dayWords(wall))
+        .join(', ')}`,
+    )
+  for (const text of await notesOf(timing, zone, now)) out.info(`note: ${text}`)
+  if (timing.kind !== 'once' && isOneCampaign(campaign)) {
     out.info(`every occurrence is the campaign '${campaign}': each time it goes to those who have not had it yet`)
   }
   out.info('mailmerge serve sends it then; so does mailmerge schedule run-due in a crontab')
   return 0
+}
+
+/** @throws UsageError for no time, or two. */
+function refuseTwoTimes(args: Arguments): void {
+  const [cron, at, every] = [args.text('cron'), args.text('at'), args.text('every')]
+  if (cron !== undefined && at === undefined && every === undefined) return
+  if (cron === undefined && at !== undefined) return
+  if (every !== undefined) {
+    throw new UsageError(
+      cron === undefined ? '--every needs --at, the first time' : '--cron and --every cannot both be given',
+      { hint: "Give the first time and the interval: --at 'monday 9:00' --every 2w" },
+    )
+  }
+  throw new UsageError(cron === undefined ? 'a schedule needs a time' : '--cron and --at cannot both be given', {
+    hint: "Give --cron '0 9 * * MON' for a recurring run, or --at '2026-12-01 09:00' for a single one.",
+  })
+}
+
+async function timingOf(args: Arguments, zone: string, now: Date): Promise<Timing> {
+  const cron = args.text('cron')
+  if (cron !== undefined) return { kind: 'cron', expression: cron.trim() }
+  const { parseInterval, parseWhen } = await import('../../../schedule/parse-time.ts')
+  const { wallTimeOf } = await import('../../../time-zone.ts')
+  const every = args.text('every')
+  const interval = every === undefined ? undefined : parseInterval(every)
+  const moment = parseWhen(args.text('at') ?? '', zone, now, { past: interval !== undefined })
+  const wall = wholeSecond(wallTimeOf(moment.at, zone))
+  return interval === undefined ? { kind: 'once', wall } : { kind: 'every', first: wall, interval }
+}
+
+/** What about the times may come as a surprise. */
+async function notesOf(timing: Timing, zone: string, now: Date): Promise<readonly string[]> {
+  const { isAbbreviation, offsetOf } = await import('../../../time-zone.ts')
+  const { cronSurprises } = await import('../../../schedule/cron.ts')
+  const notes = timing.kind === 'cron' ? cronSurprises(timing.expression).map(surpriseWords) : []
+  if (timing.kind === 'every' && timing.interval.endsWith('M') && Number(timing.first.slice(8, 10)) > 28) {
+    notes.push('in a month that does not have that day it comes on the last one')
+  }
+  if (isAbbreviation(zone)) {
+    notes.push(
+      `${zone} is UTC${offsetOf(now, zone)} all year; a zone that follows daylight saving has a name like America/New_York`,
+    )
+  }
+  return notes
 }
 
 /** Never earlier than meant. */
@@ -194,4 +258,14 @@ function issueOf(args: Arguments): Selection & { readonly variant?: string; read
     ...selectionOf(args),
     ...given({ variant: args.text('variant'), skipBad: args.flag('skipBad') || undefined }),
   }
+}
+
+/** The campaign may still come: the schedule is for later. */
+async function noteUnknown(ledger: Ledger, pattern: string, say: (text: string) => void): Promise<void> {
+  const { isOneCampaign } = await import('../../../schedule/schedule.ts')
+  if (!isOneCampaign(pattern) || (await ledger.campaigns.find(pattern)) !== undefined) return
+  const names = [...new Set((await ledger.runs.list()).map(({ campaign }) => campaign.name))]
+  const guess = nearest(pattern, names)
+  const words = guess === undefined ? '' : `; did you mean '${guess}'?`
+  say(`note: nothing was sent yet in the campaign '${escapeInvisible(pattern)}'${words}`)
 }

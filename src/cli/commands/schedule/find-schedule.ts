@@ -1,4 +1,4 @@
-/** Finds a schedule by its name, and says its times. Owns the sentence for one that is not there. */
+/** Finds a schedule by its name. Owns the sentence for one that is not there. */
 
 import { didYouMean } from '../../../did-you-mean.ts'
 import { InputError } from '../../../errors.ts'
@@ -18,9 +18,4 @@ export async function scheduleNamed(ledger: Ledger | undefined, name: string): P
       'mailmerge schedule list shows them.',
     ),
   })
-}
-
-/** `2026-12-01T09:00` as people write it. */
-export function wallWords(wall: string): string {
-  return wall.replace('T', ' ')
 }

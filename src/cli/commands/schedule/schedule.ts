@@ -5,8 +5,9 @@ import { LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
 import { tableLines } from '../../terminal/table.ts'
 import { withLedger } from '../../with-ledger.ts'
 import { add } from './add.ts'
-import { scheduleNamed, wallWords } from './find-schedule.ts'
+import { scheduleNamed } from './find-schedule.ts'
 import { runDue } from './run-due.ts'
+import { timingWords, wallWords } from './time-words.ts'
 
 const NAME = { name: { describe: 'Name of the schedule', names: 'schedule' } } as const
 const OPTIONAL_NAME = { name: { describe: 'Name of a schedule; default all', names: 'schedule' } } as const
@@ -34,7 +35,7 @@ const list: Action = {
         else
           rows.push([
             one.name,
-            one.timing.kind === 'cron' ? one.timing.expression : wallWords(one.timing.wall),
+            timingWords(one.timing),
             one.zone,
             shown.next_wall === null ? 'never again' : wallWords(shown.next_wall),
             shown.last === null ? '' : `${wallWords(shown.last.wall)} ${shown.last.state}`,
