@@ -12,7 +12,7 @@ import { type Problem, problemsOf, UsageError } from '../errors.ts'
 import type { Source } from '../source/source.ts'
 import type { Template } from '../template/template.ts'
 import { Findings } from './findings.ts'
-import { checkList, type ListCheckOptions, type ListFacts } from './list-check.ts'
+import { adviseOn, checkList, type ListCheckOptions, type ListFacts } from './list-check.ts'
 import type { CheckedMail, CheckReport } from './report.ts'
 import type { RuleVerdict } from './rules/bulk.ts'
 import { checkDeliverability, type DeliverabilityOptions } from './rules/deliverability.ts'
@@ -38,6 +38,7 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   const source = settings.source.from === undefined ? undefined : await openedList(settings, findings)
   for (const text of source?.notes ?? []) options.note?.(text)
   const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
+  if (source === undefined && template !== undefined) adviseOn([template], [], findings)
   const facts =
     source === undefined ? NOTHING_READ : await checkList(settings, options, source, { template, split }, findings)
   const rules = options.dns === undefined ? undefined : await askedRules(settings, facts.mail, options.dns, findings)

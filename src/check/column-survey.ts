@@ -6,6 +6,7 @@ import type { Reading } from '../source/cells/compare.ts'
 import { readDate } from '../source/cells/date.ts'
 import { readNumber } from '../source/cells/number.ts'
 import type { RowData } from '../source/source.ts'
+import { answerIn } from '../template/helpers/values.ts'
 
 export type ColumnKind = 'address' | 'number' | 'date' | 'list' | 'text' | 'empty'
 
@@ -33,10 +34,22 @@ export interface SurveyOptions {
   readonly key?: string | undefined
 }
 
+/** How the cells of a column are written, where that asks something of a template. */
+export interface ColumnHabits {
+  /** Texts that say no, in a column that holds nothing but words for yes and no: how many, and the first. */
+  readonly no: { readonly word: string; readonly rows: number } | undefined
+  /** Cells with line breaks within. */
+  readonly lines: number
+}
+
 interface Seen {
   filled: number
   kind: ColumnKind
   example: string
+  /** All cells so far are words for yes and no. */
+  answers: boolean
+  no: { readonly word: string; rows: number } | undefined
+  lines: number
 }
 
 export class ColumnSurvey {
@@ -45,7 +58,9 @@ export class ColumnSurvey {
 
   constructor(options: SurveyOptions) {
     this.#options = options
-    for (const column of options.columns) this.#seen.set(column, { filled: 0, kind: 'empty', example: '' })
+    for (const column of options.columns) {
+      this.#seen.set(column, { filled: 0, kind: 'empty', example: '', answers: true, no: undefined, lines: 0 })
+    }
   }
 
   see(data: RowData): void {
@@ -56,7 +71,15 @@ export class ColumnSurvey {
       seen.filled++
       if (seen.kind !== 'text') seen.kind = both(seen.kind, kindOf(value, this.#options.reading))
       if (seen.example === '') seen.example = text.slice(0, 60)
+      if (typeof value === 'string') lookAt(value, text, seen)
     }
+  }
+
+  /** By column. */
+  habits(): ReadonlyMap<string, ColumnHabits> {
+    return new Map(
+      [...this.#seen].map(([column, { answers, no, lines }]) => [column, { no: answers ? no : undefined, lines }]),
+    )
   }
 
   facts(): readonly ColumnFacts[] {
@@ -70,6 +93,16 @@ export class ColumnSurvey {
       ...(column === emailColumn ? { role: 'address' } : column === key ? { role: 'key' } : {}),
     }))
   }
+}
+
+function lookAt(cell: string, text: string, seen: Seen): void {
+  if (text.includes('\n') || text.includes('\r')) seen.lines++
+  if (!seen.answers) return
+  const answer = answerIn(cell)
+  if (answer === undefined) seen.answers = false
+  if (answer !== 'no') return
+  if (seen.no === undefined) seen.no = { word: text, rows: 1 }
+  else seen.no.rows++
 }
 
 /** What helpers read it as; a number that begins with 0 is a code: a postcode, a telephone number. */

@@ -23,6 +23,7 @@ import { ColumnSurvey } from './column-survey.ts'
 import type { Findings } from './findings.ts'
 import { cellAdvice, paddedColumns } from './lints/cell-lints.ts'
 import { createMessageLints } from './lints/message-lints.ts'
+import { columnAdvice, templateAdvice } from './lints/template-lints.ts'
 import type { CheckReport, SizeEstimate } from './report.ts'
 
 /** From this number of messages on a campaign is bulk mail, which people must be able to leave. */
@@ -86,6 +87,7 @@ export async function checkList(
     ...{ settings, source, emailColumn, used, columnsUsed, findings },
     hasTemplate: content !== undefined,
     sendsHidden: options.hiddenRows === 'send',
+    tags: adviseOn(templates, columns, findings),
   })
   if (template !== undefined) check.noteUnused()
   if (content === undefined && emailColumn === undefined) check.noteNoAddressColumn()
@@ -123,7 +125,20 @@ export async function checkList(
   } catch (error) {
     for (const problem of problemsOf(error, 'bad-list')) if (!reported.has(problem)) findings.add(problem)
   }
+  for (const one of templates) check.noteHabits(one)
   return check.finish(await check.sizes(renderer, now))
+}
+
+/** Reports what the templates alone show, and gives the placeholders that they hold. */
+export function adviseOn(
+  templates: readonly Template[],
+  columns: readonly string[],
+  findings: Findings,
+): ReadonlySet<string> {
+  const all = templates.map(({ written }) => templateAdvice(written, columns))
+  const problems = new Map(all.flatMap(({ problems }) => problems.map((one) => [JSON.stringify(one), one] as const)))
+  for (const problem of problems.values()) findings.add(problem)
+  return new Set(all.flatMap(({ tags }) => [...tags]))
 }
 
 /** A check is neither a follow-up, nor a test mail, nor a run of a ledger. */
@@ -138,6 +153,8 @@ interface ListCheckParts {
   /** Those, the key and the address. */
   readonly columnsUsed: ReadonlySet<string>
   readonly sendsHidden: boolean
+  /** Placeholders of other programs that were found in the templates. */
+  readonly tags: ReadonlySet<string>
   /** Without a template that fits the list only the data is checked. */
   readonly hasTemplate: boolean
   readonly findings: Findings
@@ -173,7 +190,7 @@ class ListCheck {
       emailColumn,
       key: settings.key,
     })
-    this.#lint = createMessageLints(source.columns)
+    this.#lint = createMessageLints(source.columns, parts.tags)
   }
 
   /** A batch of rows was read and its good rows were seen. */
@@ -274,6 +291,11 @@ class ListCheck {
     return this.#parts.settings.duplicates === 'skip'
       ? { ...rest, severity: 'warning', hint: 'It is skipped: the first row counts.' }
       : { ...rest, severity: 'info', hint: 'Both are sent, as --duplicates all says.' }
+  }
+
+  /** What the cells ask of the template. */
+  noteHabits({ written }: Template): void {
+    for (const problem of columnAdvice(written, this.#survey.habits())) this.#parts.findings.add(problem)
   }
 
   noteNoAddressColumn(): void {

@@ -15,6 +15,7 @@ import { findEmailColumn } from '../source/address-column.ts'
 import { cellText } from '../source/cells/cell.ts'
 import { openSource } from '../source/open.ts'
 import type { RowData } from '../source/source.ts'
+import { trimUnseen } from '../text/visible.ts'
 
 export interface Repaired {
   readonly path: string
@@ -71,7 +72,7 @@ export async function repairList(settings: Settings, out: string): Promise<Repai
       for (const { data, problems } of rows) {
         const cells = source.columns.map((column) => {
           const cell = cellText(data[column])
-          const tidy = trimmed(cell)
+          const tidy = trimUnseen(cell)
           if (tidy !== cell) count.trimmed++
           return tidy
         })
@@ -102,23 +103,12 @@ function keyOf(
   address: string | undefined,
   personOf: (address: string) => string,
 ): string | undefined {
-  if (key !== undefined) return trimmed(cellText(data[key])) || undefined
-  const cell = address === undefined ? '' : trimmed(cellText(data[address]))
+  if (key !== undefined) return trimUnseen(cellText(data[key])) || undefined
+  const cell = address === undefined ? '' : trimUnseen(cellText(data[address]))
   if (cell === '') return undefined
   const judged = parseRecipient(cell)
   // A row whose address is wrong stays: only a person can tell what it should be.
   return 'mailbox' in judged ? personOf(judged.mailbox.wire) : undefined
-}
-
-const UNSEEN = /[\s\u200B-\u200D\u2060\uFEFF]/
-
-/** Without what is not seen at either end: spaces of any kind, byte order marks, zero-width characters. */
-function trimmed(cell: string): string {
-  let start = 0
-  let end = cell.length
-  while (start < end && UNSEEN.test(cell.charAt(start))) start++
-  while (end > start && UNSEEN.test(cell.charAt(end - 1))) end--
-  return cell.slice(start, end)
 }
 
 function csvLine(cells: readonly string[]): string {

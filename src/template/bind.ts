@@ -27,6 +27,8 @@ export interface NameUse extends Place {
   readonly snippet: Snippet
   /** Several words, as a call with its values is written: a column may be meant. */
   readonly isCall?: boolean
+  /** Put out as it is, or asked whether it is filled; undefined where a helper gets it. */
+  readonly how?: 'output' | 'condition' | undefined
 }
 
 interface Scope {
@@ -92,6 +94,8 @@ interface Walk {
 }
 
 const CHANGES_SCOPE = new Set(['each', 'with'])
+/** Helpers to which a cell is true when anything stands in it. */
+const ASKS_IF_FILLED = new Set(['if', 'unless', 'and', 'or', 'not'])
 
 function walk(program: hbs.AST.Program | undefined, scope: Scope, state: Walk): void {
   for (const statement of program?.body ?? []) visit(statement, scope, state)
@@ -192,8 +196,10 @@ function call(
       (guess === undefined ? `${docsPage('templates')} lists the helpers.` : `Did you mean '${guess}'?`) + column
     throw failure(state.snippet, 'missing-helper', `there is no helper '${path.original}'`, hint, start(node))
   }
-  if (!isHelper && (!isBlock || !hasArguments)) value(node.path as hbs.AST.Expression, scope, state)
-  for (const expression of node.params) value(expression, scope, state)
+  if (!isHelper && (!isBlock || !hasArguments))
+    value(node.path as hbs.AST.Expression, scope, state, isBlock ? 'condition' : 'output')
+  const how = isHelper && ASKS_IF_FILLED.has(path.original) ? 'condition' : undefined
+  for (const expression of node.params) value(expression, scope, state, how)
   for (const pair of node.hash?.pairs ?? []) value(pair.value, scope, state)
 }
 
@@ -206,7 +212,7 @@ function wordsOf({ path, params, hash }: hbs.AST.MustacheStatement): string | un
   return parts.map((part) => part?.original).join(' ')
 }
 
-function value(expression: hbs.AST.Expression, scope: Scope, state: Walk): void {
+function value(expression: hbs.AST.Expression, scope: Scope, state: Walk, how?: NameUse['how']): void {
   if (expression.type === 'SubExpression') {
     call(expression as hbs.AST.SubExpression, scope, state, false)
     return
@@ -224,7 +230,7 @@ function value(expression: hbs.AST.Expression, scope: Scope, state: Walk): void 
   }
   if (typeof name !== 'string' || where === undefined || !where.isRow) return
   if (path.depth === 0 && !path.data && scope.locals.has(name)) return
-  state.uses.push({ name, snippet: state.snippet, ...start(path) })
+  state.uses.push({ name, snippet: state.snippet, how, ...start(path) })
 }
 
 function start(node: hbs.AST.Node): Place {

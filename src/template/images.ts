@@ -16,7 +16,7 @@ type Place = 'src' | 'set' | 'url'
 /** The text of a place in which a name stands, changed name by name. */
 type Change = (name: string, place: Place) => string
 
-const TAG = /<([a-z][\w:-]*)(\s(?:"[^"]*"|'[^']*'|[^"'>])*)?>/gi
+const TAG = /<([a-z][\w:-]*)(\s(?:"[^"]*"|'[^']*'|[^"'<>])*)?>/gi
 const ATTRIBUTE = /(\s)(src|srcset|background|poster|style)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
 const SHOWS_SRC = /^(?:img|input|source|v:fill|v:image|v:imagedata)$/i
 const STYLE = /(<style\b[^>]*>)([\s\S]*?)(<\/style>)/gi

@@ -12,8 +12,8 @@ export const LINK = '__link'
 /** What an attribute is to the program that shows it. */
 type Kind = 'link' | 'refresh' | 'code'
 
-const TAG = /<([a-z][\w:-]*)((?:[\s/](?:"[^"]*"|'[^']*'|[^"'>])*)?)>/gi
-const ATTRIBUTE = /((?:zqm\d+qz)*)([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
+const TAG = /<([a-z][\w:-]*)((?:[\s/](?:"[^"]*"|'[^']*'|[^"'<>])*)?)>/gi
+const ATTRIBUTE = /(?<![^\s"'/])((?:zqm\d+qz)*)([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
 const TOKEN = /zqm\d+qz/
 const RAW = /^\{\{(?:\{|~?\s*&)/
 /** A block tag, a comment, a partial: what puts out no value itself. */

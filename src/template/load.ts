@@ -94,18 +94,28 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
           ),
         ]
       : []
+  const texts: Snippet[] = []
   const look = (snippet: Snippet): Snippet => {
+    texts.push(snippet)
     if (snippet.text.includes('{{')) uses.push(...namesIn(parsed(snippet), known))
     return snippet
   }
   for (const body of bodies) look(body)
 
+  const htmlTexts = new Set([found.html, found.markdown, found.mjml].filter((body) => body !== undefined))
   const layout = layoutOf(found, fields, folders)
   if (layout !== undefined) {
     files.push(layout.path)
-    look({ ...layout.snippet, text: layout.snippet.text.replace(BODY, (place) => ' '.repeat(place.length)) })
+    const around = layout.snippet.text.replace(BODY, (place) => ' '.repeat(place.length))
+    htmlTexts.add(look({ ...layout.snippet, text: around }))
   }
-  const unlinked = await pageOf(found, layout?.snippet, partials, root)
+  const sources = [...bodies, layout?.snippet, ...[...partials.values()].map(({ source }) => source)]
+  for (const [name, { source, kind }] of partials) {
+    if (!sources.some((one) => one !== undefined && calls(one.text, name))) continue
+    texts.push(source)
+    if (kind !== 'text') htmlTexts.add(source)
+  }
+  const { page: unlinked, parts } = await pageOf(found, layout?.snippet, partials, root)
   const page = unlinked === undefined ? undefined : withStylesheets(unlinked, found.folder, root, files)
   const text = textOf(found, page, layout?.snippet, partials)
   const pictures = createPictures(root)
@@ -153,6 +163,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     hash: hashOf(files, options),
     columns: [...new Set(uses.filter(({ isCall }) => !isCall).map(({ name }) => name))],
     sender: fields.from?.includes('{{') ? undefined : fields.from,
+    written: { uses, texts, htmlTexts, page, parts, isMjml: found.mjml !== undefined },
     setsTo: fields.to !== undefined,
     bind: (names) => checkNames(uses, names, known.helpers),
     ...renderer,
@@ -258,13 +269,13 @@ function within(layout: Snippet, body: Snippet, text: string): Snippet {
   return { ...body, text: layout.text.replaceAll(BODY, () => text), madeOf }
 }
 
-/** The HTML of the body, in its layout, with partials in their places; undefined for a template of text alone. */
+/** The HTML of the body, in its layout, with partials in their places; no page for a template of text alone. */
 async function pageOf(
   found: Found,
   layout: Snippet | undefined,
   partials: Partials,
   root: string,
-): Promise<Snippet | undefined> {
+): Promise<{ readonly page: Snippet | undefined; readonly parts: readonly Snippet[] }> {
   const { html, markdown, mjml } = found
   if (mjml !== undefined) {
     const whole = expand(
@@ -272,16 +283,19 @@ async function pageOf(
       partials,
       ({ kind, source, html }) => (kind === 'mjml' ? source : html),
     )
-    return { ...whole, text: await mjmlToHtml(whole, root), madeOf: whole.madeOf ?? [whole] }
+    const page = { ...whole, text: await mjmlToHtml(whole, root), madeOf: whole.madeOf ?? [whole] }
+    return { page, parts: [page] }
   }
   let body = html
   if (markdown !== undefined) {
     const whole = expand(markdown, partials, ({ kind, source }) => (kind === 'markdown' ? source : undefined))
     body = { ...whole, text: markdownToHtml(whole.text), madeOf: whole.madeOf ?? [whole] }
   }
-  if (body === undefined) return undefined
-  const page = layout === undefined ? body : within(layout, body, body.text)
-  return expand(page, partials, (partial) => partial.html)
+  if (body === undefined) return { page: undefined, parts: [] }
+  const expanded = (snippet: Snippet): Snippet => expand(snippet, partials, (partial) => partial.html)
+  if (layout === undefined) return { page: expanded(body), parts: [expanded(body)] }
+  const around = { ...layout, text: layout.text.replaceAll(BODY, (place) => ' '.repeat(place.length)) }
+  return { page: expanded(within(layout, body, body.text)), parts: [expanded(body), expanded(around)] }
 }
 
 const LINK = /<link\b[^>]*>/gi

@@ -1,5 +1,7 @@
 /** What a template gives for a row: texts only. Owns the shape of rendered content; never makes bytes of it. */
 import type { RowData } from '../source/source.ts'
+import type { NameUse } from './bind.ts'
+import type { Snippet } from './files/place.ts'
 import type { MarkedText } from './marked-text.ts'
 
 /** What a template may use beside the row's own columns, under the name `@merge` (`{{@merge.row}}`). */
@@ -92,6 +94,22 @@ export interface Rendered {
   readonly columns?: ReadonlyMap<string, readonly string[]>
 }
 
+/** A template as people wrote it, for those who look for mistakes in it. */
+export interface WrittenTemplate {
+  /** Where it reads columns. */
+  readonly uses: readonly NameUse[]
+  /** Its texts: fields, bodies, layout, partials. */
+  readonly texts: readonly Snippet[]
+  /** Those of them that are HTML, or become HTML. */
+  readonly htmlTexts: ReadonlySet<Snippet>
+  /** The HTML page with its layout and partials, before styles are written into it; undefined where there is none. */
+  readonly page: Snippet | undefined
+  /** The body and the layout around it, each with its partials: what opens in one of them closes in it. */
+  readonly parts: readonly Snippet[]
+  /** The page was made from MJML, whose markup is not the user's. */
+  readonly isMjml: boolean
+}
+
 /** `replyTo` and `Reply-To` are one field. */
 export function fieldKey(name: string): string {
   return name.toLowerCase().replaceAll('-', '')
@@ -115,6 +133,7 @@ export interface Template {
   readonly columns: readonly string[]
   /** The sender as it is written, where it is the same for every row. */
   readonly sender: string | undefined
+  readonly written: WrittenTemplate
   /** Whether the template says who gets it; else it is the address column. */
   readonly setsTo: boolean
   /**

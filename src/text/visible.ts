@@ -19,6 +19,17 @@ export function escapeInvisible(text: string): string {
   return INVISIBLE.test(text) ? text.replace(EVERY_INVISIBLE, spelledOut) : text
 }
 
+const AT_ENDS = /[\s\u00AD\u200B-\u200F\u2060\uFEFF]/
+
+/** Without what is not seen at either end: spaces of any kind, byte order marks, zero-width characters. */
+export function trimUnseen(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && AT_ENDS.test(text.charAt(start))) start++
+  while (end > start && AT_ENDS.test(text.charAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
 /** The text with a space in place of every invisible character, at most `longest` UTF-16 code units of it. */
 export function blankInvisible(text: string, longest = Number.POSITIVE_INFINITY): string {
   const seen = INVISIBLE.test(text) ? text.replace(EVERY_INVISIBLE, ' ') : text

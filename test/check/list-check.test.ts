@@ -160,6 +160,54 @@ describe('a split campaign', () => {
 
 const RANK = ['error', 'warning', 'info']
 
+test('an address around which something is not seen is an error that names --fix where that helps', async () => {
+  const report = await check('email\n\u200Bann@post.eu\u00AD\nb\u00ADob@post.eu\nann@@post.eu\n')
+  const bad = report.problems.filter(({ code }) => code === 'bad-address')
+  expect(bad.map(({ row, hint }) => [row, hint?.split(' ').slice(0, 3).join(' ')])).toEqual([
+    [1, 'mailmerge check --fix'],
+    [2, 'Type the address'],
+    [3, undefined],
+  ])
+})
+
+test.each([
+  ['JÃ¼rgen', 'broken letters'],
+  ['MÃ¼ller & Söhne', 'broken letters'],
+  ['Ã‰milie', 'broken letters'],
+  ['donâ€™t', 'broken letters'],
+  ['Å\u0081Ã³dÅº', 'broken letters'],
+  ['M\uFFFDller', 'broken letters'],
+  ['ï»¿Ann', 'broken letters'],
+  ['ÐœÐ¾Ñ\u0081ÐºÐ²Ð°', 'broken letters'],
+  ['O&#39;Neil', 'as HTML writes them'],
+  ['M&uuml;ller', 'as HTML writes them'],
+  ['Tom &amp; Ann', 'as HTML writes them'],
+])('says that %s is not what was meant', async (name, words) => {
+  const report = await check(`name,email\n${name},b@post.eu\n`)
+  const told = report.problems.filter(({ code }) => code === 'broken-letters')
+  expect(told).toMatchObject([{ row: 1, column: 'name', value: name, message: expect.stringContaining(words) }])
+})
+
+test.each([
+  'Müller',
+  'SÃO PAULO',
+  'Ñandú',
+  'Ægir',
+  'Łódź',
+  'Đà Nẵng',
+  'A & B',
+  'AT&T;',
+  'Straße',
+  'Москва',
+  '«Ann»',
+  'Â',
+  'Ø 3',
+  'CRÈME BRÛLÉE',
+])('leaves %s in peace', async (name) => {
+  const report = await check(`name,email\n"${name}",b@post.eu\n`)
+  expect(report.problems.filter(({ code }) => code === 'broken-letters')).toEqual([])
+})
+
 test('says which cells another program spoilt, and which columns have spaces around their cells', async () => {
   const report = await check(
     'name,email,zip\nJÃ¼rgen,a@post.eu,"=""01067"""\nO&#39;Neil,b@post.eu,4.9E+12\nAnn ,c@post.eu,10115\nMüller & Söhne,d@post.eu,01067\n',

@@ -28,7 +28,8 @@ const page = (body: string): Partial<WrittenMessage> => ({ html: `<html><body><p
 test('a good message gets no advice', () => {
   const html =
     '<html><head><title>x</title><style>p{color:red}</style></head><body><p>Dear Ada,</p><a href="https://example.com/?a=1&amp;b=2">see</a><img src="cid:1@x" alt=""><img src="https://example.com/i.png" alt="A hall"><a href="#top">up</a><a href="mailto:a@example.com">write</a><a href="tel:+431234">call</a></body></html>'
-  expect(codes({ html, text: 'Dear Ada,\n\nsee https://example.com/a_(b).\n' })).toEqual([])
+  const inline = [{ kind: 'file' as const, cid: '1@x', path: 'a.png' }]
+  expect(codes({ html, text: 'Dear Ada,\n\nsee https://example.com/a_(b).\n', inline })).toEqual([])
 })
 
 describe('subjects', () => {
@@ -43,6 +44,13 @@ describe('subjects', () => {
   ])('%j', (subject, expected) => {
     expect(codes({ subject })).toEqual(expected)
   })
+})
+
+test('a placeholder that the template is known to hold is not reported for each message, another one is', () => {
+  const knowing = createMessageLints(['name'], new Set(['{name}', '%%X%%']))
+  const found = (text: string) => knowing(written<Rendered>(message({ text }))).advice.map(({ value }) => value)
+  expect(found('Dear Ada, {name} %%X%%')).toEqual([])
+  expect(found('Dear Ada, {name} %%X%% *|Y|*')).toEqual(['*|Y|*'])
 })
 
 describe('bodies', () => {
@@ -96,6 +104,22 @@ describe('links', () => {
 
   test('in the text part are looked at without the sentence around them', () => {
     expect(codes({ text: 'See http://example.com/a, or (https://example.com/b).' })).toEqual(['insecure-link'])
+  })
+
+  test('to a part of the message lead to one', () => {
+    const inline = [
+      { kind: 'content' as const, cid: 'logo 1@x', name: 'l', type: 'image/png', content: new Uint8Array() },
+    ]
+    expect(
+      codes({ ...page('<img src="cid:logo%201@x" alt=""><p style="background:url(cid:logo%201@x)">x</p>'), inline }),
+    ).toEqual([])
+    const missing = lint(
+      message({ ...page('<img src="CID:nowhere" alt=""><td background="cid:Logo%201@x">x</td>'), inline }),
+    )
+    expect(missing.advice).toMatchObject([
+      { code: 'missing-cid', severity: 'warning', value: 'cid:nowhere' },
+      { code: 'missing-cid', value: 'cid:Logo 1@x' },
+    ])
   })
 
   test('that differ in their query alone are reported once', () => {

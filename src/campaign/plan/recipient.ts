@@ -5,6 +5,7 @@ import { parseAddressList } from '../../message/address/list.ts'
 import { cellText } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
 import { type MarkedText, unmark } from '../../template/marked-text.ts'
+import { hasInvisible, trimUnseen } from '../../text/visible.ts'
 
 export interface RecipientRules {
   /** Column that holds the address; needed where the template sets no `to`. */
@@ -79,5 +80,15 @@ function personOf(address: string, foldGmail: boolean): string {
 function addressIn(cell: string, column: string): string {
   const judged = parseRecipient(cell)
   if ('mailbox' in judged) return judged.mailbox.wire
-  throw rowError('bad-address', cell.trim() === '' ? 'the address is empty' : judged.fault, column, { value: cell })
+  const fault = cell.trim() === '' ? 'the address is empty' : judged.fault
+  throw rowError('bad-address', fault, column, { value: cell, hint: repairHint(cell) })
+}
+
+/** The way out where only what is not seen is wrong. */
+function repairHint(cell: string): string | undefined {
+  if (!hasInvisible(cell)) return undefined
+  const trimmed = trimUnseen(cell)
+  if (trimmed !== cell.trim() && 'mailbox' in parseRecipient(trimmed))
+    return 'mailmerge check --fix writes a copy of the list without what is not seen around its cells.'
+  return 'Type the address again: what is not seen is copied along with it.'
 }

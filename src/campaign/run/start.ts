@@ -10,6 +10,8 @@ import type { SkipReason, StatusCounts } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
 import type { Row, Source } from '../../source/source.ts'
+import { foreignTags } from '../../template/foreign-tags.ts'
+import type { Template } from '../../template/template.ts'
 import { localZone } from '../../time-zone.ts'
 import { checkMergeRequest } from '../check-request.ts'
 import { END_OF_TIME, systemClock } from '../clock.ts'
@@ -114,6 +116,7 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
   const follows = request.after !== undefined
   const content = await openContent(settings, { templateName, campaign: nameFor, variant, columns, sends, follows })
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
+  for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
   const name = nameFor(content.template.name)
   const emailColumn = addressColumn(settings, source, templatesOf(content))
   const now = (hooks.clock ?? systemClock).now()
@@ -147,6 +150,23 @@ async function openInputs(settings: Settings, request: MergeRequest, hooks: Merg
   }
   const opened = closing.move()
   return { ...inputs, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Placeholders noted; `check` lists all. */
+const NOTED_TAGS = 5
+
+/** What a template of another program still holds would be sent as it is. */
+function tagNotes(templates: readonly Template[], columns: readonly string[]): readonly string[] {
+  const tags = new Map(
+    templates
+      .flatMap(({ written }) => foreignTags(written, columns))
+      .map((tag) => [`${tag.file}:${tag.line}: ${tag.tag}`, tag] as const),
+  )
+  const notes = [...tags].map(([place]) => `${place} looks like a placeholder of another program, and is sent as it is`)
+  const more = notes.length - NOTED_TAGS
+  return more <= 0
+    ? notes
+    : [...notes.slice(0, NOTED_TAGS), `and ${more} more placeholders; mailmerge check lists them`]
 }
 
 async function createRun(

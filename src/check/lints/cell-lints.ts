@@ -4,9 +4,11 @@ import type { RowData } from '../../source/source.ts'
 
 type Advice = Pick<Problem, 'code' | 'message' | 'hint' | 'value' | 'column'>
 
-/** Letters that were read in a wrong encoding, or are still written for HTML. */
-const BROKEN =
-  /[ÃÂÐÑ][\u0080-\u00BF]|â€[\u0080-\u2122]|&#x?[\da-f]{2,6};|&(?:amp|quot|apos|lt|gt|nbsp|[aou]uml|szlig|eacute);/i
+/** UTF-8 that was read as Windows-1252 or Latin-1, once or twice, and letters that were lost on the way. */
+const MISREAD = /[ÃÂÅÄÐÑØÙ][\u0080-\u00BF€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â(?:€[\u0080-\u2122]|„¢|‚¬)|ï»¿|\uFFFD/u
+/** A letter as HTML writes it. */
+const ENTITY =
+  /&(?:#\d{2,7}|#x[\da-f]{2,6}|amp|quot|apos|lt|gt|nbsp|[aeiou](?:uml|acute|grave|circ)|ntilde|ccedil|szlig);/i
 /** `="01067"`, `'01067`, `4.9E+12`: how spreadsheets keep a text from being a number, and what they make of a long one. */
 const TRACE = /^=".*"$|^'[\d+=-]|^\d(?:[.,]\d+)?E\+\d{1,3}$/
 /** Longer cells are looked at up to here. */
@@ -20,9 +22,18 @@ export function cellAdvice(row: RowData): readonly Advice[] {
     if (typeof cell !== 'string' || cell === '') continue
     const text = cell.slice(0, LOOKED_AT).trim()
     const value = text.slice(0, 60)
-    if (BROKEN.test(text)) {
-      const hint = 'Another program read or wrote the list in a wrong way: export it again, as UTF-8.'
+    if (MISREAD.test(text)) {
+      const hint = 'Another program read the list in a wrong encoding: export it again, as UTF-8.'
       advice.push({ code: 'broken-letters', message: 'the cell seems to hold broken letters', hint, value, column })
+    } else if (ENTITY.test(text)) {
+      const hint = 'Another program wrote the list for a web page: export it again, or replace them by their letters.'
+      advice.push({
+        code: 'broken-letters',
+        message: 'the cell holds letters as HTML writes them',
+        hint,
+        value,
+        column,
+      })
     } else if (TRACE.test(text)) {
       const hint = 'It goes into the message as it is: write the cell as text in the spreadsheet, and export it again.'
       advice.push({

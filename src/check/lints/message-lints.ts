@@ -21,9 +21,15 @@ export interface MessageLook {
   readonly unsubscribe: boolean
 }
 
-/** A function that looks at messages of one list, whose column names in braces are merge tags that stayed. */
-export function createMessageLints(columns: readonly string[]): (rendered: Rendered) => MessageLook {
-  const tags = tagPattern(columns)
+/**
+ * A function that looks at messages of one list, whose column names in braces are merge tags that stayed.
+ * @param reported Tags that are known from the template.
+ */
+export function createMessageLints(
+  columns: readonly string[],
+  reported: ReadonlySet<string> = new Set(),
+): (rendered: Rendered) => MessageLook {
+  const tags = { columns: tagPattern(columns), reported }
   return (rendered) => {
     const { subject, text, html, headers } = rendered
     const look = html === undefined ? undefined : lookAtHtml(html)
@@ -42,6 +48,7 @@ export function createMessageLints(columns: readonly string[]): (rendered: Rende
         ...linkAdvice(src, 'image'),
         ...(alt === undefined ? [missingAlt(src)] : []),
       ]),
+      ...cidAdvice(rendered),
     ]
     const unsubscribe =
       headers.some(([name]) => /^list-unsubscribe$/i.test(name)) ||
@@ -104,18 +111,23 @@ function bodyAdvice({ text, html }: Rendered, htmlText: string | undefined): rea
 
 /** Tags of this and of other programs, whatever they name. */
 const TAGS =
-  /\{\{[^{}\n]{0,80}\}\}|\*\|[A-Z0-9_:]{1,60}\|\*|%%[\w. -]{1,60}%%|\[\[[\w. -]{1,60}\]\]|<%=?[^%\n]{0,80}%>|\[object Object\]|\bInvalid Date\b/
+  /\{\{[^{}\n]{0,80}\}\}|\*\|[A-Z0-9_:]{1,60}\|\*|%%[\w. -]{1,60}%%|\[\[[\w. -]{1,60}\]\]|<%=?[^%\n]{0,80}%>|\[object Object\]|\bInvalid Date\b/g
 
 /** Tags that count when they name a column: `{name}`, `<<name>>`, `«name»`, `[name]`, `%name%`, `${name}`. */
 function tagPattern(columns: readonly string[]): RegExp | undefined {
   const names = columns.filter((name) => name !== '').map(RegExp.escape)
   if (names.length === 0) return undefined
   const name = `\\s*(?:${names.join('|')})\\s*`
-  return new RegExp(`\\$?\\{${name}\\}|<<${name}>>|&lt;&lt;${name}&gt;&gt;|«${name}»|\\[${name}\\]|%${name}%`, 'i')
+  return new RegExp(`\\$?\\{${name}\\}|<<${name}>>|&lt;&lt;${name}&gt;&gt;|«${name}»|\\[${name}\\]|%${name}%`, 'gi')
 }
 
-function tagAdvice(text: string, where: string, columnTags: RegExp | undefined): readonly Advice[] {
-  const found = TAGS.exec(text)?.[0] ?? columnTags?.exec(text)?.[0]
+interface Tags {
+  readonly columns: RegExp | undefined
+  readonly reported: ReadonlySet<string>
+}
+
+function tagAdvice(text: string, where: string, tags: Tags): readonly Advice[] {
+  const found = firstOf(text, TAGS, tags) ?? (tags.columns && firstOf(text, tags.columns, tags))
   if (found === undefined) return []
   const isValue = /^\[object|^Invalid/.test(found)
   const hint = isValue
@@ -124,6 +136,32 @@ function tagAdvice(text: string, where: string, columnTags: RegExp | undefined):
   return [
     warning('merge-tag', `${where} still holds ${isValue ? 'a value that is not text' : 'a merge tag'}`, hint, found),
   ]
+}
+
+function firstOf(text: string, pattern: RegExp, { reported }: Tags): string | undefined {
+  for (const [tag] of text.matchAll(pattern)) if (!reported.has(tag)) return tag
+  return undefined
+}
+
+/** Pictures that the HTML shows by a name that no part of the message has (RFC 2392). */
+function cidAdvice({ html, inline }: Rendered): readonly Advice[] {
+  if (html === undefined || !/\bcid:/i.test(html)) return []
+  const known = new Set(inline.map(({ cid }) => cid))
+  const named = [...html.matchAll(/\bcid:([^"'\s)<>&]+)/gi)].map(([, name = '']) => decodedId(name))
+  const hint = 'Name a file of the project in its place, <img src="photo.png">: it is embedded by itself.'
+  return named
+    .filter((name) => !known.has(name))
+    .map((name) =>
+      warning('missing-cid', 'the HTML shows a picture that no part of the message has', hint, `cid:${name}`),
+    )
+}
+
+function decodedId(name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
 }
 
 /** Greetings that say nobody without a name. */

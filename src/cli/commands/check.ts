@@ -98,7 +98,7 @@ function print(report: CheckReport, { out }: Context): void {
 const COLORS = { error: 'red', warning: 'yellow', info: 'dim' } as const
 
 /** Equal problems are one line; what is left out is counted. */
-function printSome({ problems }: CheckReport, severity: Severity, out: Context['out']): void {
+function printSome({ problems, chosen }: CheckReport, severity: Severity, out: Context['out']): void {
   const some = problems.filter((problem) => problem.severity === severity)
   const groups = alike(some, { anyValue: severity !== 'error' })
   const listed = out.verbose ? groups : groups.slice(0, LISTED)
@@ -106,7 +106,7 @@ function printSome({ problems }: CheckReport, severity: Severity, out: Context['
   for (const group of listed) {
     const { problem } = group
     // The weight is in front of the line, not within it.
-    const line = problemLine({ ...group, problem: { ...problem, severity: 'error' } })
+    const line = problemLine({ ...group, problem: { ...problem, severity: 'error' } }, { allRows: chosen })
     out.result(`${out.style(COLORS[severity], severity.padEnd(8))}${line}`)
     if (problem.hint !== undefined && problem.hint !== hintBefore)
       out.result(out.style('dim', `        ${escapeInvisible(problem.hint)}`))

@@ -49,13 +49,22 @@ export function alike(
   return [...groups.values()]
 }
 
-/** A problem as one line: place, weight, sentence, value. */
-export function problemLine({ problem, rows, values, line }: Alike): string {
+/** A problem as one line: place, weight, sentence, value. `allRows`: how many rows there are, where that is known. */
+export function problemLine(
+  { problem, rows, values, line }: Alike,
+  { allRows }: { readonly allRows?: number } = {},
+): string {
   const { severity, file, row, column, message } = problem
   const many = rows.length > 1
   const place = [
     file === undefined ? undefined : `${escapeInvisible(file)}${line === undefined ? '' : `:${line}`}`,
-    many ? rowWords(rows) : row === undefined ? undefined : `row ${row}`,
+    many && new Set(rows).size === allRows
+      ? 'every row'
+      : many
+        ? rowWords(rows)
+        : row === undefined
+          ? undefined
+          : `row ${row}`,
     column === undefined ? undefined : `column ${escapeInvisible(column)}`,
   ].filter((part) => part !== undefined)
   const weight = severity === 'error' ? '' : `${severity}: `

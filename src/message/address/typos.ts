@@ -80,6 +80,19 @@ const SLIPPED_ENDINGS: ReadonlySet<string> = new Set(
   ),
 )
 
+/** Endings that no registry has, and what was meant, under any name: `firm.con`, `web.deu`. */
+const NO_ENDINGS: Readonly<Record<string, string>> = {
+  ...endings('com', 'con cmo ocm vom xom comm coom cim cpm c0m coml comn coma cok ckm clm fom nom'),
+  ...endings('net', 'nett ner nte nrt ney'),
+  ...endings('org', 'ogr orgg rog orf'),
+  ...endings('de', 'deu dde dee'),
+  ...endings('co.uk', 'couk co.ku co.ik'),
+}
+
+function endings(meant: string, slips: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(slips.split(' ').map((slip) => [slip, meant]))
+}
+
 const known = new Set(PROVIDERS)
 const shapes = PROVIDERS.map((domain) => {
   const [name = '', ...ending] = domain.split('.')
@@ -88,14 +101,14 @@ const shapes = PROVIDERS.map((domain) => {
 const remembered = new BoundedMap<string, string | undefined>(20_000)
 
 /**
- * The well-known domain that a person meant who wrote `gmial.com`, `hotmail.con` or `gmailcom`; undefined where there is
+ * The domain that a person meant who wrote `gmial.com`, `hotmail.con`, `gmailcom` or `firm.com.com`; undefined where there is
  * no such slip. Short names and common words are left alone: between them there is a real one in every direction.
  */
 export function suggestDomain(domain: string): string | undefined {
   const typed = domain.toLowerCase()
-  if (known.has(typed) || REAL_NEIGHBOURS.has(typed) || typed.length > 30) return undefined
+  if (known.has(typed) || REAL_NEIGHBOURS.has(typed)) return undefined
   if (remembered.has(typed)) return remembered.get(typed)
-  const found = findDomain(typed)
+  const found = (typed.length > 30 ? undefined : findDomain(typed)) ?? withRealEnding(typed)
   remembered.set(typed, found)
   return found
 }
@@ -110,6 +123,14 @@ function findDomain(typed: string): string | undefined {
     if (ending !== typedEnding && !(ending === 'com' && SLIPPED_ENDINGS.has(typedEnding))) return false
     return typedName === name ? name.length > 2 : slips && isOneSlip(typedName, name)
   })?.domain
+}
+
+/** Without an ending that is written twice, or with the one that was meant in place of one that there is not. */
+function withRealEnding(typed: string): string | undefined {
+  const twice = /^(.+\.([a-z]{2,}))\.\2$/.exec(typed)?.[1]
+  if (twice !== undefined) return twice
+  const slip = Object.keys(NO_ENDINGS).find((ending) => typed.endsWith(`.${ending}`))
+  return slip === undefined ? undefined : typed.slice(0, -slip.length) + (NO_ENDINGS[slip] ?? '')
 }
 
 /** One letter too many, too few or wrong, or two neighbours swapped. */

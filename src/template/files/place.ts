@@ -84,6 +84,52 @@ function traced({ text, madeOf = [] }: Snippet, at: Place): Found | undefined {
   return undefined
 }
 
+/**
+ * Where a piece of a text stands in the user's files. In a text that was made of others it is looked up by its line, or by
+ * itself where the line was changed; undefined where it is in none of them.
+ */
+export function placeInFiles(snippet: Snippet, offset: number, length: number): (Place & Origin) | undefined {
+  const { text, madeOf } = snippet
+  const found = (source: Source, at: number): Place & Origin => ({
+    ...source,
+    ...here(source, placeOf(source.text, at)),
+  })
+  if (madeOf === undefined) return found(snippet, offset)
+  const begin = text.lastIndexOf('\n', offset - 1) + 1
+  const end = text.indexOf('\n', offset)
+  const line = text.slice(begin, end < 0 ? text.length : end)
+  const lead = line.length - line.trimStart().length
+  for (const [piece, within] of [
+    [line.trim(), offset - begin - lead],
+    [text.slice(offset, offset + length), 0],
+  ] as const) {
+    if (piece === '' || within < 0) continue
+    const before = occurrences(text.slice(0, offset - within), piece)
+    const all = madeOf.flatMap((source) => positions(source.text, piece, source.from).map((at) => ({ source, at })))
+    const one = all[before] ?? all.at(-1)
+    if (one !== undefined) return found(one.source, one.at + within)
+  }
+  return undefined
+}
+
+function positions(text: string, piece: string, from = 0): readonly number[] {
+  const found: number[] = []
+  for (let at = text.indexOf(piece, from); at >= 0; at = text.indexOf(piece, at + piece.length)) found.push(at)
+  return found
+}
+
+function occurrences(text: string, piece: string): number {
+  return positions(text, piece).length
+}
+
+/** The text with each mustache replaced by as many letters of no alphabet: what is around keeps its offsets. */
+export function blanked(text: string): string {
+  return text.replace(MUSTACHE, (mustache) => mustache.replace(/[^\n]/g, BLANK))
+}
+
+/** Takes the place of a letter of a mustache: part of a word to HTML and to CSS. */
+export const BLANK = '\uE000'
+
 /** The mustache that covers a place, if any. */
 export function mustacheAt(text: string, offset: number): RegExpExecArray | undefined {
   for (const match of text.matchAll(MUSTACHE)) {

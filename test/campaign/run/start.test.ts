@@ -121,6 +121,19 @@ test('a template of the package is refused for a real send, and a rehearsal says
   expect(notes.join('\n')).toContain('built in')
 })
 
+test('a placeholder of another program in the template is noted before anything is sent', async () => {
+  await prepare({
+    'templates/tags.txt':
+      '---\nfrom: s@example.org\nsubject: x\n---\nDear [Name],\n%%A%% %%B%% %%C%% %%D%% %%E%% %%F%%',
+  })
+  const notes: string[] = []
+  await merge({ mode: 'dry-run' }, { note: (text) => notes.push(text) }, { template: 'tags' })
+  expect(notes[0]).toBe(
+    'templates/tags.txt:5: [Name] looks like a placeholder of another program, and is sent as it is',
+  )
+  expect(notes[5]).toBe('and 2 more placeholders; mailmerge check lists them')
+})
+
 test("a template of the project with the name of a built-in one is the project's own", async () => {
   await prepare({ 'templates/invite.md': LETTER })
   expect((await merge({ mode: 'send' }, {}, { template: 'invite' })).counts.sent).toBe(3)

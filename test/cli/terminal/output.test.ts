@@ -251,12 +251,19 @@ describe('problems', () => {
 
   test('of one line of a template keep it, those of many lines of a list do not', () => {
     const at = (row: number, line: number): Problem => ({ ...warning(row, ''), file: 'f', line })
-    expect(alike([at(1, 3), at(2, 3)]).map(problemLine)).toEqual(['f:3, rows 1-2, column email: warning: is reserved'])
-    expect(alike([at(1, 2), at(2, 3)]).map(problemLine)).toEqual(['f, rows 1-2, column email: warning: is reserved'])
+    const [all] = alike([at(1, 3), at(2, 3), at(3, 3)])
+    expect(all && problemLine(all, { allRows: 3 })).toBe('f:3, every row, column email: warning: is reserved')
+    expect(all && problemLine(all, { allRows: 4 })).toBe('f:3, rows 1-3, column email: warning: is reserved')
+    expect(alike([at(1, 3), at(2, 3)]).map((group) => problemLine(group))).toEqual([
+      'f:3, rows 1-2, column email: warning: is reserved',
+    ])
+    expect(alike([at(1, 2), at(2, 3)]).map((group) => problemLine(group))).toEqual([
+      'f, rows 1-2, column email: warning: is reserved',
+    ])
   })
 
   test('of one row keep its value', () => {
-    expect(alike([warning(7, 'x')], { anyValue: true }).map(problemLine)).toEqual([
+    expect(alike([warning(7, 'x')], { anyValue: true }).map((group) => problemLine(group))).toEqual([
       'row 7, column email: warning: is reserved (x)',
     ])
   })

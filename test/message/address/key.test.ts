@@ -39,6 +39,12 @@ test.each([
   ['yahooo.co.uk', 'yahoo.co.uk'],
   ['iclould.com', 'icloud.com'],
   ['freenet.ed', undefined],
+  ['firm-of-ann.com.com', 'firm-of-ann.com'],
+  ['firm.co.uk.uk', 'firm.co.uk'],
+  ['a-very-long-name-of-a-domain-indeed.example.de.de', 'a-very-long-name-of-a-domain-indeed.example.de'],
+  ['web.deu', 'web.de'],
+  ['Firm.CON', 'firm.com'],
+  ['mail.firm.nett', 'mail.firm.net'],
   ['t-onlin.de', 't-online.de'],
   ['wanado.fr', 'wanadoo.fr'],
 ])('%s is a slip for %s', (typed, meant) => {
@@ -58,6 +64,12 @@ test.each([
   'example.com',
   'yahoo.fr',
   'bol.com',
+  'com.com',
+  'firm.com.de',
+  'firm.dev',
+  'firm.co',
+  'firm.cm',
+  'con.firm.org',
 ])('%s is taken as it is', (domain) => {
   expect(suggestDomain(domain)).toBeUndefined()
 })
