@@ -83,6 +83,13 @@ export interface Runs {
   end(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
   /** Asks the process that delivers a run, if there is one, to stop (`RunRecord.requested`); undefined takes it back. */
   request(runId: string, request: RunRequest | undefined): Promise<void>
+  /**
+   * Records what the process that delivers the run says of it, as JSON, for people who watch. The last word alone is kept, and
+   * may be lost in a power cut; undefined takes it away.
+   */
+  report(runId: string, facts: string | undefined, at: Date): Promise<void>
+  /** What was last said of the run, and when. */
+  lastReport(runId: string): Promise<{ readonly facts: string; readonly at: Date } | undefined>
 }
 
 export interface Plans {

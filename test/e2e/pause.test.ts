@@ -1,6 +1,9 @@
 /** A run that is paused, ended or decided about from another process while it is at work. */
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
+import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
+import { type RunProgress, readProgress } from '../../src/report/run-progress.ts'
 import { LETTER, listOf, makeProject, type Project, type Running } from '../support/program.ts'
 import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
 import { expectNobodyLostOrTwice, truthOf } from '../support/truth.ts'
@@ -63,6 +66,31 @@ test('pause stops a run of another process, run leaves it alone, and resume send
   gate = () => Promise.resolve()
   expect((await project.run(['resume'])).code).toBe(0)
   expectNobodyLostOrTwice(await truthOf(project), ADDRESSES, received)
+})
+
+test('a run at work says how it goes to other processes, and nothing once it has stopped', async () => {
+  await prepare()
+  const { ended } = await runAtWork()
+  const open = Promise.withResolvers<void>()
+  gate = () => open.promise
+  const ledger = await openSqliteLedger(join(project.dir, '.mailmerge/ledger.db'))
+  try {
+    const run = (await ledger.runs.find())?.id ?? ''
+    let said: RunProgress | undefined
+    while (said === undefined) {
+      await sleep(20)
+      said = await readProgress(ledger.runs, run)
+    }
+    expect((await project.run(['status', run])).stdout).toMatch(/^now +.* over \d connections?/m)
+    expect(said).toMatchObject({ server: `smtp://127.0.0.1:${sink.port}`, lanes: expect.any(Number), pause: undefined })
+    expect(Math.abs(said.at.getTime() - Date.now())).toBeLessThan(60_000)
+    open.resolve()
+    await project.run(['pause'])
+    await ended
+    expect(await readProgress(ledger.runs, run)).toBeUndefined()
+  } finally {
+    await ledger.close()
+  }
 })
 
 test('cancel ends a run of another process for good', async () => {

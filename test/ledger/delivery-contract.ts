@@ -268,6 +268,16 @@ export function deliveryContract(): void {
       expect((await ledger.runs.find(run))?.requested).toBeUndefined()
     })
 
+    test('what a process says of its run is kept until it takes it away', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
+      expect(await ledger.runs.lastReport(run)).toBeUndefined()
+      await ledger.runs.report(run, '{"lanes":1}', NOW)
+      await ledger.runs.report(run, '{"lanes":2}', later(1))
+      expect(await ledger.runs.lastReport(run)).toEqual({ facts: '{"lanes":2}', at: later(1) })
+      await ledger.runs.report(run, undefined, later(2))
+      expect(await ledger.runs.lastReport(run)).toBeUndefined()
+    })
+
     test('a cancelled run sends nothing more', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org'))
       await ledger.runs.end(run, 'cancelled', NOW)

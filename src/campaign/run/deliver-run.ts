@@ -9,6 +9,7 @@ import type { CopyCounts, ResultRow, RunRecord, StatusCounts } from '../../ledge
 import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
 import { formatOf, writeReport } from '../../report/report.ts'
+import { ProgressWriter } from '../../report/run-progress.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
@@ -48,10 +49,10 @@ export async function beginAndDeliver(
     })
   }
   if (merge.mode === 'send') makeRunFolder(settings, run.id)
-  const end = asAsked(
-    watch,
-    await deliverRun({ ...merge, hooks }, run, transport, { counts, patience: planned.patience }),
-  )
+  const writer = new ProgressWriter(ledger.runs, run.id, transport.name, () => clock.now())
+  const options = { counts, patience: planned.patience }
+  const end = asAsked(watch, await deliverRun({ ...merge, hooks }, run, transport, options, writer))
+  await writer.end()
   if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
   return end
 }
@@ -95,6 +96,7 @@ function deliverRun(
   run: RunRecord,
   transport: Transport,
   { counts, patience }: Pick<DeliverOptions, 'counts' | 'patience'>,
+  writer: ProgressWriter,
 ): Promise<DeliveryEnd> {
   const runId = run.id
   const { onEvent } = hooks
@@ -120,8 +122,14 @@ function deliverRun(
     abort: hooks.abort,
     onNote: (text) => hooks.note?.(text),
     onSettled: onEvent && ((row) => onEvent(rowEvent(row))),
-    onPaused: (reason, until) => onEvent?.({ event: 'paused', run: runId, reason, until }),
-    onProgress: onEvent && ((state) => onEvent({ event: 'progress', run: runId, ...state })),
+    onPaused: (reason, until) => {
+      writer.paused(reason, until)
+      onEvent?.({ event: 'paused', run: runId, reason, until })
+    },
+    onProgress: (state) => {
+      writer.progress(state)
+      onEvent?.({ event: 'progress', run: runId, ...state })
+    },
   })
 }
 

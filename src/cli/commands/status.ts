@@ -4,11 +4,13 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import { type RowStatus, type RunRecord, totalOf } from '../../ledger/records.ts'
 import { type RunStanding, standingOf } from '../../report/head.ts'
 import { runFields } from '../../report/json.ts'
+import { pauseWords } from '../../report/reasons.ts'
+import { type RunProgress, readProgress } from '../../report/run-progress.ts'
 import { conditionWords, type RunCondition, runCondition, STATUS_WORDS } from '../../report/words.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { count, dateTimeWords, moment, plural, shortPath } from '../terminal/format.ts'
+import { count, dateTimeWords, duration, moment, plural, rate, shortPath } from '../terminal/format.ts'
 import { tableLines } from '../terminal/table.ts'
 import { withLedger } from '../with-ledger.ts'
 
@@ -24,6 +26,7 @@ interface ShownRun extends RunStanding {
   readonly atWork: boolean
   /** Zone in which its times are shown: the one that they were given in. */
   readonly timeZone: string | undefined
+  readonly progress: RunProgress | undefined
 }
 
 export const status: Action = {
@@ -98,7 +101,7 @@ function lines(listed: readonly ShownRun[], columns: number | undefined): readon
 }
 
 function showOne(shown: ShownRun, { out }: Context): void {
-  const { run, counts, copiesDeferred, condition, atWork, timeZone } = shown
+  const { run, counts, copiesDeferred, condition, atWork, timeZone, progress } = shown
   if (out.json) {
     out.result(JSON.stringify(runFields(run, shown, atWork)))
     return
@@ -107,6 +110,7 @@ function showOne(shown: ShownRun, { out }: Context): void {
     ['run', run.id],
     ['campaign', campaignName(run)],
     ['state', conditionWords(condition, (at) => moment(at, timeZone))],
+    ['now', progress === undefined ? undefined : progressWords(progress, timeZone)],
     ['template', escapeInvisible(run.template)],
     ['list', escapeInvisible(run.source)],
     ['started', dateTimeWords(run.startedAt, timeZone)],
@@ -135,10 +139,19 @@ function runReader(
     const isNewest = newest.get(campaignName(run)) === run.id
     const atWork = isNewest && run.endedAt === undefined && (await ledger.campaigns.isClaimed(run.campaign))
     const condition = runCondition(run, standing, { atWork, newest: isNewest })
-    return { run, ...standing, condition, atWork, timeZone: run.options.timeZone ?? timeZone }
+    const progress = atWork ? await readProgress(ledger.runs, run.id) : undefined
+    return { run, ...standing, condition, atWork, timeZone: run.options.timeZone ?? timeZone, progress }
   }
 }
 
 function campaignName({ campaign }: RunRecord): string {
   return escapeInvisible(campaign.generation === 1 ? campaign.name : `${campaign.name} (${campaign.generation})`)
+}
+
+/** `14.9/s over 4 connections, about 12 min left; the server asks for fewer messages` */
+function progressWords({ rate: now, lanes, secondsLeft, pause }: RunProgress, timeZone: string | undefined): string {
+  const left = secondsLeft === undefined || now === 0 ? '' : `, about ${duration(secondsLeft)} left`
+  const until = pause?.until === undefined ? '' : `, until ${moment(pause.until, timeZone)}`
+  const waits = pause === undefined ? '' : `; ${escapeInvisible(pauseWords(pause.reason))}${until}`
+  return `${rate(now)} over ${plural(lanes, 'connection')}${left}${waits}`
 }

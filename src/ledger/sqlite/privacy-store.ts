@@ -26,6 +26,7 @@ export class PrivacyStore implements Privacy {
     const normalised = normaliseSuppressed(address)
     const forgotten = await store.write(() => {
       store.exec('PRAGMA secure_delete = ON')
+      store.run(sql.deleteRunReports)
       const rows = store.all(sql.rowsOfPerson, normalised)
       const runs = new Set<string>()
       for (const { campaign, run, deferred } of store.all(sql.copiedRuns, normalised)) {
@@ -96,6 +97,7 @@ export class PrivacyStore implements Privacy {
         store.run(sql.deleteFeedback, first, last)
         store.run(sql.deleteCopies, first, last)
         store.run(sql.deleteCarbonCopies, first, last)
+        store.run(sql.deleteRunReport, textOf(run['id']))
         store.run(sql.deleteRun, number)
       }
       store.run(sql.deleteIdentities, campaign)

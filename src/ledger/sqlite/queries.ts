@@ -34,6 +34,17 @@ UPDATE run SET state = ?2, ended_at = ?3 WHERE id = ?1 AND state <> 'planning'`
 
 export const requestOfRun = `UPDATE run SET requested = ?2 WHERE id = ?1`
 
+export const replaceRunReport = `
+INSERT INTO run_report (run, at, facts) SELECT number, ?2, ?3 FROM run WHERE id = ?1
+ON CONFLICT DO UPDATE SET at = excluded.at, facts = excluded.facts`
+
+export const deleteRunReport = `DELETE FROM run_report WHERE run = (SELECT number FROM run WHERE id = ?1)`
+
+/** What a server said may hold an address. */
+export const deleteRunReports = `DELETE FROM run_report`
+
+export const lastRunReport = `SELECT at, facts FROM run_report WHERE run = (SELECT number FROM run WHERE id = ?1)`
+
 /** The first time stays. */
 export const beginRun = `UPDATE run SET begun_at = coalesce(begun_at, ?2) WHERE id = ?1`
 

@@ -114,6 +114,22 @@ export class RunStore implements Runs {
     await this.#store.write(() => this.#store.run(sql.requestOfRun, runId, request ?? null))
   }
 
+  async report(runId: string, facts: string | undefined, at: Date): Promise<void> {
+    const store = this.#store
+    await store.draft(() =>
+      facts === undefined
+        ? store.run(sql.deleteRunReport, runId)
+        : store.run(sql.replaceRunReport, runId, at.getTime(), facts),
+    )
+  }
+
+  lastReport(runId: string): Promise<{ readonly facts: string; readonly at: Date } | undefined> {
+    return this.#store.read(() => {
+      const row = this.#store.get(sql.lastRunReport, runId)
+      return row === undefined ? undefined : { facts: textOf(row['facts']), at: new Date(numberOf(row['at'])) }
+    })
+  }
+
   async begin(runId: string, at: Date): Promise<void> {
     await this.#store.write(() => this.#store.run(sql.beginRun, runId, at.getTime()))
   }

@@ -274,6 +274,15 @@ DROP TABLE schedule;
 ALTER TABLE schedule_with_intervals RENAME TO schedule;
 `
 
+const version8 = `
+-- What the process that delivers a run last said of it. For people who watch: nothing is decided by it.
+CREATE TABLE run_report (
+  run   INTEGER PRIMARY KEY,
+  at    INTEGER NOT NULL,
+  facts TEXT NOT NULL
+) STRICT;
+`
+
 /** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
 function kindsOfSentences(table: string, column: string, where: string): string {
   return `
@@ -299,6 +308,7 @@ export const migrations: readonly Migration[] = [
   { version: 5, sql: version5 },
   { version: 6, sql: version6 },
   { version: 7, sql: version7 },
+  { version: 8, sql: version8 },
 ]
 
 export function schemaVersion(database: DatabaseSync): number {

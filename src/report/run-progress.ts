@@ -1,0 +1,99 @@
+/** How a delivery is going, as its process says in the ledger once a second, for pages in other processes. Owns the form. */
+import { z } from 'zod'
+import type { Runs } from '../ledger/ledger.ts'
+import type { PauseReason } from './reasons.ts'
+
+export interface RunProgress {
+  readonly at: Date
+  /** Where the messages go, without secrets. */
+  readonly server: string
+  /** Connections at work. */
+  readonly lanes: number
+  /** Rows a second over the last seconds. */
+  readonly rate: number
+  /** Seconds to the end; undefined when that is not known. */
+  readonly secondsLeft: number | undefined
+  /** Why it waits now. */
+  readonly pause: { readonly reason: PauseReason; readonly until: Date | undefined } | undefined
+}
+
+/** Between two words in the ledger, in milliseconds. */
+const EVERY_MS = 1000
+
+const quota = z.object({
+  count: z.number(),
+  seconds: z.number(),
+  of: z.literal('recipients').optional(),
+  left: z.number(),
+})
+const reason = z.union([
+  z.object({ kind: z.enum(['start-time', 'deferred']) }),
+  z.object({ kind: z.literal('quota'), quota: quota.optional() }),
+  z.object({ kind: z.enum(['slow-down', 'outage']), said: z.string() }),
+])
+const facts = z.object({
+  server: z.string(),
+  lanes: z.number(),
+  rate: z.number(),
+  secondsLeft: z.number().optional(),
+  pause: z.object({ reason, until: z.coerce.date().optional() }).optional(),
+})
+
+/** Writes the progress of one delivery, as often as it is worth it. Nothing that goes wrong with it stops a run. */
+export class ProgressWriter {
+  readonly #runs: Runs
+  readonly #run: string
+  readonly #server: string
+  readonly #now: () => Date
+  #pause: RunProgress['pause']
+  #written = Number.NEGATIVE_INFINITY
+
+  constructor(runs: Runs, run: string, server: string, now: () => Date) {
+    this.#runs = runs
+    this.#run = run
+    this.#server = server
+    this.#now = now
+  }
+
+  paused(reason: PauseReason, until: Date | undefined): void {
+    this.#pause = { reason, until }
+  }
+
+  progress({
+    lanes,
+    rate,
+    secondsLeft,
+  }: {
+    readonly lanes: number
+    readonly rate: number
+    readonly secondsLeft?: number | undefined
+  }): void {
+    if (performance.now() - this.#written < EVERY_MS) return
+    this.#written = performance.now()
+    const now = this.#now()
+    // Once messages go out again, or its time is over, it waits no more.
+    if (rate > 0 || (this.#pause?.until ?? now) < now) this.#pause = undefined
+    const server = this.#server
+    const said: z.input<typeof facts> = { server, lanes, rate, secondsLeft, pause: this.#pause }
+    this.#runs.report(this.#run, JSON.stringify(said), now).catch(() => {})
+  }
+
+  /** The delivery is over: nobody is at it any more. */
+  async end(): Promise<void> {
+    await this.#runs.report(this.#run, undefined, this.#now()).catch(() => {})
+  }
+}
+
+/** Undefined where no process said anything since the run was last left. */
+export async function readProgress(runs: Runs, run: string): Promise<RunProgress | undefined> {
+  const last = await runs.lastReport(run)
+  if (last === undefined) return undefined
+  const read = facts.safeParse(JSON.parse(last.facts))
+  if (!read.success) return undefined
+  const { server, lanes, rate, secondsLeft, pause } = read.data
+  return {
+    at: last.at,
+    ...{ server, lanes, rate, secondsLeft },
+    pause: pause === undefined ? undefined : { reason: pause.reason as PauseReason, until: pause.until },
+  }
+}
