@@ -2,8 +2,10 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
+import { main } from '../../src/cli/main.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/sqlite.ts'
 import { type RunProgress, readProgress } from '../../src/report/run-progress.ts'
+import { fakeIo } from '../cli/fake-io.ts'
 import { LETTER, listOf, makeProject, type Project, type Running } from '../support/program.ts'
 import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
 import { expectNobodyLostOrTwice, truthOf } from '../support/truth.ts'
@@ -37,6 +39,13 @@ async function until(reached: () => boolean): Promise<void> {
   while (!reached()) await new Promise((go) => setTimeout(go, 5))
 }
 
+/** A command of this process, while another one sends. */
+async function mailmerge(args: readonly string[]) {
+  const io = fakeIo({ cwd: project.dir })
+  const code = await main(args, io)
+  return { code, stdout: io.stdout.text, stderr: io.stderr.text }
+}
+
 /** A run of its own process that has sent something and is far from its end. */
 async function runAtWork(): Promise<Running> {
   const running = project.start(['run', '--yes'])
@@ -47,7 +56,7 @@ async function runAtWork(): Promise<Running> {
 test('pause stops a run of another process, run leaves it alone, and resume sends the rest', async () => {
   await prepare()
   const { ended } = await runAtWork()
-  const paused = await project.run(['pause'])
+  const paused = await mailmerge(['pause'])
   expect([paused.code, paused.stdout]).toEqual([
     0,
     expect.stringMatching(/^(\S+) is paused; mailmerge resume \1 continues it\n$/),
@@ -56,15 +65,15 @@ test('pause stops a run of another process, run leaves it alone, and resume send
   expect([code, stderr]).toEqual([75, expect.stringMatching(/stopped: paused\n.*to continue: mailmerge resume/)])
   const sent = sink.ids.size
   expect(await truthOf(project)).toMatchObject({ rows: ROWS, sent, inDoubt: [], deferred: ROWS - sent })
-  expect((await project.run(['status'])).stdout).toContain(' Paused ')
-  const again = await project.run(['run', '--yes'])
+  expect((await mailmerge(['status'])).stdout).toContain(' Paused ')
+  const again = await mailmerge(['run', '--yes'])
   expect([again.code, again.stderr]).toEqual([
     75,
     expect.stringMatching(/is paused\n.*mailmerge resume \S+, or end it with/),
   ])
   expect(sink.ids.size).toBe(sent)
   gate = () => Promise.resolve()
-  expect((await project.run(['resume'])).code).toBe(0)
+  expect((await mailmerge(['resume'])).code).toBe(0)
   expectNobodyLostOrTwice(await truthOf(project), ADDRESSES, received)
 })
 
@@ -81,11 +90,11 @@ test('a run at work says how it goes to other processes, and nothing once it has
       await sleep(20)
       said = await readProgress(ledger.runs, run)
     }
-    expect((await project.run(['status', run])).stdout).toMatch(/^now +.* over \d connections?/m)
+    expect((await mailmerge(['status', run])).stdout).toMatch(/^now +.* over \d connections?/m)
     expect(said).toMatchObject({ server: `smtp://127.0.0.1:${sink.port}`, lanes: expect.any(Number), pause: undefined })
     expect(Math.abs(said.at.getTime() - Date.now())).toBeLessThan(60_000)
     open.resolve()
-    await project.run(['pause'])
+    await mailmerge(['pause'])
     await ended
     expect(await readProgress(ledger.runs, run)).toBeUndefined()
   } finally {
@@ -96,7 +105,7 @@ test('a run at work says how it goes to other processes, and nothing once it has
 test('cancel ends a run of another process for good', async () => {
   await prepare()
   const { ended } = await runAtWork()
-  const cancelled = await project.run(['cancel'])
+  const cancelled = await mailmerge(['cancel'])
   expect([cancelled.code, cancelled.stdout]).toEqual([
     0,
     expect.stringContaining('is cancelled: what was not sent stays unsent'),
@@ -105,7 +114,7 @@ test('cancel ends a run of another process for good', async () => {
   expect([code, stderr]).toEqual([75, expect.stringMatching(/stopped: cancelled\n.*what was not sent stays unsent/)])
   expect(stderr).not.toContain('to continue')
   expect(await truthOf(project)).toMatchObject({ sent: sink.ids.size, inDoubt: [] })
-  const resumed = await project.run(['resume'])
+  const resumed = await mailmerge(['resume'])
   expect([resumed.code, resumed.stderr]).toEqual([64, expect.stringContaining('was cancelled')])
 })
 
@@ -117,7 +126,7 @@ test('a run that waits for its start time can be paused', async () => {
     shown += text
   })
   await until(() => shown.includes('start time'))
-  expect((await project.run(['pause'])).code).toBe(0)
+  expect((await mailmerge(['pause'])).code).toBe(0)
   const { code, stderr } = await waiting.ended
   expect([code, stderr]).toEqual([75, expect.stringContaining('stopped: paused')])
 })
@@ -135,9 +144,9 @@ test('rows in doubt are decided one by one, also while another process sends the
   const { inDoubt } = await truthOf(project)
   expect(inDoubt.length).toBeGreaterThan(1)
   const [first, second] = inDoubt.map((address) => /\d+/.exec(address)?.[0] ?? '') as [string, string]
-  const kept = await project.run(['resume', '--in-doubt', 'keep', '--rows', first])
+  const kept = await mailmerge(['resume', '--in-doubt', 'keep', '--rows', first])
   expect([kept.code, kept.stdout]).toEqual([0, '1 row in doubt counted as sent\n'])
-  const resent = await project.run(['resume', '--in-doubt', 'resend', '--rows', second])
+  const resent = await mailmerge(['resume', '--in-doubt', 'resend', '--rows', second])
   expect([resent.code, resent.stdout]).toEqual([
     0,
     expect.stringMatching(/^1 row in doubt will be sent again by the process that is sending /),
@@ -160,7 +169,7 @@ test('rows without a decision, and something else than rows, are refused before 
     [['resume', '--in-doubt', 'keep', '--rows', 'three'], "--rows does not understand 'three'"],
     [['pause'], 'there is no run in this project yet'],
   ] as const) {
-    const { code, stderr } = await project.run(args)
+    const { code, stderr } = await mailmerge(args)
     expect([code === 64 || code === 66, stderr]).toEqual([true, expect.stringContaining(words)])
   }
 })
