@@ -6,31 +6,24 @@ import type { Settings } from '../../config/settings.ts'
 import { HeldError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { SkipReason, StatusCounts } from '../../ledger/records.ts'
+import type { StatusCounts } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
-import type { Row, Source } from '../../source/source.ts'
-import { foreignTags } from '../../template/foreign-tags.ts'
-import type { Template } from '../../template/template.ts'
-import { localZone } from '../../time-zone.ts'
+import type { Row } from '../../source/source.ts'
 import { checkMergeRequest } from '../check-request.ts'
-import { END_OF_TIME, systemClock } from '../clock.ts'
+import { END_OF_TIME } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
-import { type LeftOut, planRows } from '../plan/plan.ts'
-import type { RowIdentity } from '../plan/recipient.ts'
-import { openRecipientTime } from '../plan/recipient-time.ts'
+import { planRows } from '../plan/plan.ts'
 import type { MessagePreview } from '../plan/render-row.ts'
-import { type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
-import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
+import { templatesOf, usedColumns } from './content.ts'
 import { refusePaused } from './control.ts'
 import { beginAndDeliver, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
-import { addressColumn, missing, openList, openListAgain } from './list.ts'
+import { createRun, openInputs, type RunInputs } from './inputs.ts'
+import { leftOutBy } from './left-out.ts'
 import { withMetricsFile } from './metrics-file.ts'
-import { openExclusion } from './not-in.ts'
 import { type OpenMerge, openMerge } from './open-merge.ts'
-import { LATE_BY_MS } from './start-time.ts'
 
 /**
  * Plans and delivers one merge.
@@ -87,113 +80,6 @@ async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: 
   return await summarize(merge, run, end, request.reports)
 }
 
-/** What a run is made from: nothing of it is opened in the ledger yet. */
-interface Inputs extends AsyncDisposable {
-  /** Of the campaign. */
-  readonly name: string
-  readonly group: string
-  readonly source: Source
-  readonly content: Content
-  readonly emailColumn: string | undefined
-  readonly selector: Selector
-  readonly excluded: Excluded | undefined
-  /** When each row starts, where each has a time of its own. */
-  readonly startTime: ((row: Row) => Date) | undefined
-  readonly now: Date
-}
-
-/** Whatever is wrong with list or template is found before a ledger is touched. */
-async function openInputs(settings: Settings, request: MergeRequest, hooks: MergeHooks): Promise<Inputs> {
-  const { template: templateName, timeZone = localZone(), lateBy = LATE_BY_MS } = settings
-  if (templateName === undefined) throw missing('template', '--template NAME', settings)
-  const source = await openList(settings)
-  const { columns } = source
-  for (const text of source.notes) hooks.note?.(text)
-  const named = request.campaign ?? settings.campaign
-  const nameFor = (template: string): string => named ?? `${template}-${source.stem}`
-  const sends = request.mode === 'send'
-  const { variant } = request
-  const follows = request.after !== undefined
-  const content = await openContent(settings, { templateName, campaign: nameFor, variant, columns, sends, follows })
-  if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
-  for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
-  const name = nameFor(content.template.name)
-  const emailColumn = addressColumn(settings, source, templatesOf(content))
-  const now = (hooks.clock ?? systemClock).now()
-  const { key, foldGmail } = settings
-  await using closing = new AsyncDisposableStack()
-  const exclusion =
-    request.notIn === undefined
-      ? undefined
-      : await openExclusion(settings, request.notIn, { emailColumn, key, foldGmail }, (text) => hooks.note?.(text))
-  closing.use(exclusion)
-  const inputs = {
-    name,
-    excluded: exclusion?.find,
-    group: settings.group ?? request.group ?? name,
-    source,
-    content,
-    emailColumn,
-    startTime:
-      request.atLocal === undefined
-        ? undefined
-        : openRecipientTime(request.atLocal, { columns, zone: timeZone, now, lateBy }),
-    selector: await openSelector(
-      request,
-      columns,
-      settings.segments ?? {},
-      readingOf(settings, request.at ?? now),
-      () => openListAgain(settings),
-      exclusion?.find,
-    ),
-    now,
-  }
-  const opened = closing.move()
-  return { ...inputs, [Symbol.asyncDispose]: () => opened.disposeAsync() }
-}
-
-/** Placeholders noted; `check` lists all. */
-const NOTED_TAGS = 5
-
-/** What a template of another program still holds would be sent as it is. */
-function tagNotes(templates: readonly Template[], columns: readonly string[]): readonly string[] {
-  const tags = new Map(
-    templates
-      .flatMap(({ written }) => foreignTags(written, columns))
-      .map((tag) => [`${tag.file}:${tag.line}: ${tag.tag}`, tag] as const),
-  )
-  const notes = [...tags].map(([place]) => `${place} looks like a placeholder of another program, and is sent as it is`)
-  const more = notes.length - NOTED_TAGS
-  return more <= 0
-    ? notes
-    : [...notes.slice(0, NOTED_TAGS), `and ${more} more placeholders; mailmerge check lists them`]
-}
-
-async function createRun(
-  { settings, ledger, campaign, mode, group }: OpenMerge,
-  id: string,
-  { source, content, emailColumn, now }: Inputs,
-  { at, variant, atLocal, occurrence, after }: MergeRequest,
-): Promise<void> {
-  const { template, templateName, hash } = content
-  const { columns } = source
-  await ledger.runs.create({
-    id,
-    campaign,
-    startedAt: now,
-    ...(at === undefined || mode !== 'send' ? {} : { notBefore: at }),
-    source: source.name,
-    template: template.name,
-    templateHash: hash,
-    columns,
-    options: {
-      ...{ template: templateName, sender: template.sender, emailColumn, variant, group },
-      ...{ atLocal: atLocal?.text, occurrence, after },
-      timeZone: settings.timeZone,
-    },
-  })
-}
-
 /** What a plan found, in the numbers that people see before anything is sent. */
 interface Counted {
   readonly rows: number
@@ -205,7 +91,7 @@ interface Counted {
 async function plan(
   merge: OpenMerge,
   runId: string,
-  { source, selector, excluded, startTime, now, content, emailColumn }: Inputs,
+  { source, selector, excluded, startTime, now, content, emailColumn }: RunInputs,
   request: MergeRequest,
 ): Promise<Counted> {
   const { settings, ledger, renderer, follow, hooks, mode } = merge
@@ -262,7 +148,7 @@ function hiddenWords(count: number): string {
 }
 
 /** A rehearsal checks the start times and waits for none. */
-function checkedOnly(startTime: Inputs['startTime']): ((row: Row) => undefined) | undefined {
+function checkedOnly(startTime: RunInputs['startTime']): ((row: Row) => undefined) | undefined {
   if (startTime === undefined) return undefined
   return (row) => {
     startTime(row)
@@ -273,7 +159,7 @@ function checkedOnly(startTime: Inputs['startTime']): ((row: Row) => undefined) 
 async function confirmed(
   merge: OpenMerge,
   run: string,
-  { name: campaign, source, content }: Inputs,
+  { name: campaign, source, content }: RunInputs,
   counted: Counted,
   { at }: MergeRequest,
   server: string,
@@ -320,37 +206,4 @@ async function refuseSecond(ledger: Ledger, occurrence: string): Promise<void> {
   throw new HeldError(`the occurrence ${occurrence} is planned already, as run ${planned.id}`, {
     hint: `Continue it: mailmerge resume ${planned.id}`,
   })
-}
-
-/**
- * Who of the good rows is not written to: those who are suppressed and, in a rehearsal, those who have the message already.
- * They are asked for while the run is planned, so that what a person reads before sending is what happens. Undefined where the
- * project has no ledger. `again` starts over: nobody has the message yet.
- */
-async function leftOutBy(merge: OpenMerge, again: boolean): Promise<LeftOut | undefined> {
-  const { project, campaign, group, mode } = merge
-  if (project === undefined) return undefined
-  // A real run joins its plan with what the campaign remembers; a rehearsal has a memory of its own, which is empty.
-  const known = mode === 'send' || again ? undefined : await project.campaigns.find(campaign.name)
-  return async (rows) => {
-    const out = new Map<RowIdentity, SkipReason>()
-    const suppressed = await project.suppressions.find(
-      rows.map(({ address }) => address),
-      group,
-    )
-    const history =
-      known === undefined
-        ? undefined
-        : await project.results.deliveryHistory(
-            known,
-            rows.map(({ key }) => key),
-          )
-    for (const row of rows) {
-      const status = history?.get(row.key)?.status
-      const suppression = suppressed.get(row.address)
-      if (status === 'sent' || status === 'in_doubt') out.set(row, { kind: 'sent-before', detail: '' })
-      else if (suppression !== undefined) out.set(row, { kind: 'suppressed', detail: suppression.reason })
-    }
-    return out
-  }
 }

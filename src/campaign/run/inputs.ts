@@ -1,0 +1,130 @@
+/**
+ * What a run is made from: list, template, campaign and the rows that are asked for. Owns opening them, the same way for a run
+ * and for a preview of it, before anything is recorded.
+ */
+import type { Settings } from '../../config/settings.ts'
+import type { Row, Source } from '../../source/source.ts'
+import { foreignTags } from '../../template/foreign-tags.ts'
+import type { Template } from '../../template/template.ts'
+import { localZone } from '../../time-zone.ts'
+import { systemClock } from '../clock.ts'
+import type { MergeHooks, MergeRequest } from '../merge.ts'
+import { openRecipientTime } from '../plan/recipient-time.ts'
+import { type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
+import { type Content, openContent, templatesOf } from './content.ts'
+import { addressColumn, missing, openList, openListAgain } from './list.ts'
+import { openExclusion } from './not-in.ts'
+import type { OpenMerge } from './open-merge.ts'
+import { LATE_BY_MS } from './start-time.ts'
+
+/** What a run is made from: nothing of it is opened in the ledger yet. */
+export interface RunInputs extends AsyncDisposable {
+  /** Of the campaign. */
+  readonly name: string
+  readonly group: string
+  readonly source: Source
+  readonly content: Content
+  readonly emailColumn: string | undefined
+  readonly selector: Selector
+  readonly excluded: Excluded | undefined
+  /** When each row starts, where each has a time of its own. */
+  readonly startTime: ((row: Row) => Date) | undefined
+  readonly now: Date
+}
+
+/** Whatever is wrong with list or template is found before a ledger is touched. */
+export async function openInputs(
+  settings: Settings,
+  request: MergeRequest,
+  hooks: Pick<MergeHooks, 'note' | 'clock'>,
+): Promise<RunInputs> {
+  const { template: templateName, timeZone = localZone(), lateBy = LATE_BY_MS } = settings
+  if (templateName === undefined) throw missing('template', '--template NAME', settings)
+  const source = await openList(settings)
+  const { columns } = source
+  for (const text of source.notes) hooks.note?.(text)
+  const named = request.campaign ?? settings.campaign
+  const nameFor = (template: string): string => named ?? `${template}-${source.stem}`
+  const sends = request.mode === 'send'
+  const { variant } = request
+  const follows = request.after !== undefined
+  const content = await openContent(settings, { templateName, campaign: nameFor, variant, columns, sends, follows })
+  if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
+  for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
+  const name = nameFor(content.template.name)
+  const emailColumn = addressColumn(settings, source, templatesOf(content))
+  const now = (hooks.clock ?? systemClock).now()
+  const { key, foldGmail } = settings
+  await using closing = new AsyncDisposableStack()
+  const exclusion =
+    request.notIn === undefined
+      ? undefined
+      : await openExclusion(settings, request.notIn, { emailColumn, key, foldGmail }, (text) => hooks.note?.(text))
+  closing.use(exclusion)
+  const inputs = {
+    name,
+    excluded: exclusion?.find,
+    group: settings.group ?? request.group ?? name,
+    source,
+    content,
+    emailColumn,
+    startTime:
+      request.atLocal === undefined
+        ? undefined
+        : openRecipientTime(request.atLocal, { columns, zone: timeZone, now, lateBy }),
+    selector: await openSelector(
+      request,
+      columns,
+      settings.segments ?? {},
+      readingOf(settings, request.at ?? now),
+      () => openListAgain(settings),
+      exclusion?.find,
+    ),
+    now,
+  }
+  const opened = closing.move()
+  return { ...inputs, [Symbol.asyncDispose]: () => opened.disposeAsync() }
+}
+
+/** Placeholders noted; `check` lists all. */
+const NOTED_TAGS = 5
+
+/** What a template of another program still holds would be sent as it is. */
+function tagNotes(templates: readonly Template[], columns: readonly string[]): readonly string[] {
+  const tags = new Map(
+    templates
+      .flatMap(({ written }) => foreignTags(written, columns))
+      .map((tag) => [`${tag.file}:${tag.line}: ${tag.tag}`, tag] as const),
+  )
+  const notes = [...tags].map(([place]) => `${place} looks like a placeholder of another program, and is sent as it is`)
+  const more = notes.length - NOTED_TAGS
+  return more <= 0
+    ? notes
+    : [...notes.slice(0, NOTED_TAGS), `and ${more} more placeholders; mailmerge check lists them`]
+}
+
+/** Records a run that is about to be planned. */
+export async function createRun(
+  { settings, ledger, campaign, mode, group }: OpenMerge,
+  id: string,
+  { source, content, emailColumn, now }: RunInputs,
+  { at, variant, atLocal, occurrence, after }: MergeRequest,
+): Promise<void> {
+  const { template, templateName, hash } = content
+  const { columns } = source
+  await ledger.runs.create({
+    id,
+    campaign,
+    startedAt: now,
+    ...(at === undefined || mode !== 'send' ? {} : { notBefore: at }),
+    source: source.name,
+    template: template.name,
+    templateHash: hash,
+    columns,
+    options: {
+      ...{ template: templateName, sender: template.sender, emailColumn, variant, group },
+      ...{ atLocal: atLocal?.text, occurrence, after },
+      timeZone: settings.timeZone,
+    },
+  })
+}
