@@ -1,5 +1,5 @@
 /** A project's own helpers, from `templates/_helpers`. Owns loading them; what they may not do is the engine's to say. */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigError } from '../../errors.ts'
@@ -27,7 +27,7 @@ export async function projectHelpers(root: string): Promise<ProjectHelpers> {
     files.push(path)
     let module: Readonly<Record<string, unknown>>
     try {
-      module = await withoutExit(() => import(pathToFileURL(path).href) as Promise<Record<string, unknown>>)
+      module = await withoutExit(() => import(addressOf(path)) as Promise<Record<string, unknown>>)
     } catch (cause) {
       const [why] = foreignWords(cause).split('\n')
       throw new ConfigError(`the helpers in ${shown(path, root)} cannot be loaded: ${why}`, {
@@ -41,6 +41,16 @@ export async function projectHelpers(root: string): Promise<ProjectHelpers> {
     }
   }
   return { helpers, files }
+}
+
+const loadedAt = new Map<string, number>()
+
+/** Node.js loads a module once: one that was saved again since is another module to it. */
+function addressOf(path: string): string {
+  const { mtimeMs } = statSync(path)
+  const first = loadedAt.get(path) ?? mtimeMs
+  loadedAt.set(path, first)
+  return `${pathToFileURL(path).href}${first === mtimeMs ? '' : `?${mtimeMs}`}`
 }
 
 /** A helper of the project gets numbers and answers of a workbook as they are stored, and cannot end the program. */
