@@ -31,6 +31,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['bounces'],
   ['schedule'],
   ['check'],
+  ['pages'],
   ['serve'],
   ['cli'],
 ]

@@ -32,7 +32,10 @@ function sentences(): Map<string, string[]> {
 
 /** The strings of a module; the texts between the tags of a page, with its holes as `{}`. */
 function textsOf(path: string): readonly string[] {
-  if (path.endsWith('.ts')) return stringsOf(path).map(({ text }) => text)
+  const texts = path.endsWith('.ts') ? stringsOf(path).map(({ text }) => text) : []
+  // The scripts of the local pages hold markup; between its tags are their words.
+  if (path.startsWith('src/pages/client/')) return texts.flatMap((text) => text.split(/<[^>]*>|=>/))
+  if (path.endsWith('.ts')) return texts
   return read(path)
     .replace(STYLE, '')
     .replace(/\{\{[^}]*\}\}+/g, '{}')

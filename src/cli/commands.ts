@@ -8,6 +8,7 @@ import { forget } from './commands/forget.ts'
 import { init } from './commands/init.ts'
 import { login } from './commands/login.ts'
 import { cancel, pause } from './commands/pause.ts'
+import { preview } from './commands/preview.ts'
 import { prune } from './commands/prune.ts'
 import { report } from './commands/report.ts'
 import { resume } from './commands/resume.ts'
@@ -22,6 +23,7 @@ import { verify } from './commands/verify.ts'
 export const COMMANDS: readonly Command[] = [
   init,
   check,
+  preview,
   run,
   resume,
   retry,

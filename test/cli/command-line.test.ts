@@ -112,9 +112,20 @@ describe('what is printed', () => {
   test('the version', async () => expect(await text('--version')).toBe('1.2.3'))
   test('the help names every command, and none that is not there', async () => {
     const help = await text('--help')
-    for (const name of ['init', 'run', 'resume', 'retry', 'cancel', 'status', 'report', 'verify', 'completion'])
+    for (const name of [
+      'init',
+      'preview',
+      'run',
+      'resume',
+      'retry',
+      'cancel',
+      'status',
+      'report',
+      'verify',
+      'completion',
+    ])
       expect(help).toMatch(new RegExp(`^  ${name} `, 'm'))
-    expect(help).not.toContain('preview')
+    expect(help).not.toContain('inbox ')
   })
   test('the help of a command names every option of the contract, also as `help run`', async () => {
     const help = await text('run --help')

@@ -1,0 +1,106 @@
+/** `mailmerge preview`: a local page that shows each row as the message it will be. Parses and opens; the page is in `pages/`. */
+import { randomBytes } from 'node:crypto'
+import type { Settings } from '../../config/settings.ts'
+import { InputError, UsageError } from '../../errors.ts'
+import { given } from '../../given.ts'
+import type { PreviewRequest } from '../../pages/preview/project.ts'
+import { escapeInvisible } from '../../text/visible.ts'
+import type { Action, Context } from '../command.ts'
+import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
+import { watchSignals } from '../merge/signals.ts'
+import { pageOptions, portOf } from '../page-options.ts'
+import { LEDGER_OPTION, SMTP_OPTION, settingsFor } from '../settings-options.ts'
+import { hasBrowser, openBrowser } from '../terminal/browser.ts'
+import { escapedLines, plural } from '../terminal/format.ts'
+
+/** A preview shows bad rows among the others. */
+const { 'skip-bad': _, ...SAME_AS_RUN } = LIST_OPTIONS
+
+export const preview: Action = {
+  usage: 'preview',
+  describe: 'Show each row as the message it will be, on a local page that follows every save',
+  epilogue: [
+    'Examples:',
+    '  mailmerge preview --csv list.csv --template invite',
+    '  mailmerge preview --csv list.csv --template invite --text 3',
+    '',
+    'The first line on stdout is the address of the page. It answers this machine alone, and sends nothing to the list.',
+  ].join('\n'),
+  options: {
+    ...grouped('What to show:', SAME_AS_RUN),
+    ...pageOptions('What to show:'),
+    text: { type: 'string', value: 'ROW', group: 'What to show:', describe: 'Print the message of one row instead' },
+    ...SMTP_OPTION,
+    ...LEDGER_OPTION,
+  },
+  async run(args, context) {
+    const { io, out } = context
+    const port = portOf(args)
+    const request = { ...selectionOf(args), ...given({ variant: args.text('variant') }) }
+    const settings = () => settingsFor(args, context)
+    const row = args.text('text')
+    if (row !== undefined) {
+      await printRow(await settings(), request, row, out)
+      return 0
+    }
+    if ((await settings()).source.from?.kind === 'stdin') {
+      throw new UsageError('a preview reads the list again after each save, and standard input can be read once', {
+        hint: 'Write the list to a file first.',
+      })
+    }
+    const { EventHub } = await import('../../pages/events.ts')
+    const { Preview } = await import('../../pages/preview/preview.ts')
+    const { previewRoutes } = await import('../../pages/preview/routes.ts')
+    const { startPages } = await import('../../pages/server.ts')
+    const signals = watchSignals(io.signals)
+    await using closing = new AsyncDisposableStack()
+    closing.defer(() => signals.dispose())
+    const events = new EventHub()
+    const shown = closing.adopt(await Preview.open({ settings, request, events }), (it) => it.close())
+    const pages = await startPages({
+      ...{ port, token: randomBytes(18).toString('base64url'), page: 'preview', title: 'Preview', events },
+      routes: previewRoutes(shown),
+      onError: (error) => out.error(`the page failed: ${escapeInvisible(String(error))}`),
+    })
+    closing.defer(() => pages.close())
+    out.raw(`${pages.link}\n`)
+    if (!args.flag('noOpen') && hasBrowser(io)) void openBrowser(pages.link)
+    out.info('The page follows every save. Ctrl+C ends it.')
+    if (!signals.signal.aborted) {
+      await new Promise((resolve) => signals.signal.addEventListener('abort', resolve, { once: true }))
+    }
+    return 0
+  },
+}
+
+/** Prints the message of one row: what its reader sees in a terminal, on stdout. */
+async function printRow(settings: Settings, request: PreviewRequest, text: string, out: Context['out']): Promise<void> {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1) {
+    throw new UsageError(`--text ${text} is not the number of a row`, { hint: 'Rows count from 1: --text 3' })
+  }
+  const { openProject } = await import('../../pages/preview/project.ts')
+  const { readMessage } = await import('../../pages/message/read.ts')
+  await using project = await openProject(settings, request)
+  const { source } = project.inputs
+  let last = 0
+  for await (const rows of source.rows()) {
+    const row = rows.find((one) => one.number === number)
+    last = rows.at(-1)?.number ?? last
+    if (row === undefined) continue
+    const { message } = await project.message(row)
+    const { headers, text: body, parts } = await readMessage(Buffer.concat(message.chunks))
+    for (const { name, value } of headers) {
+      if (SHOWN_HEADERS.test(name)) out.result(`${out.style('dim', `${name}:`)} ${escapeInvisible(value)}`)
+    }
+    out.result('')
+    out.result(escapedLines((body ?? '').trimEnd()))
+    for (const { name, type, content } of parts) {
+      out.result(`\n${out.style('dim', 'with')} ${escapeInvisible(name)} (${type}, ${plural(content.length, 'byte')})`)
+    }
+    return
+  }
+  throw new InputError(`there is no row ${number} in ${source.name}`, { hint: `Its last row is ${last}.` })
+}
+
+const SHOWN_HEADERS = /^(?:from|sender|to|cc|reply-to|subject)$/i

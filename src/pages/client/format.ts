@@ -1,0 +1,24 @@
+/** Numbers, sizes and times as the pages show them. Owns the form alone. */
+
+/** `12,480` */
+export function count(value: number): string {
+  return value.toLocaleString('en-US')
+}
+
+/** `412 B`, `43.1 KB`, `1.4 MB`, by thousands. */
+export function size(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} KB`
+  return `${(bytes / 1_000_000).toFixed(1)} MB`
+}
+
+/** `14:32:07` */
+export function clockTime(date: Date): string {
+  return date.toLocaleTimeString('en-GB')
+}
+
+/** `14:32` today, `27 Nov` on another day. */
+export function shortTime(date: Date): string {
+  if (date.toDateString() === new Date().toDateString()) return clockTime(date).slice(0, 5)
+  return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
+}

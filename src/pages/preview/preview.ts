@@ -1,0 +1,390 @@
+/**
+ * A preview of a project while it is worked on: the version of it that is good, what is wrong with the one that is saved,
+ * and its rows as messages. Owns when a version takes the place of another.
+ */
+import { resolve } from 'node:path'
+import { BoundedMap } from '../../bounded-map.ts'
+import type { MergeEvent } from '../../campaign/events.ts'
+import type { MergeRequest } from '../../campaign/merge.ts'
+import { runMerge } from '../../campaign/run/start.ts'
+import type { Settings } from '../../config/settings.ts'
+import { DataError, MailmergeError, type Problem } from '../../errors.ts'
+import { reasonWords } from '../../report/reasons.ts'
+import type { Row } from '../../source/source.ts'
+import type { EventHub } from '../events.ts'
+import { remoteHosts } from '../message/frame.ts'
+import { type ReadMessage, readMessage, viewOf } from '../message/read.ts'
+import { errorFields } from '../server.ts'
+import type {
+  BrokenView,
+  ErrorFields,
+  HeaderView,
+  MessageView,
+  PreviewView,
+  RowMessageView,
+  TestView,
+} from '../wire.ts'
+import { createFindings, type Looked } from './findings.ts'
+import { linesAround, openPlaces, type Places } from './places.ts'
+import { openProject, type PreviewRequest, type Project } from './project.ts'
+import type { RowStore } from './row-store.ts'
+import { type Watcher, watchFiles } from './watch.ts'
+
+export interface PreviewOptions {
+  /** The settings as they are saved now. */
+  readonly settings: () => Promise<Settings>
+  readonly request: PreviewRequest
+  /** Gets `rows` and `changed`. */
+  readonly events: EventHub
+}
+
+/** Messages that are kept as they were made, until the next save. */
+const KEPT_MESSAGES = 64
+
+/** A good version, and what is known of it. */
+interface Version {
+  readonly name: string
+  readonly project: Project
+  readonly places: Places
+  readonly findings: (looked: Looked) => MessageView['findings']
+  readonly loadedAt: Date
+  readonly made: BoundedMap<number, Made>
+  readonly stop: AbortController
+  planned: Promise<void>
+  isComplete: boolean
+}
+
+interface Made {
+  readonly view: RowMessageView
+  readonly message: ReadMessage | undefined
+}
+
+export class Preview {
+  readonly #options: PreviewOptions
+  readonly #watcher: Watcher
+  #good: Version | undefined
+  /** The version before, whose rows are listed until the good one has read the list. */
+  #before: Version | undefined
+  #broken: BrokenView | undefined
+  #settings: Settings
+  #versions = 0
+  #reloading: Promise<void> = Promise.resolve()
+
+  private constructor(options: PreviewOptions, settings: Settings) {
+    this.#options = options
+    this.#settings = settings
+    this.#watcher = watchFiles(() => this.reload())
+  }
+
+  /**
+   * Opens the project; wrong data is shown on the page, where a person is about to fix it.
+   * @throws MailmergeError for a command or a configuration that is wrong, and a file that is missing.
+   */
+  static async open(options: PreviewOptions): Promise<Preview> {
+    const preview = new Preview(options, await options.settings())
+    try {
+      await preview.#load(preview.#settings)
+    } catch (error) {
+      if (!(error instanceof DataError)) {
+        await preview.close()
+        throw error
+      }
+      preview.#break(error)
+    }
+    return preview
+  }
+
+  /** Loads what is saved now, after what is being loaded. */
+  reload(): void {
+    this.#reloading = this.#reloading.then(() => this.#reload())
+  }
+
+  status(): PreviewView {
+    const good = this.#good
+    const { template, source } = this.#settings
+    const inputs = good?.project.inputs
+    return {
+      template: inputs?.content.template.name ?? template ?? '',
+      list: inputs?.source.name ?? listPath(source) ?? '',
+      version: good?.name ?? '',
+      server: serverOf(this.#settings),
+      rowsRead: this.rows?.size ?? 0,
+      isComplete: good?.isComplete ?? false,
+      counts: this.rows?.counts ?? { all: 0, problems: 0, suppressed: 0, sent: 0, hidden: 0, duplicates: 0 },
+      broken: this.#broken,
+    }
+  }
+
+  /** The rows that are listed; undefined where no list could ever be read. */
+  get rows(): RowStore | undefined {
+    return (this.#before ?? this.#good)?.project.rows
+  }
+
+  /** Hosts of pictures that the texts of the template name; never one that a cell names. */
+  trustedHosts(): readonly string[] {
+    const text = this.#good?.places.text ?? ''
+    return [...text.matchAll(/(?:https?:)?\/\/([\w.-]+(?::\d+)?)(?=[/"'\s)?#])/gi)].map(([, host = '']) =>
+      host.toLowerCase(),
+    )
+  }
+
+  /** A row and its message; undefined for a row that is not there. */
+  async row(number: number, signal: AbortSignal): Promise<RowMessageView | undefined> {
+    return (await this.#made(number, signal))?.view
+  }
+
+  async message(number: number, signal: AbortSignal): Promise<ReadMessage | undefined> {
+    return (await this.#made(number, signal))?.message
+  }
+
+  /** Sends the message of a row to another address, as `run --test-to` does. @throws MailmergeError */
+  async sendTest(number: number, to: string): Promise<TestView> {
+    const request: MergeRequest = {
+      ...this.#options.request,
+      mode: 'test',
+      testTo: to,
+      rows: String(number),
+      hiddenRows: 'send',
+    }
+    const { limit: _, where: __, segment: ___, sample: ____, seed: _____, ...one } = request
+    let last: MergeEvent | undefined
+    const settings = await this.#options.settings()
+    const summary = await runMerge(settings, one, {
+      onEvent(event) {
+        if ('row' in event && event.row === number) last = event
+      },
+    })
+    if (summary.counts.sent === 1) return { server: serverOf(settings), address: to, seconds: summary.seconds }
+    const why = last !== undefined && 'row' in last ? reasonWords(last) : ''
+    throw new DataError(`nothing was sent${why === '' ? '' : `: ${why}`}`, {
+      hint: 'A test goes where a run would: a row that a run leaves out is not sent as a test either.',
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#watcher.close()
+    await this.#reloading
+    await this.#end(this.#good)
+    await this.#end(this.#before)
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      const settings = await this.#options.settings()
+      await this.#load(settings)
+      this.#settings = settings
+    } catch (error) {
+      if (!(error instanceof MailmergeError)) throw error
+      this.#break(error)
+    }
+    this.#options.events.publish('changed', { version: this.#good?.name ?? '' })
+  }
+
+  async #load(settings: Settings): Promise<void> {
+    this.#follow(settings, undefined)
+    const project = await openProject(settings, this.#options.request)
+    const { columns } = project.inputs.source
+    const { template } = project.inputs.content
+    const files = template.files.filter((file) => !file.startsWith('('))
+    const places = openPlaces(configFiles(settings, files), settings.root)
+    const version: Version = {
+      name: `${Date.now().toString(36)}-${++this.#versions}`,
+      ...{ project, places, loadedAt: new Date(), made: new BoundedMap(KEPT_MESSAGES), stop: new AbortController() },
+      findings: createFindings({ columns, emailColumn: project.inputs.emailColumn, places }),
+      planned: Promise.resolve(),
+      isComplete: false,
+    }
+    this.#follow(settings, project)
+    await this.#takePlace(version)
+  }
+
+  async #takePlace(version: Version): Promise<void> {
+    const old = this.#good
+    this.#good = version
+    this.#broken = undefined
+    if (old !== undefined && !old.isComplete) await this.#end(old)
+    else {
+      await this.#end(this.#before)
+      this.#before = old
+    }
+    version.planned = this.#plan(version)
+  }
+
+  /** Reads the list of a version. One that is broken in its middle gives way to the version before. */
+  async #plan(version: Version): Promise<void> {
+    const tell = (): void => {
+      const { rowsRead, isComplete, counts } = this.status()
+      this.#options.events.publish('rows', { rowsRead, isComplete, counts })
+    }
+    try {
+      await version.project.plan(tell, version.stop.signal)
+    } catch (error) {
+      if (version.stop.signal.aborted) return
+      if (!(error instanceof MailmergeError)) throw error
+      this.#break(error)
+      if (this.#before !== undefined) {
+        this.#good = this.#before
+        this.#before = version
+      }
+      this.#options.events.publish('changed', { version: this.#good?.name ?? '' })
+    }
+    version.isComplete = true
+    version.made.clear()
+    const before = this.#before
+    this.#before = undefined
+    // The plan of this very version must be over before the version can end.
+    if (before !== undefined) setImmediate(() => void this.#end(before))
+    tell()
+  }
+
+  async #end(version: Version | undefined): Promise<void> {
+    if (version === undefined) return
+    version.stop.abort()
+    await version.planned
+    await version.project[Symbol.asyncDispose]()
+  }
+
+  #break(error: MailmergeError): void {
+    const [problem] = error.problems
+    const file = problem?.file
+    const at = file === undefined || problem?.line === undefined ? undefined : resolve(this.#settings.root, file)
+    const isList = file !== undefined && file === listPath(this.#settings.source)
+    this.#broken = {
+      what: error.code === 'config' ? 'config' : isList ? 'list' : 'template',
+      error: errorFields(error),
+      lines: at === undefined || problem?.line === undefined ? [] : linesAround(at, problem.line),
+      goodSince: this.#good?.loadedAt.toISOString(),
+    }
+  }
+
+  #follow({ root, configFile, source }: Settings, project: Project | undefined): void {
+    const files = project?.inputs.content.template.files ?? []
+    const own = files.filter((file) => !file.startsWith('(')).map((file) => resolve(root, file))
+    const others = [configFile, listPath(source), `${root}/.env`]
+    this.#watcher.follow([
+      `${root}/templates`,
+      ...own.filter((path) => !path.startsWith(`${root}/templates/`)),
+      ...others.filter((path) => path !== undefined).map((path) => resolve(path)),
+    ])
+  }
+
+  async #made(number: number, signal: AbortSignal): Promise<Made | undefined> {
+    const version = this.#good
+    if (version === undefined) return undefined
+    const known = version.made.get(number)
+    if (known !== undefined) return known
+    // Who holds a key down wants the last row alone.
+    await new Promise((done) => setImmediate(done))
+    signal.throwIfAborted()
+    try {
+      const found = (await rowOf(version, number)) ?? (await rowOf(this.#before, number))
+      if (found === undefined) return undefined
+      const made = await this.#make(version, found.row, { ...found.view, version: version.name })
+      version.made.set(number, made)
+      return made
+    } catch (error) {
+      // It was saved again meanwhile, and the version is closed.
+      if (version === this.#good) throw error
+      return this.#made(number, signal)
+    }
+  }
+
+  async #make(version: Version, row: Row, view: RowMessageView): Promise<Made> {
+    const { project, findings, places } = version
+    const list = project.inputs.source.name
+    const problems = (row.problems ?? []).filter(({ severity }) => severity === 'error')
+    try {
+      const { checked, message } = await project.message(row)
+      const read = await readMessage(Buffer.concat(message.chunks))
+      const shown = viewOf(read)
+      const { rendered, address } = checked
+      const looked = rendered && { ...rendered, ...bodies(read) }
+      const of =
+        looked === undefined ? [] : findings({ cells: row.data, address, rendered: looked, htmlSize: shown.htmlSize })
+      const envelope = envelopeOf(message.envelope, read)
+      return {
+        view: {
+          ...view,
+          error: problems.length > 0 ? rowError(problems, list, row) : duplicateError(view, project.settings),
+          message: {
+            ...shown,
+            headers: shown.headers.map((header) => ({ ...header, place: headerPlace(header, places) })),
+            remoteHosts: read.html === undefined ? [] : remoteHosts(read.html),
+            findings: of,
+            envelope,
+          },
+        },
+        message: read,
+      }
+    } catch (error) {
+      if (!(error instanceof MailmergeError)) throw error
+      const found = error.problems.length > 0 ? error.problems : undefined
+      return {
+        view: { ...view, error: found === undefined ? errorFields(error) : rowError(found, list, row) },
+        message: undefined,
+      }
+    }
+  }
+}
+
+/** The file of the list; undefined for a query or a command. */
+function listPath({ from }: Settings['source']): string | undefined {
+  return from?.kind === 'file' ? from.path : undefined
+}
+
+async function rowOf(version: Version | undefined, number: number) {
+  const rows = version?.project.rows
+  const [row, view] = await Promise.all([rows?.row(number), rows?.view(number)])
+  return row === undefined || view === undefined ? undefined : { row, view }
+}
+
+/** Headers that a field of the template makes under another name. */
+const FIELDS: Readonly<Record<string, string>> = {
+  'list-id': 'listId',
+  'reply-to': 'replyTo',
+  'list-unsubscribe': 'unsubscribe',
+}
+
+function headerPlace({ name }: HeaderView, places: Places): string | undefined {
+  if (/^(?:date|message-id|mime-version|content-|dkim-|list-unsubscribe-post)/i.test(name)) return undefined
+  return places.field(FIELDS[name.toLowerCase()] ?? name) ?? places.field(name)
+}
+
+function bodies({ text, html }: ReadMessage): { readonly text?: string; readonly html?: string } {
+  const both: { text?: string; html?: string } = {}
+  if (text !== undefined) both.text = text
+  if (html !== undefined) both.html = html
+  return both
+}
+
+function configFiles({ configFile, root }: Settings, files: readonly string[]): readonly string[] {
+  if (configFile === undefined) return files
+  const own = configFile.startsWith(`${root}/`) ? configFile.slice(root.length + 1) : configFile
+  return [...files, own]
+}
+
+function rowError(problems: readonly Problem[], list: string, row: Row): ErrorFields {
+  const placed = problems.map((problem) => ({ ...problem, row: row.number, file: problem.file ?? list }))
+  return { message: placed[0]?.message ?? '', problems: placed }
+}
+
+function duplicateError({ row, duplicateOf }: RowMessageView, { duplicates, key }: Settings): ErrorFields | undefined {
+  if (duplicateOf === undefined || duplicates !== 'error') return undefined
+  return {
+    message: `row ${row} has the same ${key ?? 'address'} as row ${duplicateOf}`,
+    hint: 'Remove one of them, or choose --duplicates skip (the first counts) or --duplicates all.',
+  }
+}
+
+/** Where the envelope is not what the headers say. */
+function envelopeOf({ from, to }: { readonly from: string; readonly to: readonly string[] }, read: ReadMessage) {
+  const holds = (field: string, address: string): boolean => field.toLowerCase().includes(address.toLowerCase())
+  const isPlain = holds(read.from, from) && from !== '' && to.length === 1 && to.every((one) => holds(read.to, one))
+  return isPlain ? undefined : { from, to }
+}
+
+function serverOf({ smtp, transport }: Settings): string {
+  if (transport !== undefined && transport !== 'smtp')
+    return typeof transport === 'string' ? transport : 'the transport of the project'
+  return smtp.host
+}

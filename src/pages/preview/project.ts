@@ -1,0 +1,143 @@
+/**
+ * A project as it is saved now: its list and template opened as a run opens them, a row of it made into a message, and the
+ * plan of its list. Owns one such version from its opening to its end; the steps are those of a run.
+ */
+import type { MergeRequest } from '../../campaign/merge.ts'
+import { planRows } from '../../campaign/plan/plan.ts'
+import type { CheckedRow } from '../../campaign/plan/render-row.ts'
+import { templatesOf, usedColumns } from '../../campaign/run/content.ts'
+import { createRun, openInputs, type RunInputs } from '../../campaign/run/inputs.ts'
+import { leftOutBy } from '../../campaign/run/left-out.ts'
+import { type OpenMerge, openMerge } from '../../campaign/run/open-merge.ts'
+import type { Settings } from '../../config/settings.ts'
+import type { Problem } from '../../errors.ts'
+import type { PlanCounts } from '../../ledger/records.ts'
+import { newRunId } from '../../ledger/run-id.ts'
+import type { Message } from '../../message/message.ts'
+import type { Row } from '../../source/source.ts'
+import type { RowMark } from '../wire.ts'
+import { createLabeller } from './label.ts'
+import { RowStore } from './row-store.ts'
+
+export interface Project extends AsyncDisposable {
+  readonly settings: Settings
+  readonly inputs: RunInputs
+  readonly rows: RowStore
+  /** @throws DataError that says what is wrong with the row or the template. */
+  message(row: Row): Promise<{ readonly checked: CheckedRow; readonly message: Message }>
+  /**
+   * Reads, checks and plans the whole list, and fills `rows` on the way. `onRows` is called after each piece.
+   * @throws DataError for a list that cannot be read to its end.
+   */
+  plan(onRows: () => void, signal: AbortSignal): Promise<PlanCounts>
+}
+
+export type PreviewRequest = Omit<MergeRequest, 'mode'>
+
+/** @throws MailmergeError for what keeps a run from being planned. */
+export async function openProject(settings: Settings, request: PreviewRequest): Promise<Project> {
+  const asked: MergeRequest = { ...request, mode: 'dry-run' }
+  const inputs = await openInputs(settings, asked, {})
+  const { name, content, emailColumn, group } = inputs
+  const again = request.again ?? false
+  const options = { mode: asked.mode, content, campaign: name, again, group, emailColumn, ...NO_RUN }
+  const merge = await openMerge(settings, options, {}).catch(async (error: unknown) => {
+    await inputs[Symbol.asyncDispose]()
+    throw error
+  })
+  const rows = new RowStore()
+  return {
+    ...{ settings, inputs, rows },
+    async message(row) {
+      const { renderer, clock } = merge
+      const now = clock.now()
+      const checked = await renderer.check(row, now)
+      const { key, address, data, variant } = checked
+      const due = { recipient: 0, row: row.number, key, occurrence: 1, address, data, attempts: 0, variant }
+      return { checked, message: await renderer.render(due, now) }
+    },
+    plan: (onRows, signal) => planInto(rows, merge, inputs, asked, { onRows, signal }),
+    async [Symbol.asyncDispose]() {
+      await merge[Symbol.asyncDispose]()
+      await inputs[Symbol.asyncDispose]()
+      rows.close()
+    },
+  }
+}
+
+/** Not a follow-up, not a test, and of no run that is known. */
+const NO_RUN = { after: undefined, testTo: undefined, ledger: undefined } as const
+
+async function planInto(
+  rows: RowStore,
+  merge: OpenMerge,
+  inputs: RunInputs,
+  request: MergeRequest,
+  { onRows, signal }: { readonly onRows: () => void; readonly signal: AbortSignal },
+): Promise<PlanCounts> {
+  const { ledger, settings, renderer, follow, clock } = merge
+  const { source, content, emailColumn, selector, excluded, now } = inputs
+  const runId = newRunId(now, clock.random)
+  await createRun(merge, runId, inputs, request)
+  const name = createLabeller(source.columns, emailColumn)
+  const waiting: (() => void)[] = []
+  const mark = (row: number | undefined, word: RowMark): void => {
+    if (row !== undefined) waiting.push(() => rows.mark(row, word))
+  }
+  const { counts } = await planRows({
+    ...{
+      ledger,
+      runId,
+      source,
+      renderer,
+      selector,
+      excluded,
+      now,
+      follow,
+      signal,
+      key: settings.key,
+      duplicates: settings.duplicates,
+    },
+    // What would stop a run is shown row by row, and the others all the same.
+    skipBad: true,
+    notBefore: undefined,
+    used: usedColumns(templatesOf(content), emailColumn, settings.key),
+    leftOut: await leftOutBy(merge, request.again ?? false),
+    observer: {
+      onProblem: ({ row, severity }: Problem) => {
+        if (severity === 'error') mark(row, 'problem')
+      },
+      onSkipped: ({ number }, { kind }) => {
+        if (kind === 'hidden' || kind === 'unselected') mark(number, kind)
+      },
+      async onBatch(batch) {
+        rows.add(batch, (row) => ({
+          name: name(row.data),
+          address: renderer.identify(row).address || cellOf(row, emailColumn),
+        }))
+        for (const say of waiting.splice(0)) say()
+        onRows()
+        // Whoever looks at a row meanwhile comes first.
+        await new Promise((resolve) => setImmediate(resolve))
+      },
+    },
+  })
+  const skipWord: Partial<Record<string, RowMark>> = {
+    suppressed: 'suppressed',
+    'sent-before': 'sent',
+    duplicate: 'duplicate',
+  }
+  for await (const results of ledger.results.rows(runId)) {
+    for (const { row, skip } of results) {
+      const word = skip === undefined ? undefined : skipWord[skip.kind]
+      if (word !== undefined) rows.mark(row, word, word === 'duplicate' ? Number(skip?.detail) || undefined : undefined)
+    }
+    signal.throwIfAborted()
+  }
+  return counts
+}
+
+/** An address that is not one is shown as it is written. */
+function cellOf({ data }: Row, column: string | undefined): string {
+  return column === undefined ? '' : String(data[column] ?? '').slice(0, 100)
+}

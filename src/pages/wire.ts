@@ -1,0 +1,133 @@
+/** What goes between the server of the pages and their scripts, as JSON. Owns these shapes alone. */
+import type { Problem, Severity } from '../errors.ts'
+
+export interface ErrorFields {
+  readonly code?: string | undefined
+  readonly message: string
+  readonly hint?: string | undefined
+  readonly problems?: readonly Problem[] | undefined
+}
+
+export interface HeaderView {
+  readonly name: string
+  readonly value: string
+  /** Where it is written: `message.yaml:3`; undefined for what mailmerge adds, or where that is not known. */
+  readonly place?: string | undefined
+}
+
+/** A part of a message that is neither its text nor its HTML. */
+export interface PartView {
+  readonly name: string
+  readonly type: string
+  /** In bytes. */
+  readonly size: number
+  /** Shown in the text, as a picture is. */
+  readonly isInline: boolean
+}
+
+/** What is to be looked at in a message. */
+export interface FindingView {
+  readonly group: 'inbox' | 'programs' | 'readers' | 'weight' | 'links' | 'row'
+  readonly severity: Severity | 'passed'
+  readonly title: string
+  readonly effect?: string | undefined
+  /** `news/html.hbs:12` */
+  readonly place?: string | undefined
+}
+
+/** A message as a page shows it; its HTML, source and parts are asked for by themselves. */
+export interface MessageView {
+  readonly subject: string
+  readonly from: string
+  readonly to: string
+  readonly date?: string | undefined
+  /** Where it differs from the headers. */
+  readonly envelope?: { readonly from: string; readonly to: readonly string[] } | undefined
+  /** In bytes, as it is sent. */
+  readonly size: number
+  readonly headers: readonly HeaderView[]
+  readonly text?: string | undefined
+  /** Bytes of HTML; undefined for a message without. */
+  readonly htmlSize?: number | undefined
+  /** What an inbox shows after the subject. */
+  readonly preheader: string
+  readonly parts: readonly PartView[]
+  /** Hosts that its pictures are loaded from. */
+  readonly remoteHosts: readonly string[]
+  readonly findings: readonly FindingView[]
+}
+
+export type Dark = 'off' | 'own' | 'inverted'
+
+/** A line of a file around a place in it. */
+export interface SourceLine {
+  readonly number: number
+  readonly text: string
+  /** The line of the place itself. */
+  readonly isHit: boolean
+}
+
+export const FILTERS = ['all', 'problems', 'suppressed', 'sent', 'hidden', 'duplicates'] as const
+export type RowFilter = (typeof FILTERS)[number]
+
+/** What is said of a row in the list; a row may have several. */
+export type RowMark = 'problem' | 'suppressed' | 'sent' | 'hidden' | 'duplicate' | 'unselected'
+
+/** A row in the list of a preview. */
+export interface RowView {
+  readonly row: number
+  /** Who it is for, as its cells say; empty where they do not. */
+  readonly name: string
+  readonly address: string
+  readonly marks: readonly RowMark[]
+  /** The row that this one is a duplicate of. */
+  readonly duplicateOf?: number | undefined
+}
+
+/** A piece of the list of rows. */
+export interface RowsView {
+  /** Rows that match, as far as the list is read. */
+  readonly total: number
+  /** Position of the first of `rows` among them. */
+  readonly from: number
+  readonly rows: readonly RowView[]
+}
+
+/** What is wrong with the project as it is now; what is shown is from before. */
+export interface BrokenView {
+  readonly what: 'template' | 'list' | 'config'
+  readonly error: ErrorFields
+  readonly lines: readonly SourceLine[]
+  /** When the version that is shown was loaded (ISO 8601); undefined where there never was one. */
+  readonly goodSince?: string | undefined
+}
+
+/** What a preview is about, and how far it is. */
+export interface PreviewView {
+  readonly template: string
+  readonly list: string
+  /** Changes with every reload. */
+  readonly version: string
+  /** Where a test is sent through. */
+  readonly server: string
+  readonly rowsRead: number
+  readonly isComplete: boolean
+  readonly counts: Readonly<Record<RowFilter, number>>
+  readonly broken?: BrokenView | undefined
+}
+
+/** One row with its message, or with what is wrong with it. */
+export interface RowMessageView extends RowView {
+  readonly version: string
+  /** Undefined where no message can be made of the row. */
+  readonly message?: MessageView | undefined
+  /** Why the row stops a run. */
+  readonly error?: ErrorFields | undefined
+}
+
+/** What came of a test mail. */
+export interface TestView {
+  readonly server: string
+  readonly address: string
+  readonly seconds: number
+}

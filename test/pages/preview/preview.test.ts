@@ -1,0 +1,337 @@
+/** The page of `mailmerge preview` in a real browser, as a person uses it. */
+import { renameSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { PreviewView, RowMessageView, RowsView } from '../../../src/pages/wire.ts'
+import { axeFindings, startBrowser } from '../../support/browser.ts'
+import { type Previewing, startPreview } from '../../support/previewing.ts'
+import { listOf, makeProject, type Project } from '../../support/program.ts'
+
+vi.setConfig({ testTimeout: 90_000 })
+
+const found = await startBrowser()
+const browser = 'skipped' in found ? undefined : (found as Browser)
+if (browser === undefined) console.warn(`not tested in a browser: ${(found as { skipped: string }).skipped}`)
+
+afterAll(() => browser?.close())
+
+const HTML =
+  '<!doctype html><html lang="en"><head><meta name="color-scheme" content="light dark"><style>body{background:#ffffff;color:#000000}@media (prefers-color-scheme: dark){body{background:#111111}}</style></head><body><h1>Hello {{name}}</h1><p>{{default city "nowhere"}}</p><img src="logo.png" alt="Logo"></body></html>'
+const PNG = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP4z8CAFWEXHbQSACj/P8Fu7N9hAAAAAElFTkSuQmCC',
+  'base64',
+)
+
+/** A busy machine takes its time. */
+const PATIENT = { timeout: 15_000 }
+
+interface Styled {
+  computedStyleMap(): { get(name: string): { toString(): string } }
+}
+
+const LIST = [
+  'name,email,city',
+  'Ada Lovelace,ada@example.org,London',
+  ',reader@example.org,',
+  'José Ñúñez,jose@example.org,Sevilla',
+  'Grace Hopper,grace@,New York',
+  'Ada again,ada@example.org,Turin',
+  'عمر,omar@example.org,نیشابور',
+].join('\n')
+
+let project: Project
+let preview: Previewing
+const pages: Page[] = []
+
+/** A project that is previewed until its tests are over. */
+async function given(files: Readonly<Record<string, string>>, args: readonly string[] = []): Promise<void> {
+  project = makeProject(files)
+  preview = await startPreview(project, ['--csv', 'list.csv', '--template', 'news', ...args])
+}
+
+async function open(path = '', options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
+  const context = await (browser as Browser).newContext({ viewport: { width: 1440, height: 900 }, ...options })
+  const page = await context.newPage()
+  pages.push(page)
+  await page.goto(preview.link.replace('/?', `/?${path}`))
+  return page
+}
+
+afterEach(async () => {
+  for (const page of pages.splice(0)) await page.context().close()
+})
+
+describe.skipIf(browser === undefined)('a preview', () => {
+  beforeAll(async () => {
+    project = makeProject({
+      'list.csv': LIST,
+      'templates/news/message.yaml': 'from: Letters <letters@example.org>\nsubject: News for {{default name "you"}}\n',
+      'templates/news/html.hbs': HTML,
+    })
+    writeFileSync(join(project.dir, 'templates/news/logo.png'), PNG)
+    preview = await startPreview(project, ['--csv', 'list.csv', '--template', 'news'])
+  })
+
+  afterAll(async () => {
+    expect(await preview.stop()).toBe(0)
+    project.remove()
+  })
+
+  test('is used by the keyboard alone: rows, views, widths, dark, search, a jump', async () => {
+    const page = await open()
+    const heading = page.locator('#message h2')
+    await heading.getByText('News for Ada Lovelace').waitFor()
+    expect(new URL(page.url()).search).not.toContain('token')
+    await page.keyboard.press('j')
+    await page.keyboard.press('j')
+    await heading.getByText('News for José Ñúñez').waitFor()
+    expect(await page.locator('.row[aria-selected=true]').textContent()).toContain('José')
+    await page.keyboard.press('2')
+    await page.locator('#panel-text').getByText('Sevilla').waitFor()
+    await page.keyboard.press('3')
+    await page.locator('#panel-headers').getByText('message.yaml:2').waitFor()
+    await page.keyboard.press('4')
+    await page.locator('#panel-source').getByText('Content-Type: multipart/').first().waitFor()
+    await page.keyboard.press('1')
+    await page.keyboard.press('w')
+    expect(await page.locator('.seg [aria-pressed=true]').textContent()).toBe('430')
+    expect(new URL(page.url()).searchParams.get('w')).toBe('430')
+    await page.keyboard.press('/')
+    await page.keyboard.type('TURIN')
+    await expect
+      .poll(() => page.locator('.rows .row').allTextContents(), PATIENT)
+      .toEqual([expect.stringContaining('Ada again')])
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('g')
+    await page.keyboard.type('6')
+    await page.keyboard.press('Enter')
+    await heading.getByText('News for عمر').waitFor()
+    await page.keyboard.press('?')
+    await page.getByText('Go to a row by number').waitFor()
+    await page.keyboard.press('Escape')
+    // From the address bar on, the tab key leads to the rows and into the tabs, and never into the mail.
+    for (let step = 0; step < 30; step++) {
+      await page.keyboard.press('Tab')
+      expect(await page.evaluate('document.activeElement?.tagName')).not.toBe('IFRAME')
+    }
+  })
+
+  test('a picture of the mail shows in its frame, and goes with the pictures off', async () => {
+    const page = await open()
+    const picture = page.frameLocator('.mail iframe').last().locator('img')
+    const width = () => picture.evaluate((img) => (img as unknown as { naturalWidth: number }).naturalWidth)
+    await expect.poll(width, PATIENT).toBe(8)
+    await page.getByRole('switch', { name: 'Pictures' }).click()
+    await expect.poll(width, PATIENT).toBe(0)
+  })
+
+  test('the two switches for dark show what each kind of mail program does, and one at most is on', async () => {
+    const page = await open('', { colorScheme: 'dark' })
+    const ground = (): Promise<string> =>
+      page
+        .frameLocator('.mail iframe')
+        .last()
+        .locator('body')
+        .evaluate((body) => (body as unknown as Styled).computedStyleMap().get('background-color').toString())
+    await expect.poll(ground, PATIENT).toBe('rgb(255, 255, 255)')
+    await page.getByRole('switch', { name: 'Its own dark' }).click()
+    await expect.poll(ground, PATIENT).toBe('rgb(17, 17, 17)')
+    await page.getByRole('switch', { name: 'Inverted' }).click()
+    await expect.poll(ground, PATIENT).toBe('rgb(33, 33, 33)')
+    expect(await page.getByRole('switch', { name: 'Its own dark' }).getAttribute('aria-checked')).toBe('false')
+  })
+
+  test('rows that stop a run, and rows that are left out, are found by their filters', async () => {
+    const page = await open()
+    await page.getByRole('button', { name: /^With problems\s+1$/ }).click()
+    await page.locator('.row').getByText('Grace Hopper').click()
+    await page.getByRole('alert').getByText('This row stops the run').waitFor()
+    expect(await page.getByRole('alert').textContent()).toContain('column email')
+    await page.getByRole('button', { name: /^Duplicates\s+1$/ }).click()
+    await page.getByLabel('Duplicate of row 1').waitFor()
+  })
+
+  test.each([
+    ['wide and light', { colorScheme: 'light' }, ['1', '2', '3', '4', '5', '6']],
+    ['wide and dark', { colorScheme: 'dark' }, ['2']],
+    ['of a laptop', { viewport: { width: 1024, height: 768 } }, ['6']],
+    ['of a phone', { viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true }, ['3']],
+  ] as const)('a screen %s: axe-core finds nothing, and nothing scrolls sideways', async (_, options, tabs) => {
+    const page = await open('', options)
+    await page.locator('.row').getByText('Ada Lovelace').waitFor()
+    expect(await axeFindings(page)).toEqual([])
+    await page.locator('.row').getByText('Grace Hopper').click()
+    await page.getByRole('alert').waitFor()
+    expect(await axeFindings(page)).toEqual([])
+    await page.keyboard.press('Escape')
+    await page.locator('.row').getByText('Ada Lovelace').click()
+    await page.locator('#message h2').getByText('News for Ada Lovelace').waitFor()
+    for (const tab of tabs) {
+      await page.keyboard.press(tab)
+      expect(await axeFindings(page)).toEqual([])
+    }
+    await page.keyboard.press('t')
+    await page.locator('dialog[open]').waitFor()
+    expect(await axeFindings(page)).toEqual([])
+    expect(await page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth')).toBe(
+      true,
+    )
+  })
+
+  test('every save shows at once, also one that puts a new file in the place of the old; a broken one leaves the last good render', async () => {
+    const page = await open()
+    const title = page.frameLocator('.mail iframe').last().locator('h1')
+    const save = (path: string, text: string): void => {
+      writeFileSync(join(project.dir, 'saving'), text)
+      renameSync(join(project.dir, 'saving'), join(project.dir, path))
+    }
+    await expect.poll(() => title.textContent().catch(() => ''), PATIENT).toBe('Hello Ada Lovelace')
+    for (const word of ['Good day', 'Good evening', 'Good night']) {
+      save('templates/news/html.hbs', HTML.replace('Hello', word))
+      await expect.poll(() => title.textContent().catch(() => ''), PATIENT).toBe(`${word} Ada Lovelace`)
+    }
+    save('templates/news/html.hbs', HTML.replace('{{name}}', '{{#if name}}'))
+    const alert = page.getByRole('alert')
+    await alert.getByText('this is the last good version').waitFor()
+    expect(await alert.textContent()).toMatch(
+      /templates\/news\/html\.hbs, line 1, column \d+: the block {{#if}} is not closed/,
+    )
+    expect(await title.textContent()).toBe('Good night Ada Lovelace')
+    expect(await axeFindings(page)).toEqual([])
+    save('templates/news/html.hbs', HTML)
+    await expect.poll(() => title.textContent().catch(() => ''), PATIENT).toBe('Hello Ada Lovelace')
+    expect(await alert.count()).toBe(0)
+    save('list.csv', LIST.replace('Ada Lovelace', 'Ada Byron'))
+    await expect.poll(() => title.textContent().catch(() => ''), PATIENT).toBe('Hello Ada Byron')
+    save('list.csv', LIST)
+    await expect.poll(() => title.textContent().catch(() => ''), PATIENT).toBe('Hello Ada Lovelace')
+  })
+
+  test('seven tabs are all live', async () => {
+    const page = await open()
+    await page.getByText('Up to date').waitFor()
+    const context = page.context()
+    const tabs = [page]
+    for (let tab = 0; tab < 6; tab++) {
+      const next = await context.newPage()
+      await next.goto(`${preview.address}/`)
+      tabs.push(next)
+    }
+    for (const tab of tabs) await tab.getByText('Up to date').waitFor()
+    project.write('templates/news/message.yaml', 'from: Letters <letters@example.org>\nsubject: Late news\n')
+    for (const tab of tabs) await tab.locator('#message h2').getByText('Late news').waitFor()
+  })
+})
+
+/** Everything that a mail could try. HOST is a server that notes each request. */
+const HOSTILE = `<!doctype html><html lang="en"><head><base href="http://HOST/base/"><meta http-equiv="refresh" content="0;url=http://HOST/refresh">
+<link rel="stylesheet" href="http://HOST/a.css"><link rel="prefetch" href="http://HOST/prefetch"><link rel="preconnect" href="http://HOST">
+<style>@import url(http://HOST/b.css);@font-face{font-family:x;src:url(http://HOST/font)}body{font-family:x;background:url(http://HOST/ground)}</style>
+<script>document.title='ran';parent.postMessage('ran','*')</script><script src="http://HOST/s.js"></script></head>
+<body onload="parent.postMessage('ran','*')" background="http://HOST/old">
+<img src="{{picture}}" onerror="parent.postMessage('ran','*')" alt=""><img srcset="{{picture}} 2x" alt="">
+<svg><image href="http://HOST/svg"/><script>parent.postMessage('ran','*')</script></svg><video src="http://HOST/video" poster="{{picture}}" autoplay></video>
+<object data="http://HOST/object"></object><embed src="http://HOST/embed"><iframe src="http://HOST/frame"></iframe><iframe srcdoc="<script>top.postMessage('ran','*')</script>"></iframe>
+<form action="http://HOST/form" method="post"><input name="a" autofocus onfocus="parent.postMessage('ran','*')"><button id="send">Send</button></form>
+<a id="plain" href="/plain">plain</a> <a id="top" target="_top" href="javascript:parent.postMessage('ran','*')">top</a>
+<a id="mail" href="mailto:a@b.example">mail</a> <a id="anchor" href="#there">anchor</a> <a id="ping" ping="http://HOST/ping" download href="data:text/html,<script>1</script>">data</a><p id="there">There</p></body></html>`
+
+test.skipIf(browser === undefined)(
+  'a hostile mail runs nothing, asks nobody and leads nowhere, in the page and in a tab of its own',
+  async () => {
+    const asked: string[] = []
+    const outside = createServer((request, response) => {
+      asked.push(request.url ?? '')
+      response.end()
+    })
+    await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve))
+    const { port } = outside.address() as AddressInfo
+    const host = `127.0.0.1:${port}`
+    try {
+      await given({
+        'list.csv': `name,email,picture\nAda,ada@example.org,http://localhost:${port}/cell.png\n`,
+        'templates/news/message.yaml': 'from: Letters <letters@example.org>\nsubject: News\n',
+        'templates/news/html.hbs': HOSTILE.replaceAll('HOST', host).replaceAll('http://HOST', ''),
+      })
+      const page = await open()
+      const said: string[] = []
+      await page.exposeFunction('heard', (text: string) => said.push(text))
+      await page.evaluate('addEventListener("message", ({ data }) => heard(String(data)))')
+      const frame = page.frameLocator('.mail iframe').last()
+      await frame.locator('#there').waitFor()
+      for (const id of ['plain', 'top', 'mail', 'anchor', 'ping', 'send'])
+        await frame.locator(`#${id}`).click({ timeout: 5_000 })
+      await page.waitForTimeout(300)
+      expect(said).toEqual([])
+      // Pictures of a host that the template itself names are loaded, and nothing else of it; that of a cell is not.
+      expect(asked.filter((path) => !['/ground', '/old', '/svg'].includes(path))).toEqual([])
+      expect(page.url()).toContain(preview.address)
+      expect(await page.locator('#message h2').textContent()).toBe('News')
+      expect(await frame.locator('#there').count()).toBe(1)
+      asked.length = 0
+      const alone = await page.context().newPage()
+      await alone.goto(`${preview.address}/api/rows/1/html?pictures=own`)
+      await alone.locator('#there').waitFor()
+      await alone.waitForTimeout(300)
+      expect(asked).toEqual([])
+      expect(await alone.title()).not.toBe('ran')
+    } finally {
+      outside.close()
+      outside.closeAllConnections()
+      await preview.stop()
+      project.remove()
+    }
+  },
+)
+
+describe.skipIf(browser === undefined)('a list of 100,000 rows', () => {
+  beforeAll(() =>
+    given({
+      'list.csv': listOf(100_000),
+      'templates/news.md': '---\nfrom: Letters <letters@example.org>\nsubject: News for {{name}}\n---\nDear {{name}}\n',
+    }),
+  )
+
+  afterAll(async () => {
+    await preview.stop()
+    project.remove()
+  })
+
+  test('is scrolled, searched and walked with few rows in the page and few requests', async () => {
+    const page = await open()
+    let asked = 0
+    page.on('request', () => asked++)
+    await page.locator('#message h2').getByText('News for Person 1').waitFor()
+    await expect
+      .poll(async () => (await preview.get<PreviewView>('/api/preview')).isComplete, { timeout: 60_000 })
+      .toBe(true)
+    await page.locator('#rows').focus()
+    await page.keyboard.press('End')
+    await page.locator('#message h2').getByText('News for Person 100000').waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('p77777@')
+    await page.locator('.row').getByText('Person 77777').waitFor()
+    expect(await page.locator('.row').count()).toBe(1)
+    await page.keyboard.press('Escape')
+    await page.locator('#rows').focus()
+    await page.keyboard.press('Home')
+    await page.locator('#message h2').getByText('News for Person 1').waitFor()
+    const before = asked
+    for (let step = 0; step < 60; step++) await page.keyboard.press('j')
+    await page.locator('#message h2').getByText('News for Person 61').waitFor()
+    expect(asked - before).toBeLessThan(200)
+    expect(await page.locator('.row').count()).toBeLessThan(60)
+  })
+
+  test('what programs ask is answered by position, by search and by row', async () => {
+    const rows = await preview.get<RowsView>('/api/rows?q=PERSON+99999&limit=10')
+    expect(rows.rows.map(({ row }) => row)).toEqual([99_999])
+    expect((await preview.get<RowsView>('/api/rows?row=50000&limit=1')).rows).toMatchObject([{ row: 50_000 }])
+    const { message } = await preview.get<RowMessageView>('/api/rows/50000')
+    expect(message?.subject).toBe('News for Person 50000')
+  })
+})
