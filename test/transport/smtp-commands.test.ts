@@ -107,14 +107,6 @@ describe('what must not be put to a server', () => {
     expect(reply?.text).toMatch(/100001.*100000/)
   })
 
-  test('more recipients than the server takes (RFC 9422)', () => {
-    const limited = readExtensions(['LIMITS RCPTMAX=2'])
-    expect(unfit(message(to('a@x.example', 'b@x.example')), 'clean', limited)).toBeUndefined()
-    expect(unfit(message(to('a@x.example', 'b@x.example', 'c@x.example')), 'clean', limited)).toMatchObject({
-      code: 550,
-    })
-  })
-
   test('international mail for a server that takes none, and 8-bit content likewise', () => {
     expect(unfit(message({ smtputf8: true, eightBit: true }), 'clean', NONE)).toMatchObject({ enhanced: '5.6.7' })
     expect(unfit(message(to('jürgen@example.com')), 'clean', NONE)).toMatchObject({ enhanced: '5.6.7' })

@@ -367,6 +367,24 @@ describe.each(LEVELS)('level %i', (level) => {
       expect(server.messages.filter((message) => message.connection === connection).length).toBeLessThanOrEqual(7)
   })
 
+  test.each([0, 1, 2] as const)(
+    'LIMITS RCPTMAX, level %i -> the row and as many copies as fit, the others are reported',
+    async (level) => {
+      const port = await serve({ extensions: ['PIPELINING', 'LIMITS RCPTMAX=2'] })
+      const copies = ['one@example.com', 'two@example.com', 'three@example.com']
+      const messages = [1, 2, 3].map((at) => letter(at, { to: [`r${at}@example.com`, ...copies] }))
+      const { outcomes } = await deliverAll(port, 3, { settings: { ...settings, pipelining: level }, messages })
+      const refused = ['two@example.com', 'three@example.com'].map((address) =>
+        expect.objectContaining({ address, reply: expect.objectContaining({ code: 452, enhanced: '4.5.3' }) }),
+      )
+      for (const at of [1, 2, 3])
+        expect(outcomes.get(at)).toEqual([expect.objectContaining({ kind: 'accepted', refused })])
+      expect(server.messages.map(({ to }) => to)).toEqual(
+        [1, 2, 3].map((at) => [`r${at}@example.com`, 'one@example.com']),
+      )
+    },
+  )
+
   test('a limit that was learnt or set -> not one message more a connection', async () => {
     const port = await serve({})
     const delivered = await deliverAll(port, 10, {

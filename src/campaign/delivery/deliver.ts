@@ -9,6 +9,8 @@ import { MailmergeError, OutputError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { DueRow, ResultRow, SkipReason, StatusCounts } from '../../ledger/records.ts'
 import type { Message } from '../../message/message.ts'
+import { namedWait } from '../../replies/named-wait.ts'
+import type { Reply } from '../../replies/reply.ts'
 import type { PauseReason, StopReason } from '../../report/reasons.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Clock, steadyClock } from '../clock.ts'
@@ -214,10 +216,10 @@ class Delivery implements DeliveryControl {
   }
 
   /** The server complained about the rate: fewer lanes, all of them slower. */
-  #slowDown(said: string): void {
+  #slowDown({ code, text }: Reply): void {
     this.#laneCount.recordThrottling(this.#lanes.size)
-    const pause = this.#throttle.recordThrottling(this.#clock.monotonic())
-    if (pause !== undefined) this.paused({ kind: 'slow-down', said }, this.#in(pause))
+    const pause = this.#throttle.recordThrottling(this.#clock.monotonic(), namedWait(text))
+    if (pause !== undefined) this.paused({ kind: 'slow-down', said: `${code} ${text}` }, this.#in(pause))
   }
 
   /** The server is away: wait with growing gaps, and give up resumably after a long while. */

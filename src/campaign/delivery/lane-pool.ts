@@ -4,7 +4,7 @@
  */
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
-import { speaksOfRate } from '../../replies/reply.ts'
+import { type Reply, speaksOfRate } from '../../replies/reply.ts'
 import { accountStop } from '../../replies/sender-block-detector.ts'
 import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
@@ -25,7 +25,7 @@ export interface LanePoolOptions {
   readonly breaker: CircuitBreaker
   readonly control: DeliveryControl
   /** The server complained about the rate. */
-  readonly throttled: (said: string) => void
+  readonly throttled: (reply: Reply) => void
   /** The server cannot be used; `error` is why the last try failed. */
   readonly outage: (reason: string, error?: MailmergeError) => void
 }
@@ -144,7 +144,7 @@ export class LanePool {
         laneCount.recordThrottling(this.#lanes.size)
         const account = accountStop(end.reply)
         if (account !== undefined) haltFor(account, control)
-        else if (speaksOfRate(end.reply)) throttled(said)
+        else if (speaksOfRate(end.reply)) throttled(end.reply)
         else if (served === 0 && this.empty) outage(`the server asks for less: ${said}`)
         return
       }

@@ -6,7 +6,7 @@
 import type { DeliverySettings } from '../../config/settings.ts'
 import type { Deliveries } from '../../ledger/ledger.ts'
 import type { CopyUpdate, DueRow, LedgerEvent, ResultRow } from '../../ledger/records.ts'
-import { reasonOf } from '../../replies/reply.ts'
+import { type Reply, reasonOf } from '../../replies/reply.ts'
 import { SenderBlockDetector } from '../../replies/sender-block-detector.ts'
 import { skipWords } from '../../report/reasons.ts'
 import type { Outcome } from '../../transport/transport.ts'
@@ -36,7 +36,7 @@ export interface OutcomesOptions {
   /** A message was accepted. */
   readonly accepted: () => void
   /** The server complained about the rate. */
-  readonly throttled: (said: string) => void
+  readonly throttled: (reply: Reply) => void
   readonly onSettled?: ((row: ResultRow) => void) | undefined
 }
 
@@ -104,7 +104,7 @@ export class Outcomes {
     const { blames, stop } = this.#senderBlocks.refused(reply, stage, { sender, recipient: to[0] ?? '' })
     if (blames !== 'row') {
       const reason = blames === 'pace' ? 'server asked to slow down' : reasonOf(reply, stage)
-      if (blames === 'pace') this.#options.throttled(`${reply.code} ${reply.text}`)
+      if (blames === 'pace') this.#options.throttled(reply)
       this.#record(job, { status: 'deferred', reason, reply, dueAt: steady.now() })
       if (blames === 'pace') queue.rewind()
     }

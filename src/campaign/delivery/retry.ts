@@ -4,6 +4,7 @@
  */
 import type { DueRow, RowStatus, SkipReason } from '../../ledger/records.ts'
 import { causeOf } from '../../replies/cause.ts'
+import { namedWait } from '../../replies/named-wait.ts'
 import { isThrottling, type Reply, reasonOf, type Stage } from '../../replies/reply.ts'
 import { accountStop } from '../../replies/sender-block-detector.ts'
 import type { Outcome, RefusedCopy } from '../../transport/transport.ts'
@@ -48,6 +49,28 @@ export interface RetryPolicy {
   readonly retryFor: number
 }
 
+/**
+ * Milliseconds to wait after the `attempts`-th attempt (from 1). A time that the server names is waited for, and a little longer;
+ * one that is shorter than our own counts only the first time, so that a server which always names a second is not asked for hours.
+ */
+function waitAfter(attempts: number, { text }: Reply, random: () => number): number {
+  const own = retryGap(attempts, random)
+  const named = namedWait(text)
+  if (named === undefined) return own
+  const waited = Math.round(named * (1 + 0.1 * random())) + 1000
+  return attempts === 1 ? waited : Math.max(waited, own)
+}
+
+/** A refusal that the server itself calls passing, whatever its code. */
+function passes(reply: Reply): boolean {
+  return (
+    reply.code < 500 ||
+    isThrottling(reply) ||
+    accountStop(reply) !== undefined ||
+    causeOf(reply)?.cause === 'greylisted'
+  )
+}
+
 /** The state after a deferral by the server, `now` being the end of the attempt. */
 function deferral(
   due: Tried,
@@ -59,7 +82,7 @@ function deferral(
 ): RowState {
   const reason = reasonOf(reply, stage)
   const first = due.firstAttemptAt ?? now
-  const dueAt = new Date(now.getTime() + retryGap(due.attempts + 1, random))
+  const dueAt = new Date(now.getTime() + waitAfter(due.attempts + 1, reply, random))
   const last = first.getTime() + policy.retryFor
   if (policy.retryFor > 0 && dueAt.getTime() > last) {
     // One last try at the last moment, when that moment is still to come.
@@ -74,8 +97,7 @@ function copyState(reply: Reply, policy: RetryPolicy, now: Date, random: () => n
   // Too many for one transaction: another one may take it (RFC 5321 section 4.5.3.1.10).
   if (causeOf(reply)?.cause === 'too-many-recipients')
     return { status: 'deferred', reason: reasonOf(reply, 'rcpt'), reply, dueAt: now }
-  const passes = reply.code < 500 || isThrottling(reply) || accountStop(reply) !== undefined
-  return passes
+  return passes(reply)
     ? deferral({ attempts: 0 }, reply, 'rcpt', policy, now, random)
     : { status: 'failed', reason: reasonOf(reply, 'rcpt'), reply }
 }
@@ -94,6 +116,7 @@ export function rowStateAfter(
       return { status: 'sent', reason: '', reply: outcome.reply, copies: outcome.refused?.map(stateOf) }
     }
     case 'rejected':
+      if (passes(outcome.reply)) return deferral(due, outcome.reply, outcome.stage, policy, now, random)
       return { status: 'failed', reason: reasonOf(outcome.reply, outcome.stage), reply: outcome.reply }
     case 'deferred':
       return deferral(due, outcome.reply, outcome.stage, policy, now, random)

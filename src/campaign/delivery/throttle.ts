@@ -30,6 +30,8 @@ const QUOTA_PARTS = 60
 const NEVER = new Date(8_640_000_000_000_000)
 const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 600_000
+/** A server that names a longer pause is asked again after this. */
+const LONGEST_NAMED_PAUSE_MS = 3_600_000
 /** A pace learnt from a refusal stays this far below what the server took, but never slower than one message in this time. */
 const BELOW = 1.25
 const LONGEST_INTERVAL_MS = 5_000
@@ -142,9 +144,10 @@ export class Throttle {
 
   /**
    * The server complained about the rate: all lanes pause, longer each time it accepts nothing in between, and then go on at the
-   * pace at which it accepted messages since its last complaint. Returns the pause in milliseconds, or undefined within one.
+   * pace at which it accepted messages since its last complaint. A pause that the server names (`named`, in milliseconds) is kept.
+   * Returns the pause in milliseconds, or undefined within one.
    */
-  recordThrottling(now: number): number | undefined {
+  recordThrottling(now: number, named = 0): number | undefined {
     if (now < this.#pausedUntil) return undefined
     if (this.#acceptedSince > 0) {
       const taken = (now - this.#complainedAt) / this.#acceptedSince
@@ -153,7 +156,8 @@ export class Throttle {
     }
     this.#complainedAt = now
     this.#acceptedSince = 0
-    const pause = this.#pause * (0.8 + 0.4 * this.#options.clock.random())
+    const own = this.#pause * (0.8 + 0.4 * this.#options.clock.random())
+    const pause = Math.max(own, Math.min(named, LONGEST_NAMED_PAUSE_MS))
     this.#pausedUntil = now + pause
     this.#pause = Math.min(LONGEST_PAUSE_MS, this.#pause * 2)
     return pause

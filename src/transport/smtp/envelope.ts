@@ -61,14 +61,16 @@ export class EnvelopeState {
       ask('mail', mailCommand(this.#message, extensions, requests))
       if (!grouped) return group
     }
-    while (this.#recipientsAsked < to.length) {
+    // More than one transaction takes are left for others.
+    const most = Math.min(to.length, extensions.maxRecipients ?? to.length)
+    while (this.#recipientsAsked < most) {
       const command = rcptCommand(to[this.#recipientsAsked] ?? '', extensions, requests)
       if (bytes > 0 && bytes + command.length > GROUP_BYTES) return group
       this.#recipientsAsked++
       ask('rcpt', command)
       if (!grouped) return group
     }
-    if (this.#recipients.length === to.length || (grouped && to.length === 1)) {
+    if (this.#recipients.length === most || (grouped && most === 1)) {
       this.#dataAsked = true
       ask('data', 'DATA\r\n')
     }
@@ -103,7 +105,7 @@ export class EnvelopeState {
     return data !== undefined && data.code >= 400 ? { stage: 'data', reply: data } : undefined
   }
 
-  /** The replies to RCPT so far, in the order of the envelope. */
+  /** The replies to RCPT so far, in the order of the envelope. Those that the server's LIMITS leave out (RFC 9422) get none. */
   get recipients(): readonly Reply[] {
     return this.#recipients
   }
@@ -179,10 +181,6 @@ export function unfit(
   if (extensions.maxSize > 0 && size > extensions.maxSize) {
     const text = `the message has ${size} bytes, and this server takes at most ${extensions.maxSize}`
     return { code: 552, enhanced: '5.3.4', text }
-  }
-  if (extensions.maxRecipients !== undefined && envelope.to.length > extensions.maxRecipients) {
-    const text = `the message has ${envelope.to.length} recipients, and this server takes at most ${extensions.maxRecipients}`
-    return { code: 550, enhanced: '5.5.3', text }
   }
   if (!extensions.smtputf8 && (message.smtputf8 || isForeign(envelope)))
     return { code: 553, enhanced: '5.6.7', text: 'this server does not accept international addresses (SMTPUTF8)' }

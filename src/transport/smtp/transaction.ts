@@ -71,8 +71,7 @@ export class Transaction<J extends Job> {
     const { recipients } = this.envelope
     let answered = 0
     for (const [index, address] of this.job.message.envelope.to.entries()) {
-      const reply = recipients[index]
-      if (reply === undefined) continue
+      const reply = recipients[index] ?? BEYOND_LIMIT
       if (reply.code >= 400) {
         copies.push({ address, reply })
         continue
@@ -83,6 +82,9 @@ export class Transaction<J extends Job> {
     return copies
   }
 }
+
+/** As a server says it that does not announce its limit. */
+const BEYOND_LIMIT: Reply = { code: 452, enhanced: '4.5.3', text: 'too many recipients for one message to this server' }
 
 function rejectionOutcome({ stage, reply }: Rejection): Outcome {
   return { kind: reply.code >= 500 ? 'rejected' : 'deferred', stage, reply }

@@ -75,6 +75,15 @@ describe('a copy that the server defers', () => {
     expect(await words()).toEqual([''])
   })
 
+  test('is tried again when the server said', async () => {
+    harness = await openHarness(1)
+    const transport = puttingOff('450 4.2.0 Greylisted, try again in 20 minutes')
+    await harness.deliver(transport, withCopies([BOSS]))
+    const [first = 0, second = 0] = moments(transport)
+    expect(second - first).toBeGreaterThanOrEqual(20 * MINUTE)
+    expect(second - first).toBeLessThan(23 * MINUTE)
+  })
+
   test('is given up like a row, and refused then with the last answer', async () => {
     harness = await openHarness(1)
     const transport = puttingOff('450 4.2.0 Greylisted', () => deferred('450 4.2.0 Greylisted'))

@@ -275,6 +275,17 @@ describe('a server that refuses us', () => {
     expect(end.stopped).toBeUndefined()
   })
 
+  test('a pause that the server names is kept, and no row is sent before its end', async () => {
+    harness = await openHarness(20)
+    const fast = deferred('450 4.7.1 Error: too much mail from 192.0.2.1, try again in 90 seconds')
+    let tries = 0
+    const transport = scriptedTransport({ answer: () => (++tries === 5 ? fast : OK) })
+    expect((await harness.deliver(transport)).counts).toMatchObject({ sent: 20, failed: 0 })
+    const told = transport.tries[4]?.at ?? 0
+    const early = transport.tries.filter(({ at }) => at > told + 1000 && at < told + 90_000)
+    expect(early).toEqual([])
+  })
+
   test('a run of policy refusals stops the run, resumably, before a hundred were tried', async () => {
     harness = await openHarness(400)
     const transport = scriptedTransport({

@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from 'vitest'
 import type { DeliveryControl } from '../../../src/campaign/delivery/delivery-control.ts'
 import { Outcomes, type OutcomesOptions } from '../../../src/campaign/delivery/outcomes.ts'
 import { DeliveryCounts } from '../../../src/campaign/delivery/progress.ts'
+import type { Reply } from '../../../src/replies/reply.ts'
 import type { Outcome } from '../../../src/transport/transport.ts'
 import { deferred, letterTo, OK, rejected, testClock } from './delivery-harness.ts'
 
@@ -40,7 +41,7 @@ beforeEach(() => {
     steady: testClock(),
     control: control as unknown as DeliveryControl,
     accepted() {},
-    throttled: (said: string) => slowed.push(said),
+    throttled: ({ code, text }: Reply) => slowed.push(`${code} ${text}`),
   } as unknown as OutcomesOptions)
 })
 

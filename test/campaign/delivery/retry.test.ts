@@ -3,6 +3,7 @@ import { reconnectGap, retryGap, rowStateAfter } from '../../../src/campaign/del
 import type { DueRow } from '../../../src/ledger/records.ts'
 import { isThrottling } from '../../../src/replies/reply.ts'
 import { blamesSender } from '../../../src/replies/sender-block-detector.ts'
+import { replyOf } from './delivery-harness.ts'
 
 const now = new Date('2026-11-24T10:00:00Z')
 const half = (): number => 0.5
@@ -56,6 +57,32 @@ describe('what becomes of a row', () => {
     const outcome = { kind: 'deferred', stage: 'rcpt', reply: { code: 451, text: 'greylisted' } } as const
     const settled = rowStateAfter({ ...row, attempts }, outcome, { retryFor: 1e12 }, now, half)
     expect(settled).toMatchObject({ status: 'deferred', dueAt: minutes(gap), reason: 'greylisted' })
+  })
+
+  test.each([
+    ['450 4.2.0 Greylisted, try again in 5 minutes', 0, 5],
+    ['450 4.2.0 Greylisted for 30 seconds', 0, 0.5],
+    ['451 4.7.1 Please try again in 2 hours', 0, 120],
+    // Shorter than our own gap after the first attempt: that one is waited for.
+    ['450 4.2.0 Greylisted for 30 seconds', 2, 15],
+    ['450 4.2.0 Greylisted, try again in 45 minutes', 2, 45],
+    ['550 5.7.1 Greylisted, please come back in 10 minutes', 0, 10],
+  ] as const)('%s, after %i attempts: in %d minutes or a little later', (line, attempts, least) => {
+    const reply = replyOf(line)
+    const outcome = { kind: reply.code < 500 ? 'deferred' : 'rejected', stage: 'rcpt', reply } as const
+    for (const chance of [0, 0.5, 0.999]) {
+      const { status, dueAt } = rowStateAfter({ ...row, attempts }, outcome, { retryFor: 1e12 }, now, () => chance)
+      const waited = ((dueAt?.getTime() ?? 0) - now.getTime()) / 60_000
+      expect(status).toBe('deferred')
+      // Our own gaps are spread by a fifth.
+      expect(waited).toBeGreaterThanOrEqual(least === 15 ? 12 : least)
+      expect(waited).toBeLessThanOrEqual(least * 1.2 + 0.1)
+    }
+  })
+
+  test('a wait that the server names does not go beyond the last time', () => {
+    const outcome = { kind: 'deferred', stage: 'rcpt', reply: replyOf('451 4.7.1 try again in 12 hours') } as const
+    expect(rowStateAfter(row, outcome, { retryFor: 240 * 60_000 }, now, half)).toMatchObject({ dueAt: minutes(240) })
   })
 
   test('the last try is at the last time, and after it the row has failed', () => {
