@@ -57,7 +57,10 @@ export function judge(diagnosis: Diagnosis): Verdict {
     return { gone: false, reason: 'refused by a filter' }
   if (sentence !== undefined && words !== undefined) {
     // Policy, size and full mailboxes are never the end of an address, whatever the sentence looks like.
-    if (gone) return { gone: !/^5\.(2\.[23]|3\.4|1\.[78]|6\.|7\.(?!27$))/.test(status), reason: words }
+    if (gone) {
+      const otherwise = /^5\.(2\.[23]|3\.4|1\.[78]|6\.|7\.(?!27$))/.test(status)
+      return { gone: !otherwise, reason: (otherwise && byCode?.words) || words }
+    }
     // A general word beside an exact code: the code is worth more.
     if (!GONE_CODE.test(status) || !isGeneral(sentence)) return { gone: false, reason: words }
   }

@@ -10,7 +10,7 @@ import { addressesIn, htmlWords, smtpCodeOf, statusOf } from './text.ts'
 
 /** Where the returned message begins in a report that is not divided into parts. */
 const RETURNED =
-  /^.{0,20}(-{2,} ?(original message|this is a copy|below this line|the (header|body|original|unsent)|unsent message|message (header|body|follows|text)|returned (message|mail)|forwarded|original mail|undelivered message|copy of|start of|included is|transcript of message)|original message (follows|header|text|-)|received: (from|by)|return-path:|a copy of (the|your) message|the (header|original message|message) (of|follows|that)|(your|the) original message (is|was(?! received)|follows))/im
+  /^.{0,20}(-{2,} ?(original message|this is a copy|below this line|the (header|body|original|unsent)|unsent message|message (header|body|follows|text)|returned (message|mail)|forwarded|original mail|undelivered message|copy of|start of|included is|transcript of message)|original message (follows|header|text|-)|received: (from|by)|return-path:|a copy of (the|your)( original)? (message|mail)|the (header|original message|message) (of|follows|that)|(your|the) original message (is|was(?! received)|follows))/im
 
 /** The transcript shows that the refusal answered the message, not the recipient. */
 const AFTER_DATA = /in reply to end of data|after end of data|smtp command[ \t]{0,20}\n{1,3}[ \t]{0,20}data\b/i

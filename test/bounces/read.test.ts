@@ -188,6 +188,37 @@ describe('a delivery report', () => {
     expect(only(dsn([recipient(status, said)])).kind).toBe(kind)
   })
 
+  test.each<[string, string, string]>([
+    ['5.7.1', '554 5.7.1 <ada@example.com>: Recipient address rejected: Access denied', 'refused by policy or as spam'],
+    ['5.1.7', '550 5.1.7 user unknown', 'sender address refused'],
+    ['5.2.2', '550 5.2.2 user unknown', 'mailbox full'],
+    ['5.0.0', "554 relay.example.net You've reached your daily relay quota", 'sending limit of the account reached'],
+    ['5.4.1', '550 5.4.1 Recipient address rejected: Access denied', 'mailbox unknown'],
+  ])('of %s %s has the reason of the code where the sentence alone would be wrong', (status, said, reason) => {
+    expect(only(dsn([recipient(status, said)])).reason).toBe(reason)
+  })
+
+  test('in plain text names nobody of the copy below it', () => {
+    const text = mail([
+      'From: Mailer Daemon <MAILER-DAEMON@mx.example.net>',
+      'To: bounces@example.org',
+      'Subject: Delivery status notification: error',
+      '',
+      'An error has occurred while attempting to deliver a message for the following list of recipients:',
+      '',
+      'ada@example.com: Envelope expired',
+      '',
+      '    Below is a copy of the original message:',
+      '',
+      'Message-ID: <abc123@example.org>',
+      'From: News <news@example.org>',
+      'To: ada@example.com',
+      '',
+      'Hello',
+    ])
+    expect(only(text)).toMatchObject({ kind: 'soft', address: 'ada@example.com', reason: 'given up' })
+  })
+
   test('that only says that it is still tried is soft; delivered, relayed and expanded are not bounces', () => {
     expect(only(dsn([recipient('4.4.1', '', 'delayed')])).kind).toBe('soft')
     for (const action of ['delivered', 'relayed', 'expanded'])

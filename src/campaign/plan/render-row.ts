@@ -90,6 +90,9 @@ const NO_LINKS: UnsubscribeLinks = { url: undefined, mailto: undefined }
 /** As good as any other left side of a Message-ID, to check a message with. */
 const SAMPLE_LOCAL = '0'.repeat(32)
 
+/** Stands in for an address that is not known before the template is rendered, or is not valid: the link is there all the same. */
+const SAMPLE_ADDRESS = 'recipient@example.com'
+
 export function createRowRenderer(options: RowRendererOptions): RowRenderer {
   const { template, split, campaign, recipients } = options
   const attachments = createAttachmentStore(options.files)
@@ -102,8 +105,8 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
   /** A link in a test mail unsubscribes its reader, never the person of the row. */
   const linksOf = (address: string): UnsubscribeLinks => options.unsubscribeLinks?.(test ?? address) ?? NO_LINKS
 
-  function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
-    const { url } = address === undefined ? NO_LINKS : linksOf(address)
+  function contextOf(row: number, now: Date, address: string): RenderContext {
+    const { url } = linksOf(address)
     const context = { ...surroundings, row, campaign: campaign.name, now }
     return url === undefined ? context : { ...context, unsubscribeUrl: url }
   }
@@ -145,8 +148,7 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
     const variant = split?.of(identify(row.data, recipients).key || storeRow(row.data, []))
     const chosen = variant?.template ?? template
     if (chosen === undefined) return dataAlone(row)
-    const address = options.unsubscribeLinks === undefined ? undefined : likelyAddress(row.data, recipients)
-    const context = contextOf(row.number, now, address)
+    const context = contextOf(row.number, now, likelyAddress(row.data, recipients) ?? SAMPLE_ADDRESS)
     const own = options.bodies ? chosen.render(row.data, context) : chosen.check(row.data, context)
     const rendered = thread === undefined ? own : threaded(own, thread)
     if (rendered.subject.trim() === '') {
