@@ -99,6 +99,7 @@ export const CAUSE_WORDS: Readonly<Record<ReplyCause, string>> = {
 
 /** By the code without its class, or with it where the class matters; words where they say more than the cause does. */
 const CODES: Readonly<Record<string, readonly [cause: ReplyCause, words?: string]>> = {
+  '4.7.500': ['rate', 'server too busy for more of our mail'],
   '4.3.2': ['rate', 'server does not accept mail now'],
   '5.4.5': ['account-limit'],
   '1.1': ['mailbox-unknown'],
@@ -177,7 +178,7 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
   ['greylisted', /gr[ea]y-?list/i],
   [
     'mailbox-busy',
-    /\breceiv(es?|ing|ed) (mail |messages |e-?mails? )?(at a rate|too (quickly|fast|often|many|much))|receiving (limit|rate)/i,
+    /\breceiv(es?|ing|ed) (mail |messages |e-?mails? )?(at a rate|too (quickly|fast|often|many|much))|receiving (limit|rate)|\brecipient [^.;]{0,10}exceeded [^.;]{0,20}\brate/i,
   ],
   [
     'session-limit',
@@ -192,12 +193,24 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
     /(?<!\bsize\b[^.;]{0,40})\b(send|sending|submission|outgoing|outbound|relay|mailing)\b(?![^.;]{0,40}\bsize\b)[^.;]{0,40}\b(limits?|quotas?|allowance)\b|(?<!\bsize\b[^.;]{0,40})\b(daily|hourly|monthly|24[ -]?hours?)\b(?![^.;]{0,40}\bsize\b)[^.;]{0,40}\b(limits?|quotas?|allowance|maximum)\b|\b(limits?|quotas?|allowance) (for|of) (sending|outgoing|today|the day|this (hour|day))|exceed\w* [^.;]{0,40}\b(e?-?mails?|messages|recipients) (per|an?|each) (hour|day|month)\b|\b(polic\w+|sender)\b[^.;]{0,30}\bquota\b|quota (of|for) the sender/i,
   ],
   [
+    'account-limit',
+    /\bcredits?\b[^.;]{0,20}\b(exceeded|exhausted|used up)|\b(insufficient|not enough|out of|no more) (sending |e-?mail )?credits?\b|\b(e-?mails?|mails?|messages?|plan) limits? (is |was |has been )?(exceeded|reached)(?![^.;]{0,30}\b(connection|session)\b)|\b(reached|exceeded) (your|the|its) limit of \d{1,9} (e-?mails|mails|messages|recipients)|\be-?mail count[^.;]{0,20}exceeds|exceed\w* [^.;]{0,60}\bper (hour|day|month)\b|\b(recipients|messages|e-?mails?|mails) (per|an|each) (hour|day|month)\b[^.;]{0,30}\b(exceed|reached)/i,
+  ],
+  [
+    'account-limit',
+    /(versand|sende|tages|stunden)-?(limit|kontingent)|(quota|limite) d'envoi|l[ií]mite de env[ií]o|limite d[ei] invio/i,
+  ],
+  [
     'account-blocked',
     /\bsending (is |has been |was )?(currently |temporarily )?(paused|suspended|disabled|blocked|restricted)|\b(paused|suspended|blocked|disabled|restricted|barred) from sending|unusual sending|sender account[^.;]{0,30}(blocked|suspended|disabled|paused)|outbound (spam|sender)/i,
   ],
   [
+    'account-blocked',
+    /\byour ((e-?mail|mail|smtp|sending|user) )?account\b[^.;]{0,40}\b(blocked|suspended|disabled|locked|restricted|paused|deactivated|not (yet )?(been )?(activated|approved))\b|\baccount (is |has been )?(pending (approval|review)|under review|not (yet )?(been )?(activated|approved))\b|\boutgoing (mail|messages?|e-?mails?) (suspension|suspended|blocked|disabled)\b|\b(outgoing|outbound) (is |has been |was )?(blocked|suspended|disabled)\b/i,
+  ],
+  [
     'rate',
-    /throttl|rate.?limit|frequency limited|(sending|message|submission|connection) rate|rate exceeded|unusual rate|too (fast|much mail)|too many (messages|mails?|e-?mails|requests|transactions)\b|too many recipients[^.;]{0,30}\b(second|minute|hour|day)|messaging limits?|\bslow down\b/i,
+    /throttl|rate.?limit|frequency limited|(sending|message|submission|connection) rate|rate exceeded|unusual rate|too (fast|quickly|much mail)|frequency[^.;]{0,10} too high|unexpected volume|reduce (your )?(sending )?(speed|rate)\b|too many (messages|mails?|e-?mails|requests|transactions)\b|too many recipients[^.;]{0,30}\b(second|minute|hour|day)|messaging limits?|\bslow down\b/i,
   ],
   [
     'helo-rejected',
@@ -243,6 +256,7 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
     'sender-rejected',
     /(sender|from|return.?path|reverse.?path|originat\w{1,8})( e?mail)?( address)?[^.;]{0,40}(reject|refus|denied|not (exist|allowed|accept|valid|permitted)|invalid|unknown|does ?n[o']t|must)|not (allowed|permitted|owned) .{0,20}(send|by user)|not (allowed|authorized|permitted) to (send|post)|permission to (post|send)|in reply to mail from command/i,
   ],
+  ['sender-not-allowed', /not authorized to perform\b/i],
   ['list-closed', /not (a )?member|only members|subscribers? only/i],
   [
     'mailbox-disabled',
