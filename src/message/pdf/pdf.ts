@@ -12,7 +12,8 @@ import { type PdfSource, pdfError, readPdfSource } from './document.ts'
 import { type DocumentFonts, documentFonts, readFont } from './font.ts'
 import { checkImage } from './image.ts'
 import { inlineOf, type Picture, type Span } from './inline.ts'
-import { checkedCode, drawPages } from './page.ts'
+import { drawPages } from './page.ts'
+import { checkedCode } from './sheet.ts'
 
 /** Where images and fonts may come from; see `AttachmentStoreOptions`. */
 export type PdfOptions = Pick<ProjectFilesOptions, 'root' | 'roots' | 'never'>
