@@ -1,15 +1,14 @@
 /** What a delivery makes of what servers answer: who is sent to again, who is not, and when. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { LoginError, OutputError, TurnedAwayError, UnreachableError } from '../../../src/errors.ts'
 import type { Deliveries, Ledger } from '../../../src/ledger/ledger.ts'
 import { NO_COPIES } from '../../../src/ledger/records.ts'
 import { pauseWords, reasonWords, stopWords } from '../../../src/report/reasons.ts'
 import {
   advance,
-  type DeliveryHarness,
   deferred,
-  holdTime,
   letterTo,
+  MINUTE,
   OK,
   openHarness,
   rejected,
@@ -17,16 +16,10 @@ import {
   settleTurns,
   testClock,
   untilSettled,
+  useHarness,
 } from './delivery-harness.ts'
 
-const MINUTE = 60_000
-let harness: DeliveryHarness
-
-beforeEach(holdTime)
-afterEach(async () => {
-  vi.useRealTimers()
-  await harness.close()
-})
+useHarness()
 
 /** Minutes after the first try at which an address was tried. */
 function minutesOf(transport: { readonly tries: readonly { readonly to: string; readonly at: number }[] }, to: string) {
@@ -48,7 +41,7 @@ function recordingBy(ledger: Ledger, record: Deliveries['record']): Ledger {
 
 describe('every row once', () => {
   test('all rows are sent, each once, and the counts add up', async () => {
-    harness = await openHarness(1200)
+    const harness = await openHarness(1200)
     const transport = scriptedTransport()
     const end = await harness.deliver(transport)
     expect(end).toMatchObject({ sent: 1200, counts: { sent: 1200, deferred: 0 } })
@@ -59,7 +52,7 @@ describe('every row once', () => {
   })
 
   test('what is refused for good has failed, and what cannot be known is in doubt: neither is tried again', async () => {
-    harness = await openHarness(9)
+    const harness = await openHarness(9)
     const answers = [OK, rejected('550 5.1.1 no such user'), { kind: 'in_doubt', reason: 'connection lost' } as const]
     const transport = scriptedTransport({ answer: ({ to }) => answers[Number(to.slice(1, -12)) % 3] ?? OK })
     const end = await harness.deliver(transport)
@@ -71,7 +64,7 @@ describe('every row once', () => {
   })
 
   test('a connection that breaks before the message was handed over costs nothing: the row goes again at once', async () => {
-    harness = await openHarness(40)
+    const harness = await openHarness(40)
     const lost = { lane: { kind: 'lost', reason: 'reset' } } as const
     const transport = scriptedTransport({ takes: 5, answer: ({ attempt }) => (attempt === 1 ? lost : OK) })
     const end = await harness.deliver(transport)
@@ -80,7 +73,7 @@ describe('every row once', () => {
   })
 
   test('a row whose connection breaks every time waits like a deferred one, and holds up nobody', async () => {
-    harness = await openHarness(30)
+    const harness = await openHarness(30)
     const transport = scriptedTransport({
       takes: 5,
       answer: ({ to, attempt }) =>
@@ -92,7 +85,7 @@ describe('every row once', () => {
   })
 
   test('a row on whose connection the server hangs up with 421, however often, is untouched by it', async () => {
-    harness = await openHarness(60)
+    const harness = await openHarness(60)
     const hangUp = { lane: { kind: 'throttled', reply: { code: 421, text: 'closing' } } } as const
     const transport = scriptedTransport({
       takes: 20,
@@ -104,7 +97,7 @@ describe('every row once', () => {
   })
 
   test('one of several recipients refused is said, and the message counts as sent', async () => {
-    harness = await openHarness(1)
+    const harness = await openHarness(1)
     const refused = [{ address: 'boss@example.com', reply: { code: 550, text: 'no such user' } }]
     const transport = scriptedTransport({
       answer: () => ({ kind: 'accepted', reply: { code: 250, text: 'taken' }, refused }),
@@ -118,7 +111,7 @@ describe('every row once', () => {
 
 describe('deferred rows', () => {
   test('are tried after 1, 5, 15, 30, 60 and 120 minutes, once more at the last time, and have failed then', async () => {
-    harness = await openHarness(['slow@example.com', 'ada@example.com'])
+    const harness = await openHarness(['slow@example.com', 'ada@example.com'])
     const transport = scriptedTransport({
       answer: ({ to }) => (to === 'slow@example.com' ? deferred('451 later') : OK),
     })
@@ -134,7 +127,7 @@ describe('deferred rows', () => {
     [0, 0.8],
     [1, 1.2],
   ])('come back spread by a fifth either way (lot %d)', async (lot, factor) => {
-    harness = await openHarness(1)
+    const harness = await openHarness(1)
     const transport = scriptedTransport({
       answer: ({ attempt }) => (attempt < 3 ? deferred('450 4.2.0 greylisted') : OK),
     })
@@ -143,7 +136,7 @@ describe('deferred rows', () => {
   })
 
   test('greylisting costs every row one more try, and the lanes are not kept open meanwhile', async () => {
-    harness = await openHarness(200)
+    const harness = await openHarness(200)
     const transport = scriptedTransport({
       takes: 20,
       answer: ({ attempt }) => (attempt === 1 ? deferred('450 4.2.0 greylisted') : OK),
@@ -157,7 +150,7 @@ describe('deferred rows', () => {
   })
 
   test('stay for a later run where --retry-for is nothing, and that run takes them', async () => {
-    harness = await openHarness(3)
+    const harness = await openHarness(3)
     const transport = scriptedTransport({ answer: ({ attempt }) => (attempt === 1 ? deferred('451 later') : OK) })
     const end = await harness.deliver(transport, { settings: { retryFor: 0 } })
     expect(end).toMatchObject({ counts: { deferred: 3 }, stopped: { kind: 'deferred' } })
@@ -166,7 +159,7 @@ describe('deferred rows', () => {
   })
 
   test('of a long run are tried when their time comes, not at the end of the list', async () => {
-    harness = await openHarness(3000)
+    const harness = await openHarness(3000)
     const transport = scriptedTransport({
       takes: 500,
       answer: ({ to, attempt }) => (to === 'p1@example.com' && attempt === 1 ? deferred('450 4.2.0 greylisted') : OK),
@@ -179,7 +172,7 @@ describe('deferred rows', () => {
   })
 
   test('a clock set back an hour, or a day, makes nobody wait longer', async () => {
-    harness = await openHarness(1)
+    const harness = await openHarness(1)
     const transport = scriptedTransport({ answer: ({ attempt }) => (attempt === 1 ? deferred('451 later') : OK) })
     const delivery = harness.start(transport)
     await advance(10_000)
@@ -191,10 +184,10 @@ describe('deferred rows', () => {
 
 describe('rows with hours of their own', () => {
   const HOUR = 60 * MINUTE
-  const three = { hours: [0, 60, 120] }
+  const three = { startsIn: [0, 60, 120] }
 
   test('go at their hours, one after the other', async () => {
-    harness = await openHarness(3, three)
+    const harness = await openHarness(3, three)
     const transport = scriptedTransport()
     expect((await harness.deliver(transport, { lateBy: HOUR })).counts.sent).toBe(3)
     expect(transport.tries.map(({ to }) => to)).toEqual(['p1@example.com', 'p2@example.com', 'p3@example.com'])
@@ -205,7 +198,7 @@ describe('rows with hours of their own', () => {
     [50, 3],
     [65, 1],
   ])('and a machine that sleeps until %d minutes after an hour: %d are sent in all', async (minutes, sent) => {
-    harness = await openHarness(3, three)
+    const harness = await openHarness(3, three)
     const transport = scriptedTransport()
     const delivery = harness.start(transport, { lateBy: HOUR })
     await advance(30 * MINUTE)
@@ -221,7 +214,7 @@ describe('rows with hours of their own', () => {
 
 describe('a server that refuses us', () => {
   test('a sender refused at MAIL stops the run after three tries, and every row is still to come', async () => {
-    harness = await openHarness(100)
+    const harness = await openHarness(100)
     const refusal = rejected('553 5.7.1 <author@example.org>: sender address rejected', 'mail')
     const transport = scriptedTransport({ takes: 5, answer: () => refusal })
     const end = await harness.deliver(transport)
@@ -233,7 +226,7 @@ describe('a server that refuses us', () => {
   })
 
   test('a sender refused after others were taken is that row alone', async () => {
-    harness = await openHarness(20)
+    const harness = await openHarness(20)
     const transport = scriptedTransport({
       answer: ({ to }) => (/^p1\d@/.test(to) ? rejected('550 5.1.8 bad sender', 'mail') : OK),
     })
@@ -241,7 +234,7 @@ describe('a server that refuses us', () => {
   })
 
   test('copies that the server refused are counted, and their rows are sent', async () => {
-    harness = await openHarness(3)
+    const harness = await openHarness(3)
     const refused = [{ address: 'copy@example.org', reply: { code: 550, text: 'no such user' } }]
     const transport = scriptedTransport({
       answer: ({ to }) => ({
@@ -255,7 +248,7 @@ describe('a server that refuses us', () => {
   })
 
   test('a limit of the account stops the run by whatever code, fails no row, and a later run sends the others', async () => {
-    harness = await openHarness(100)
+    const harness = await openHarness(100)
     const limit = '550 5.4.5 Daily user sending limit exceeded'
     let accepted = 0
     const today = scriptedTransport({ answer: () => (++accepted > 7 ? rejected(limit, 'mail') : OK) })
@@ -266,7 +259,7 @@ describe('a server that refuses us', () => {
   })
 
   test('a rate that the server reports by 550 slows the run down, and every row arrives', async () => {
-    harness = await openHarness(20)
+    const harness = await openHarness(20)
     const fast = rejected('550 5.7.0 Requested action not taken: too many emails per second', 'end-of-data')
     let tries = 0
     const transport = scriptedTransport({ answer: () => (++tries === 5 || tries === 6 ? fast : OK) })
@@ -287,7 +280,7 @@ describe('a server that refuses us', () => {
   })
 
   test('a run of policy refusals stops the run, resumably, before a hundred were tried', async () => {
-    harness = await openHarness(400)
+    const harness = await openHarness(400)
     const transport = scriptedTransport({
       takes: 5,
       answer: ({ to }) => (Number(to.slice(1, -12)) > 100 ? rejected('554 5.7.1 blocked as spam', 'end-of-data') : OK),
@@ -300,7 +293,7 @@ describe('a server that refuses us', () => {
   })
 
   test('unknown mailboxes, however many, are the list and do not stop it', async () => {
-    harness = await openHarness(300)
+    const harness = await openHarness(300)
     const transport = scriptedTransport({ answer: () => rejected('550 5.1.1 no such user') })
     const end = await harness.deliver(transport)
     expect(end.stopped).toBeUndefined()
@@ -308,7 +301,7 @@ describe('a server that refuses us', () => {
   })
 
   test('a refused login stops at once: one connection, nothing tried', async () => {
-    harness = await openHarness(50)
+    const harness = await openHarness(50)
     const transport = scriptedTransport({
       open: () => {
         throw new LoginError('535 refused')
@@ -328,14 +321,14 @@ describe('a server that is away', () => {
   }
 
   test('at the first connection ends the run with 69: a wrong host does not get better by waiting', async () => {
-    harness = await openHarness(5)
+    const harness = await openHarness(5)
     const transport = scriptedTransport({ open: away })
     expect((await harness.deliver(transport)).error).toMatchObject({ exitCode: 69 })
     expect(transport.opens).toHaveLength(1)
   })
 
   test('that is there and takes nobody yet (421 at the greeting) is asked again with growing gaps', async () => {
-    harness = await openHarness(5)
+    const harness = await openHarness(5)
     const transport = scriptedTransport({
       open: () => {
         if (performance.now() < 20_000) throw new TurnedAwayError('421 come back later')
@@ -346,7 +339,7 @@ describe('a server that is away', () => {
   })
 
   test('for ten minutes is tried a few times with growing gaps, and then everything goes', async () => {
-    harness = await openHarness(600)
+    const harness = await openHarness(600)
     const from = performance.now() + 500
     const gone = (): boolean => performance.now() > from && performance.now() < from + 10 * MINUTE
     const transport = scriptedTransport({
@@ -363,7 +356,7 @@ describe('a server that is away', () => {
   })
 
   test('that greets and hangs up on every message is away too: it is not hammered', async () => {
-    harness = await openHarness(600)
+    const harness = await openHarness(600)
     const from = performance.now() + 500
     const gone = (): boolean => performance.now() > from && performance.now() < from + 10 * MINUTE
     const hangUp = { lane: { kind: 'throttled', reply: { code: 421, text: 'closing' } } } as const
@@ -375,7 +368,7 @@ describe('a server that is away', () => {
   })
 
   test('for longer than rows are tried ends the run resumably', async () => {
-    harness = await openHarness(50)
+    const harness = await openHarness(50)
     const lost = scriptedTransport({
       takes: 5,
       answer: ({ message }) => (message > 3 ? { lane: { kind: 'lost', reason: 'reset' } } : OK),
@@ -390,7 +383,7 @@ describe('a server that is away', () => {
   })
 
   test('comes back after an hour to no more connections than there are lanes', async () => {
-    harness = await openHarness(2000)
+    const harness = await openHarness(2000)
     const from = performance.now() + 500
     const back = from + 60 * MINUTE
     const gone = (): boolean => performance.now() > from && performance.now() < back
@@ -407,7 +400,7 @@ describe('a server that is away', () => {
 
 describe('stopping', () => {
   test('the first signal finishes what is in flight and begins nothing new', async () => {
-    harness = await openHarness(500)
+    const harness = await openHarness(500)
     const stop = new AbortController()
     const transport = scriptedTransport({ takes: 100 })
     const delivery = harness.start(transport, { stop: stop.signal })
@@ -424,7 +417,7 @@ describe('stopping', () => {
   })
 
   test('what does not end within the grace is cut and in doubt', async () => {
-    harness = await openHarness(10)
+    const harness = await openHarness(10)
     const stop = new AbortController()
     const transport = scriptedTransport({ takes: 10 * MINUTE })
     const delivery = harness.start(transport, { stop: stop.signal, settings: { grace: 5000 } })
@@ -438,7 +431,7 @@ describe('stopping', () => {
   })
 
   test('the second signal cuts at once, and what was handed over is in doubt', async () => {
-    harness = await openHarness(100)
+    const harness = await openHarness(100)
     const [stop, abort] = [new AbortController(), new AbortController()]
     const transport = scriptedTransport({ takes: 3000 })
     const delivery = harness.start(transport, { stop: stop.signal, abort: abort.signal })
@@ -456,7 +449,7 @@ describe('stopping', () => {
   })
 
   test('while deferred rows are waited for it ends at once, and leaves no timer behind', async () => {
-    harness = await openHarness(3)
+    const harness = await openHarness(3)
     const stop = new AbortController()
     const transport = scriptedTransport({ answer: () => deferred('451 later') })
     const delivery = harness.start(transport, { stop: stop.signal })
@@ -470,7 +463,7 @@ describe('stopping', () => {
   })
 
   test('a signal that came before the start sends nothing', async () => {
-    harness = await openHarness(5)
+    const harness = await openHarness(5)
     const transport = scriptedTransport()
     const end = await harness.deliver(transport, { stop: AbortSignal.abort() })
     expect(end.counts.deferred).toBe(5)
@@ -480,7 +473,7 @@ describe('stopping', () => {
 
 describe('the ledger comes first', () => {
   test('no message is handed over before its attempt is on the disk', async () => {
-    harness = await openHarness(50)
+    const harness = await openHarness(50)
     const { ledger } = harness
     const { promise: disk, resolve: diskTurns } = Promise.withResolvers<void>()
     const slow = recordingBy(ledger, async (news) => {
@@ -499,7 +492,7 @@ describe('the ledger comes first', () => {
 
 describe('a ledger that fails', () => {
   test('stops everything: what is not on the disk is not sent', async () => {
-    harness = await openHarness(200)
+    const harness = await openHarness(200)
     let records = 0
     const { ledger } = harness
     const failing = recordingBy(ledger, (news) =>
@@ -521,7 +514,7 @@ describe('a ledger that fails', () => {
 
 describe('messages that take time to make', () => {
   test('are made ahead, and each once', async () => {
-    harness = await openHarness(100)
+    const harness = await openHarness(100)
     const made: number[] = []
     const transport = scriptedTransport({ takes: 5 })
     const end = await harness.deliver(transport, {
@@ -536,7 +529,7 @@ describe('messages that take time to make', () => {
   })
 
   test('large ones are made few at a time', async () => {
-    harness = await openHarness(60)
+    const harness = await openHarness(60)
     let held = 0
     let most = 0
     const transport = scriptedTransport({
@@ -560,7 +553,7 @@ describe('messages that take time to make', () => {
   test.each(['at once', 'later'])(
     'a row that cannot be made any more stops the run (%s), and nothing is guessed',
     async (when) => {
-      harness = await openHarness(50)
+      const harness = await openHarness(50)
       const transport = scriptedTransport({ takes: 5 })
       const broken = new OutputError('the attachment changed')
       const end = await harness.deliver(transport, {
@@ -579,7 +572,7 @@ describe('messages that take time to make', () => {
 
 describe('who is suppressed', () => {
   test('while the run goes on gets nothing more within a second, also when the word comes from elsewhere', async () => {
-    harness = await openHarness(300)
+    const harness = await openHarness(300)
     const elsewhere = await openHarness([], { path: harness.path, name: 'other' })
     const transport = scriptedTransport({ takes: 100 })
     const delivery = harness.start(transport, { settings: { concurrency: 2 } })

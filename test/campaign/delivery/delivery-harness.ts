@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { vi } from 'vitest'
+import { afterEach, beforeEach, vi } from 'vitest'
 import type { Clock } from '../../../src/campaign/clock.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../../../src/campaign/delivery/deliver.ts'
 import type { DeliverySettings } from '../../../src/config/settings.ts'
@@ -179,6 +179,20 @@ function pause(milliseconds: number, cut?: AbortSignal): Promise<boolean> {
   })
 }
 
+export const MINUTE = 60_000
+
+/** Those that are open in a test of a file that calls `useHarness`. */
+const opened: DeliveryHarness[] = []
+
+/** In every test of the file time is held, and what the test opens is closed after it. */
+export function useHarness(): void {
+  beforeEach(holdTime)
+  afterEach(async () => {
+    vi.useRealTimers()
+    for (const harness of opened.splice(0).reverse()) await harness.close()
+  })
+}
+
 export interface DeliveryHarness {
   readonly path: string
   readonly ledger: Ledger
@@ -199,7 +213,7 @@ export interface HarnessOptions extends SqliteLedgerOptions {
   readonly path?: string
   readonly name?: string
   /** Minutes from now until each row may go, from the first on; at once without it. */
-  readonly hours?: readonly number[]
+  readonly startsIn?: readonly number[]
 }
 
 /** A planned run over these addresses (or a number of them) in a ledger of its own. */
@@ -207,7 +221,7 @@ export async function openHarness(
   people: number | readonly string[],
   options: HarnessOptions = {},
 ): Promise<DeliveryHarness> {
-  const dir = options.path === undefined ? mkdtempSync(join(tmpdir(), 'mailmerge-engine-')) : undefined
+  const dir = options.path === undefined ? mkdtempSync(join(tmpdir(), 'mailmerge-delivery-')) : undefined
   const path = options.path ?? join(dir ?? '', 'ledger.db')
   const ledger = await openSqliteLedger(path, {
     boot: { bootId: 'test', uptime: () => performance.now() / 1000 },
@@ -227,13 +241,13 @@ export async function openHarness(
     columns: ['email'],
     options: {},
   })
-  const hour = (at: number): { readonly notBefore?: Date } => {
-    const minutes = options.hours?.[at]
-    return minutes === undefined ? {} : { notBefore: new Date(now.getTime() + minutes * 60_000) }
+  const startTime = (at: number): { readonly notBefore?: Date } => {
+    const minutes = options.startsIn?.[at]
+    return minutes === undefined ? {} : { notBefore: new Date(now.getTime() + minutes * MINUTE) }
   }
   const addresses =
     typeof people === 'number' ? Array.from({ length: people }, (_, at) => `p${at + 1}@example.com`) : people
-  const rows = addresses.map((address, at) => ({ row: at + 1, key: address, address, data: '{}', ...hour(at) }))
+  const rows = addresses.map((address, at) => ({ row: at + 1, key: address, address, data: '{}', ...startTime(at) }))
   await ledger.plans.add(runId, rows)
   await ledger.plans.complete(runId, { duplicates: 'skip' })
 
@@ -250,7 +264,7 @@ export async function openHarness(
       ...more,
       settings: { concurrency: 5, rates: [], retryFor: 4 * 3_600_000, grace: 30_000, ...more.settings },
     })
-  return {
+  const harness: DeliveryHarness = {
     path,
     ledger,
     campaign,
@@ -267,6 +281,8 @@ export async function openHarness(
       if (dir !== undefined) rmSync(dir, { recursive: true, force: true })
     },
   }
+  opened.push(harness)
+  return harness
 }
 
 /** The clocks as they are at the moment, be they faked or not; chance is always in the middle unless told otherwise. */

@@ -1,5 +1,5 @@
 /** That no limit is ever exceeded, whatever servers, clocks and processes do, and that a server that asks for less gets less. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { TurnedAwayError, UnreachableError } from '../../../src/errors.ts'
 import { pauseWords, stopWords } from '../../../src/report/reasons.ts'
 import {
@@ -7,7 +7,7 @@ import {
   advance,
   type DeliveryHarness,
   deferred,
-  holdTime,
+  MINUTE,
   moments,
   mostWithin,
   OK,
@@ -16,20 +16,14 @@ import {
   scriptedTransport,
   settleTurns,
   untilSettled,
+  useHarness,
 } from './delivery-harness.ts'
 
-const MINUTE = 60_000
-let harness: DeliveryHarness
-
-beforeEach(holdTime)
-afterEach(async () => {
-  vi.useRealTimers()
-  await harness.close()
-})
+useHarness()
 
 describe('a server that hangs up on idle connections', () => {
   test('is connected to again for each message, and a slow rate takes no longer for it', async () => {
-    harness = await openHarness(8)
+    const harness = await openHarness(8)
     const transport = scriptedTransport({ idle: 400 })
     const start = performance.now()
     const end = await harness.deliver(transport, { settings: { concurrency: 1, rates: [{ count: 1, seconds: 1 }] } })
@@ -40,7 +34,7 @@ describe('a server that hangs up on idle connections', () => {
 
 describe('rates and quotas', () => {
   test('every limit given holds in every window', async () => {
-    harness = await openHarness(300)
+    const harness = await openHarness(300)
     const transport = scriptedTransport({ takes: 30 })
     const rates = [
       { count: 10, seconds: 1 },
@@ -53,7 +47,7 @@ describe('rates and quotas', () => {
   })
 
   test('a quota of minutes holds over two runs one after the other, and over two at once', async () => {
-    harness = await openHarness(60)
+    const harness = await openHarness(60)
     const settings = { rates: [{ count: 20, seconds: 60 }] }
     const [first, second, third] = [scriptedTransport(), scriptedTransport(), scriptedTransport()]
     await harness.deliver(first, { settings })
@@ -63,12 +57,10 @@ describe('rates and quotas', () => {
     const all = [first, second, third].flatMap(moments).sort((one, other) => one - other)
     expect(all).toHaveLength(160)
     expect(mostWithin(all, MINUTE)).toBeLessThanOrEqual(20)
-    await two.close()
-    await three.close()
   })
 
   test('a quota that opens in more than an hour ends the run resumably, with the whole of it used', async () => {
-    harness = await openHarness(80)
+    const harness = await openHarness(80)
     const transport = scriptedTransport()
     const settings = { rates: [{ count: 50, seconds: 86_400 }] }
     const delivery = harness.start(transport, { settings })
@@ -86,7 +78,7 @@ describe('rates and quotas', () => {
   })
 
   test('while it waits for a quota it says so, keeps no lane open and reports what is left', async () => {
-    harness = await openHarness(40)
+    const harness = await openHarness(40)
     const paused: string[] = []
     const transport = scriptedTransport()
     await harness.deliver(transport, {
@@ -103,7 +95,7 @@ describe('rates and quotas', () => {
     ['an hour back', -3_600_000],
     ['a day back', -86_400_000],
   ])('a clock set %s, again and again, frees no quota and makes no pause longer', async (_, jump) => {
-    harness = await openHarness(60)
+    const harness = await openHarness(60)
     const transport = scriptedTransport()
     const delivery = harness.start(transport, { settings: { rates: [{ count: 10, seconds: 60 }] } })
     for (let at = 0; at < 12; at++) {
@@ -119,7 +111,7 @@ describe('rates and quotas', () => {
 })
 
 test('an allowance that was taken and lies unused for long is not used later, on top of a whole window', async () => {
-  harness = await openHarness(21)
+  const harness = await openHarness(21)
   let asked = 0
   const reply = replyOf('421 4.7.28 unusual rate of mail')
   const transport = scriptedTransport({
@@ -134,7 +126,7 @@ test('an allowance that was taken and lies unused for long is not used later, on
 })
 
 test('a slow rate does not connect in vain between two messages', async () => {
-  harness = await openHarness(5)
+  const harness = await openHarness(5)
   const transport = scriptedTransport()
   await harness.deliver(transport, { settings: { rates: [{ count: 1, seconds: 30 }] } })
   expect(transport.accepted.size).toBe(5)
@@ -145,7 +137,7 @@ describe('a server that allows fewer connections', () => {
   test.each(['at its greeting', 'at the first message'])(
     'is left with as many, and no row suffers (421 %s)',
     async (where) => {
-      harness = await openHarness(2000)
+      const harness = await openHarness(2000)
       const reply = replyOf('421 4.7.0 too many connections from you')
       const refusals: number[] = []
       let live = 0
@@ -175,7 +167,7 @@ describe('a server that allows fewer connections', () => {
   )
 
   test('lanes are opened as the server proves itself: one, then two, then one more a round of successes', async () => {
-    harness = await openHarness(200)
+    const harness = await openHarness(200)
     const transport = scriptedTransport({ takes: 100, connects: 10 })
     await harness.deliver(transport, { settings: { concurrency: 8 } })
     expect(transport.most.lanes).toBe(8)
@@ -184,7 +176,7 @@ describe('a server that allows fewer connections', () => {
   })
 
   test('too many open files mean fewer lanes, said once', async () => {
-    harness = await openHarness(300)
+    const harness = await openHarness(300)
     const notes: string[] = []
     const transport = scriptedTransport({
       takes: 50,
@@ -220,7 +212,7 @@ describe('a server that takes a limited number of messages in a time', () => {
     ['421 4.7.28 unusual rate of mail', 'lane'],
     ['452 4.5.3 Too many messages', 'message'],
   ])('and says %s (of the %s): the lanes pause, no row fails, and the pace is learnt', async (line, of) => {
-    harness = await openHarness(300)
+    const harness = await openHarness(300)
     const takes = bucket(30, 2000)
     const refusals: number[] = []
     const reply = replyOf(line)
@@ -242,7 +234,7 @@ describe('a server that takes a limited number of messages in a time', () => {
   })
 
   test('once, in passing, does not slow the rest of a run for long', async () => {
-    harness = await openHarness(1200)
+    const harness = await openHarness(1200)
     let complaints = 0
     const transport = scriptedTransport({
       takes: 20,
@@ -262,7 +254,7 @@ describe('limits for each domain', () => {
   const people = Array.from({ length: 120 }, (_, at) => `p${at}@${at % 2 === 0 ? 'big.example' : `d${at}.example`}`)
 
   test('no more than the limit at once to one domain, and the others go on meanwhile', async () => {
-    harness = await openHarness(people)
+    const harness = await openHarness(people)
     const busy = new Map<string, number>()
     let most = 0
     const transport = scriptedTransport({
@@ -285,7 +277,7 @@ describe('limits for each domain', () => {
   test.each([false, true])(
     'a list of one domain ends too, though lanes wait for each other (pipelined: %s)',
     async (ahead) => {
-      harness = await openHarness(50)
+      const harness = await openHarness(50)
       const transport = scriptedTransport({ takes: 50, ahead })
       const end = await harness.deliver(transport, { settings: { perDomain: { concurrency: 1 } } })
       expect(end.counts.sent).toBe(50)
@@ -294,7 +286,7 @@ describe('limits for each domain', () => {
   )
 
   test('no more than the limit in a time to one domain, without connecting for nothing meanwhile', async () => {
-    harness = await openHarness(people)
+    const harness = await openHarness(people)
     const transport = scriptedTransport({ takes: 10 })
     const rates = [{ count: 10, seconds: 30 }]
     const end = await harness.deliver(transport, { settings: { perDomain: { rates } } })
@@ -307,7 +299,7 @@ describe('limits for each domain', () => {
 })
 
 test('progress reports rate, lanes, rows to try again, what is left of the quota, and a time that respects the limits', async () => {
-  harness = await openHarness(40)
+  const harness = await openHarness(40)
   type Progress = Parameters<NonNullable<Parameters<DeliveryHarness['start']>[1] & object>['onProgress'] & object>[0]
   let told: Progress | undefined
   const transport = scriptedTransport({

@@ -1,12 +1,12 @@
 /** That no limit of recipients is ever exceeded, that a message goes whole, and that one which never could is reported. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Message } from '../../../src/message/message.ts'
 import { pauseWords } from '../../../src/report/reasons.ts'
 import {
   advance,
   type DeliveryHarness,
-  holdTime,
   letterTo,
+  MINUTE,
   moments,
   mostWithin,
   openHarness,
@@ -14,16 +14,10 @@ import {
   settleTurns,
   type Try,
   untilSettled,
+  useHarness,
 } from './delivery-harness.ts'
 
-const MINUTE = 60_000
-let harness: DeliveryHarness
-
-beforeEach(holdTime)
-afterEach(async () => {
-  vi.useRealTimers()
-  await harness.close()
-})
+useHarness()
 
 describe('rates and quotas of recipients', () => {
   const copies = (count: number): readonly string[] => Array.from({ length: count }, (_, at) => `copy${at}@example.org`)
@@ -37,7 +31,7 @@ describe('rates and quotas of recipients', () => {
   const tenAMinute = { count: 10, seconds: 60, of: 'recipients' } as const
 
   test('every limit holds in every window, those of messages and those of recipients', async () => {
-    harness = await openHarness(200)
+    const harness = await openHarness(200)
     const transport = scriptedTransport({ takes: 30 })
     const rates = [
       { count: 10, seconds: 1 },
@@ -55,7 +49,7 @@ describe('rates and quotas of recipients', () => {
     ['made at once', (message: Message) => message],
     ['that take a while to make', (message: Message) => Promise.resolve(message)],
   ])('a quota holds over two runs at once, for messages %s', async (_what, made) => {
-    harness = await openHarness(30)
+    const harness = await openHarness(30)
     const settings = { rates: [tenAMinute] }
     const [one, other] = [scriptedTransport(), scriptedTransport()]
     const two = await openHarness(30, { path: harness.path, name: 'two' })
@@ -71,11 +65,10 @@ describe('rates and quotas of recipients', () => {
     expect(mostWithin(all, MINUTE)).toBeLessThanOrEqual(10)
     // Ten of every window are used, or all but a message that does not fit.
     expect(performance.now()).toBeLessThan(25 * MINUTE)
-    await two.close()
   })
 
   test('a message that needs more than is left waits until all of it may go, in its turn, and says why', async () => {
-    harness = await openHarness(4)
+    const harness = await openHarness(4)
     const paused: string[] = []
     const transport = scriptedTransport()
     await harness.deliver(transport, {
@@ -97,7 +90,7 @@ describe('rates and quotas of recipients', () => {
   })
 
   test('a slow rate does not connect in vain between two messages', async () => {
-    harness = await openHarness(5)
+    const harness = await openHarness(5)
     const transport = scriptedTransport()
     await harness.deliver(transport, {
       settings: { rates: [{ count: 3, seconds: 30, of: 'recipients' }] },
@@ -112,7 +105,7 @@ describe('rates and quotas of recipients', () => {
     ['made at once', (message: Message) => message],
     ['that take a while to make', (message: Message) => Promise.resolve(message)],
   ])('messages %s that waited for the quota are dated when they go', async (_what, made) => {
-    harness = await openHarness(3)
+    const harness = await openHarness(3)
     const dated: number[] = []
     const transport = scriptedTransport()
     await harness.deliver(transport, {
@@ -131,7 +124,7 @@ describe('rates and quotas of recipients', () => {
   })
 
   test('a message to more than a limit ever lets through ends the run, and is not waited for', async () => {
-    harness = await openHarness(5)
+    const harness = await openHarness(5)
     const transport = scriptedTransport()
     const end = await harness.deliver(transport, {
       settings: { rates: [tenAMinute], concurrency: 1 },
@@ -145,7 +138,7 @@ describe('rates and quotas of recipients', () => {
   })
 
   test('what is left, and the time to the end, are reported in recipients', async () => {
-    harness = await openHarness(20)
+    const harness = await openHarness(20)
     type Progress = Parameters<NonNullable<Parameters<DeliveryHarness['start']>[1] & object>['onProgress'] & object>[0]
     let told: Progress | undefined
     const delivery = harness.start(scriptedTransport({ takes: 10 }), {
@@ -166,7 +159,7 @@ describe('rates and quotas of recipients', () => {
   })
 
   test('a limit of messages lets as many through as ever, however many recipients they have', async () => {
-    harness = await openHarness(10)
+    const harness = await openHarness(10)
     const transport = scriptedTransport()
     await harness.deliver(transport, { settings: { rates: [{ count: 10, seconds: 60 }] }, prepare: sized(7) })
     expect(transport.tries.every(({ at }) => at < MINUTE)).toBe(true)

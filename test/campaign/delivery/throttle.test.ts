@@ -1,17 +1,13 @@
 /** That no message goes which was not taken from every quota, with all its recipients, a short while before. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { Throttle } from '../../../src/campaign/delivery/throttle.ts'
-import { advance, type DeliveryHarness, holdTime, openHarness, settleTurns, testClock } from './delivery-harness.ts'
+import { advance, type DeliveryHarness, openHarness, settleTurns, testClock, useHarness } from './delivery-harness.ts'
 
 let harness: DeliveryHarness
 
+useHarness()
 beforeEach(async () => {
-  holdTime()
   harness = await openHarness(1)
-})
-afterEach(async () => {
-  vi.useRealTimers()
-  await harness.close()
 })
 
 /** A throttle over one quota of recipients a minute, and what of it the ledger has given away. */
