@@ -269,7 +269,7 @@ describe('a server that refuses us', () => {
   })
 
   test('a pause that the server names is kept, and no row is sent before its end', async () => {
-    harness = await openHarness(20)
+    const harness = await openHarness(20)
     const fast = deferred('450 4.7.1 Error: too much mail from 192.0.2.1, try again in 90 seconds')
     let tries = 0
     const transport = scriptedTransport({ answer: () => (++tries === 5 ? fast : OK) })
