@@ -118,6 +118,8 @@ export interface Deliveries {
    * Recipients that may go at once (never tried, no `notBefore`) wait for no time and do not count.
    */
   nextDue(runId: string, after?: Date): Promise<Date | undefined>
+  /** The latest time that a deferred recipient waits for; undefined when none waits for a time. */
+  lastDue(runId: string): Promise<Date | undefined>
   /**
    * Records in one transaction, durable against power loss when it resolves.
    * @throws OutputError when the disk fails; the ledger then refuses every later call.

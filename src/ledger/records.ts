@@ -56,6 +56,11 @@ export interface RunRecord {
   readonly options: RunOptions
 }
 
+/** True where rows have start times of their own: on each recipient's clock, or some time after an earlier message. */
+export function hasRowStartTimes({ options }: Pick<RunRecord, 'options'>): boolean {
+  return options.atLocal !== undefined || options.after !== undefined
+}
+
 export interface NewRun {
   readonly id: string
   readonly campaign: Campaign

@@ -9,12 +9,26 @@ export interface RunStanding {
   readonly counts: StatusCounts
   /** Copies that are still to come. */
   readonly copiesDeferred: number
+  /** When all rows that are left wait for a later time: the first and the last of these times. */
+  readonly waiting: { readonly first: Date; readonly last: Date } | undefined
 }
 
-export async function standingOf(ledger: Ledger, { id, state }: RunRecord): Promise<RunStanding> {
+export async function standingOf(
+  ledger: Ledger,
+  { id, state }: Pick<RunRecord, 'id' | 'state'>,
+  now = new Date(),
+): Promise<RunStanding> {
   const counts = await ledger.results.counts(id)
-  // A run that ended sends none.
-  return { counts, copiesDeferred: state === 'ready' ? (await ledger.carbonCopies.counts(id)).deferred : 0 }
+  // A run that ended sends nothing more.
+  if (state !== 'ready') return { counts, copiesDeferred: 0, waiting: undefined }
+  const copiesDeferred = (await ledger.carbonCopies.counts(id)).deferred
+  return { counts, copiesDeferred, waiting: counts.deferred === 0 ? undefined : await waitingOf(ledger, id, now) }
+}
+
+async function waitingOf({ deliveries }: Ledger, id: string, now: Date): Promise<RunStanding['waiting']> {
+  if ((await deliveries.due(id, { now, after: 0, limit: 1 })).length > 0) return undefined
+  const [first, last] = [await deliveries.nextDue(id), await deliveries.lastDue(id)]
+  return first === undefined || last === undefined ? undefined : { first, last }
 }
 
 export interface ReportHead {

@@ -30,7 +30,7 @@ export function jsonLine(row: ResultRow): string {
 /** A run, in `status --json` and from `serve`. */
 export function runFields(
   run: RunRecord,
-  { counts, copiesDeferred }: RunStanding,
+  { counts, copiesDeferred, waiting }: RunStanding,
   atWork?: boolean,
 ): Readonly<Record<string, unknown>> {
   return {
@@ -41,6 +41,8 @@ export function runFields(
     paused: run.state === 'ready' && run.requested === 'pause',
     started_at: run.startedAt.toISOString(),
     not_before: run.notBefore?.toISOString() ?? null,
+    waits_until: waiting?.first.toISOString() ?? null,
+    last_waits_until: waiting?.last.toISOString() ?? null,
     ended_at: run.endedAt?.toISOString() ?? null,
     source: run.source,
     template: run.template,

@@ -19,6 +19,8 @@ export type StopReason =
   | {
       readonly kind: 'not-begun'
       readonly startTime: Date
+      /** When its last row is to be sent, where rows have start times of their own. */
+      readonly last?: Date | undefined
       /** It was asked to return once planned. */
       readonly detached: boolean
     }

@@ -1,6 +1,6 @@
 /** What people read for the states of rows and runs, for refusals, and for what came back. Owns these words; decides nothing by them. */
 import type { FeedbackKind } from '../ledger/feedback.ts'
-import type { ResultRow, RowStatus, RunRecord } from '../ledger/records.ts'
+import { hasRowStartTimes, type ResultRow, type RowStatus, type RunRecord } from '../ledger/records.ts'
 import { CAUSE_WORDS, type ReplyCause } from '../replies/cause.ts'
 import type { RunStanding } from './head.ts'
 
@@ -27,21 +27,29 @@ export type RunCondition =
   | { readonly kind: 'planning'; readonly atWork: boolean }
   /** Planned; it begins at that time. */
   | { readonly kind: 'not-started'; readonly startTime: Date }
+  /** All that is left is to be sent from that time on. */
+  | { readonly kind: 'waiting'; readonly until: Date }
   | {
       readonly kind: 'sending' | 'paused' | 'stopped' | 'finished' | 'failures' | 'in-doubt' | 'cancelled' | 'replaced'
     }
 
 /** @param atWork A process plans or delivers the campaign now. @param newest It is the newest run of its campaign. */
 export function runCondition(
-  { state, notBefore, begunAt, requested }: Pick<RunRecord, 'state' | 'notBefore' | 'begunAt' | 'requested'>,
-  { counts, copiesDeferred }: RunStanding,
+  run: Pick<RunRecord, 'state' | 'notBefore' | 'begunAt' | 'requested' | 'options'>,
+  { counts, copiesDeferred, waiting }: RunStanding,
   { atWork, newest }: { readonly atWork: boolean; readonly newest: boolean },
 ): RunCondition {
+  const { state, notBefore, begunAt, requested } = run
   if (state === 'cancelled') return { kind: newest ? 'cancelled' : 'replaced' }
   if (state === 'planning') return { kind: 'planning', atWork: atWork && newest }
   if (state === 'ready' && requested === 'pause' && !atWork) return { kind: 'paused' }
   if (state === 'ready' && notBefore !== undefined && begunAt === undefined)
     return { kind: 'not-started', startTime: notBefore }
+  if (waiting !== undefined) {
+    if (begunAt === undefined && hasRowStartTimes(run)) return { kind: 'not-started', startTime: waiting.first }
+    // What stopped and was never begun by a schedule or at a start time is resumed by nobody.
+    if ((atWork && newest) || begunAt !== undefined) return { kind: 'waiting', until: waiting.first }
+  }
   if (counts.deferred + copiesDeferred > 0) return { kind: atWork && newest ? 'sending' : 'stopped' }
   if (counts.in_doubt > 0) return { kind: 'in-doubt' }
   return { kind: counts.failed > 0 ? 'failures' : 'finished' }
@@ -58,13 +66,15 @@ const CONDITION_WORDS = {
   replaced: 'Replaced',
 } as const
 
-/** `time` writes the start of a run that has not begun. */
+/** `time` writes when a run begins, or continues. */
 export function conditionWords(condition: RunCondition, time: (at: Date) => string): string {
   switch (condition.kind) {
     case 'planning':
       return condition.atWork ? 'Checking' : 'Stopped while checking'
     case 'not-started':
       return `Not started (begins ${time(condition.startTime)})`
+    case 'waiting':
+      return `Waiting until ${time(condition.until)}`
     default:
       return CONDITION_WORDS[condition.kind]
   }

@@ -114,12 +114,13 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
  * when all wait for a later time, `none` when nothing is left.
  */
 async function dueOf(run: RunRecord, ledger: Ledger, now: Date): Promise<Date | undefined | 'later' | 'none'> {
-  const { counts, copiesDeferred } = await standingOf(ledger, run)
+  const { counts, copiesDeferred, waiting } = await standingOf(ledger, run, now)
   if (counts.deferred + copiesDeferred === 0) return 'none'
-  const [row] = await ledger.deliveries.due(run.id, { now, after: 0, limit: 1 })
-  const [copy] = copiesDeferred === 0 ? [] : await ledger.carbonCopies.due(run.id, { now, after: 0, limit: 1 })
-  if (row === undefined && copy === undefined) return 'later'
-  const next = await (row === undefined ? ledger.carbonCopies : ledger.deliveries).nextDue(run.id)
+  const hasRow = counts.deferred > 0 && waiting === undefined
+  const [copy] =
+    hasRow || copiesDeferred === 0 ? [] : await ledger.carbonCopies.due(run.id, { now, after: 0, limit: 1 })
+  if (!hasRow && copy === undefined) return 'later'
+  const next = await (hasRow ? ledger.deliveries : ledger.carbonCopies).nextDue(run.id)
   return next === undefined || next.getTime() > now.getTime() ? undefined : next
 }
 

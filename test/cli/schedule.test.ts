@@ -240,13 +240,16 @@ describe('at a known time', () => {
     clockAt('2027-01-02T00:00:00Z')
     await run('--campaign', 'news')
     clockAt('2027-01-03T00:00:00Z')
-    await run('--campaign', 'second', '--after', 'news', '--wait', '3d', '--detach')
+    const planned = await run('--campaign', 'second', '--after', 'news', '--wait', '3d', '--detach')
+    expect(planned).toMatch(/begins Mon 4 Jan 2027, 00:00 .*, ends Tue 5 Jan 2027, 00:00/)
+    expect(await status()).toContain('Not started (begins 2027-01-04 00:00)')
     expect(sink.messages).toHaveLength(2)
     clockAt('2027-01-04T00:00:30Z')
     const first = await schedule('run-due')
-    expect(first.stdout).toContain('1 sent, 1 waiting of 2 rows')
+    expect(first.stdout, first.stderr).toContain('1 sent, 1 waiting of 2 rows')
     expect(first.stderr).toContain('the next message is to be sent Tue 5 Jan 2027')
     expect(first.code).toBe(75)
+    expect(await status()).toContain('Waiting until 2027-01-05 00:00')
     clockAt('2027-01-04T12:00:00Z')
     expect(await schedule('run-due')).toMatchObject({ code: 0, stdout: '', stderr: 'nothing is due\n' })
     // Later than a run may begin, but these rows have only just come.
@@ -300,7 +303,14 @@ test('a second run-due beside the first leaves the occurrence to it, and asks no
   expect([...sink.recipients.values()]).toEqual([1, 1])
 })
 
-async function run(...args: readonly string[]): Promise<void> {
+async function run(...args: readonly string[]): Promise<string> {
   const io = fakeIo({ cwd: project.dir })
-  expect(await main(['run', '--yes', ...args], io), io.stderr.text).toBe(0)
+  expect(await main(['run', '--yes', '--tz', 'UTC', ...args], io), io.stderr.text).toBe(0)
+  return io.stderr.text
+}
+
+async function status(): Promise<string> {
+  const io = fakeIo({ cwd: project.dir, columns: 200 })
+  await main(['status'], io)
+  return io.stdout.text
 }

@@ -38,6 +38,7 @@ export function deliveryContract(): void {
       const run = await planRun(ledger, campaign, [one, { ...two, notBefore: later(7200) }], 'skip', later(3600))
       expect(await dueOf(ledger, run, later(3599))).toEqual([])
       expect(await ledger.deliveries.nextDue(run)).toEqual(later(3600))
+      expect(await ledger.deliveries.lastDue(run)).toEqual(later(7200))
       expect((await dueOf(ledger, run, later(3600))).map(({ row }) => row)).toEqual([1])
       expect(await ledger.deliveries.nextDue(run, later(3600))).toEqual(later(7200))
       expect((await dueOf(ledger, run, later(7200))).map(({ row }) => row)).toEqual([1, 2])

@@ -5,7 +5,13 @@ import { DefectError, MailmergeError, OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
 
-import type { CopyCounts, ResultRow, RunRecord, StatusCounts } from '../../ledger/records.ts'
+import {
+  type CopyCounts,
+  hasRowStartTimes,
+  type ResultRow,
+  type RunRecord,
+  type StatusCounts,
+} from '../../ledger/records.ts'
 import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
 import { formatOf, writeReport } from '../../report/report.ts'
@@ -45,7 +51,12 @@ export async function beginAndDeliver(
       counts,
       sent: 0,
       seconds: 0,
-      stopped: { kind: 'not-begun', startTime, detached: planned.detach },
+      stopped: {
+        kind: 'not-begun',
+        startTime,
+        last: hasRowStartTimes(run) ? await ledger.deliveries.lastDue(run.id) : undefined,
+        detached: planned.detach,
+      },
     })
   }
   if (merge.mode === 'send') makeRunFolder(settings, run.id)

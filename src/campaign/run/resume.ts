@@ -1,6 +1,7 @@
 /** Going on with a run, from the plan in the ledger alone: resume and retry. */
 import type { Settings } from '../../config/settings.ts'
 import { DataError, UsageError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type RowRange, type RunRecord, totalOf } from '../../ledger/records.ts'
 import { checkWritable } from '../../report/report.ts'
@@ -96,13 +97,15 @@ async function openRun(
   if (run.state === 'cancelled') {
     throw new UsageError(`the run ${run.id} was cancelled`, { hint: 'Give the run command again to plan a new run.' })
   }
-  const content = await plannedContent(settings, run)
-  const { emailColumn, after } = run.options
+  const { emailColumn, after, timeZone = settings.timeZone } = run.options
+  // Dates are written in the time zone that the run was planned in, whoever resumes it.
+  const planned = { ...settings, ...given({ timeZone }) }
+  const content = await plannedContent(planned, run)
   const { campaign } = run
   const options = { content, campaign, again: false, group: groupOf(settings, run), emailColumn, after, ledger }
   // From here on the merge closes the ledger.
   closing.move()
-  return { ...(await openMerge(settings, { mode: 'send', testTo: undefined, ...options }, hooks)), run }
+  return { ...(await openMerge(planned, { mode: 'send', testTo: undefined, ...options }, hooks)), run }
 }
 
 /** @throws DataError when the template is not what the run was planned with. */

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UnfinishedError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { RunRecord } from '../../ledger/records.ts'
+import { hasRowStartTimes, type RunRecord } from '../../ledger/records.ts'
 import type { Clock } from '../clock.ts'
 
 /** How late a run may begin where the settings do not say it. */
@@ -23,11 +23,6 @@ export interface StartOptions {
   readonly patience?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onWaiting?: ((until: Date) => void) | undefined
-}
-
-/** True where rows have start times of their own: on each recipient's clock, or some time after an earlier message. */
-export function hasRowStartTimes({ options }: RunRecord): boolean {
-  return options.atLocal !== undefined || options.after !== undefined
 }
 
 /** When a run begins that has a start time: its own, or that of the first row still to come. */

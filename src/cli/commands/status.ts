@@ -101,7 +101,7 @@ function lines(listed: readonly ShownRun[], columns: number | undefined): readon
 }
 
 function showOne(shown: ShownRun, { out }: Context): void {
-  const { run, counts, copiesDeferred, condition, atWork, timeZone, progress } = shown
+  const { run, counts, copiesDeferred, waiting, condition, atWork, timeZone, progress } = shown
   if (out.json) {
     out.result(JSON.stringify(runFields(run, shown, atWork)))
     return
@@ -115,6 +115,8 @@ function showOne(shown: ShownRun, { out }: Context): void {
     ['list', escapeInvisible(run.source)],
     ['started', dateTimeWords(run.startedAt, timeZone)],
     ['begins', run.notBefore === undefined ? undefined : dateTimeWords(run.notBefore, timeZone)],
+    ['next', waiting === undefined ? undefined : dateTimeWords(waiting.first, timeZone)],
+    ['last', waiting === undefined ? undefined : dateTimeWords(waiting.last, timeZone)],
     ['ended', run.endedAt === undefined ? undefined : dateTimeWords(run.endedAt, timeZone)],
     ['rows', count(totalOf(counts))],
     ...STATUSES.map((one) => [STATUS_WORDS[one].toLowerCase(), count(counts[one])] as const),

@@ -102,10 +102,14 @@ export function nextSteps(summary: SummaryEvent, mode: MergeMode, timeZone?: str
   if (summary.stopped?.kind === 'not-confirmed') return ['nothing was sent; give the same command to be asked again']
   if (summary.stopped?.kind === 'cancelled') return ['what was not sent stays unsent']
   const lines: string[] = []
-  if (summary.stopped?.kind === 'not-begun')
+  if (summary.stopped?.kind === 'not-begun') {
+    const { startTime, last } = summary.stopped
+    const end =
+      last === undefined || last.getTime() === startTime.getTime() ? '' : `, ends ${dateTimeWords(last, timeZone)}`
     return [
-      `begins ${dateTimeWords(summary.stopped.startTime, timeZone)}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
+      `begins ${dateTimeWords(startTime, timeZone)}${end}. mailmerge serve sends it then, and so does: mailmerge resume ${run}`,
     ]
+  }
   if (counts.deferred + copies.deferred > 0) lines.push(`to continue: mailmerge resume ${run}`)
   if (counts.in_doubt > 0)
     lines.push(

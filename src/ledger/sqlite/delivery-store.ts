@@ -59,6 +59,16 @@ export class DeliveryStore implements Deliveries {
     })
   }
 
+  lastDue(runId: string): Promise<Date | undefined> {
+    return this.#store.read(() => {
+      const head = headOf(this.#store, runId)
+      if (head.state !== 'ready') return undefined
+      const row = this.#store.get(sql.lastDue, head.number)
+      const last = row === undefined ? head.notBefore : Math.max(numberOf(row['due_at']), head.notBefore ?? 0)
+      return last === null ? undefined : new Date(last)
+    })
+  }
+
   record(events: readonly LedgerEvent[]): Promise<void> {
     return this.#store.write(() => {
       const runs = new Map<number, Differences>()

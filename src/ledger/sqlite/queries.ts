@@ -246,6 +246,10 @@ export const nextDue = `
 SELECT due_at FROM recipient INDEXED BY recipient_waiting
 WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1`
 
+export const lastDue = `
+SELECT due_at FROM recipient INDEXED BY recipient_waiting
+WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?1 ORDER BY due_at DESC LIMIT 1`
+
 /** Writes an attempt ahead, ?5 bytes left free; adds no row when the recipient is not waiting to be sent. */
 export const beginAttempt = `
 INSERT INTO attempt (recipient, lane, began_at, message_id, room)
