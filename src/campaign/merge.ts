@@ -3,6 +3,7 @@ import type { LedgerMissingError } from '../errors.ts'
 import type { StatusCounts } from '../ledger/records.ts'
 import type { Clock } from './clock.ts'
 import type { MergeEvent, SkipCounts } from './events.ts'
+import type { Pace } from './plan/pace.ts'
 import type { RecipientTime } from './plan/recipient-time.ts'
 import type { MessagePreview } from './plan/render-row.ts'
 import type { Selection } from './plan/select.ts'
@@ -78,6 +79,8 @@ export interface PlanPreview {
   readonly server: string
   /** When it begins, if not at once. */
   readonly notBefore?: Date
+  /** When the last message is accepted, and what holds it back; undefined where no limit is set. */
+  readonly pace?: Pace
 }
 
 export interface MergeHooks {

@@ -131,3 +131,46 @@ export interface TestView {
   readonly address: string
   readonly seconds: number
 }
+
+/** Why a row does not get the message. */
+export type LeftOutWhy =
+  | 'sent-before'
+  | 'suppressed'
+  | 'hidden'
+  | 'duplicate'
+  | 'unselected'
+  | 'follow-up'
+  | 'bad'
+  | 'other'
+
+/** What a run would do, as far as it can be known before. */
+export interface ForecastView {
+  readonly rows: number
+  readonly toSend: number
+  /** Rows with problems, and duplicates where they are refused: while there are any nothing is sent. */
+  readonly stopping: number
+  /** Who does not get it. */
+  readonly leftOut: readonly { readonly why: LeftOutWhy; readonly rows: number; readonly detail?: string | undefined }[]
+  /** Of whole messages in bytes; of some rows, where there are a great many. */
+  readonly sizes?: SizesView | undefined
+  readonly pace?: PaceView | undefined
+  /** Connections at a time, where no limit is set. */
+  readonly connections: number
+  readonly server: string
+  /** Words of the command that sends. */
+  readonly command: string
+}
+
+export interface SizesView {
+  readonly measured: number
+  readonly smallest: { readonly row: number; readonly bytes: number }
+  readonly largest: { readonly row: number; readonly bytes: number }
+}
+
+export interface PaceView {
+  /** ISO 8601. */
+  readonly lastAt: string
+  /** What holds it back: a number in that many seconds. */
+  readonly limit: { readonly count: number; readonly seconds: number; readonly of?: 'recipients' }
+  readonly days: readonly { readonly day: string; readonly messages: number }[]
+}

@@ -14,6 +14,7 @@ import { checkMergeRequest } from '../check-request.ts'
 import { END_OF_TIME } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
+import { paceOf } from '../plan/pace.ts'
 import { planRows } from '../plan/plan.ts'
 import type { MessagePreview } from '../plan/render-row.ts'
 import { templatesOf, usedColumns } from './content.ts'
@@ -164,7 +165,7 @@ async function confirmed(
   { at }: MergeRequest,
   server: string,
 ): Promise<boolean> {
-  const { mode, hooks } = merge
+  const { mode, hooks, settings, clock } = merge
   if (mode !== 'send' || counted.toSend === 0 || hooks.confirm === undefined) return true
   const { template } = content
   const first = await firstMessage(merge, run)
@@ -177,6 +178,7 @@ async function confirmed(
     first,
     server,
     notBefore: at,
+    pace: paceOf(counted.toSend, settings.delivery.rates, at ?? clock.now(), settings.timeZone),
   }
   return hooks.confirm(given(preview))
 }

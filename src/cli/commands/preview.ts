@@ -5,16 +5,19 @@ import { InputError, UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { PreviewRequest } from '../../pages/preview/project.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import type { Action, Context } from '../command.ts'
+import type { Action, Arguments, Context } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { watchSignals } from '../merge/signals.ts'
 import { pageOptions, portOf } from '../page-options.ts'
-import { LEDGER_OPTION, SMTP_OPTION, settingsFor } from '../settings-options.ts'
+import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { hasBrowser, openBrowser } from '../terminal/browser.ts'
 import { escapedLines, plural } from '../terminal/format.ts'
 
 /** A preview shows bad rows among the others. */
 const { 'skip-bad': _, ...SAME_AS_RUN } = LIST_OPTIONS
+
+/** Of these the forecast and the test mail make use. */
+const SENDING = grouped('How it would be sent:', DELIVERY_OPTIONS, ['smtp', 'rate', 'concurrency'])
 
 export const preview: Action = {
   usage: 'preview',
@@ -30,7 +33,7 @@ export const preview: Action = {
     ...grouped('What to show:', SAME_AS_RUN),
     ...pageOptions('What to show:'),
     text: { type: 'string', value: 'ROW', group: 'What to show:', describe: 'Print the message of one row instead' },
-    ...SMTP_OPTION,
+    ...SENDING,
     ...LEDGER_OPTION,
   },
   async run(args, context) {
@@ -56,7 +59,9 @@ export const preview: Action = {
     await using closing = new AsyncDisposableStack()
     closing.defer(() => signals.dispose())
     const events = new EventHub()
-    const shown = closing.adopt(await Preview.open({ settings, request, events }), (it) => it.close())
+    const shown = closing.adopt(await Preview.open({ settings, request, events, command: runCommand(args) }), (it) =>
+      it.close(),
+    )
     const pages = await startPages({
       ...{ port, token: randomBytes(18).toString('base64url'), page: 'preview', title: 'Preview', events },
       routes: previewRoutes(shown),
@@ -71,6 +76,28 @@ export const preview: Action = {
     }
     return 0
   },
+}
+
+/** The command that sends what is shown: `run` with the same options. */
+function runCommand(args: Arguments): string {
+  const words = ['mailmerge', 'run']
+  for (const name of Object.keys({ ...SAME_AS_RUN, ...SENDING, ...LEDGER_OPTION, config: true })) {
+    const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    const values = args.texts(key) ?? [args.text(key) ?? args.number(key)]
+    if (args.flag(key)) words.push(`--${name}`)
+    for (const value of values) if (value !== undefined) words.push(`--${name}`, quoted(withoutPassword(String(value))))
+  }
+  return words.join(' ')
+}
+
+/** As a shell reads it as one word. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+/** A page is looked at by others too. */
+function withoutPassword(word: string): string {
+  return word.replace(/^(smtps?:\/\/[^:@/]*):[^@]*@/i, '$1@')
 }
 
 /** Prints the message of one row: what its reader sees in a terminal, on stdout. */

@@ -2,6 +2,8 @@
 
 import type { SkipCounts } from '../../campaign/events.ts'
 import type { PlanPreview } from '../../campaign/merge.ts'
+import type { Pace } from '../../campaign/plan/pace.ts'
+import { limitWords } from '../../config/units.ts'
 import type { SkipKind, StatusCounts } from '../../ledger/records.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { count, dateTimeWords, plural } from '../terminal/format.ts'
@@ -22,6 +24,7 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
     ['subject', first?.subject],
     ['through', plan.server],
     ['begins', plan.notBefore === undefined ? undefined : dateTimeWords(plan.notBefore, timeZone)],
+    ['ends', plan.pace === undefined ? undefined : endWords(plan.pace, timeZone)],
   ]
   return facts
     .filter((fact): fact is readonly [string, string] => fact[1] !== undefined)
@@ -29,6 +32,13 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
       ([name, value]) =>
         `  ${out.style('dim', name.padEnd(9))} ${cut(escapeInvisible(value), Math.max(40, out.columns - 13))}`,
     )
+}
+
+/** A limit that lets all of them through at once holds nothing back. */
+function endWords({ lastAt, limit, days }: Pace, timeZone: string | undefined): string | undefined {
+  const messages = days.reduce((sum, day) => sum + day.messages, 0)
+  if (messages <= limit.count) return undefined
+  return `${dateTimeWords(lastAt, timeZone)} at the earliest, with ${limitWords(limit)}`
 }
 
 /** In the order in which they are shown. */

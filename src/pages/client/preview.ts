@@ -3,13 +3,23 @@
  * what the server knows; everything about the merge is the server's.
  */
 import { html, nothing, render, type TemplateResult } from 'lit'
-import type { PreviewView, RowFilter, RowMark, RowMessageView, RowsView, RowView, TestView } from '../wire.ts'
+import type {
+  ForecastView,
+  PreviewView,
+  RowFilter,
+  RowMark,
+  RowMessageView,
+  RowsView,
+  RowView,
+  TestView,
+} from '../wire.ts'
 import { choose, chosen } from './address.ts'
 import { ApiError, get, post } from './api.ts'
 import { errorBanner } from './banner.ts'
 import { Dialog } from './dialog.ts'
 import { filterChips } from './filters.ts'
 import { findingList, findingsPill } from './findings.ts'
+import { forecastDrawer } from './forecast.ts'
 import { count, shortTime } from './format.ts'
 import { type IconName, icon } from './icons.ts'
 import { bindKeys, type Key } from './keys.ts'
@@ -50,6 +60,7 @@ class PreviewPage {
   readonly #keysDialog = new Dialog('keys', 'box')
   readonly #testDialog = new Dialog('test', 'box')
   readonly #jumpDialog = new Dialog('jump', 'box')
+  readonly #forecastDialog = new Dialog('forecast', 'drawer')
   #status: PreviewView | undefined
   #shown: RowMessageView | undefined
   #search = chosen('q') ?? ''
@@ -109,6 +120,7 @@ class PreviewPage {
       { key: 'w', says: 'Next width', run: () => this.#viewer.nextWidth() },
       { key: 'd', says: 'Its own dark, inverted, off', run: () => this.#viewer.nextDark() },
       { key: 't', says: 'Send this row to yourself', run: () => this.#openTest() },
+      { key: 'b', says: 'Before you send', run: () => this.#openForecast() },
       { key: '?', says: 'This list', run: () => this.#openKeys() },
     ]
   }
@@ -199,6 +211,7 @@ class PreviewPage {
           updatedAt: this.#updatedAt,
           trouble: status?.broken === undefined ? undefined : TROUBLE[status.broken.what],
           onKeys: () => this.#openKeys(),
+          main: html`<button type="button" class="btn main" @click=${() => this.#openForecast()}>Before you send</button>`,
         })}
         <main class="shell">
           <section class="side" aria-label="Rows">${this.#side()}</section>
@@ -351,6 +364,28 @@ class PreviewPage {
         ({ key, says }) => html`<tr><td>${says}</td><td class="r"><kbd>${key}</kbd></td></tr>`,
       )}</tbody></table>`,
     })
+  }
+
+  #openForecast(): void {
+    void get<ForecastView>('/api/forecast')
+      .catch(() => undefined)
+      .then((forecast) =>
+        this.#forecastDialog.show(
+          forecastDrawer(forecast, {
+            onProblems: () => {
+              this.#forecastDialog.close()
+              this.#setFilter(this.#status?.counts.problems === 0 ? 'duplicates' : 'problems')
+              void this.#goTo(1)
+            },
+            onRow: (row) => {
+              this.#forecastDialog.close()
+              this.#setFilter('all')
+              this.#setSearch('')
+              void this.#goTo(row)
+            },
+          }),
+        ),
+      )
   }
 
   #openJump(): void {

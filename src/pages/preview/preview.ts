@@ -18,15 +18,18 @@ import { errorFields } from '../server.ts'
 import type {
   BrokenView,
   ErrorFields,
+  ForecastView,
   HeaderView,
   MessageView,
   PreviewView,
   RowMessageView,
+  SizesView,
   TestView,
 } from '../wire.ts'
 import { createFindings, type Looked } from './findings.ts'
+import { forecastOf, measure } from './forecast.ts'
 import { linesAround, openPlaces, type Places } from './places.ts'
-import { openProject, type PreviewRequest, type Project } from './project.ts'
+import { openProject, type PlannedList, type PreviewRequest, type Project } from './project.ts'
 import type { RowStore } from './row-store.ts'
 import { type Watcher, watchFiles } from './watch.ts'
 
@@ -34,6 +37,8 @@ export interface PreviewOptions {
   /** The settings as they are saved now. */
   readonly settings: () => Promise<Settings>
   readonly request: PreviewRequest
+  /** The command that sends what is shown. */
+  readonly command: string
   /** Gets `rows` and `changed`. */
   readonly events: EventHub
 }
@@ -51,6 +56,8 @@ interface Version {
   readonly made: BoundedMap<number, Made>
   readonly stop: AbortController
   planned: Promise<void>
+  list: PlannedList | undefined
+  sizes: SizesView | undefined
   isComplete: boolean
 }
 
@@ -137,6 +144,14 @@ export class Preview {
     return (await this.#made(number, signal))?.message
   }
 
+  /** What a run would do now; undefined while the list is being read. */
+  forecast(): ForecastView | undefined {
+    const { project, list, sizes } = this.#good ?? {}
+    if (project === undefined || list === undefined) return undefined
+    const { command } = this.#options
+    return forecastOf(project, list, { command, now: new Date(), server: serverOf(this.#settings), sizes })
+  }
+
   /** Sends the message of a row to another address, as `run --test-to` does. @throws MailmergeError */
   async sendTest(number: number, to: string): Promise<TestView> {
     const request: MergeRequest = {
@@ -192,6 +207,8 @@ export class Preview {
       ...{ project, places, loadedAt: new Date(), made: new BoundedMap(KEPT_MESSAGES), stop: new AbortController() },
       findings: createFindings({ columns, emailColumn: project.inputs.emailColumn, places }),
       planned: Promise.resolve(),
+      list: undefined,
+      sizes: undefined,
       isComplete: false,
     }
     this.#follow(settings, project)
@@ -217,7 +234,7 @@ export class Preview {
       this.#options.events.publish('rows', { rowsRead, isComplete, counts })
     }
     try {
-      await version.project.plan(tell, version.stop.signal)
+      version.list = await version.project.plan(tell, version.stop.signal)
     } catch (error) {
       if (version.stop.signal.aborted) return
       if (!(error instanceof MailmergeError)) throw error
@@ -235,6 +252,7 @@ export class Preview {
     // The plan of this very version must be over before the version can end.
     if (before !== undefined) setImmediate(() => void this.#end(before))
     tell()
+    version.sizes = await measure(version.project, version.stop.signal)
   }
 
   async #end(version: Version | undefined): Promise<void> {

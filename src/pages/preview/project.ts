@@ -11,7 +11,7 @@ import { leftOutBy } from '../../campaign/run/left-out.ts'
 import { type OpenMerge, openMerge } from '../../campaign/run/open-merge.ts'
 import type { Settings } from '../../config/settings.ts'
 import type { Problem } from '../../errors.ts'
-import type { PlanCounts } from '../../ledger/records.ts'
+import type { PlanCounts, SkipKind } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import type { Message } from '../../message/message.ts'
 import type { Row } from '../../source/source.ts'
@@ -29,7 +29,15 @@ export interface Project extends AsyncDisposable {
    * Reads, checks and plans the whole list, and fills `rows` on the way. `onRows` is called after each piece.
    * @throws DataError for a list that cannot be read to its end.
    */
-  plan(onRows: () => void, signal: AbortSignal): Promise<PlanCounts>
+  plan(onRows: () => void, signal: AbortSignal): Promise<PlannedList>
+}
+
+/** What a run would find in the list, in numbers. */
+export interface PlannedList {
+  readonly counts: PlanCounts
+  readonly skipped: ReadonlyMap<SkipKind, number>
+  /** The suppressed rows by the reason of their suppression. */
+  readonly suppressed: ReadonlyMap<string, number>
 }
 
 export type PreviewRequest = Omit<MergeRequest, 'mode'>
@@ -74,7 +82,7 @@ async function planInto(
   inputs: RunInputs,
   request: MergeRequest,
   { onRows, signal }: { readonly onRows: () => void; readonly signal: AbortSignal },
-): Promise<PlanCounts> {
+): Promise<PlannedList> {
   const { ledger, settings, renderer, follow, clock } = merge
   const { source, content, emailColumn, selector, excluded, now } = inputs
   const runId = newRunId(now, clock.random)
@@ -127,14 +135,16 @@ async function planInto(
     'sent-before': 'sent',
     duplicate: 'duplicate',
   }
+  const suppressed = new Map<string, number>()
   for await (const results of ledger.results.rows(runId)) {
     for (const { row, skip } of results) {
+      if (skip?.kind === 'suppressed') suppressed.set(skip.detail, (suppressed.get(skip.detail) ?? 0) + 1)
       const word = skip === undefined ? undefined : skipWord[skip.kind]
       if (word !== undefined) rows.mark(row, word, word === 'duplicate' ? Number(skip?.detail) || undefined : undefined)
     }
     signal.throwIfAborted()
   }
-  return counts
+  return { counts, skipped: await ledger.results.skipCounts(runId), suppressed }
 }
 
 /** An address that is not one is shown as it is written. */

@@ -13,6 +13,14 @@ export function previewRoutes(preview: Preview): readonly Route[] {
     { method: 'GET', path: /^\/api\/preview$/, answer: () => json(preview.status()) },
     {
       method: 'GET',
+      path: /^\/api\/forecast$/,
+      answer() {
+        const forecast = preview.forecast()
+        return forecast === undefined ? undefined : json(forecast)
+      },
+    },
+    {
+      method: 'GET',
       path: /^\/api\/rows$/,
       async answer({ query }) {
         const search = query.get('q') ?? ''

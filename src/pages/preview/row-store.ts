@@ -112,6 +112,12 @@ export class RowStore {
     return { number, ...rest, data: restoreRow(data).cells }
   }
 
+  /** Numbers of that many rows, spread evenly over the list. */
+  spread(most: number): readonly number[] {
+    const count = Math.min(most, this.size)
+    return Array.from({ length: count }, (_, index) => this.#numbers.at(Math.floor((index * this.size) / count)))
+  }
+
   async view(number: number): Promise<RowView | undefined> {
     const at = this.#numbers.find(number)
     return at < 0 ? undefined : (await this.#views(at, at + 1))[0]

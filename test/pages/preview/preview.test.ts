@@ -19,7 +19,7 @@ if (browser === undefined) console.warn(`not tested in a browser: ${(found as { 
 afterAll(() => browser?.close())
 
 const HTML =
-  '<!doctype html><html lang="en"><head><meta name="color-scheme" content="light dark"><style>body{background:#ffffff;color:#000000}@media (prefers-color-scheme: dark){body{background:#111111}}</style></head><body><h1>Hello {{name}}</h1><p>{{default city "nowhere"}}</p><img src="logo.png" alt="Logo"></body></html>'
+  '<!doctype html><html lang="en"><head><meta name="color-scheme" content="light dark"><style>body{background:#ffffff;color:#000000}@media (prefers-color-scheme: dark){body{background:#111111 !important}}</style></head><body><h1>Hello {{name}}</h1><p>{{default city "nowhere"}}</p><img src="logo.png" alt="Logo"></body></html>'
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP4z8CAFWEXHbQSACj/P8Fu7N9hAAAAAElFTkSuQmCC',
   'base64',
