@@ -6,10 +6,10 @@ import { docsPage } from '../../docs-page.ts'
 import { UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { HttpThread } from '../../serve/http-thread.ts'
-import type { Log } from '../../serve/serve.ts'
-import type { Action, Arguments, Context } from '../command.ts'
+import type { Action, Arguments } from '../command.ts'
 import { watchSignals } from '../merge/signals.ts'
 import { DELIVERY_OPTIONS, deliveryFlags, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
+import { serveLog } from './serve-log.ts'
 
 const DEFAULT_PORT = 8025
 /** A metrics file holds the numbers of one run. */
@@ -20,7 +20,7 @@ export const serve: Action = {
   describe: 'Run schedules and planned runs, answer unsubscribe links, show runs as JSON',
   epilogue: [
     'The first line on stdout is the address with its token: GET /runs, /runs/ID, /schedules; GET /health needs none.',
-    'What happens is logged on stderr, one JSON object a line.',
+    'What happens is logged on stderr: in words on a terminal, else one JSON object a line.',
     `${docsPage('serve')} has a systemd unit and a container file.`,
   ].join('\n'),
   options: {
@@ -40,7 +40,7 @@ export const serve: Action = {
       throw new UsageError('--late ok is for a single run', { hint: 'Give serve a limit: --late 12h.' })
     }
     const settings = await settingsFor(args, context)
-    const log = logTo(io.stderr)
+    const log = serveLog(context, settings.timeZone)
     const { openLedger } = await import('../../campaign/run/open-ledger.ts')
     const { startHttpThread } = await import('../../serve/http-thread.ts')
     const { systemClock } = await import('../../campaign/clock.ts')
@@ -99,10 +99,4 @@ function portOf(args: Arguments): number | undefined {
 /** What the command line of serve said holds for each run. */
 function workFlags(args: Arguments, { ledger, configFile }: Settings) {
   return { ledger, ...deliveryFlags(args), ...given({ config: configFile }) }
-}
-
-function logTo(stderr: Context['io']['stderr']): Log {
-  return (level, event, facts = {}) => {
-    stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, event, ...facts })}\n`)
-  }
 }
