@@ -6,6 +6,11 @@ import { BoundedMap } from './bounded-map.ts'
 
 export type MaybePromise<T> = T | Promise<T>
 
+/** True for a value that has to be waited for: the one place that looks. */
+export function isPending<T>(value: MaybePromise<T>): value is Promise<T> {
+  return value instanceof Promise
+}
+
 /**
  * What `next` makes of the value: at once when it is there. `failed` handles what a promise rejects with. A module that
  * exported a `then` would itself be taken for a promise.
@@ -15,12 +20,12 @@ export function andThen<T, U>(
   next: (value: T) => MaybePromise<U>,
   failed?: (error: unknown) => MaybePromise<U>,
 ): MaybePromise<U> {
-  return value instanceof Promise ? value.then(next, failed) : next(value)
+  return isPending(value) ? value.then(next, failed) : next(value)
 }
 
 /** All values in their order: at once when none has to be waited for. Rejects with the first failure. */
 export function all<T>(values: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
-  return values.some((value) => value instanceof Promise) ? Promise.all(values) : (values as readonly T[])
+  return values.some(isPending) ? Promise.all(values) : (values as readonly T[])
 }
 
 /** Remembers what was made for a key: the promise until it settles, the value from then on. A failure is forgotten. */
@@ -37,7 +42,7 @@ export class Memo<K, T> {
     if (known !== undefined) return known
     const making = make()
     this.#kept.set(key, making)
-    if (!(making instanceof Promise)) return making
+    if (!isPending(making)) return making
     const replace = (value?: { readonly made: T }): void => {
       if (this.#kept.get(key) !== making) return
       if (value === undefined) this.#kept.delete(key)

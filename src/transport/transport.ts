@@ -2,6 +2,7 @@
  * The seam between what is to be sent and how: SMTP, files, any other way. Owns the words of a delivery's outcome;
  * never knows rows, ledgers or reports.
  */
+import type { MaybePromise } from '../maybe-promise.ts'
 import type { Message } from '../message/message.ts'
 import type { Reply, Stage } from '../replies/reply.ts'
 
@@ -38,7 +39,7 @@ export interface Feed<J extends Job = Job> {
    * The next job; `undefined` when there is none left for this lane. A promise means: none at the moment (rate, empty
    * queue); a lane must not hold back an end of data while it waits.
    */
-  next(): J | undefined | Promise<J | undefined>
+  next(): MaybePromise<J | undefined>
   /**
    * Makes the attempt durable. Only when it resolves may the end of data be written; it resolves in the same commit as
    * every `end` reported before it, or a later one. When it rejects the ledger is broken: no end of data, ever.

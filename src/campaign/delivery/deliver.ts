@@ -8,6 +8,7 @@ import type { DeliverySettings } from '../../config/settings.ts'
 import { MailmergeError, OutputError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { DueRow, ResultRow, SkipReason, StatusCounts } from '../../ledger/records.ts'
+import type { MaybePromise } from '../../maybe-promise.ts'
 import type { Message } from '../../message/message.ts'
 import { namedWait } from '../../replies/named-wait.ts'
 import type { Reply } from '../../replies/reply.ts'
@@ -27,7 +28,7 @@ export interface DeliverOptions {
   readonly runId: string
   readonly transport: Transport
   /** Rows become messages here: pure for the same row and moment. */
-  readonly prepare: (due: DueRow, date: Date) => Message | Promise<Message>
+  readonly prepare: (due: DueRow, date: Date) => MaybePromise<Message>
   readonly settings: DeliverySettings
   /** Quotas are shared by all that send through the same account. */
   readonly account: string

@@ -2,9 +2,11 @@
  * Where lanes get their next message: limits first, then a row whose turn it is, then the message made of it. Owns the
  * messages made ahead, bounded in number and bytes; never sends and never records.
  */
+
 import { NEVER_ALLOWED_HINT } from '../../config/units.ts'
 import { DataError, MailmergeError, OutputError } from '../../errors.ts'
 import type { DueRow } from '../../ledger/records.ts'
+import { andThen, isPending, type MaybePromise } from '../../maybe-promise.ts'
 import type { Message } from '../../message/message.ts'
 import type { Job } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
@@ -46,7 +48,7 @@ interface Ready extends Making {
 export interface JobQueueOptions {
   readonly queue: RowQueue
   readonly throttle: Throttle
-  readonly prepare: (due: DueRow, date: Date) => Message | Promise<Message>
+  readonly prepare: (due: DueRow, date: Date) => MaybePromise<Message>
   readonly clock: Clock
   readonly control: DeliveryControl
   /** Lanes that may be open now: that many messages are worth making ahead. */
@@ -108,7 +110,7 @@ export class JobQueue {
   }
 
   /** The next job for a lane; `undefined` when there is none, or none for long enough that the lane should close. */
-  next(lane: number): MergeJob | undefined | Promise<MergeJob | undefined> {
+  next(lane: number): MaybePromise<MergeJob | undefined> {
     const { throttle, clock, control } = this.#options
     if (control.stopping) return undefined
     const now = clock.monotonic()
@@ -163,7 +165,7 @@ export class JobQueue {
   }
 
   /** The next row for a lane, as its message. */
-  #nextRow(lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
+  #nextRow(lane: number, now: number): MaybePromise<MergeJob | undefined> {
     const { queue } = this.#options
     if (this.#making > 0 && this.#full) return this.#wait(lane)
     const due = queue.next()
@@ -177,12 +179,12 @@ export class JobQueue {
     return this.#make(due, lane, now)
   }
 
-  #make(due: Due, lane: number, now: number): MergeJob | undefined | Promise<MergeJob | undefined> {
+  #make(due: Due, lane: number, now: number): MaybePromise<MergeJob | undefined> {
     const { throttle } = this.#options
     try {
       const making = this.#begin(due)
       const message = this.#prepare(making)
-      if (!(message instanceof Promise)) {
+      if (!isPending(message)) {
         const recipients = message.envelope.to.length
         // A message to one recipient is known not to be paused here.
         const wait = recipients === 1 ? throttle.msUntilReserved(now) : throttle.msUntilAllowed(now, recipients)
@@ -208,9 +210,9 @@ export class JobQueue {
   }
 
   /** @throws what kept it from being made. */
-  #prepare({ due, date }: Making): Message | Promise<Message> {
+  #prepare({ due, date }: Making): MaybePromise<Message> {
     const message = this.#options.prepare(rowOf(due), date)
-    return message instanceof Promise ? message.then((made) => this.#sendable(due, made)) : this.#sendable(due, message)
+    return andThen(message, (made) => this.#sendable(due, made))
   }
 
   /** @throws DataError for a message that no wait would allow: limits changed since the run was planned. */
@@ -314,7 +316,7 @@ export class LaneWaiters {
   #wakeAt = Number.POSITIVE_INFINITY
 
   /** A promise for what `retry` finds when the lane is woken: after `milliseconds` at the latest, if given. */
-  wait<T>(retry: () => T | Promise<T>, milliseconds?: number): Promise<T> {
+  wait<T>(retry: () => MaybePromise<T>, milliseconds?: number): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push(() => {
         try {

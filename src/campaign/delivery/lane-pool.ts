@@ -2,8 +2,10 @@
  * The lanes of a delivery: how many there may be, opened as the lane count and the circuit breaker allow, and judged when they
  * end. Owns which lanes are open; what goes through them is the feed's.
  */
+
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
+import { isPending, type MaybePromise } from '../../maybe-promise.ts'
 import { type Reply, speaksOfRate } from '../../replies/reply.ts'
 import { accountStop } from '../../replies/sender-block-detector.ts'
 import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../../transport/transport.ts'
@@ -180,9 +182,9 @@ class LaneFeed implements Feed<MergeJob> {
     return performance.now() - this.#waitingSince
   }
 
-  next(): MergeJob | undefined | Promise<MergeJob | undefined> {
+  next(): MaybePromise<MergeJob | undefined> {
     const job = this.#jobs.next(this.#number)
-    if (job instanceof Promise) this.#waitingSince = performance.now()
+    if (isPending(job)) this.#waitingSince = performance.now()
     return job
   }
 

@@ -5,7 +5,7 @@
 import { DataError, type Problem, problemsOf } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { DuplicatePolicy, PlanCounts, PlannedRow, SkipReason } from '../../ledger/records.ts'
-import { andThen, type MaybePromise } from '../../maybe-promise.ts'
+import { andThen, isPending, type MaybePromise } from '../../maybe-promise.ts'
 import type { Row, Source } from '../../source/source.ts'
 import type { Followed, FollowUp } from '../run/follow-up.ts'
 import type { RowIdentity } from './recipient.ts'
@@ -174,7 +174,7 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
     const plans: PlannedRow[] = []
     for (const row of batch) {
       const outcome = planRow(row, options, bad, followed, excluded?.get(row.number))
-      const { planned, checked } = outcome instanceof Promise ? await outcome : outcome
+      const { planned, checked } = isPending(outcome) ? await outcome : outcome
       plans.push(planned)
       if (checked !== undefined) observer.onChecked?.(row, checked)
       if (planned.skip === undefined || planned.skip.kind === 'bad') bad.rendered++

@@ -2,12 +2,14 @@
  * Copies of sent messages in the sender's own mailbox, for those whose provider keeps none. Owns that each is kept once,
  * also after a stop; never in the way of delivery, which is over when it begins.
  */
+
 import type { ImapFlow } from 'imapflow'
 import type { ImapSettings } from '../../config/settings.ts'
 import { ConfigError } from '../../errors.ts'
 import { withMailbox } from '../../imap/client.ts'
 import type { Copies } from '../../ledger/ledger.ts'
 import type { DueRow } from '../../ledger/records.ts'
+import type { MaybePromise } from '../../maybe-promise.ts'
 import type { Message } from '../../message/message.ts'
 
 export interface SentCopyOptions {
@@ -15,7 +17,7 @@ export interface SentCopyOptions {
   readonly runId: string
   readonly imap: ImapSettings
   readonly folder: string
-  readonly render: (due: DueRow, date: Date) => Message | Promise<Message>
+  readonly render: (due: DueRow, date: Date) => MaybePromise<Message>
   readonly signal: AbortSignal | undefined
 }
 

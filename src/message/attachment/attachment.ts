@@ -5,7 +5,7 @@
 import { basename } from 'node:path'
 import { DataError, type Problem } from '../../errors.ts'
 import { given } from '../../given.ts'
-import { all, andThen, type MaybePromise } from '../../maybe-promise.ts'
+import { all, andThen, isPending, type MaybePromise } from '../../maybe-promise.ts'
 import { type MarkedText, markValue } from '../../template/marked-text.ts'
 import type { RenderedAttachment, RenderedInline } from '../../template/template.ts'
 import { safeName } from '../files/file-name.ts'
@@ -261,7 +261,7 @@ function isMissing(error: unknown): boolean {
 
 /** All values in their order. @throws one error that lists the problems of all that failed. */
 function together<T>(values: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
-  if (!values.some((value) => value instanceof Promise)) return all(values)
+  if (!values.some(isPending)) return all(values)
   return Promise.allSettled(values).then((results) => {
     const failures = results.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
     if (failures.length > 0) throw oneError(failures)

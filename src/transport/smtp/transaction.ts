@@ -3,6 +3,7 @@
  * Owns the states of a message, what the replies to its end mean, and that each outcome is reported once, and not before the
  * replies behind it prove that an answer belongs to no other message. The replies before the end of data are in `envelope.ts`.
  */
+import { isPending } from '../../maybe-promise.ts'
 import type { Reply } from '../../replies/reply.ts'
 import { type ContentScan, scanContent } from '../line-endings.ts'
 import type { Feed, Job, Outcome, RefusedCopy } from '../transport.ts'
@@ -226,7 +227,7 @@ export class MessagePull<J extends Job> {
     while (this.#state === 'open') {
       const next = this.#options.feed.next()
       if (next === undefined) this.#state = 'drained'
-      else if (next instanceof Promise) {
+      else if (isPending(next)) {
         this.#state = 'waiting'
         next.then(
           (job) => this.#arrived(job),
