@@ -4,6 +4,7 @@
  * messages alone carry changes anything.
  */
 import { hash } from 'node:crypto'
+import { restoreRow } from '../campaign/plan/row-data.ts'
 import type { FeedbackKind, MessageFeedback, SentMessage } from '../ledger/feedback.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Suppression, SuppressionReason } from '../ledger/records.ts'
@@ -141,8 +142,9 @@ async function match(messages: readonly InboundMessage[], options: IngestOptions
         : [{ inbound, report, kind: 'reply', reason: 'answered', message, target: undefined, copy: undefined }]
     const { kind, reason, unsubscribeToken } = report
     const target = unsubscribeToken === undefined ? undefined : options.openToken(unsubscribeToken)
-    const copy = message === undefined ? undefined : copyOf(report, message)
-    return [{ inbound, report, kind, reason, target, message, copy }]
+    const about = message === undefined ? undefined : whoseReport(report, message)
+    if (about === 'unclear') return [{ inbound, report, kind: 'unknown', reason, target, message, copy: undefined }]
+    return [{ inbound, report, kind, reason, target, message, copy: about?.copy }]
   })
   return { matched, unread }
 }
@@ -163,21 +165,28 @@ function returnedTokens({ deliveredTo }: Report, { returnPath }: IngestOptions):
 const OF_A_MAILBOX: ReadonlySet<Report['kind']> = new Set(['hard', 'soft', 'complaint', 'delivered', 'auto_reply'])
 
 /**
- * The address of the copy (cc, bcc) that a report is about; undefined when it is about the recipient, or about an address that
- * the recipient forwards to. A copy is known by what the report says that we wrote to, by the header of the returned message,
- * or by the row.
+ * Whom a report is about: the recipient or one of the copies (cc, bcc), by the address that it says we wrote to, else by the one
+ * that failed. An address that is neither may be forwarded to: by the recipient where there are no copies; else it is unclear by
+ * whom, and nobody is struck off for a bounce.
  */
-function copyOf(
+function whoseReport(
   { kind, address, originalRecipient, returnedTo = [] }: Report,
   message: SentMessage,
-): string | undefined {
-  const reported = originalRecipient ?? address
-  if (!OF_A_MAILBOX.has(kind) || reported === '') return undefined
+): { readonly copy: string | undefined } | 'unclear' {
+  const recipient = { copy: undefined }
+  if (!OF_A_MAILBOX.has(kind)) return recipient
   const own = normalizeAddress(message.address)
-  if (normalizeAddress(reported) === own || normalizeAddress(address) === own) return undefined
+  const copies = restoreRow(message.data).copies?.map(normalizeAddress) ?? []
+  const named = [originalRecipient ?? '', address].filter((one) => one !== '').map(normalizeAddress)
+  if (named.includes(own)) return recipient
+  const unclear = copies.length > 0 && (kind === 'hard' || kind === 'soft') ? 'unclear' : recipient
+  const [reported] = named
+  if (reported === undefined) return unclear
+  const copy = named.find((one) => copies.includes(one))
+  if (copy !== undefined) return { copy }
   const isCopy =
     originalRecipient !== undefined || returnedTo.includes(reported) || message.data.toLowerCase().includes(reported)
-  return isCopy ? reported : undefined
+  return isCopy ? { copy: reported } : unclear
 }
 
 function leftSide(messageId: string): string {

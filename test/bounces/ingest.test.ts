@@ -25,13 +25,23 @@ afterEach(async () => {
 })
 
 /** Sends a campaign to some people; the token of each message is `<campaign><row>`. */
-async function sent(name: string, ...addresses: readonly string[]): Promise<void> {
+function sent(name: string, ...addresses: readonly string[]): Promise<void> {
+  return sentRows(
+    name,
+    addresses.map((address) => ({ address, data: '{}' })),
+  )
+}
+
+async function sentRows(
+  name: string,
+  rows: readonly { readonly address: string; readonly data: string }[],
+): Promise<void> {
   const campaign = await ledger.campaigns.open(name)
   const run = { id: `run-${name}`, campaign, startedAt: NOW, source: 's', template: 't', templateHash: '' }
   await ledger.runs.create({ ...run, columns: [], options: {} })
   await ledger.plans.add(
     run.id,
-    addresses.map((address, index) => ({ row: index + 1, key: address, address, data: '{}' })),
+    rows.map(({ address, data }, index) => ({ row: index + 1, key: address, address, data })),
   )
   await ledger.plans.complete(run.id, { duplicates: 'skip' })
   const due = await ledger.deliveries.due(run.id, { now: NOW, after: 0, limit: 100 })
@@ -218,6 +228,44 @@ describe('people', () => {
     expect(await outcomes([{ ...copy, bytes: Buffer.from(text) }])).toEqual(['suppressed'])
     expect(await suppressions()).toMatchObject([{ address: 'whoever@forwarded.example', reason: 'hard_bounce' }])
     expect(await ledger.feedback.counts('run-news')).toEqual(new Map())
+  })
+
+  describe('of a message with copies that stand in no header and in no cell', () => {
+    const constantCopy = JSON.stringify({ cells: {}, copies: ['Archive@Example.org'] })
+
+    async function bounceOf(address: string, more: readonly string[] = []): Promise<readonly string[]> {
+      await sentRows('news', [{ address: 'fay@example.com', data: constantCopy }])
+      const inbound = report('news1', '5.1.1', '550 user unknown')
+      const text = Buffer.from(inbound.bytes).toString()
+      const named = [`Final-Recipient: rfc822; ${address}`, ...more].join('\r\n')
+      const bytes = Buffer.from(text.replace('Final-Recipient: rfc822; whoever@forwarded.example', named))
+      return outcomes([{ ...inbound, bytes }])
+    }
+    const struck = async () => (await suppressions()).map(({ address }) => address)
+
+    test('a report that names the copy is about the copy alone', async () => {
+      expect(await bounceOf('archive@example.org')).toEqual(['suppressed'])
+      expect(await struck()).toEqual(['archive@example.org'])
+      expect(await ledger.feedback.counts('run-news')).toEqual(new Map())
+    })
+
+    test('a report that names the recipient is about the recipient', async () => {
+      expect(await bounceOf('fay@example.com')).toEqual(['suppressed'])
+      expect(await struck()).toEqual(['fay@example.com'])
+    })
+
+    test('a report that says where we wrote to is about that address, wherever it was forwarded', async () => {
+      expect(await bounceOf('x@elsewhere.example', ['Original-Recipient: rfc822; fay@example.com'])).toEqual([
+        'suppressed',
+      ])
+      expect(await struck()).toEqual(['fay@example.com'])
+    })
+
+    test('a report on an address that is none of them blames nobody', async () => {
+      expect(await bounceOf('x@elsewhere.example')).toEqual(['recorded'])
+      expect(await struck()).toEqual([])
+      expect(await ledger.feedback.counts('run-news')).toEqual(new Map())
+    })
   })
 
   test('a delay says nothing yet: no bounce is recorded', async () => {

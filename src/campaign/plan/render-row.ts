@@ -162,7 +162,7 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
     if (to.length > 1) refuseEndless(options.rates, to.length)
     const finish = (files: readonly FileFacts[]): CheckedRow => ({
       ...identified,
-      data: storeRow(row.data, files, thread),
+      data: storeRow(row.data, files, thread, to.slice(1)),
       rendered,
       variant: variant?.name,
     })

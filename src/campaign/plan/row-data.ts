@@ -3,6 +3,7 @@
  * thread that a follow-up goes on with.
  */
 import { OutputError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { FileFacts } from '../../message/files/library.ts'
 import { DateCell, type DateKind, StoredCell } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
@@ -34,6 +35,8 @@ export interface StoredRow {
   readonly files?: readonly string[]
   /** Of a follow-up: the thread that it goes on with. */
   readonly thread?: Thread
+  /** Who else gets the message (cc, bcc), so that a report on one of them is not taken for one on the recipient. */
+  readonly copies?: readonly string[]
 }
 
 /** Before what is kept as JSON of its own: stored cells, dates, and texts that begin as this mark does. */
@@ -76,11 +79,16 @@ function unmarked(cell: unknown): unknown {
   return kept[0] === 'stored' ? new StoredCell(kept[1], kept[2]) : new DateCell(kept[1], kept[2], kept[3], kept[4])
 }
 
-export function storeRow(cells: RowData, files: readonly FileFacts[], thread?: Thread): string {
+export function storeRow(
+  cells: RowData,
+  files: readonly FileFacts[],
+  thread?: Thread,
+  copies: readonly string[] = [],
+): string {
   const stored: StoredRow = {
     cells: marked(cells),
     ...(files.length === 0 ? {} : { files: files.map(({ fingerprint }) => fingerprint) }),
-    ...(thread === undefined ? {} : { thread }),
+    ...given({ thread, copies: copies.length === 0 ? undefined : copies }),
   }
   return JSON.stringify(stored)
 }

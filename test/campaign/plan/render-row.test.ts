@@ -1,6 +1,7 @@
 /** One row to one message: the same way when it is checked, shown and sent, with an identity that outlives a restart. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RowRenderer, RowRendererOptions } from '../../../src/campaign/plan/render-row.ts'
+import { restoreRow } from '../../../src/campaign/plan/row-data.ts'
 import { createSplit } from '../../../src/campaign/plan/variants.ts'
 import { DataError, type Problem, UsageError } from '../../../src/errors.ts'
 import type { DueRow } from '../../../src/ledger/records.ts'
@@ -55,6 +56,19 @@ describe('a message', () => {
     const [one, other] = [await (await renderer()).render(due, NOW), await (await renderer()).render(due, NOW)]
     expect(textOf(one.chunks)).toBe(textOf(other.chunks))
     expect(one.id).toMatch(/^<[0-9a-f]{32}@xn--bcher-kva\.example>$/)
+  })
+
+  test('is kept with the addresses of its copies, by which a report on one of them is known', async () => {
+    project.write(
+      'templates/archived.md',
+      '---\nfrom: ada@example.org\nsubject: A\nbcc: archive@example.org\n---\nHello\n',
+    )
+    const [archived, letter] = [
+      await planned(await renderer({}, 'archived'), ADA),
+      await planned(await renderer(), ADA),
+    ]
+    expect(restoreRow(archived.data)).toMatchObject({ copies: ['archive@example.org'] })
+    expect(restoreRow(letter.data).copies).toBeUndefined()
   })
 
   test('has another Message-ID for another key, another occurrence and another campaign', async () => {
