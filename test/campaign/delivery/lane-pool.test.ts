@@ -58,7 +58,7 @@ beforeEach(() => {
     laneCount,
     breaker,
     control,
-    throttled: (said) => events.push(`throttled: ${said}`),
+    throttled: ({ code, text }) => events.push(`throttled: ${code} ${text}`),
     outage: (reason) => events.push(`outage: ${reason}`),
   })
 })
