@@ -127,7 +127,7 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
     createdAt: now,
     options: {
       flags: flagsOf(args, settings),
-      selection: issueOf(args),
+      selection: rowChoiceOf(args),
       campaign,
       catchUp: args.choice('catchUp', CATCH_UP) ?? 'skip',
       ...given({ late, after }),
@@ -233,7 +233,7 @@ async function look(settings: Settings, args: Arguments, say: (text: string) => 
   })
   if (source === undefined) return
   const { openSelector, readingOf } = await import('../../../campaign/plan/select.ts')
-  const { sample: _sample, seed: _seed, ...selection } = issueOf(args)
+  const { sample: _sample, seed: _seed, ...selection } = rowChoiceOf(args)
   await openSelector(selection, source.columns, settings.segments ?? {}, readingOf(settings, new Date()), () =>
     openList(settings),
   )
@@ -253,7 +253,7 @@ function flagsOf(args: Arguments, settings: Settings): Readonly<Record<string, u
 }
 
 /** Which rows and which variant, and what becomes of bad ones. */
-function issueOf(args: Arguments): Selection & { readonly variant?: string; readonly skipBad?: boolean } {
+function rowChoiceOf(args: Arguments): Selection & { readonly variant?: string; readonly skipBad?: boolean } {
   return {
     ...selectionOf(args),
     ...given({ variant: args.text('variant'), skipBad: args.flag('skipBad') || undefined }),
