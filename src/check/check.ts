@@ -11,6 +11,7 @@ import type { Settings } from '../config/settings.ts'
 import { type Problem, problemsOf, UsageError } from '../errors.ts'
 import type { Source } from '../source/source.ts'
 import type { Template } from '../template/template.ts'
+import { checkClientNames } from './clients/mail-clients.ts'
 import { Findings } from './findings.ts'
 import { adviseOn, checkList, type ListCheckOptions, type ListFacts } from './list-check.ts'
 import type { CheckedMail, CheckReport } from './report.ts'
@@ -33,12 +34,13 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   if (settings.source.from === undefined && settings.template === undefined) {
     throw new UsageError('there is nothing to check', { hint: 'Give --csv FILE, --template NAME, or both.' })
   }
+  checkClientNames(settings.check.clients ?? [])
   const template = settings.template === undefined ? undefined : await templateOf(settings.template, settings, findings)
   const head = settings.template === undefined ? {} : { template: template?.name ?? settings.template }
   const source = settings.source.from === undefined ? undefined : await openedList(settings, findings)
   for (const text of source?.notes ?? []) options.note?.(text)
   const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
-  if (source === undefined && template !== undefined) adviseOn([template], [], findings)
+  if (source === undefined && template !== undefined) adviseOn([template], [], settings, findings)
   const facts =
     source === undefined ? NOTHING_READ : await checkList(settings, options, source, { template, split }, findings)
   const rules = options.dns === undefined ? undefined : await askedRules(settings, facts.mail, options.dns, findings)

@@ -19,10 +19,12 @@ import { domainOf, gmailKey, normalizeAddress, parseAddress } from '../message/a
 import { addressDoubts } from '../message/address/typos.ts'
 import type { Row, Source } from '../source/source.ts'
 import type { Template } from '../template/template.ts'
+import { DEFAULT_CLIENTS } from './clients/mail-clients.ts'
 import { ColumnSurvey } from './column-survey.ts'
 import type { Findings } from './findings.ts'
 import { cellAdvice, paddedColumns } from './lints/cell-lints.ts'
-import { createMessageLints } from './lints/message-lints.ts'
+import { createMessageLints, GMAIL_CLIP } from './lints/message-lints.ts'
+import { pageAdvice } from './lints/page-lints.ts'
 import { columnAdvice, templateAdvice } from './lints/template-lints.ts'
 import type { CheckReport, SizeEstimate } from './report.ts'
 
@@ -32,6 +34,9 @@ const BULK = 100
 const COMPOSED = 5
 /** Largest message that most servers take. */
 const LARGE = 10 * 1024 * 1024
+/** Rows named as those with the most HTML, and bytes from which on that is worth knowing. */
+const LARGEST = 3
+const NEARLY_CLIPPED = 0.9 * GMAIL_CLIP
 /** Bounds on what is remembered of a list of any length. */
 const REMEMBERED_DOMAINS = 5_000
 const REMEMBERED_GMAIL = 200_000
@@ -87,7 +92,7 @@ export async function checkList(
     ...{ settings, source, emailColumn, used, columnsUsed, findings },
     hasTemplate: content !== undefined,
     sendsHidden: options.hiddenRows === 'send',
-    tags: adviseOn(templates, columns, findings),
+    tags: adviseOn(templates, columns, settings, findings),
   })
   if (template !== undefined) check.noteUnused()
   if (content === undefined && emailColumn === undefined) check.noteNoAddressColumn()
@@ -133,10 +138,14 @@ export async function checkList(
 export function adviseOn(
   templates: readonly Template[],
   columns: readonly string[],
+  settings: Settings,
   findings: Findings,
 ): ReadonlySet<string> {
   const all = templates.map(({ written }) => templateAdvice(written, columns))
-  const problems = new Map(all.flatMap(({ problems }) => problems.map((one) => [JSON.stringify(one), one] as const)))
+  const { clients = DEFAULT_CLIENTS } = settings.check
+  const pages = templates.flatMap(({ written }) => pageAdvice(written, { root: settings.root, clients }))
+  const whole = [...all.flatMap(({ problems }) => problems), ...pages]
+  const problems = new Map(whole.map((one) => [JSON.stringify(one), one] as const))
   for (const problem of problems.values()) findings.add(problem)
   return new Set(all.flatMap(({ tags }) => [...tags]))
 }
@@ -178,6 +187,8 @@ class ListCheck {
   /** Rows in which a column has spaces around its cell. */
   readonly #padded = new Map<string, number>()
   #withoutUnsubscribe = 0
+  /** The rows with the most HTML, the largest first. */
+  #largest: readonly { readonly row: number; readonly bytes: number }[] = []
 
   constructor(parts: ListCheckParts) {
     const { settings, source, emailColumn, used } = parts
@@ -234,6 +245,15 @@ class ListCheck {
     const { advice, unsubscribe } = this.#lint(checked.rendered)
     if (!unsubscribe) this.#withoutUnsubscribe++
     for (const one of advice) this.#parts.findings.addAlike({ ...one, row: row.number })
+    this.#seeSize(row.number, checked.rendered.html ?? '')
+  }
+
+  #seeSize(row: number, html: string): void {
+    const least = this.#largest.length < LARGEST ? 0 : (this.#largest.at(-1)?.bytes ?? 0)
+    if (html.length * 3 <= Math.max(least, NEARLY_CLIPPED)) return
+    const bytes = Buffer.byteLength(html)
+    if (bytes <= Math.max(least, NEARLY_CLIPPED)) return
+    this.#largest = [...this.#largest, { row, bytes }].sort((a, b) => b.bytes - a.bytes).slice(0, LARGEST)
   }
 
   #seeAddress(row: Row, address: string): void {
@@ -404,6 +424,14 @@ class ListCheck {
         code: 'hidden-rows',
         message: `${rows} hidden in the workbook and ${this.#parts.sendsHidden ? 'sent all the same' : 'would be skipped'}`,
         hint: this.#parts.sendsHidden ? undefined : '--hidden-rows send sends them too.',
+      })
+    }
+    if (this.#largest.length > 0) {
+      const rows = this.#largest.map(({ row, bytes }) => `${Math.round(bytes / 1024)} KB in row ${row}`)
+      this.#parts.findings.add({
+        severity: 'info',
+        code: 'largest-html',
+        message: `the largest HTML is ${rows.join(', ')}; Gmail shows ${GMAIL_CLIP / 1024} KB`,
       })
     }
     if (size !== undefined) {

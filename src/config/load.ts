@@ -137,6 +137,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
       unsubscribe: config.unsubscribe === undefined ? undefined : unsubscribeSettings(config.unsubscribe),
     }),
     root,
+    check: { clients: config.check?.clients },
     source: sourceSettings(options, file, environment, root),
     message: config.message ?? {},
     smtp,

@@ -304,6 +304,17 @@ export const configSchema = z
       .optional(),
     allowEmpty: z.boolean().describe('Send messages that have no body or an empty one; default false').optional(),
     locale: language.describe('Language of dates and numbers: en-GB, fr ...').optional(),
+    check: z
+      .strictObject({
+        clients: z
+          .array(text)
+          .describe(
+            'Mail programs whose support check looks up: gmail, outlook, apple-mail, yahoo by default; [] for none',
+          )
+          .optional(),
+      })
+      .describe('What mailmerge check looks at beside the list and the template')
+      .optional(),
     timeZone: zone.describe('Time zone of dates and times: Europe/Paris ...').optional(),
     imap: imap.optional(),
     sentCopy: text

@@ -178,6 +178,12 @@ export interface BounceSettings {
   readonly softDays: number
 }
 
+/** What `check` looks at beside the list and the template. */
+export interface CheckSettings {
+  /** Mail programs by the names of caniemail.com; undefined: those in which most mail is read. */
+  readonly clients: readonly string[] | undefined
+}
+
 export interface Settings {
   /** The project: folder of mailmerge.yaml, or the working directory. Paths of templates and attachments start here. */
   readonly root: string
@@ -217,6 +223,7 @@ export interface Settings {
   /** Folder of the mailbox for a copy of each sent message. */
   readonly sentCopy?: string
   readonly bounces: BounceSettings
+  readonly check: CheckSettings
   readonly locale?: string
   /** Messages that say nothing are sent. */
   readonly allowEmpty: boolean

@@ -170,6 +170,16 @@ test('an address around which something is not seen is an error that names --fix
   ])
 })
 
+test('says which rows have the most HTML, where Gmail would clip it', async () => {
+  const sizes = [10, 120_000, 110_000, 10, 130_000, 105_000]
+  const list = sizes.map((size, n) => `${'x'.repeat(size)},p${n}@post.eu`).join('\n')
+  const files = { 'templates/page.html': '---\nfrom: a@example.net\nsubject: x\n---\n<p>{{name}}</p>' }
+  const report = await check(`name,email\n${list}\n`, files, { template: 'page' })
+  expect(report.problems.find(({ code }) => code === 'largest-html')?.message).toBe(
+    'the largest HTML is 127 KB in row 5, 117 KB in row 2, 107 KB in row 3; Gmail shows 102 KB',
+  )
+})
+
 test.each([
   ['JÃ¼rgen', 'broken letters'],
   ['MÃ¼ller & Söhne', 'broken letters'],

@@ -30,6 +30,11 @@ export const check: Action = {
       type: 'boolean',
       describe: 'Check the DNS records of the sender (SPF, DKIM, DMARC, MX) and of the recipients',
     },
+    clients: {
+      type: 'string',
+      value: 'NAMES',
+      describe: 'Mail programs whose support is looked up, such as gmail,outlook; none for none',
+    },
     fix: {
       type: 'string',
       value: '[FILE]',
@@ -40,7 +45,7 @@ export const check: Action = {
   },
   async run(args, context) {
     const { out } = context
-    const settings = await settingsFor(args, context)
+    const settings = withClients(await settingsFor(args, context), args.text('clients'))
     const { checkMerge } = await import('../../check/check.ts')
     const progress = new Progress(out)
     const report = await checkMerge(settings, {
@@ -70,6 +75,12 @@ function repairedLines({ path, rows, trimmed, duplicates, empty, broken }: Repai
   ].join('; ')
   if (broken === 0) return [done]
   return [done, `${plural(broken, 'row')} with errors, copied as far as they could be read: fix them by hand`]
+}
+
+function withClients(settings: Settings, names: string | undefined): Settings {
+  if (names === undefined) return settings
+  const clients = names === 'none' ? [] : names.split(',').map((name) => name.trim())
+  return { ...settings, check: { ...settings.check, clients } }
 }
 
 function print(report: CheckReport, { out }: Context): void {

@@ -122,10 +122,12 @@ function occurrences(text: string, piece: string): number {
   return positions(text, piece).length
 }
 
-/** The text with each mustache replaced by as many letters of no alphabet: what is around keeps its offsets. */
+/** The text with each value replaced by as many letters of no alphabet, and each block tag by spaces: the rest keeps its offsets. */
 export function blanked(text: string): string {
-  return text.replace(MUSTACHE, (mustache) => mustache.replace(/[^\n]/g, BLANK))
+  return text.replace(MUSTACHE, (mustache) => mustache.replace(/[^\n]/g, BLOCK_TAG.test(mustache) ? ' ' : BLANK))
 }
+
+const BLOCK_TAG = /^\{\{~?\s*(?:[#/^!]|else\b)/
 
 /** Takes the place of a letter of a mustache: part of a word to HTML and to CSS. */
 export const BLANK = '\uE000'

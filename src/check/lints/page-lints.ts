@@ -1,0 +1,127 @@
+/**
+ * What mail programs and people with little sight make of a page: one finding for each fault, with the line of the template. Owns
+ * the words; pages of the package and what MJML makes are not the user's to change, and are left out.
+ */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Problem } from '../../errors.ts'
+import { placeInFiles, type Snippet } from '../../template/files/place.ts'
+import type { WrittenTemplate } from '../../template/template.ts'
+import { type ClientFinding, type ClientSupport, clientFindings } from '../clients/mail-clients.ts'
+import { type AccessibilityFault, accessibilityFaults } from './accessibility.ts'
+
+export interface PageCheckOptions {
+  /** The project: what is not in it is not reported. */
+  readonly root: string
+  /** Mail programs, by the names of caniemail.com. */
+  readonly clients: readonly string[]
+}
+
+/** Places of one finding that are listed. */
+const LISTED = 5
+
+export function pageAdvice(template: WrittenTemplate, { root, clients }: PageCheckOptions): readonly Problem[] {
+  const { page, isMjml } = template
+  if (page === undefined || isMjml) return []
+  const own = (at: number, length: number): Where | undefined => ownPlace(page, at, length, root)
+  return [
+    ...clientFindings(page.text, clients).flatMap((finding) => clientProblem(finding, own)),
+    ...accessibilityFaults(page.text).flatMap((fault) => accessibilityProblem(fault, own)),
+  ]
+}
+
+interface Where {
+  readonly file: string
+  readonly line: number
+  readonly column: string
+}
+
+type Own = (at: number, length: number) => Where | undefined
+
+function ownPlace(page: Snippet, at: number, length: number, root: string): Where | undefined {
+  const place = placeInFiles(page, at, length)
+  if (place === undefined || !existsSync(resolve(root, place.file))) return undefined
+  return { file: place.file, line: place.line, column: String(place.column + 1) }
+}
+
+function clientProblem({ title, tested, url, clients, uses }: ClientFinding, own: Own): readonly Problem[] {
+  const lacking = clients.filter(({ support }) => support === 'none')
+  const places = uses.map(({ at, length }) => own(at, length)).filter((place) => place !== undefined)
+  const [first] = places
+  if (lacking.length === 0 || first === undefined) return []
+  const lines = new Set(places.map(({ file, line }) => `${file === first.file ? '' : `${file}:`}${line}`))
+  const [, ...more] = lines
+  const shown = more.slice(0, LISTED).join(', ')
+  const also = more.length === 0 ? '' : `, also in line ${shown}${more.length > LISTED ? ' ...' : ''}`
+  const message = `${title} is not supported by ${lacking.map(clientWords).join(', ')} (tested ${tested})${also}`
+  return [{ severity: 'info', code: 'mail-client', message, hint: url, ...first }]
+}
+
+function clientWords({ name, platforms }: ClientSupport): string {
+  return platforms.length === 0 ? name : `${name} for ${platforms.join(' and ')}`
+}
+
+function accessibilityProblem(fault: AccessibilityFault, own: Own): readonly Problem[] {
+  const place = own(fault.at, fault.length)
+  if (place === undefined) return []
+  const [severity, message, hint] = accessibilityWords(fault)
+  return [{ severity, code: `accessibility-${fault.rule}`, message, hint, ...place }]
+}
+
+function accessibilityWords({
+  rule,
+  detail,
+}: AccessibilityFault): readonly [severity: 'warning' | 'info', message: string, hint: string] {
+  switch (rule) {
+    case 'no-lang':
+      return [
+        'info',
+        'the page does not say its language',
+        'Write <html lang="en">, so that it is read out in that language.',
+      ]
+    case 'no-title':
+      return ['info', 'the page has no title', 'Write <title> in the head: it is read out first.']
+    case 'empty-link':
+      return [
+        'warning',
+        `a ${detail === 'a' ? 'link' : 'button'} has no words`,
+        'Write words in it, alt="..." for its picture, or aria-label="...".',
+      ]
+    case 'vague-link':
+      return [
+        'info',
+        `the link '${detail.slice(0, 40)}' does not say where it leads`,
+        'Say it in the words of the link: links are read out alone.',
+      ]
+    case 'heading-order': {
+      const [before = '', after = ''] = detail.split(' ')
+      return [
+        'info',
+        `<${after}> follows <${before}>`,
+        'Leave out no level of headings: people move through a page by them.',
+      ]
+    }
+    case 'layout-table':
+      return [
+        'info',
+        'a table without headings is read out as a table',
+        'Write role="presentation" on a table for layout, or <th> in one of data.',
+      ]
+    case 'low-contrast': {
+      const [ratio = '', wanted = ''] = detail.split(' ')
+      return [
+        'warning',
+        `the contrast of the words is ${ratio}:1, and ${wanted}:1 is needed`,
+        'Make the words darker, or what is behind them lighter.',
+      ]
+    }
+    case 'small-text':
+      return ['info', `the words are ${detail} high`, 'Take 14 px or more for running text.']
+    case 'images-only':
+      return [
+        'warning',
+        'the page has pictures and no words',
+        'Write what they say as words: many people see mail without pictures.',
+      ]
+  }
+}
