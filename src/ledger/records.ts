@@ -32,8 +32,11 @@ export interface Campaign {
 /** `planning` was never finished and holds nothing to send; `ready` may be delivered; the others are ended. */
 export type RunState = 'planning' | 'ready' | 'finished' | 'cancelled'
 
-/** What a person asks of a run while another process may be delivering it: hold it until it is resumed, or end it for good. */
-export type RunRequest = 'pause' | 'cancel'
+/**
+ * What a person asks of a run from another process: `pause` holds it until it is resumed and `cancel` ends it, whoever delivers
+ * it; `resume` asks `mailmerge serve` to go on with it.
+ */
+export type RunRequest = 'pause' | 'cancel' | 'resume'
 
 export interface RunRecord {
   /** Sorts by time: `20261124T102530-k3f9a`. */

@@ -45,16 +45,7 @@ const LOOPBACK = '127.0.0.1'
  * @throws OutputError when the port cannot be had, or the scripts of the pages are missing.
  */
 export async function startPages(options: ListenOptions): Promise<Pages> {
-  const assets = await openAssets()
-  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    answer(request, response, options, assets).catch((error: unknown) => {
-      // A person who left in the middle gets no answer.
-      if (request.destroyed && !request.complete) return
-      options.onError(error)
-      if (!response.headersSent) respond(response, json({ error: { message: 'this should not have happened' } }, 500))
-      else response.destroy()
-    })
-  })
+  const server = createServer({ keepAliveTimeout: 60_000 }, await pageHandler(options))
   await bind(server, options.host ?? LOOPBACK, options.port)
   const { address, family, port } = server.address() as AddressInfo
   const origin = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
@@ -68,6 +59,25 @@ export async function startPages(options: ListenOptions): Promise<Pages> {
         server.closeAllConnections()
       })
     },
+  }
+}
+
+/**
+ * Answers the requests of a page, for a server that is somebody else's.
+ * @throws OutputError when the scripts of the pages are missing.
+ */
+export async function pageHandler(
+  options: PagesOptions,
+): Promise<(request: IncomingMessage, response: ServerResponse) => void> {
+  const assets = await openAssets()
+  return (request, response) => {
+    answer(request, response, options, assets).catch((error: unknown) => {
+      // A person who left in the middle gets no answer.
+      if (request.destroyed && !request.complete) return
+      options.onError(error)
+      if (!response.headersSent) respond(response, json({ error: { message: 'this should not have happened' } }, 500))
+      else response.destroy()
+    })
   }
 }
 

@@ -174,3 +174,108 @@ export interface PaceView {
   readonly limit: { readonly count: number; readonly seconds: number; readonly of?: 'recipients' }
   readonly days: readonly { readonly day: string; readonly messages: number }[]
 }
+
+// ---- runs ------------------------------------------------------------------------------------------------------------
+
+/** The states of rows in the order in which pages show them. */
+export const ROW_STATES = ['sent', 'deferred', 'failed', 'in_doubt', 'skipped', 'to_send'] as const
+export type RowStateName = (typeof ROW_STATES)[number]
+export type RowCounts = Readonly<Record<RowStateName, number>>
+
+/** How a run is: what its sign and its word say. */
+export type RunSign = 'sending' | 'paused' | 'waiting' | 'sent' | 'failed' | 'doubt' | 'cancelled'
+
+/** A run in the list of runs. */
+export interface RunItem {
+  readonly run: string
+  readonly campaign: string
+  readonly sign: RunSign
+  /** `Sending`, `Paused`, `Goes on at 15:30`. */
+  readonly words: string
+  readonly startedAt: string
+  readonly rows: number
+  /** Of the rows of the list, without those that are skipped, how many are sent: 0 to 100. */
+  readonly percent: number
+  /** `to_send` is counted as `deferred` here where it would have to be counted row by row. */
+  readonly counts: RowCounts
+}
+
+export interface ScheduleItem {
+  readonly name: string
+  /** As it was given: a cron expression, an interval, a time. */
+  readonly timing: string
+  readonly zone: string
+  readonly nextAt: string | undefined
+  readonly last: { readonly at: string; readonly state: string; readonly run: string | undefined } | undefined
+}
+
+export interface RunsView {
+  readonly project: string
+  readonly runs: readonly RunItem[]
+  /** All runs of the ledger. */
+  readonly all: number
+  readonly schedules: readonly ScheduleItem[]
+  readonly suppressed: number
+  /** Whether this process goes on with a run when it is asked to. */
+  readonly canResume: boolean
+}
+
+/** A row of a run that a person looks at. */
+export interface StuckRow {
+  readonly row: number
+  readonly address: string
+  readonly at: string | undefined
+  readonly why: string
+}
+
+export interface ReasonItem {
+  readonly words: string
+  readonly code: string
+  readonly rows: number
+}
+
+export interface DomainItem {
+  readonly domain: string
+  readonly counts: RowCounts
+}
+
+/** Messages a second over time, as an SVG of 860 by 144 is drawn from it. */
+export interface RateView {
+  readonly line: string
+  readonly area: string
+  readonly grid: readonly { readonly y: number; readonly label: string }[]
+  readonly limit?: { readonly y: number; readonly words: string } | undefined
+  readonly marks: readonly { readonly x: number; readonly label: string; readonly anchor: 'start' | 'middle' | 'end' }[]
+  readonly columns: readonly { readonly from: string; readonly sent: string; readonly rate: string }[]
+}
+
+export interface RunView extends RunItem {
+  readonly template: string
+  readonly source: string
+  readonly endedAt: string | undefined
+  readonly atWork: boolean
+  /** What the process at work said last. */
+  readonly progress?:
+    | {
+        readonly server: string
+        readonly connections: number
+        readonly perSecond: number
+        readonly doneAt: string | undefined
+        /** Why it waits, and until when. */
+        readonly pause: { readonly words: string; readonly until: string | undefined } | undefined
+      }
+    | undefined
+  readonly inDoubt: readonly StuckRow[]
+  readonly waiting: readonly ReasonItem[]
+  readonly failed: readonly ReasonItem[]
+  readonly domains: readonly DomainItem[]
+  /** Domains beyond those. */
+  readonly otherDomains: number
+  readonly rate?: RateView | undefined
+  /** Times of the figures: IANA zone. */
+  readonly zone: string
+}
+
+/** What a person may ask of a run. */
+export const RUN_ACTIONS = ['pause', 'resume', 'cancel', 'retry'] as const
+export type RunAction = (typeof RUN_ACTIONS)[number]

@@ -11,6 +11,8 @@ export interface RunProgress {
   readonly lanes: number
   /** Rows a second over the last seconds. */
   readonly rate: number
+  /** Rows that the server deferred and that wait for another try. */
+  readonly retrying: number
   /** Seconds to the end; undefined when that is not known. */
   readonly secondsLeft: number | undefined
   /** Why it waits now. */
@@ -35,6 +37,7 @@ const facts = z.object({
   server: z.string(),
   lanes: z.number(),
   rate: z.number(),
+  retrying: z.number().default(0),
   secondsLeft: z.number().optional(),
   pause: z.object({ reason, until: z.coerce.date().optional() }).optional(),
 })
@@ -62,19 +65,22 @@ export class ProgressWriter {
   progress({
     lanes,
     rate,
+    retrying,
     secondsLeft,
   }: {
     readonly lanes: number
     readonly rate: number
+    readonly retrying: number
     readonly secondsLeft?: number | undefined
   }): void {
     if (performance.now() - this.#written < EVERY_MS) return
     this.#written = performance.now()
     const now = this.#now()
-    // Once messages go out again, or its time is over, it waits no more.
-    if (rate > 0 || (this.#pause?.until ?? now) < now) this.#pause = undefined
+    const until = this.#pause?.until
+    // It waits no more once its time is over, or, where none is known, once messages go out.
+    if (until === undefined ? rate > 0 : until < now) this.#pause = undefined
     const server = this.#server
-    const said: z.input<typeof facts> = { server, lanes, rate, secondsLeft, pause: this.#pause }
+    const said: z.input<typeof facts> = { server, lanes, rate, retrying, secondsLeft, pause: this.#pause }
     this.#runs.report(this.#run, JSON.stringify(said), now).catch(() => {})
   }
 
@@ -90,10 +96,10 @@ export async function readProgress(runs: Runs, run: string): Promise<RunProgress
   if (last === undefined) return undefined
   const read = facts.safeParse(JSON.parse(last.facts))
   if (!read.success) return undefined
-  const { server, lanes, rate, secondsLeft, pause } = read.data
+  const { server, lanes, rate, retrying, secondsLeft, pause } = read.data
   return {
     at: last.at,
-    ...{ server, lanes, rate, secondsLeft },
+    ...{ server, lanes, rate, retrying, secondsLeft },
     pause: pause === undefined ? undefined : { reason: pause.reason as PauseReason, until: pause.until },
   }
 }

@@ -90,7 +90,11 @@ export async function runWork(
 ): Promise<WorkResult> {
   if (work.kind === 'run') {
     try {
-      return workResultOf(await resumeMerge(await settingsWith({}), { run: work.run, patience: PATIENCE_MS }, hooks))
+      // Asked once: where it cannot go on, the reason is reported and not tried for again.
+      if (work.isAsked) await ledger.runs.request(work.run, undefined)
+      const settings = await settingsWith({})
+      const own = work.isAsked ? { ...settings, lateBy: Number.POSITIVE_INFINITY } : settings
+      return workResultOf(await resumeMerge(own, { run: work.run, patience: PATIENCE_MS }, hooks))
     } catch (error) {
       if (error instanceof MailmergeError) return workErrorOf(error)
       throw error

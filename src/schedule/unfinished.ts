@@ -12,7 +12,13 @@ import { issueOf, lateByOf } from './schedule.ts'
 /** A piece of work for one process. */
 export type Work =
   | { readonly kind: 'occurrence'; readonly occurrence: OccurrenceRecord }
-  | { readonly kind: 'run'; readonly run: string; readonly campaign: string }
+  | {
+      readonly kind: 'run'
+      readonly run: string
+      readonly campaign: string
+      /** A person asks for it: it is never too late. */
+      readonly isAsked?: boolean
+    }
 
 /** A follow-up waits for days, and is not late after an hour. */
 const FOLLOW_UP_MS = 7 * 86_400_000
@@ -55,7 +61,11 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
     }),
   )
   const runs = await ledger.runs.list()
-  const paused = new Set(runs.flatMap(({ id, state, requested }) => (state === 'ready' && requested ? [id] : [])))
+  const open = runs.filter(({ state }) => state === 'ready')
+  // Until its process has obeyed, a run that is to be paused or cancelled is left alone.
+  const paused = new Set(
+    open.filter(({ requested }) => requested !== undefined && requested !== 'resume').map(({ id }) => id),
+  )
   for (const occurrence of await ledger.schedules.unfinished()) {
     if (occurrence.run !== undefined && paused.has(occurrence.run)) continue
     const at = { kind: 'occurrence', occurrence } as const
@@ -83,7 +93,14 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
       hint,
     })
   }
+  // What a person asks for is not late.
+  const asked = open.filter(
+    ({ id, requested }) =>
+      requested === 'resume' && !options.isRunning?.(workKey({ kind: 'run', run: id, campaign: '' })),
+  )
+  for (const { id, campaign } of asked) work.push({ kind: 'run', run: id, campaign: campaign.name, isAsked: true })
   for (const run of runs) {
+    if (asked.includes(run)) continue
     if (run.state !== 'ready' || run.options.occurrence !== undefined || paused.has(run.id)) continue
     if (options.isRunning?.(workKey({ kind: 'run', run: run.id, campaign: '' }))) continue
     const startTime = await startTimeOf(run, ledger)

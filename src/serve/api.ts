@@ -1,7 +1,12 @@
-/** What `serve` answers over HTTP, from a ledger of its own: links, runs, schedules. Runs nothing. */
+/** What `serve` answers over HTTP, from a ledger of its own: links, the page of runs, and runs and schedules as JSON. Runs nothing. */
 
 import type { Settings } from '../config/settings.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { EventHub } from '../pages/events.ts'
+import { runRoutes } from '../pages/runs/routes.ts'
+import { RunReader } from '../pages/runs/runs.ts'
+import { watchRuns } from '../pages/runs/watch.ts'
+import { pageHandler } from '../pages/server.ts'
 import { standingOf } from '../report/head.ts'
 import { runFields } from '../report/json.ts'
 import { scheduleFields } from '../schedule/fields.ts'
@@ -25,14 +30,31 @@ const DEFAULT_RUNS = 100
 /** @throws OutputError when the port cannot be had. */
 export async function startApi(settings: Settings, ledger: Ledger, options: ApiOptions): Promise<HttpServer> {
   const { log, ...rest } = options
-  return listen({
+  const onError = (error: unknown): void => log('error', 'request failed', { reason: String(error) })
+  const events = new EventHub()
+  const watch = watchRuns(ledger, events)
+  const reader = new RunReader(ledger, settings)
+  const { host, token } = options
+  const http = await listen({
     ...rest,
     proxies: settings.serve?.proxies ?? 0,
     links: await linksOf(settings, ledger),
-    page: (path, query) => pageOf(ledger, path, query),
+    page: await pageHandler({
+      ...{ page: 'runs', title: 'Runs', host, token, events, onError },
+      routes: runRoutes({ settings, ledger, reader, canResume: true, onChange: () => watch.look() }),
+    }),
+    data: (path, query) => dataOf(ledger, path, query),
     onChange: (what) => log('info', what),
-    onError: (error) => log('error', 'request failed', { reason: String(error) }),
+    onError,
   })
+  return {
+    ...http,
+    close() {
+      watch.close()
+      events.close()
+      return http.close()
+    },
+  }
 }
 
 async function linksOf(settings: Settings, ledger: Ledger): Promise<UnsubscribeEndpoint | undefined> {
@@ -45,7 +67,7 @@ async function linksOf(settings: Settings, ledger: Ledger): Promise<UnsubscribeE
   })
 }
 
-async function pageOf(ledger: Ledger, path: string, query: URLSearchParams): Promise<unknown> {
+async function dataOf(ledger: Ledger, path: string, query: URLSearchParams): Promise<unknown> {
   const run = /^\/runs\/([\w-]{1,64})$/.exec(path)?.[1]
   if (run !== undefined) {
     const record = await ledger.runs.find(run)

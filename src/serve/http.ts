@@ -19,8 +19,10 @@ export interface HttpOptions {
   readonly proxies: number
   /** Answers a link; undefined where the project has none. */
   readonly links?: Pick<UnsubscribeEndpoint, 'answer'> | undefined
+  /** Answers browsers, and what their page asks for; it has a guard of its own. */
+  readonly page?: ((request: IncomingMessage, response: ServerResponse) => void) | undefined
   /** JSON of a private page, by its path; undefined when there is none. */
-  readonly page: (path: string, query: URLSearchParams) => Promise<unknown>
+  readonly data: (path: string, query: URLSearchParams) => Promise<unknown>
   /** False while the process cannot do its work. */
   readonly healthy: () => boolean
   readonly onChange: (what: 'unsubscribed' | 'subscribed') => void
@@ -122,6 +124,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
   }
   const url = URL.parse(request.url ?? '/', 'http://localhost')
   if (url === null) return respond(response, 400, PLAIN, '')
+  if (options.page !== undefined && isForPage(request, url)) return options.page(request, response)
   request.resume()
   if (url.pathname === '/health' || url.pathname === '/healthz') {
     const healthy = options.healthy()
@@ -137,9 +140,15 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return respond(response, 405, { ...PLAIN, allow: 'GET, HEAD' }, '')
   }
-  const page = await options.page(url.pathname, url.searchParams)
-  if (page === undefined) return respond(response, 404, PLAIN, 'There is no such page.\n')
-  respond(response, 200, JSON_HEADERS, `${JSON.stringify(page)}\n`)
+  const data = await options.data(url.pathname, url.searchParams)
+  if (data === undefined) return respond(response, 404, PLAIN, 'There is no such page.\n')
+  respond(response, 200, JSON_HEADERS, `${JSON.stringify(data)}\n`)
+}
+
+/** A browser that opens the address, and what the page then asks for; programs get JSON from the same addresses. */
+function isForPage({ headers }: IncomingMessage, { pathname }: URL): boolean {
+  if (/^\/(?:api|assets)\//.test(pathname)) return true
+  return PRIVATE.test(pathname) && /\btext\/html\b/i.test(headers.accept ?? '')
 }
 
 async function answerLink(

@@ -22,7 +22,7 @@ async function start(proxies = 0): Promise<void> {
         return Promise.resolve({ status: 200, headers: {}, body: 'done' })
       },
     },
-    page: () => Promise.resolve(undefined),
+    data: () => Promise.resolve(undefined),
     healthy: () => true,
     onChange: () => {},
     onError: (error) => wrong.push(error),

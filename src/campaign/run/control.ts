@@ -104,7 +104,7 @@ export async function refusePaused(ledger: Ledger, campaign: Campaign): Promise<
 export class RequestWatch implements Disposable {
   readonly #controller = new AbortController()
   readonly #timer: NodeJS.Timeout
-  #request: RunRequest | undefined
+  #request: Exclude<RunRequest, 'resume'> | undefined
 
   constructor(runs: Runs, runId: string) {
     this.#timer = setInterval(() => {
@@ -122,7 +122,7 @@ export class RequestWatch implements Disposable {
     return this.#controller.signal
   }
 
-  get request(): RunRequest | undefined {
+  get request(): Exclude<RunRequest, 'resume'> | undefined {
     return this.#request
   }
 
@@ -131,7 +131,7 @@ export class RequestWatch implements Disposable {
   }
 
   #obey(run: RunRecord | undefined): void {
-    if (run?.requested === undefined) return
+    if (run?.requested === undefined || run.requested === 'resume') return
     clearInterval(this.#timer)
     this.#request = run.requested
     this.#controller.abort()

@@ -17,9 +17,10 @@ const { metrics: _, ...RUN_OPTIONS } = DELIVERY_OPTIONS
 
 export const serve: Action = {
   usage: 'serve',
-  describe: 'Run schedules and planned runs, answer unsubscribe links, show runs as JSON',
+  describe: 'Run schedules and planned runs, answer unsubscribe links, show runs on a local page',
   epilogue: [
-    'The first line on stdout is the address with its token: GET /runs, /runs/ID, /schedules; GET /health needs none.',
+    'The first line on stdout is the address with its token. A browser gets the page of runs; a program gets JSON:',
+    'GET /runs, /runs/ID, /schedules; GET /health needs no token.',
     'What happens is logged on stderr: in words on a terminal, else one JSON object a line.',
     `${docsPage('serve')} has a systemd unit and a container file.`,
   ].join('\n'),

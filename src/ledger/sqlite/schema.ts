@@ -255,7 +255,7 @@ CREATE INDEX carbon_copy_started ON carbon_copy (recipient) WHERE started_at IS 
 
 const version6 = `
 -- What a person asks of the process that delivers it.
-ALTER TABLE run ADD COLUMN requested TEXT CHECK (requested IN ('pause', 'cancel'));
+ALTER TABLE run ADD COLUMN requested TEXT CHECK (requested IN ('pause', 'cancel', 'resume'));
 `
 
 const version7 = `

@@ -5,7 +5,7 @@ const START = new Date('2026-11-27T14:00:00Z')
 const DAY = { count: 5000, seconds: 86_400 }
 const SECOND = { count: 10, seconds: 1 }
 
-/** When the last of so many is accepted, and how many go on each day. */
+/** When the last message is accepted, and how many go on each day. */
 function pace(messages: number, limits: Parameters<typeof paceOf>[1]) {
   const found = paceOf(messages, limits, START, 'UTC')
   return found && { at: found.lastAt.toISOString(), days: found.days.map(({ day, messages: of }) => `${day} ${of}`) }
