@@ -134,6 +134,8 @@ export class Throttle {
   /** Counts a message that `msUntilAllowed` allowed at this very moment. */
   grant(now: number, recipients = 1): void {
     this.#gate.grant(now, recipients)
+    // The pace is that of messages: how long it took to connect and to log in does not count.
+    if (this.#messagesGone === 0) this.#complainedAt = now
     this.#messagesGone++
     this.#recipientsGone += recipients
     if (this.#interval > 0) this.#nextAt = Math.max(now, this.#nextAt) + this.#interval

@@ -87,3 +87,19 @@ test('a message to one that comes after a larger one takes of what is in hand', 
   expect(throttle.msUntilAllowed(performance.now(), 1)).toBe(0)
   expect(await used()).toBe(250)
 })
+
+test('the pace learned from a complaint is that of the messages: the time to connect does not count', async () => {
+  const throttle = new Throttle({ ledger: harness.ledger, limits: [], account: 'ada@mail', clock: testClock() })
+  await advance(20_000)
+  for (let message = 0; message < 2; message++) {
+    throttle.grant(performance.now())
+    await advance(100)
+    throttle.recordSuccess()
+  }
+  const pause = throttle.recordThrottling(performance.now()) ?? 0
+  await advance(pause)
+  throttle.grant(performance.now())
+  // Two messages in 200 milliseconds, and a quarter more.
+  expect(throttle.pausedFor(performance.now())).toBeGreaterThan(50)
+  expect(throttle.pausedFor(performance.now())).toBeLessThan(200)
+})
