@@ -13,14 +13,19 @@ import type { Source } from '../source/source.ts'
 import type { Template } from '../template/template.ts'
 import { checkClientNames } from './clients/mail-clients.ts'
 import { Findings } from './findings.ts'
+import { checkLinks } from './links/links.ts'
+import type { LinkOptions } from './links/request.ts'
 import { adviseOn, checkList, type ListCheckOptions, type ListFacts } from './list-check.ts'
 import type { CheckedMail, CheckReport } from './report.ts'
 import type { RuleVerdict } from './rules/bulk.ts'
 import { checkDeliverability, type DeliverabilityOptions } from './rules/deliverability.ts'
+import { askRspamd, askSpamd, type SpamAnswer } from './spam.ts'
 
 export interface CheckOptions extends ListCheckOptions {
   /** Ask name servers about sender and recipients; without it no server is asked anything. */
   readonly dns?: DeliverabilityOptions
+  /** Ask the links of the first messages whether they lead anywhere. */
+  readonly links?: LinkOptions
   /** Things worth saying once: the encoding found. */
   readonly note?: (text: string) => void
 }
@@ -43,6 +48,8 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   if (source === undefined && template !== undefined) adviseOn([template], [], settings, findings)
   const facts =
     source === undefined ? NOTHING_READ : await checkList(settings, options, source, { template, split }, findings)
+  if (options.links !== undefined) await askedLinks(facts.mail, options.links, findings)
+  if (facts.mail.message !== undefined) await askedFilters(settings, facts.mail.message, findings)
   const rules = options.dns === undefined ? undefined : await askedRules(settings, facts.mail, options.dns, findings)
   return {
     ...head,
@@ -59,7 +66,43 @@ const NOTHING_READ: ListFacts = {
   chosen: 0,
   good: 0,
   columns: [],
-  mail: { domains: new Map(), unsubscribe: false },
+  mail: { domains: new Map(), unsubscribe: false, samples: [], message: undefined },
+}
+
+async function askedLinks({ samples }: CheckedMail, options: LinkOptions, findings: Findings): Promise<void> {
+  const { asked, left, problems } = await checkLinks(samples, options)
+  for (const problem of problems) findings.add(problem)
+  const not = left === 0 ? '' : `; ${left} not, because they act for one person alone`
+  const links = asked === 1 ? '1 link of the first messages was' : `${asked} links of the first messages were`
+  findings.add({ severity: 'info', code: 'links-asked', message: `${links} asked${not}` })
+}
+
+/** Spam filters of the project, about the first message. */
+async function askedFilters(
+  { check: { rspamd, spamd } }: Settings,
+  message: Uint8Array,
+  findings: Findings,
+): Promise<void> {
+  const asked = [
+    ...(rspamd === undefined ? [] : [{ name: 'rspamd', answer: askRspamd(rspamd, message) }]),
+    ...(spamd === undefined ? [] : [{ name: 'spamd', answer: askSpamd(spamd, message) }]),
+  ]
+  for (const { name, answer } of asked) findings.add(filterProblem(name, await answer))
+}
+
+function filterProblem(name: string, answer: SpamAnswer): Problem {
+  const code = 'spam-filter'
+  if ('failed' in answer) {
+    const hint = 'Start it, or take its address out of check: in mailmerge.yaml.'
+    return { severity: 'warning', code, message: `${name} gives no verdict: ${answer.failed}`, hint }
+  }
+  const { score, limit, rules } = answer
+  const why = rules.length === 0 ? '' : `: ${rules.join(', ')}`
+  return {
+    severity: score >= limit ? 'warning' : 'info',
+    code,
+    message: `${name} gives the first message ${score} points, and ${limit} are spam${why}`,
+  }
 }
 
 async function askedRules(

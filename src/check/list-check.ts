@@ -176,7 +176,8 @@ class ListCheck {
   readonly #lint: ReturnType<typeof createMessageLints>
   readonly #domains = new Map<string, { row: number; address: string; rows: number }>()
   readonly #gmail = new Map<string, { readonly row: number; readonly address: string }>()
-  readonly #samples: (CheckedRow & { readonly row: number })[] = []
+  readonly #samples: (CheckedRow & { readonly row: number; readonly secrets: readonly string[] })[] = []
+  #message: Uint8Array | undefined
   #addresses: string[] = []
   #rows = 0
   #skipped = 0
@@ -240,7 +241,7 @@ class ListCheck {
   row(row: Row, checked: CheckedRow): void {
     this.#good++
     this.#seeAddress(row, checked.address)
-    if (this.#samples.length < COMPOSED) this.#samples.push({ ...checked, row: row.number })
+    if (this.#samples.length < COMPOSED) this.#samples.push({ ...checked, row: row.number, secrets: secretsOf(row) })
     if (checked.rendered === undefined) return
     const { advice, unsubscribe } = this.#lint(checked.rendered)
     if (!unsubscribe) this.#withoutUnsubscribe++
@@ -350,8 +351,10 @@ class ListCheck {
       try {
         const split = variant === undefined ? {} : { variant }
         const due = { recipient: 0, row, key, occurrence: 1, address, data, attempts: 0, ...split }
-        const { size } = await renderer.render(due, now)
+        const { size, chunks } = await renderer.render(due, now)
         sizes.push(size)
+        const { rspamd, spamd } = this.#parts.settings.check
+        if (rspamd !== undefined || spamd !== undefined) this.#message ??= Buffer.concat(chunks)
         if (size <= LARGE) continue
         this.#parts.findings.addAlike({
           severity: 'warning',
@@ -383,6 +386,10 @@ class ListCheck {
         domains: this.#domains,
         unsubscribe: this.#good > 0 && this.#withoutUnsubscribe === 0,
         first,
+        samples: this.#samples.flatMap(({ row, address, secrets, rendered }) =>
+          rendered === undefined ? [] : [{ row, address, secrets, rendered }],
+        ),
+        message: this.#message,
       },
       size,
     }
@@ -445,6 +452,13 @@ class ListCheck {
       })
     }
   }
+}
+
+/** Cells that are long words, such as keys and codes: a link that holds one is of its reader alone. */
+function secretsOf({ data }: Row): readonly string[] {
+  return Object.values(data).filter(
+    (cell): cell is string => typeof cell === 'string' && /^\S{16,}$/.test(cell) && !/^https?:/i.test(cell),
+  )
 }
 
 /** Reports what no row can fix: fields that are missing, and columns that the list does not have. */

@@ -3,6 +3,7 @@ import type { Problem } from '../errors.ts'
 import type { Rendered } from '../template/template.ts'
 import type { ColumnFacts } from './column-survey.ts'
 import type { SeverityCounts } from './findings.ts'
+import type { LinkSample } from './links/links.ts'
 import type { RuleVerdict } from './rules/bulk.ts'
 
 /** How much mail a run would be. Sizes are of whole messages in bytes, estimated from a few of them. */
@@ -18,6 +19,10 @@ export interface CheckedMail {
   readonly domains: ReadonlyMap<string, { readonly row: number; readonly address: string; rows: number }>
   /** The first message, where there is one. */
   readonly first?: Rendered | undefined
+  /** The first messages. */
+  readonly samples: readonly LinkSample[]
+  /** The bytes of the first message, where a spam filter is asked. */
+  readonly message: Uint8Array | undefined
   readonly unsubscribe: boolean
 }
 

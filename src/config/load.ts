@@ -137,7 +137,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
       unsubscribe: config.unsubscribe === undefined ? undefined : unsubscribeSettings(config.unsubscribe),
     }),
     root,
-    check: { clients: config.check?.clients },
+    check: { clients: config.check?.clients, rspamd: config.check?.rspamd, spamd: config.check?.spamd },
     source: sourceSettings(options, file, environment, root),
     message: config.message ?? {},
     smtp,

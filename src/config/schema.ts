@@ -11,6 +11,10 @@ const text = z.string().min(1)
 const path = text
 const language = text.refine(isLanguage, 'must be a language. Write it as en-GB or fr.')
 const zone = text.refine(isZone, 'must be a time zone. Zones have names like Europe/Paris or UTC.')
+const webAddress = z.string().regex(/^https?:\/\/[^\s<>]+$/, 'must begin with http:// or https://')
+const hostAndPort = z
+  .string()
+  .regex(/^(?:[^\s:/[\]]+|\[[\da-fA-F:]+\]):\d{1,5}$/, 'must be a host and a port, such as localhost:783')
 const duration = z
   .union([z.string(), z.number()])
   .transform(String)
@@ -312,6 +316,8 @@ export const configSchema = z
             'Mail programs whose support check looks up: gmail, outlook, apple-mail, yahoo by default; [] for none',
           )
           .optional(),
+        rspamd: webAddress.describe('An rspamd of your own that check asks: http://localhost:11333').optional(),
+        spamd: hostAndPort.describe('A spamd of your own that check asks: localhost:783').optional(),
       })
       .describe('What mailmerge check looks at beside the list and the template')
       .optional(),

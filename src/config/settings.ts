@@ -182,6 +182,10 @@ export interface BounceSettings {
 export interface CheckSettings {
   /** Mail programs by the names of caniemail.com; undefined: those in which most mail is read. */
   readonly clients: readonly string[] | undefined
+  /** Address of an rspamd: `http://localhost:11333`. */
+  readonly rspamd: string | undefined
+  /** Host and port of a spamd: `localhost:783`. */
+  readonly spamd: string | undefined
 }
 
 export interface Settings {

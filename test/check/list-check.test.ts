@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { openLedger } from '../../src/campaign/run/open-ledger.ts'
 import { checkMerge } from '../../src/check/check.ts'
+import { ASK } from '../../src/check/links/request.ts'
 import type { CheckReport } from '../../src/check/report.ts'
 import type { Flags } from '../../src/config/load.ts'
 import { suppressionOf } from '../../src/unsubscribe/suppression-list.ts'
@@ -167,6 +168,23 @@ test('an address around which something is not seen is an error that names --fix
     [1, 'mailmerge check --fix'],
     [2, 'Type the address'],
     [3, undefined],
+  ])
+})
+
+test('asks the links and the spam filter of the project where that is wanted, and says what it found', async () => {
+  const files = {
+    'templates/page.html':
+      '---\nfrom: a@example.net\nsubject: x\n---\n<p>{{name}} <a href="https://127.0.0.1/x">Dear</a></p>',
+    'mailmerge.yaml': 'csv: list.csv\ntemplate: page\ncheck: { spamd: "127.0.0.1:1", clients: [] }\n',
+    'list.csv': 'name,email\nAda,ada@post.eu\n',
+  }
+  project = makeCheckedProject(files)
+  const report = await checkMerge(await project.settings(), { links: ASK })
+  const said = (code: string) => report.problems.filter((problem) => problem.code === code)
+  expect(said('dead-link')).toMatchObject([{ severity: 'warning', row: 1, value: 'https://127.0.0.1/x' }])
+  expect(said('links-asked')[0]?.message).toBe('1 link of the first messages was asked')
+  expect(said('spam-filter')).toMatchObject([
+    { severity: 'warning', message: expect.stringContaining('spamd gives no verdict') },
   ])
 })
 

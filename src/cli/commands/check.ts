@@ -30,6 +30,10 @@ export const check: Action = {
       type: 'boolean',
       describe: 'Check the DNS records of the sender (SPF, DKIM, DMARC, MX) and of the recipients',
     },
+    links: {
+      type: 'boolean',
+      describe: 'Ask the links of the first messages whether they lead anywhere; none that unsubscribes is opened',
+    },
     clients: {
       type: 'string',
       value: 'NAMES',
@@ -51,6 +55,7 @@ export const check: Action = {
     const report = await checkMerge(settings, {
       ...selectionOf(args),
       ...(args.flag('dns') ? { dns: {} } : {}),
+      ...(args.flag('links') ? { links: (await import('../../check/links/request.ts')).ASK } : {}),
       note: (text) => out.info(escapeInvisible(text)),
       onRows: (rows) => progress.reading(rows),
     }).finally(() => progress.end())
