@@ -116,7 +116,7 @@ function checkValue(flag: string, option: Option, value: unknown): void {
 
 /** The name of an option as yargs keeps it: `dryRun`. */
 export function camel(name: string): string {
-  return name.replace(/-+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+  return name.replace(/(?<!-)-+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }
 
 /** The option as it was typed. */

@@ -44,7 +44,7 @@ export function readRate(text: string): RateLimit | undefined {
   return /^r/i.test(match?.[2] ?? '') ? { count, seconds, of: 'recipients' } : { count, seconds }
 }
 
-const RATE = /^\s*(\d{1,9})\s*(?:(messages?|recipients?)\s*)?(?:\/|\bper\b)\s*(\d{1,6})?\s*([a-z]+)\s*$/i
+const RATE = /^\s*(\d{1,9})\s*(?:(messages?|recipients?)\s*)?(?:\/|\bper\b)\s*(?:(\d{1,6})\s*)?([a-z]+)\s*$/i
 
 export const RATE_HINT = 'Write how many in what time: 10/s, 500/day, 500 recipients/day.'
 export const MESSAGES_HINT = 'Write it without recipients: 100/hour.'

@@ -165,7 +165,7 @@ function withColumn(fault: HeaderFault, { columns }: Rendered): DataError {
   return new DataError(fault.message, { problems, cause: fault })
 }
 
-const MESSAGE_ID = /^<[!-;=?-~]{1,500}@[!-;=?-~]{1,300}>$/
+const MESSAGE_ID = /^<[!-;=?A-~]{1,500}@[!-;=?-~]{1,300}>$/
 
 /** Everybody that a message names, checked. */
 interface Addresses {

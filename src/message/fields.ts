@@ -92,8 +92,9 @@ function plain(text: string): string {
 
 /** RFC 2919: `Our news <news.example.org>`, or the identifier alone. */
 function listId(name: string, text: string): string {
-  const [, display = '', bracketed] = /^(.*?)\s*<([^<>]*)>$/s.exec(text) ?? []
-  const id = (bracketed ?? text).trim()
+  const [bracketed] = /<[^<>]*>$/.exec(text) ?? []
+  const id = (bracketed?.slice(1, -1) ?? text).trim()
+  const display = bracketed === undefined ? '' : text.slice(0, -bracketed.length).trimEnd()
   if (!/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(id) || id.length > 255)
     throw headerFault(name, 'bad-header', `${name} holds no list identifier`, {
       value: text,
@@ -105,7 +106,7 @@ function listId(name: string, text: string): string {
 /** Message-IDs with their brackets (RFC 5322 section 3.6.4). */
 function messageIds(name: string, text: string): string {
   const ids = text.split(/\s+/).map((id) => (id.startsWith('<') ? id : `<${id}>`))
-  if (!ids.every((id) => /^<[!-;=?-~]+@[!-;=?-~]+>$/.test(id)))
+  if (!ids.every((id) => /^<[!-;=?A-~]+@[!-;=?-~]+>$/.test(id)))
     throw headerFault(name, 'bad-header', `${name} holds no Message-ID`, {
       value: text,
       hint: 'Write <id@example.org>; several with a space between them.',

@@ -96,7 +96,7 @@ function fold(start: string, value: string): string | undefined {
   let line = start
   // Every space stays where it is, before the word that follows it: unfolding gives the same value again. Where there
   // are several no line ends, since some readers make one of them.
-  for (const word of value.match(/ *[^ ]+/g) ?? []) {
+  for (const word of value.match(/(?<! ) *[^ ]+/g) ?? []) {
     if (line.length + word.length > AIM && /^ [^ ]/.test(word) && line !== start) {
       out += `${line}\r\n`
       line = word

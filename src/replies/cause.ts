@@ -190,7 +190,7 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
   ],
   [
     'account-limit',
-    /(?<!\bsize\b[^.;]{0,40})\b(send|sending|submission|outgoing|outbound|relay|mailing)\b(?![^.;]{0,40}\bsize\b)[^.;]{0,40}\b(limits?|quotas?|allowance)\b|(?<!\bsize\b[^.;]{0,40})\b(daily|hourly|monthly|24[ -]?hours?)\b(?![^.;]{0,40}\bsize\b)[^.;]{0,40}\b(limits?|quotas?|allowance|maximum)\b|\b(limits?|quotas?|allowance) (for|of) (sending|outgoing|today|the day|this (hour|day))|exceed\w* [^.;]{0,40}\b(e?-?mails?|messages|recipients) (per|an?|each) (hour|day|month)\b|\b(polic\w+|sender)\b[^.;]{0,30}\bquota\b|quota (of|for) the sender/i,
+    /(?<!\bsize\b[^.;]{0,40})\b(send|sending|submission|outgoing|outbound|relay|mailing)\b(?![^.;]{0,40}\bsize\b)[^.;]{0,40}\b(limits?|quotas?|allowance)\b|(?<!\bsize\b[^.;]{0,40})\b(daily|hourly|monthly|24[ -]?hours?)\b(?![^.;]{0,40}\bsize\b)[^.;]{0,40}\b(limits?|quotas?|allowance|maximum)\b|\b(limits?|quotas?|allowance) (for|of) (sending|outgoing|today|the day|this (hour|day))|exceed\w{0,20} [^.;]{0,40}\b(e?-?mails?|messages|recipients) (per|an?|each) (hour|day|month)\b|\b(polic\w+|sender)\b[^.;]{0,30}\bquota\b|quota (of|for) the sender/i,
   ],
   [
     'account-limit',
@@ -246,11 +246,11 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
   ],
   [
     'mailbox-full',
-    /(mail ?box|inbox)[^.;]{0,20}\bexceeds? [^.;]{0,30}\bsize\b|(mail ?box|inbox|quota|storage|disk|account|user)[^.;]{0,40}\b(is |are |was )?(full|exceeded|over|exhausted|out of)|over ?quota|(full|over|out of) (quota|storage)|(exceed|over)\w* [^.;]{0,40}(quota|storage|allocation|allotted)|insufficient (disk|system storage|space)|no (disk )?space|not enough (disk |storage )?space|boite? .*pleine|postfach[^.;]{0,30}\bvoll\b|speicher\w*[^.;]{0,40}(überschritten|erschöpft|voll)/i,
+    /(mail ?box|inbox)[^.;]{0,20}\bexceeds? [^.;]{0,30}\bsize\b|(mail ?box|inbox|quota|storage|disk|account|user)[^.;]{0,40}\b(is |are |was )?(full|exceeded|over|exhausted|out of)|over ?quota|(full|over|out of) (quota|storage)|(exceed|over)\w{0,20} [^.;]{0,40}(quota|storage|allocation|allotted)|insufficient (disk|system storage|space)|no (disk )?space|not enough (disk |storage )?space|boite? .{0,60}pleine|postfach[^.;]{0,30}\bvoll\b|speicher\w{0,20}[^.;]{0,40}(überschritten|erschöpft|voll)/i,
   ],
   [
     'message-too-large',
-    /(message|mail|size|content)[^.;]{0,30}(too (large|big)|exceed\w* [^.;]{0,30}(size|limit|maximum))|size limit|exceeds? .{0,30}size|maximum .{0,20}size|too (large|big)/i,
+    /(message|mail|size|content)[^.;]{0,30}(too (large|big)|exceed\w{0,20} [^.;]{0,30}(size|limit|maximum))|size limit|exceeds? .{0,30}size|maximum .{0,20}size|too (large|big)/i,
   ],
   [
     'sender-rejected',
@@ -319,9 +319,13 @@ const OURS: ReadonlySet<ReplyCause> = new Set([
   'sender-unverified',
 ])
 
+/** Characters of an answer that are looked at; no explanation is longer. */
+const MAX_TEXT = 20_000
+
 /** The cause by the sentence alone. */
 export function causeOfSentence(text: string): ReplyCause | undefined {
-  return SENTENCES.find(([, sentence]) => sentence.test(text))?.[0]
+  const read = text.slice(0, MAX_TEXT)
+  return SENTENCES.find(([, sentence]) => sentence.test(read))?.[0]
 }
 
 /** The cause by the enhanced code alone, with words where there are better ones than the cause's. */

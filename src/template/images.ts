@@ -6,9 +6,10 @@ import { hash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { BoundedMap } from '../bounded-map.ts'
+import { replaceSpans } from '../text/spans.ts'
 import { failure, type Snippet } from './files/place.ts'
 import { scriptScheme } from './links.ts'
-import { isWithin, protect } from './markup.ts'
+import { isWithin, protect, STYLE_BEGINS, STYLE_ENDS } from './markup.ts'
 import type { RenderedInline } from './template.ts'
 
 type Place = 'src' | 'set' | 'url'
@@ -19,8 +20,7 @@ type Change = (name: string, place: Place) => string
 const TAG = /<([a-z][\w:-]*)(\s(?:"[^"]*"|'[^']*'|[^"'<>])*)?>/gi
 const ATTRIBUTE = /(\s)(src|srcset|background|poster|style)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
 const SHOWS_SRC = /^(?:img|input|source|v:fill|v:image|v:imagedata)$/i
-const STYLE = /(<style\b[^>]*>)([\s\S]*?)(<\/style>)/gi
-const URL_OF_CSS = /\burl\(\s*("[^"]*"|'[^']*'|&quot;[\s\S]*?&quot;|[^"')\s]+)\s*\)/gi
+const URL_OF_CSS = /\burl\(\s*("[^"]*"|'[^']*'|&quot;(?:(?!&quot;)[\s\S])*&quot;|[^"'()\s]+)\s*\)/gi
 const QUOTES = /^(?:&quot;|["'])|(?:&quot;|["'])$/g
 /** What is not a file: an address with its scheme, a place in the page. */
 const ELSEWHERE = /^(?:[a-z][a-z0-9+.-]*:|\/\/|#)/i
@@ -147,7 +147,7 @@ function eachPicture(html: string, change: Change): string {
     })
     return tag.replace(attributes, () => changed)
   })
-  return inTags.replace(STYLE, (_, open: string, css: string, close: string) => open + inCss(css, change) + close)
+  return replaceSpans(inTags, STYLE_BEGINS, STYLE_ENDS, ({ open, inner, close }) => open + inCss(inner, change) + close)
 }
 
 function inAttribute(element: string, name: string, value: string, change: Change): string {
@@ -166,7 +166,7 @@ function inAttribute(element: string, name: string, value: string, change: Chang
 
 /** `url()` of CSS, but for fonts, which no mail program loads out of a message. */
 function inCss(css: string, change: Change): string {
-  const fonts = [...css.matchAll(/@font-face\s*\{[^}]*\}|@import[^;]*;/gi)].map(({ index, 0: rule }) => [
+  const fonts = [...css.matchAll(/@font-face\s*\{[^}]*(?:\}|$)|@import[^;]*(?:;|$)/gi)].map(({ index, 0: rule }) => [
     index,
     index + rule.length,
   ])

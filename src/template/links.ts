@@ -13,7 +13,7 @@ export const LINK = '__link'
 type Kind = 'link' | 'refresh' | 'code'
 
 const TAG = /<([a-z][\w:-]*)((?:[\s/](?:"[^"]*"|'[^']*'|[^"'<>])*)?)>/gi
-const ATTRIBUTE = /(?<![^\s"'/])((?:zqm\d+qz)*)([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
+const ATTRIBUTE = /(?<![^\s"'/])((?:zqm\d+qz){0,20})([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
 const TOKEN = /zqm\d+qz/
 const RAW = /^\{\{(?:\{|~?\s*&)/
 /** A block tag, a comment, a partial: what puts out no value itself. */
@@ -92,7 +92,7 @@ export const LINK_HELPERS: Readonly<Record<string, BlockHelper>> = {
   },
   [AUTOLINK](_, { fn }) {
     const written = fn(this)
-    return /^[^\s:/?#&]+@[^\s:/?#&]+$/.test(written) ? `mailto:${written}` : written
+    return /^[^\s:/?#&@]+@[^\s:/?#&]+$/.test(written) ? `mailto:${written}` : written
   },
 }
 

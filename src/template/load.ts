@@ -12,7 +12,7 @@ import { Engine } from './engine/engine.ts'
 import { type Found, findTemplate, isBuiltIn, portablePath, SHIPPED, shown } from './files/find.ts'
 import { checkFields, type MessageFields, readMessageFields } from './files/message-file.ts'
 import { expand, type Partials, readPartials } from './files/partials.ts'
-import { failure, MUSTACHE, type Snippet, snippetOf, unreadable } from './files/place.ts'
+import { failure, mustachesOf, type Snippet, snippetOf, unreadable } from './files/place.ts'
 import { HELPERS, STRICT } from './helpers/helpers.ts'
 import { projectHelpers } from './helpers/project-helpers.ts'
 import { createPictures } from './images.ts'
@@ -232,7 +232,7 @@ function inlineNames(snippets: readonly Snippet[]): ReadonlySet<string> {
 }
 
 function calls(text: string, partial: string): boolean {
-  return [...text.matchAll(MUSTACHE)].some(([tag]) => /^\{\{~?#?>/.test(tag) && tag.includes(partial))
+  return [...mustachesOf(text)].some(({ 0: tag }) => /^\{\{~?#?>/.test(tag) && tag.includes(partial))
 }
 
 const BODY = /\{\{\{\s*body\s*\}\}\}/g
@@ -298,7 +298,7 @@ async function pageOf(
   return { page: expanded(within(layout, body, body.text)), parts: [expanded(body), expanded(around)] }
 }
 
-const LINK = /<link\b[^>]*>/gi
+const LINK = /<link\b[^<>]*>/gi
 
 /** Stylesheets of the project in the place of the links to them: a mail program loads none. `files` gets their paths. */
 function withStylesheets(page: Snippet, folder: string, root: string, files: string[]): Snippet {

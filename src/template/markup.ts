@@ -7,8 +7,13 @@ import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Marked } from 'marked'
-import { failure, MUSTACHE, placeOf, type Snippet } from './files/place.ts'
+import { spansOf } from '../text/spans.ts'
+import { failure, mustachesOf, placeOf, type Snippet } from './files/place.ts'
 import { tablesForText } from './text-tables.ts'
+
+/** What is between them is CSS. */
+export const STYLE_BEGINS = /<style\b[^<>]*>/gi
+export const STYLE_ENDS = /<\/style>/gi
 
 /** Heavy libraries are loaded by those templates that need them, and not by every command. */
 const load = createRequire(import.meta.url)
@@ -32,7 +37,7 @@ export function protect(source: string, blocks?: (token: string, tag: string, be
   let inTag = false
   let from = 0
   let text = ''
-  for (const match of source.matchAll(MUSTACHE)) {
+  for (const match of mustachesOf(source)) {
     const between = source.slice(from, match.index)
     text += between
     for (const mark of between.match(/<(?=[a-z/!])|>/gi) ?? []) inTag = mark === '<'
@@ -107,11 +112,24 @@ const markdown = new Marked({
 const BLOCK_LINE = /^[ \t]*(\{\{~?\s*(?:[#/^]|else\b)(?:(?!\}\})[\s\S])*\}\})[ \t]*$/
 
 /** A comment alone on its line leaves no line, in HTML as in text. */
-const COMMENT_LINE = /^[ \t]*\{\{~?!(?:--[\s\S]*?--~?|(?!--)[^}]*)\}\}[ \t]*\n/gm
+function withoutCommentLines(source: string): string {
+  let text = ''
+  let from = 0
+  for (const { 0: tag, index } of mustachesOf(source)) {
+    if (!/^\{\{~?!/.test(tag)) continue
+    const before = source.slice(source.lastIndexOf('\n', index - 1) + 1, index)
+    const after = index + tag.length
+    const lineEnd = source.indexOf('\n', after)
+    if (lineEnd < 0 || before.trim() !== '' || source.slice(after, lineEnd).trim() !== '') continue
+    text += source.slice(from, index - before.length)
+    from = lineEnd + 1
+  }
+  return text + source.slice(from)
+}
 
 /** A block tag alone on its line stands between paragraphs, not in one; among the rows of a table it joins one of them. */
 function blocksApart(source: string): string {
-  const lines = source.replace(COMMENT_LINE, '').split('\n')
+  const lines = withoutCommentLines(source).split('\n')
   const apart: string[] = []
   let forNextRow = ''
   for (const [index, line] of lines.entries()) {
@@ -157,21 +175,31 @@ export function markdownToText(source: string): string {
 function withoutMarks(source: string): string {
   return source
     .replace(/(?:\\|<br\s*\/?>[ \t]*)$/gm, '')
-    .replace(/!\[([^\]]*)\]\([^)]*\)/g, '$1')
-    .replace(/\[([^\]]+)\]\(([^)\s]+)[^)]*\)/g, (_, label: string, url: string) =>
+    .replace(/!\[([^[\]]*)\]\([^()]*(?:\([^()]*\)[^()]*)*\)/g, '$1')
+    .replace(/\[([^[\]]+)\]\(((?:[^()\s]|\([^()\s]*\))+)(?:\s[^()]*)?\)/g, (_, label: string, url: string) =>
       label === url ? url : `${label} (${url})`,
     )
-    .replace(/^#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$/gm, '$1')
-    .replace(/(\*\*|__)(?=\S)([\s\S]*?\S)\1/g, '$2')
+    .replace(/^#{1,6}[ \t]+(.*)$/gm, (_, title: string) =>
+      title
+        .trimEnd()
+        .replace(/(?<![^ \t])#+$/, '')
+        .trim(),
+    )
+    .replace(/(\*\*|__)(?=\S)([\s\S]{0,1000}?\S)\1/g, '$2')
     .replace(/(^|[\s(])[*_](?=\S)([^*_\n]*\S)[*_](?=[\s).,;:!?]|$)/gm, '$1$2')
     .replace(/^ *([*_-] *){3,}$/gm, '')
     .replace(/`([^`\n]+)`/g, '$1')
     .replace(/\\([\\`*_{}[\]()#+.!-])/g, '$1')
 }
 
-/** The last element that was opened holds HTML, not further elements of MJML. */
+/** An element that holds HTML, not further elements of MJML. */
 const ENDING_ELEMENT =
-  /<mj-(?:text|button|table|raw|style|title|preview|navbar-link|social-element|accordion-(?:text|title))\b[^>]*>(?:(?!<\/mj-)[\s\S])*$/
+  /<mj-(?:text|button|table|raw|style|title|preview|navbar-link|social-element|accordion-(?:text|title))\b[^<>]*>/
+
+/** Whether the last element that was opened is one that holds HTML. */
+function isInEndingElement(before: string): boolean {
+  return ENDING_ELEMENT.test(before.slice(before.lastIndexOf('</mj-') + 1))
+}
 
 /** MJML to HTML. @param root The project, whose own copy of the library comes first. */
 export async function mjmlToHtml(snippet: Snippet, root: string): Promise<string> {
@@ -184,7 +212,7 @@ export async function mjmlToHtml(snippet: Snippet, root: string): Promise<string
   const mjml = await mjmlLibrary(snippet, root)
   const { text, restore } = protect(snippet.text, (token, _tag, before) =>
     // Between the elements of MJML only an element may stand.
-    ENDING_ELEMENT.test(before) ? token : `<mj-raw>${token}</mj-raw>`,
+    isInEndingElement(before) ? token : `<mj-raw>${token}</mj-raw>`,
   )
   // Row values enter after MJML, and it reads no file: includes are off. No font is linked to that nobody asked for.
   const result = await mjml(text, { validationLevel: 'soft', ignoreIncludes: true, keepComments: false, fonts: {} })
@@ -235,7 +263,7 @@ const JUICE = {
 
 /** The same for a piece of a page, with the rules of the page. */
 export function inlineStylesOf(page: string, piece: string): string {
-  const rules = [...page.matchAll(/<style\b[^>]*>([\s\S]*?)<\/style>/gi)].map(([, css]) => css).join('\n')
+  const rules = [...spansOf(page, STYLE_BEGINS, STYLE_ENDS)].map(({ inner }) => inner).join('\n')
   if (rules === '' || rules.includes('{{')) return piece
   const { text, restore } = protect(piece, asComment)
   return restore(stylesheets().inlineContent(text, rules, JUICE))
@@ -271,7 +299,7 @@ export function htmlToText(html: string): string {
     ],
   })
   return `${restore(plain)
-    .replace(/[ \t]+$/gm, '')
+    .replace(/(?<![ \t])[ \t]+$/gm, '')
     .replace(/\n{3,}/g, '\n\n')
     .trim()}\n`
 }
@@ -295,7 +323,7 @@ const FILLING = '&zwnj;&nbsp;'.repeat(60)
 export function withPreheader(html: string, preheader: string): string {
   const style = 'display:none;max-height:0;max-width:0;overflow:hidden;opacity:0;mso-hide:all'
   const hidden = `<div class="preheader" style="${style}">${preheader}${FILLING}</div>`
-  const body = /<body\b[^>]*>/i.exec(html)
+  const body = /<body\b[^<>]*>/i.exec(html)
   return body === null
     ? hidden + html
     : html.slice(0, body.index + body[0].length) + hidden + html.slice(body.index + body[0].length)

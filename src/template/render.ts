@@ -6,6 +6,7 @@ import { BoundedMap } from '../bounded-map.ts'
 import type { DataError } from '../errors.ts'
 import { knownLanguage, unknownLanguage } from '../language-tag.ts'
 import type { RowData } from '../source/source.ts'
+import { replaceSpans } from '../text/spans.ts'
 import { cellsOf } from './engine/cells.ts'
 import type { Compiled, Engine, Helper } from './engine/engine.ts'
 import { withinLimit } from './engine/watchdog.ts'
@@ -304,9 +305,14 @@ function calendarRenderer(
 /** White space of every kind, and characters that take no room. */
 const BLANK = /^(?:\u034F|[\s\u00AD\u180E\u200B-\u200F\u2028-\u202F\u2060-\u2064\uFEFF])*$/
 const BLANK_ENTITY = /&(?:nbsp|zwnj|zwj|shy|ensp|emsp|thinsp|#160|#xa0|#8203|#x200b|#8204|#x200c|#847|#x34f);/gi
-/** Nothing of these is shown, nor the line beside the subject. */
-const UNSEEN =
-  /<!--[\s\S]*?-->|<(head|title|style|script)\b[^>]*>[\s\S]*?<\/\1\s*>|<div class="preheader"[^>]*>[\s\S]*?<\/div>/gi
+/** Nothing of these is shown, nor the line beside the subject: how each begins and ends. */
+const UNSEEN: readonly (readonly [open: RegExp, close: RegExp])[] = [
+  [/<!--/g, /-->/g],
+  ...['head', 'title', 'style', 'script'].map(
+    (name) => [new RegExp(`<${name}\\b[^<>]*>`, 'gi'), new RegExp(`</${name}\\s*>`, 'gi')] as const,
+  ),
+  [/<div class="preheader"[^<>]*>/gi, /<\/div>/gi],
+]
 const SHOWN_ELEMENT = /<(?:img|hr|svg|video|audio|object|embed|iframe|input|button|v:[a-z]+)\b/i
 const SHOWN_ATTRIBUTE = /\sbackground\s*=|\burl\(/i
 
@@ -317,7 +323,7 @@ function hasWords(text: string): boolean {
 
 /** The same for HTML, where a picture or a rule is content too. */
 function hasContent(html: string): boolean {
-  const seen = html.replace(UNSEEN, '')
+  const seen = UNSEEN.reduce((text, [open, close]) => replaceSpans(text, open, close, () => ''), html)
   if (SHOWN_ELEMENT.test(seen) || SHOWN_ATTRIBUTE.test(seen)) return true
-  return hasWords(seen.replace(/<[^>]*>/g, '').replace(BLANK_ENTITY, ' '))
+  return hasWords(seen.replace(/<[^<>]*>/g, '').replace(BLANK_ENTITY, ' '))
 }

@@ -13,7 +13,7 @@ const CELL = '\u{F0005}'
 const LINE = 76
 const GAP = 2
 
-const DELIMITER = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/
+const DELIMITER = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \t]*)?$/
 const FENCE = /^ {0,3}(```|~~~)/
 
 /** The tables of a Markdown text, whose mustaches are tokens, as blocks that are laid out for each row. */

@@ -81,7 +81,7 @@ export function newUnsubscribeSecret(): string {
 
 /** The one-click address of a token's recipient: `https://news.example.com/u/TOKEN`. */
 export function unsubscribeLink(base: string, token: string): string {
-  return `${base.replace(/\/+$/, '')}/u/${token}`
+  return `${base.replace(/(?<!\/)\/+$/, '')}/u/${token}`
 }
 
 /**

@@ -57,9 +57,9 @@ export function readingOf({ locale, timeZone }: Pick<Settings, 'locale' | 'timeZ
  */
 export function parseRowRanges(text: string): readonly RowRange[] {
   return text.split(',').map((part) => {
-    const match = /^\s*(\d+)\s*(?:(-)\s*(\d+)?)?\s*$/.exec(part)
+    const match = /^(\d+)(?:\s*(-)\s*(\d*))?$/.exec(part.trim())
     const from = Number(match?.[1])
-    const to = match?.[2] === undefined ? from : match[3] === undefined ? Number.POSITIVE_INFINITY : Number(match[3])
+    const to = match?.[2] === undefined ? from : match[3] === '' ? Number.POSITIVE_INFINITY : Number(match[3])
     if (match === null || from < 1 || to < from) {
       throw new UsageError(`--rows does not understand '${part.trim()}'`, {
         hint: 'Rows are counted from 1 without the header: --rows 1-20,33,40-',

@@ -183,7 +183,9 @@ function greetingAdvice(text: string, where: string): readonly Advice[] {
 
 function linksOf(text: string): readonly string[] {
   // What closes the sentence or the brackets around a link is not part of it.
-  return (text.match(/\bhttps?:\/\/[^\s<>"']+/g) ?? []).map((link) => link.replace(/[\])}.,;:!?]+$/, ''))
+  return (text.match(/\bhttps?:\/\/[^\s<>"']+/g) ?? []).map((link) =>
+    link.replace(/(?<![\])}.,;:!?])[\])}.,;:!?]+$/, ''),
+  )
 }
 
 function missingAlt(src: string): Advice {

@@ -103,7 +103,7 @@ function judgeDomain({ mail, fromDomain }: SenderRecords): Judged {
 /** Domains of free mailboxes, with a word that the servers of their provider have in their names. */
 const FREE: readonly (readonly [RegExp, RegExp])[] = [
   [/^(?:gmail|googlemail)\.com$/, /(?:^|\.)(?:gmail|google|googlemail)\.com$/],
-  [/^(?:yahoo\.[a-z.]+|ymail\.com|aol\.com|rocketmail\.com)$/, /(?:^|\.)(?:yahoo|aol)\.[a-z.]+$/],
+  [/^(?:yahoo\.[a-z.]+|ymail\.com|aol\.com|rocketmail\.com)$/, /(?:^|\.)(?:yahoo|aol)\.[a-z.]{2,30}$/],
   [/^(?:outlook\.[a-z.]+|hotmail\.[a-z.]+|live\.[a-z.]+|msn\.com)$/, /(?:^|\.)(?:outlook|office365|hotmail)\.com$/],
   [/^(?:icloud|me|mac)\.com$/, /(?:^|\.)(?:me|icloud|apple)\.com$/],
 ]

@@ -164,7 +164,32 @@ function mailboxOf({ raw, name, spec, fault }: Element): ReturnType<typeof parse
 
 /** The cells of a value that may be a list: a comma in quotes or brackets is part of its cell. */
 function splitValue(value: string): readonly string[] {
-  return value.match(/(?:"(?:[^"\\]|\\.)*"|<[^<>]*>|[^,;\r\n])+/gs) ?? []
+  const cells: string[] = []
+  let start = 0
+  // After one quote that is not closed there is none that is.
+  let mayQuote = true
+  for (let at = 0; at <= value.length; at++) {
+    const character = value.charAt(at)
+    if (SEPARATORS.includes(character)) {
+      if (at > start) cells.push(value.slice(start, at))
+      start = at + 1
+    } else if (character === '"' && mayQuote) {
+      const end = endOf(QUOTED, value, at)
+      mayQuote = end !== undefined
+      at = (end ?? at + 1) - 1
+    } else if (character === '<') at = (endOf(BRACKETED, value, at) ?? at + 1) - 1
+  }
+  return cells
+}
+
+/** Between cells; the end of the text is the empty one. */
+const SEPARATORS = [',', ';', '\r', '\n', '']
+const QUOTED = /"[^"\\]*(?:\\.[^"\\]*)*"/sy
+const BRACKETED = /<[^<>]*>/y
+
+function endOf(sticky: RegExp, text: string, at: number): number | undefined {
+  sticky.lastIndex = at
+  return sticky.test(text) ? sticky.lastIndex : undefined
 }
 
 /** A value that can be shown in an error: cut, and with characters spelt out that cannot be seen. */

@@ -98,7 +98,7 @@ function momentIn(value: string, zone: string): Date {
     return new Date(instant.epochMilliseconds)
   }
   if (WRITTEN_OUT.test(value)) return new Date(value)
-  if (/\[[^\]]+\]$/.test(value)) return new Date(Temporal.ZonedDateTime.from(value).epochMilliseconds)
+  if (/\[[^[\]]+\]$/.test(value)) return new Date(Temporal.ZonedDateTime.from(value).epochMilliseconds)
   const { day = '', hour = '', minute = '', second, half } = CLOCK.exec(value)?.groups ?? {}
   const wall = Temporal.PlainDate.from(day, { overflow: 'reject' }).toPlainDateTime(
     Temporal.PlainTime.from(

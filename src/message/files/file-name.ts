@@ -20,13 +20,13 @@ export function safeName(name: string, otherwise = 'attachment'): string {
     .replace(UNSEEN, '')
     .replace(/[\\/:*?"<>|\uFFFD]/g, '_')
     .trim()
-    .replace(/[. ]+$/, '')
+    .replace(/(?<![. ])[. ]+$/, '')
   if (!/[^\p{C}\p{Z}._]/u.test(shown)) return otherwise
   const safe = RESERVED.test(shown) ? `_${shown}` : shown
   if (Buffer.byteLength(safe) <= LONGEST) return safe
   const ending = /\.[^.\s]{1,16}$/u.exec(safe)?.[0] ?? ''
   const stem = safe.slice(0, safe.length - ending.length)
-  return cut(stem, LONGEST - Buffer.byteLength(ending)).replace(/[. ]+$/, '') + ending
+  return cut(stem, LONGEST - Buffer.byteLength(ending)).replace(/(?<![. ])[. ]+$/, '') + ending
 }
 
 /**

@@ -51,7 +51,7 @@ function showing(given: string, locale: string, shift: number): (value: number) 
   const code = isDateFormat(given)
     ? withDateSeparator(given)
     : // A currency's language says which sign it is, not how the reader writes numbers.
-      given.replace(/\[\$([^\]-]+)-[0-9a-f]+\]/gi, '[$$$1]')
+      given.replace(/\[\$([^[\]-]+)-[0-9a-f]+\]/gi, '[$$$1]')
   return (value) => {
     try {
       // Patterns pad with spaces to align numbers in a column; in a sentence they are in the way.
@@ -76,7 +76,7 @@ function withDateSeparator(pattern: string): string {
   if (language === undefined) return pattern
   const sign = /[^a-z]/i.exec(builtIn(14, language.slice(-4)))?.[0] ?? '/'
   if (sign === '/') return pattern
-  return pattern.replace(/"[^"]*"|\\.|\[[^\]]*\]|\//g, (token) => (token === '/' ? `\\${sign}` : token))
+  return pattern.replace(/"[^"]*(?:"|$)|\\.|\[[^\]]*(?:\]|$)|\//g, (token) => (token === '/' ? `\\${sign}` : token))
 }
 
 /**

@@ -5,7 +5,7 @@
 import { docsPage } from '../../docs-page.ts'
 import { DataError } from '../../errors.ts'
 import { CellError } from '../../source/cells/cell.ts'
-import { failure, MUSTACHE, mustacheAt, offsetOf, type Place, placeOf, type Snippet } from '../files/place.ts'
+import { failure, mustacheAt, mustachesOf, offsetOf, type Place, placeOf, type Snippet } from '../files/place.ts'
 import { ScriptLinkError } from '../links.ts'
 
 /** Says of a helper's mistake where the helper stands, in the coordinates of the text that is being rendered. */
@@ -76,7 +76,7 @@ export function syntaxError(snippet: Snippet, error: unknown): DataError {
 /** The innermost block that is opened and never closed. */
 function openBlock(text: string): { readonly name: string; readonly place: Place } | undefined {
   const open: { readonly name: string; readonly place: Place }[] = []
-  for (const { 0: tag, index } of text.matchAll(MUSTACHE)) {
+  for (const { 0: tag, index } of mustachesOf(text)) {
     const name = /^\{\{~?\s*#[*>]?\s*([^\s}~]+)/.exec(tag)?.[1]
     if (name !== undefined) open.push({ name, place: placeOf(text, index) })
     else if (/^\{\{~?\s*\//.test(tag)) open.pop()
@@ -121,7 +121,7 @@ export function renderError(snippet: Snippet, error: unknown, onlyOwn = false): 
     return noField(snippet, field, dotted)
   }
   if (onlyOwn) return error
-  const unread = /^Cannot read propert.*\(reading '(.+)'\)/.exec(text)?.[1]
+  const unread = /^Cannot read propert.{0,80}\(reading '(.{1,200}?)'\)/.exec(text)?.[1]
   if (unread !== undefined) return unknownName(snippet, unread)
   if (/convert object to primitive/i.test(text)) return noText(snippet, '')
   if (/string length|is longer than/.test(text)) {
@@ -142,10 +142,13 @@ export function renderError(snippet: Snippet, error: unknown, onlyOwn = false): 
   return failure(snippet, 'template-failed', text.split('\n')[0] ?? 'it cannot be rendered')
 }
 
+/** `person.name`, from where the word begins. */
+const DOTTED = /(?<![^\s{}()#~=/|"'.])[^\s{}()#~=/|"'.]+(?:[./][^\s{}()#~=/|"'.]+)+/g
+
 /** Where a text reads this field of something. */
 function dottedPlace(text: string, field: string): { readonly owner: string; readonly place: Place } | undefined {
-  for (const { 0: tag, index } of text.matchAll(MUSTACHE)) {
-    for (const { 0: path, index: at } of tag.matchAll(/[^\s{}()#~=/|"']+(?:[./][^\s{}()#~=/|"']+)+/g)) {
+  for (const { 0: tag, index } of mustachesOf(text)) {
+    for (const { 0: path, index: at } of tag.matchAll(DOTTED)) {
       const steps = path.split(/[./]/)
       const step = steps.findIndex((one, number) => number > 0 && one.replace(/^\[|\]$/g, '') === field)
       if (step > 0) return { owner: steps.slice(0, step).join('.'), place: placeOf(text, index + at) }
@@ -173,7 +176,7 @@ function scriptLink(snippet: Snippet, { scheme, address }: ScriptLinkError, guar
   const { text } = snippet
   const begin = guard === undefined ? undefined : mustacheAt(text, offsetOf(text, guard))
   const from = begin === undefined ? text.length : begin.index + begin[0].length
-  const [value] = text.slice(from).match(MUSTACHE) ?? []
+  const value = mustachesOf(text.slice(from))[0]?.[0]
   const at = value === undefined ? undefined : placeOf(text, text.indexOf(value, from))
   const what = value === undefined ? 'a value' : `the value ${value}`
   const [message, hint] =

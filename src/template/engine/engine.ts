@@ -6,7 +6,7 @@ import Handlebars from 'handlebars'
 import type { DataError } from '../../errors.ts'
 import { cellText, hasOwnText, storedValue } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
-import { failure, MUSTACHE, placeOf, type Snippet } from '../files/place.ts'
+import { failure, mustachesOf, placeOf, type Snippet } from '../files/place.ts'
 import { isHarmlessLink } from '../links.ts'
 import { plainOf } from '../markup.ts'
 import { fieldsPutOut, marksMade } from './cells.ts'
@@ -248,7 +248,7 @@ const AS_TEXT = '__text'
 /** The parser's time grows with the square of the depth: 30,000 blocks in each other would take it minutes. */
 function boundDepth(snippet: Snippet): void {
   let depth = 0
-  for (const { 0: tag, index } of snippet.text.matchAll(MUSTACHE)) {
+  for (const { 0: tag, index } of mustachesOf(snippet.text)) {
     if (/^\{\{~?[#^]/.test(tag)) depth++
     else if (/^\{\{~?\//.test(tag)) depth--
     if (depth > MAX_DEPTH || tag.split('(').length > MAX_DEPTH) throw tooDeep(snippet, placeOf(snippet.text, index))

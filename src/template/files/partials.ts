@@ -74,7 +74,7 @@ function partialOf(kind: Partial['kind'], path: string, source: Snippet): Partia
   }
 }
 
-const PLAIN_CALL = /\{\{~?>\s*(?:\[([^\]]+)\]|"([^"]+)"|([\w/.-]+))\s*~?\}\}/g
+const PLAIN_CALL = /\{\{~?>\s*(?:\[([^\]{}]+)\]|"([^"{}]+)"|([\w/.-]+))\s*~?\}\}/g
 
 /**
  * Puts partials that take no values into a text, where the engine would put them for each row.

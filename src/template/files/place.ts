@@ -35,8 +35,40 @@ export interface Place {
   readonly column: number
 }
 
-/** Everything in double braces; comments and raw values first, because they may hold braces themselves. */
-export const MUSTACHE = /\{\{~?!--[\s\S]*?--~?\}\}|\{\{\{[\s\S]*?\}\}\}|\{\{[\s\S]*?\}\}/g
+/** How a mustache begins and ends; comments and raw values first, because they may hold braces themselves. */
+const MUSTACHES: readonly (readonly [open: RegExp, close: RegExp])[] = [
+  [/\{\{~?!--/y, /--~?\}\}/g],
+  [/\{\{\{/y, /\}\}\}/g],
+  [/\{\{/y, /\}\}/g],
+]
+
+/** Everything in double braces, with its place in the text. */
+export function mustachesOf(text: string): readonly { readonly 0: string; readonly index: number }[] {
+  const found: { readonly 0: string; readonly index: number }[] = []
+  // The next end of each kind, looked up once: what is not closed must not be searched for again and again.
+  const next = MUSTACHES.map(() => ({ at: -1, end: 0 }))
+  let index = text.indexOf('{{')
+  while (index >= 0) {
+    const end = MUSTACHES.map(([open, close], kind) => {
+      open.lastIndex = index
+      return open.test(text) ? endFrom(text, open.lastIndex, close, next[kind] ?? { at: -1, end: 0 }) : undefined
+    }).find((one) => one !== undefined)
+    if (end !== undefined) found.push({ 0: text.slice(index, end), index })
+    index = text.indexOf('{{', end ?? index + 1)
+  }
+  return found
+}
+
+/** Where the mustache ends whose content begins at `from`. */
+function endFrom(text: string, from: number, close: RegExp, next: { at: number; end: number }): number | undefined {
+  if (next.at < from) {
+    close.lastIndex = from
+    const found = close.exec(text)
+    next.at = found?.index ?? Number.POSITIVE_INFINITY
+    next.end = close.lastIndex
+  }
+  return next.at === Number.POSITIVE_INFINITY ? undefined : next.end
+}
 
 /** A problem of a template at a place, as an error. */
 export function failure(where: Origin | Snippet, code: string, message: string, hint?: string, at?: Place): DataError {
@@ -133,8 +165,8 @@ const BLOCK_TAG = /^\{\{~?\s*(?:[#/^!]|else\b)/
 export const BLANK = '\uE000'
 
 /** The mustache that covers a place, if any. */
-export function mustacheAt(text: string, offset: number): RegExpExecArray | undefined {
-  for (const match of text.matchAll(MUSTACHE)) {
+export function mustacheAt(text: string, offset: number): { readonly 0: string; readonly index: number } | undefined {
+  for (const match of mustachesOf(text)) {
     if (match.index > offset) return undefined
     if (offset < match.index + match[0].length) return match
   }

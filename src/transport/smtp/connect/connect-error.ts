@@ -90,7 +90,7 @@ const OTHER_NAME = /for another name/
 
 /** The names that a certificate is for: Node gives them as `DNS:mail.example.com, IP Address:192.0.2.1`. */
 function certificateNames(alternative: string | undefined, message: string): string {
-  const names = alternative ?? /altnames: (.*)$/.exec(message)?.[1] ?? ''
+  const names = alternative ?? /altnames: (.*)/.exec(message)?.[1] ?? ''
   const found = names.split(/,\s*/).flatMap((name) => /^(?:DNS|IP Address):(.{1,255})$/.exec(name)?.[1] ?? [])
   return found.length === 0 ? '' : `, ${readable(found.slice(0, 5).join(', '))}`
 }
@@ -181,7 +181,11 @@ export function loginError(error: unknown, settings: SmtpSettings): MailmergeErr
 }
 
 function loginHint(said: string, code: number, ofProvider: string | undefined): string {
-  if (/SmtpClientAuth\w* is disabled|5\.7\.139\b.*\bdisabled|smtp (auth\w*|login) is (disabled|turned off)/i.test(said))
+  if (
+    /SmtpClientAuth\w{0,20} is disabled|5\.7\.139\b.{0,200}\bdisabled|smtp (auth\w{0,20}|login) is (disabled|turned off)/i.test(
+      said,
+    )
+  )
     return 'SMTP login is turned off there: ask the administrator to turn it on, or use mailmerge login.'
   if (ofProvider !== undefined) return ofProvider
   if (/5\.7\.30|basic auth/i.test(said)) return 'It no longer accepts passwords: use mailmerge login microsoft.'
