@@ -194,7 +194,7 @@ const SENTENCES: readonly (readonly [cause: ReplyCause, sentence: RegExp])[] = [
   ],
   [
     'account-limit',
-    /\bcredits?\b[^.;]{0,20}\b(exceeded|exhausted|used up)|\b(insufficient|not enough|out of|no more) (sending |e-?mail )?credits?\b|\b(e-?mails?|mails?|messages?|plan) limits? (is |was |has been )?(exceeded|reached)(?![^.;]{0,30}\b(connection|session)\b)|\b(reached|exceeded) (your|the|its) limit of \d{1,9} (e-?mails|mails|messages|recipients)|\be-?mail count[^.;]{0,20}exceeds|exceed\w* [^.;]{0,60}\bper (hour|day|month)\b|\b(recipients|messages|e-?mails?|mails) (per|an|each) (hour|day|month)\b[^.;]{0,30}\b(exceed|reached)/i,
+    /\bcredits?\b[^.;]{0,20}\b(exceeded|exhausted|used up)|\b(insufficient|not enough|out of|no more) (sending |e-?mail )?credits?\b|\b(e-?mails?|mails?|messages?|plan) limits? (is |was |has been )?(exceeded|reached)(?![^.;]{0,30}\b(connection|session)\b)|\b(reached|exceeded) (your|the|its) limit of \d{1,9} (e-?mails|mails|messages|recipients)|\be-?mail count[^.;]{0,20}exceeds|exceed\w{0,20} [^.;]{0,60}\bper (hour|day|month)\b|\b(recipients|messages|e-?mails?|mails) (per|an|each) (hour|day|month)\b[^.;]{0,30}\b(exceed|reached)/i,
   ],
   [
     'account-limit',

@@ -58,7 +58,7 @@ const EITHER = new RegExp(
 )
 const ALWAYS = new RegExp(`^(?:${SURE.join('|')})$`, 'u')
 /** Styles and scripts have braces of their own. */
-const OTHER_LANGUAGE = /<(style|script)\b[^>]*>[\s\S]*?<\/\1\s*>/gi
+const OTHER_LANGUAGE = /<(style|script)\b[^<>]*>[\s\S]*?(?:<\/\1\s*>|$)/gi
 /** Tags kept of one template. */
 const KEPT = 50
 

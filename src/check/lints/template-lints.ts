@@ -122,6 +122,6 @@ function isInTag(text: string, { line, column }: Place): boolean {
     .slice(0, line)
     .map((one, index) => (index === line - 1 ? one.slice(0, column) : one))
     .join('\n')
-    .replace(/\{\{[\s\S]*?\}\}/g, '')
+    .replace(/\{\{[\s\S]*?(?:\}\}|$)/g, '')
   return before.search(/<[a-z][^<>]*$/i) >= 0
 }

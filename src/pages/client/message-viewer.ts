@@ -213,7 +213,7 @@ export class MessageViewer {
     const query = new URLSearchParams({ dark: this.#dark, v: version })
     if (!this.#pictures) query.set('pictures', 'none')
     this.#frame.show(`${base}/html?${query}`)
-    const name = from.replace(/\s*<[^<]*>$/, '').replace(/^"|"$/g, '') || from
+    const name = from.replace(/(?<!\s)\s*<[^<]*>$/, '').replace(/^"|"$/g, '') || from
     return html`<div class="device" .style=${`--w:${this.#width}px`}>
       <div class="glance">
         <span class="av" aria-hidden="true">${[...name][0]?.toUpperCase() ?? ''}</span>

@@ -158,7 +158,7 @@ function unescaped(text: string): string {
 function atNight(html: string, dark: Dark): string {
   const scheme = dark === 'inverted' ? ':root{color-scheme:dark}' : dark === 'off' ? ':root{color-scheme:light}' : ''
   if (scheme === '') return html
-  const head = /^\s*(?:<!--[\s\S]*?-->\s*)*<!doctype[^>]*>/i.exec(html)?.[0] ?? ''
+  const head = /^\s*(?:<!--(?:(?!-->)[\s\S])*-->\s*)*<!doctype[^>]*>/i.exec(html)?.[0] ?? ''
   return `${head}<style>${scheme}</style>${html.slice(head.length)}`
 }
 

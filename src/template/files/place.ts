@@ -156,7 +156,13 @@ function occurrences(text: string, piece: string): number {
 
 /** The text with each value replaced by as many letters of no alphabet, and each block tag by spaces: the rest keeps its offsets. */
 export function blanked(text: string): string {
-  return text.replace(MUSTACHE, (mustache) => mustache.replace(/[^\n]/g, BLOCK_TAG.test(mustache) ? ' ' : BLANK))
+  let out = ''
+  let from = 0
+  for (const { 0: mustache, index } of mustachesOf(text)) {
+    out += text.slice(from, index) + mustache.replace(/[^\n]/g, BLOCK_TAG.test(mustache) ? ' ' : BLANK)
+    from = index + mustache.length
+  }
+  return out + text.slice(from)
 }
 
 const BLOCK_TAG = /^\{\{~?\s*(?:[#/^!]|else\b)/
