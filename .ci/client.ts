@@ -8,7 +8,7 @@ import { build } from 'esbuild'
 
 const FROM = join(import.meta.dirname, '../src/pages/client')
 const TO = join(import.meta.dirname, '../dist/pages/client')
-const PAGES = ['preview', 'runs']
+const PAGES = ['preview', 'inbox', 'runs']
 
 /** The files by their names. */
 export async function bundleClient(): Promise<ReadonlyMap<string, Uint8Array>> {

@@ -5,6 +5,7 @@ import { bounces } from './commands/bounces.ts'
 import { check } from './commands/check.ts'
 import { completion } from './commands/completion.ts'
 import { forget } from './commands/forget.ts'
+import { inbox } from './commands/inbox.ts'
 import { init } from './commands/init.ts'
 import { login } from './commands/login.ts'
 import { cancel, pause } from './commands/pause.ts'
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   init,
   check,
   preview,
+  inbox,
   run,
   resume,
   retry,

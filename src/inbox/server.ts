@@ -1,10 +1,12 @@
 /**
- * The SMTP server behind `--sandbox`: takes every message over a real socket and keeps it as a file. Owns the receiving
- * side of the conversation and its bounds; it relays nothing and listens on this machine only.
+ * The SMTP server behind `--sandbox` and `inbox --smtp-port`: takes every message over a real socket and keeps it as a file.
+ * Owns the receiving side of the conversation and its bounds; it relays nothing and listens on this machine only.
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { OutputError } from '../errors.ts'
-import { type InboxStore, openInboxStore } from './store.ts'
+import { FAULT_REPLIES, type Faults, faultOf, type MessageFault } from './faults.ts'
+import { type InboxStore, type IndexLine, openInboxStore } from './store.ts'
 
 export interface InboxOptions {
   /** Folder for the messages; made when it is not there. */
@@ -13,6 +15,14 @@ export interface InboxOptions {
   readonly host?: string
   /** Default: any free port. */
   readonly port?: number
+  /** Faults that hold now, which may change at any time; none without it. */
+  readonly faults?: () => Faults
+  /** For the share of messages that meet a fault; a number from 0 to 1. */
+  readonly random?: () => number
+  /** Offers a login that any name and password pass, as programs under test may insist on one. */
+  readonly anyLogin?: boolean
+  /** Hears of each message when it is on the disk. */
+  readonly onKept?: (line: IndexLine) => void
 }
 
 export interface Inbox {
@@ -32,12 +42,12 @@ const MAX_RECIPIENTS = 1000
 /** @throws OutputError when the folder cannot be made or the port is taken. */
 export async function startInbox(options: InboxOptions): Promise<Inbox> {
   const host = options.host ?? '127.0.0.1'
-  const store = await openInboxStore(options.dir)
+  const store = await openInboxStore(options.dir, options.onKept)
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-    new Receiver(socket, store).start()
+    new Receiver(socket, store, options).start()
   })
   await listen(server, host, options.port ?? 0)
   const { port } = server.address() as AddressInfo
@@ -62,16 +72,17 @@ export async function startInbox(options: InboxOptions): Promise<Inbox> {
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) =>
-      reject(new OutputError(`the sandbox cannot listen on ${host}:${port}`, { cause, hint: 'Choose another port.' })),
+      reject(new OutputError(`the inbox cannot listen on ${host}:${port}`, { cause, hint: 'Choose another port.' })),
     )
     server.listen(port, host, resolve)
   })
 }
 
-/** One client. States: commands, content, over. */
+/** One client. States: commands, login, content, over. */
 class Receiver {
   readonly #socket: Socket
   readonly #store: InboxStore
+  readonly #options: InboxOptions
   #from: string | undefined
   #to: string[] = []
   #rest: Buffer = Buffer.alloc(0)
@@ -80,10 +91,15 @@ class Receiver {
   /** The last bytes of the content so far, so that the end is seen across chunks. */
   #tail = '\r\n'
   #busy = false
+  /** Lines of a login that are still to come. */
+  #loginLines = 0
+  /** Answers that wait for their time, one after the other. */
+  #answers: Promise<void> | undefined
 
-  constructor(socket: Socket, store: InboxStore) {
+  constructor(socket: Socket, store: InboxStore, options: InboxOptions) {
     this.#socket = socket
     this.#store = store
+    this.#options = options
   }
 
   start(): void {
@@ -97,8 +113,15 @@ class Receiver {
     this.#reply('220 sandbox ESMTP mailmerge')
   }
 
-  #reply(line: string): void {
-    if (!this.#socket.destroyed) this.#socket.write(`${line}\r\n`)
+  #reply(line: string, last = false): void {
+    const answer = (): void => {
+      if (this.#socket.destroyed) return
+      this.#socket.write(`${line}\r\n`)
+      if (last) this.#socket.end()
+    }
+    const slow = this.#options.faults?.().slow ?? 0
+    if (slow === 0 && this.#answers === undefined) return answer()
+    this.#answers = (this.#answers ?? Promise.resolve()).then(() => setTimeout(slow * 1000)).then(answer)
   }
 
   #work(): void {
@@ -114,13 +137,13 @@ class Receiver {
       }
       const line = this.#rest.toString('utf8', 0, end)
       this.#rest = this.#rest.subarray(end + 2)
-      this.#command(line)
+      if (this.#loginLines > 0) this.#loginLine(line)
+      else this.#command(line)
     }
   }
 
   #refuseAndClose(line: string): void {
-    this.#reply(line)
-    this.#socket.end()
+    this.#reply(line, true)
     this.#rest = Buffer.alloc(0)
   }
 
@@ -136,6 +159,7 @@ class Receiver {
             '250-8BITMIME',
             '250-SMTPUTF8',
             '250-ENHANCEDSTATUSCODES',
+            ...(this.#options.anyLogin ? ['250-AUTH PLAIN LOGIN'] : []),
             `250 SIZE ${MAX_MESSAGE}`,
           ].join('\r\n'),
         )
@@ -167,13 +191,39 @@ class Receiver {
         return this.#reply('250 2.0.0 forgotten')
       case 'NOOP':
         return this.#reply('250 2.0.0 ok')
+      case 'AUTH':
+        return this.#login(line)
       case 'QUIT':
-        this.#reply('221 2.0.0 bye')
-        this.#socket.end()
-        return
+        return this.#reply('221 2.0.0 bye', true)
       default:
         this.#reply('500 5.5.1 unknown command')
     }
+  }
+
+  /** RFC 4954. What is given is neither checked nor kept. */
+  #login(line: string): void {
+    const [, mechanism = '', initial] = line.split(' ')
+    if (!this.#options.anyLogin) return this.#reply('500 5.5.1 unknown command')
+    const all = { PLAIN: 1, LOGIN: 2 }[mechanism.toUpperCase()]
+    if (all === undefined) return this.#reply('504 5.5.4 mechanism not known')
+    this.#loginLines = initial === undefined || initial === '' ? all : all - 1
+    this.#askLogin(all)
+  }
+
+  #loginLine(line: string): void {
+    if (line === '*') {
+      this.#loginLines = 0
+      return this.#reply('501 5.7.0 login broken off')
+    }
+    this.#loginLines -= 1
+    this.#askLogin(2)
+  }
+
+  /** LOGIN asks for the name, then for the password. */
+  #askLogin(all: number): void {
+    if (this.#loginLines === 0) return this.#reply('235 2.7.0 welcome, whoever you are')
+    if (all === 1) return this.#reply('334 ')
+    this.#reply(this.#loginLines === 2 ? '334 VXNlcm5hbWU6' : '334 UGFzc3dvcmQ6')
   }
 
   /** Takes content up to CRLF.CRLF and nothing that only looks like it. False when more has to come. */
@@ -210,13 +260,15 @@ class Receiver {
     this.#content = undefined
     this.#reset()
     if (tooLarge) return this.#reply('552 5.3.4 message too large')
-    const stored = this.#store.add({ from, to, bytes: unstuff(bytes) })
-    if (!(stored instanceof Promise)) return this.#reply(`250 2.0.0 kept as ${stored}`)
+    const { faults, random = Math.random } = this.#options
+    const fault = faults === undefined ? undefined : faultOf(faults(), to, random())
+    const stored = this.#store.add({ from, to, bytes: unstuff(bytes), fault })
+    if (!(stored instanceof Promise)) return this.#answer(stored, fault)
     this.#busy = true
     stored.then(
       (name) => {
         this.#busy = false
-        this.#reply(`250 2.0.0 kept as ${name}`)
+        this.#answer(name, fault)
         this.#work()
       },
       () => {
@@ -225,6 +277,12 @@ class Receiver {
         this.#work()
       },
     )
+  }
+
+  #answer(name: string, fault: MessageFault | undefined): void {
+    const reply = fault === undefined ? `250 2.0.0 kept as ${name}` : FAULT_REPLIES[fault]
+    if (reply === undefined) this.#socket.destroy()
+    else this.#reply(reply)
   }
 
   #reset(): void {

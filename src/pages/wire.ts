@@ -279,3 +279,63 @@ export interface RunView extends RunItem {
 /** What a person may ask of a run. */
 export const RUN_ACTIONS = ['pause', 'resume', 'cancel', 'retry'] as const
 export type RunAction = (typeof RUN_ACTIONS)[number]
+
+// ---- inbox -----------------------------------------------------------------------------------------------------------
+
+export const MAIL_FILTERS = ['all', 'new', 'attachments', 'refused'] as const
+export type MailFilter = (typeof MAIL_FILTERS)[number]
+export type MailCounts = Readonly<Record<MailFilter, number>>
+
+/** A message in the list of an inbox. */
+export interface MailRow {
+  readonly id: number
+  /** When it came (ISO 8601). */
+  readonly at: string
+  /** Who it is for, by name where there is one. */
+  readonly who: string
+  readonly from: string
+  readonly to: string
+  readonly subject: string
+  readonly preheader: string
+  /** In bytes. */
+  readonly size: number
+  /** The row of the list that it was made of, where that is known. */
+  readonly row?: number | undefined
+  readonly hasAttachment: boolean
+  /** Came since the page was started, and nobody looked at it. */
+  readonly isNew: boolean
+  /** Its sender met this, which was asked for. */
+  readonly fault?: 'refuse' | 'defer' | 'drop' | undefined
+  /** What wrote it. */
+  readonly source: 'sandbox' | 'dry-run' | 'inbox' | 'other'
+}
+
+/** A piece of the list of messages, newest first. */
+export interface MailRowsView {
+  readonly total: number
+  readonly from: number
+  readonly rows: readonly MailRow[]
+}
+
+export interface MailMessageView extends MailRow {
+  readonly message: MessageView
+}
+
+/** Faults on order: shares from 0 to 1, seconds, and a part of the addresses that meet them. */
+export interface FaultsView {
+  readonly refuse: number
+  readonly defer: number
+  readonly drop: number
+  readonly slow: number
+  readonly match: string
+}
+
+/** What an inbox is about. */
+export interface InboxView {
+  readonly counts: MailCounts
+  /** `localhost:2525`, where it takes mail itself. */
+  readonly server?: string | undefined
+  /** A folder of the user's own, whose messages are not deleted from here. */
+  readonly folder?: string | undefined
+  readonly faults: FaultsView
+}

@@ -1,4 +1,4 @@
-/** `mailmerge preview` as a process of its own, and what its page says when it is asked. */
+/** `mailmerge preview` or `inbox` as a process of its own, and what its page says when it is asked. */
 import type { Project, Running } from './program.ts'
 
 export interface Previewing {
@@ -19,7 +19,16 @@ export async function startPreview(
   args: readonly string[] = [],
   env: NodeJS.Dict<string> = {},
 ): Promise<Previewing> {
-  const running = project.start(['preview', '--no-open', ...args], env)
+  return startPage(project, ['preview', ...args], env)
+}
+
+/** The same of any command that opens a page. */
+export async function startPage(
+  project: Project,
+  args: readonly string[],
+  env: NodeJS.Dict<string> = {},
+): Promise<Previewing> {
+  const running = project.start([...args, '--no-open'], env)
   const link = await new Promise<string>((done, fail) => {
     let text = ''
     running.child.stdout?.on('data', (piece: string) => {
@@ -27,7 +36,7 @@ export async function startPreview(
       const end = text.indexOf('\n')
       if (end >= 0) done(text.slice(0, end))
     })
-    void running.ended.then(({ code, stderr }) => fail(new Error(`preview ended with ${code}: ${stderr}`)))
+    void running.ended.then(({ code, stderr }) => fail(new Error(`${args[0]} ended with ${code}: ${stderr}`)))
   })
   const { origin: address, searchParams } = new URL(link)
   const token = searchParams.get('token') ?? ''

@@ -21,6 +21,12 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
   return read<T>(await reach(path, { method: 'POST', headers, body: JSON.stringify(body) }))
 }
 
+/** @throws ApiError */
+export async function remove<T>(path: string): Promise<T> {
+  const headers = { 'content-type': 'application/json' }
+  return read<T>(await reach(path, { method: 'DELETE', headers, body: '{}' }))
+}
+
 async function reach(path: string, init: RequestInit): Promise<Response> {
   try {
     return await fetch(path, init)

@@ -9,6 +9,7 @@ const SHAPES = {
   skipped: svg`<rect x="2" y="2" width="12" height="12" rx="2"/><path d="M5 8h6"/>`,
   todo: svg`<circle cx="8" cy="8" r="6.25" stroke-dasharray="2.4 2.5"/>`,
   waiting: svg`<circle cx="8" cy="8" r="6.25"/><path d="M8 4.6V8l2.3 1.5"/>`,
+  bolt: svg`<path d="M9 1.8 3.5 9H8l-1 5.2L12.5 7H8z"/>`,
   back: svg`<path d="M10 3.5 5.5 8l4.5 4.5"/>`,
   clip: svg`<path d="m13 7.5-5 5a3.2 3.2 0 0 1-4.5-4.5l5.4-5.4a2.1 2.1 0 0 1 3 3L6.6 11a1 1 0 0 1-1.5-1.5l4.7-4.7"/>`,
   copy: svg`<rect x="5.5" y="5.5" width="8" height="8" rx="1.5"/><path d="M10.5 5.5V4A1.5 1.5 0 0 0 9 2.5H4A1.5 1.5 0 0 0 2.5 4v5A1.5 1.5 0 0 0 4 10.5h1.5"/>`,

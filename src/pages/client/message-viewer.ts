@@ -45,8 +45,11 @@ export interface ViewerOptions {
   /** Instead of a message, where there is none. */
   readonly nothing: () => TemplateResult
   readonly onBack: () => void
-  /** Pictures of other hosts are loaded: those of the sender's own template, or those that a person asked for. */
-  readonly pictures: boolean
+  /**
+   * Pictures of other hosts: `switch` loads those that the sender's own template names, until a person switches them off; `ask`
+   * loads none until a person asks, once for each message.
+   */
+  readonly pictures: 'switch' | 'ask'
 }
 
 export class MessageViewer {
@@ -58,11 +61,13 @@ export class MessageViewer {
   #width: number
   #dark: Dark
   #pictures: boolean
+  /** The message whose pictures a person asked for. */
+  #asked: string | undefined
   #source: { readonly of: string; readonly text: string } | undefined
 
   constructor(options: ViewerOptions) {
     this.#options = options
-    this.#pictures = options.pictures && chosen('pictures') !== 'off'
+    this.#pictures = chosen('pictures') !== 'off'
     this.#tab = TABS.find((tab) => tab === chosen('tab')) ?? 'html'
     this.#dark = (['own', 'inverted'] as const).find((dark) => dark === chosen('dark')) ?? 'off'
     this.#width = widthOf(chosen('w')) ?? 390
@@ -74,6 +79,7 @@ export class MessageViewer {
   /** Shows a message, or that there is none. */
   show(shown: Shown | undefined): void {
     this.#shown = shown
+    if (shown?.base !== this.#asked) this.#asked = undefined
     this.draw()
   }
 
@@ -91,6 +97,12 @@ export class MessageViewer {
   /** Its own dark, inverted, off. */
   nextDark(): void {
     this.#setDark(({ off: 'own', own: 'inverted', inverted: 'off' } as const)[this.#dark])
+  }
+
+  /** Loads the pictures of this message, this once. */
+  showPictures(): void {
+    this.#asked = this.#shown?.base
+    this.draw()
   }
 
   draw(): void {
@@ -126,7 +138,7 @@ export class MessageViewer {
     if (shown === undefined) return html`${this.#options.above()}${this.#options.nothing()}`
     const { view } = shown
     return html`${this.#options.above()}${this.#head(view)}${this.#tabs(view)}
-      ${this.#tab === 'html' ? this.#tools() : nothing}
+      ${this.#tab === 'html' ? html`${this.#pictureBar(shown)}${this.#tools()}` : nothing}
       ${TABS.map((tab) => this.#panel(tab, shown))}`
   }
 
@@ -134,7 +146,7 @@ export class MessageViewer {
     return html`<header class="msg-head">
       <div class="line">
         <button type="button" class="btn quiet only back" aria-label="Back to the list" @click=${this.#options.onBack}>${icon('back')}</button>
-        <h2 class="cut grow" title=${subject}><bdi>${subject}</bdi></h2>${this.#options.actions()}
+        <h2 class="cut grow" title=${subject}>${subject === '' ? html`<span class="none">no subject</span>` : html`<bdi>${subject}</bdi>`}</h2>${this.#options.actions()}
       </div>
       <dl>
         <div><dt>From</dt><dd><bdi>${from}</bdi></dd></div>
@@ -187,10 +199,24 @@ export class MessageViewer {
       <label class="field px only-wide"><span class="vh">Width in pixels</span>
         <input .value=${typed} inputmode="numeric" placeholder="full" @change=${type}><span aria-hidden="true">px</span></label>
       <span class="grow only-wide"></span>
-      ${toggle('Pictures', 'Off: as a mail program that loads none', this.#pictures, (on) => this.#setPictures(on))}
+      ${
+        this.#options.pictures === 'ask'
+          ? nothing
+          : toggle('Pictures', 'Off: as a mail program that loads none', this.#pictures, (on) => this.#setPictures(on))
+      }
       ${toggle('Its own dark', 'The dark styles that the mail brings along', this.#dark === 'own', (on) => this.#setDark(on ? 'own' : 'off'))}
       ${toggle('Inverted (estimate)', 'What Gmail and Outlook do on a phone: an estimate', this.#dark === 'inverted', (on) => this.#setDark(on ? 'inverted' : 'off'))}
     </div>`
+  }
+
+  /** Whom loading the pictures would tell that the message was read. */
+  #pictureBar({ view: { remoteHosts, htmlSize }, base }: Shown): TemplateResult | typeof nothing {
+    if (this.#options.pictures !== 'ask' || this.#asked === base || htmlSize === undefined) return nothing
+    if (remoteHosts.length === 0) return nothing
+    const [first = '', ...others] = remoteHosts
+    const from = others.length === 0 ? first : `${first} and ${others.length} more`
+    return html`<div class="pics">${icon('hidden')}<span class="grow">Pictures from <bdi>${from}</bdi> are not loaded: asking for them would tell the sender.</span>
+      <button type="button" class="btn" @click=${() => this.showPictures()}>Show once</button></div>`
   }
 
   #panel(tab: Tab, shown: Shown): TemplateResult {
@@ -211,7 +237,8 @@ export class MessageViewer {
         <button type="button" class="btn" @click=${() => this.#choose('text')}>Show the text</button></div>`
     }
     const query = new URLSearchParams({ dark: this.#dark, v: version })
-    if (!this.#pictures) query.set('pictures', 'none')
+    if (this.#options.pictures === 'ask') query.set('pictures', this.#asked === base ? 'all' : 'own')
+    else if (!this.#pictures) query.set('pictures', 'none')
     this.#frame.show(`${base}/html?${query}`)
     const name = from.replace(/(?<!\s)\s*<[^<]*>$/, '').replace(/^"|"$/g, '') || from
     return html`<div class="device" .style=${`--w:${this.#width}px`}>
@@ -273,11 +300,14 @@ function toggle(words: string, title: string, on: boolean, onChange: (on: boolea
 }
 
 function headerTable({ headers }: MessageView): TemplateResult {
+  const arePlaced = headers.some(({ place }) => place !== undefined)
+  const placeCell = (place: string | undefined): TemplateResult | typeof nothing =>
+    arePlaced ? html`<td class="mono r">${place ?? html`<span class="faint">mailmerge</span>`}</td>` : nothing
   return html`<table class="hdrs">
-    <thead><tr><th>Header</th><th>Value</th><th class="r">Written by</th></tr></thead>
+    <thead><tr><th>Header</th><th>Value</th>${arePlaced ? html`<th class="r">Written by</th>` : nothing}</tr></thead>
     <tbody>${headers.map(
-      ({ name, value, place }) => html`<tr><th scope="row">${name}</th><td class="mono"><bdi>${value}</bdi></td>
-        <td class="mono r">${place ?? html`<span class="faint">mailmerge</span>`}</td></tr>`,
+      ({ name, value, place }) =>
+        html`<tr><th scope="row">${name}</th><td class="mono"><bdi>${value}</bdi></td>${placeCell(place)}</tr>`,
     )}</tbody>
   </table>`
 }

@@ -82,7 +82,7 @@ class PreviewPage {
       onError: () => {},
     })
     this.#viewer = new MessageViewer({
-      pictures: true,
+      pictures: 'switch',
       actions: () => this.#actions(),
       above: () => this.#banner(),
       nothing: () => this.#noMessage(),

@@ -24,7 +24,8 @@ const GROUPS: Readonly<Record<string, FindingView['group']>> = {
 export interface FindingsOptions {
   readonly columns: readonly string[]
   readonly emailColumn: string | undefined
-  readonly places: Places
+  /** Undefined for a message whose template is not known. */
+  readonly places: Places | undefined
 }
 
 export interface Looked {
