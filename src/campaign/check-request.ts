@@ -31,7 +31,7 @@ const REQUEST: SchemaOf<MergeRequest> = {
   where: texts,
   notIn: texts,
   segment: text,
-  sample: z.number().optional(),
+  sample: z.union([z.number(), z.literal('cases')]).optional(),
   seed: text,
   hiddenRows: z.enum(['skip', 'send']).optional(),
 }

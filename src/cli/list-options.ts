@@ -41,7 +41,11 @@ export const LIST_OPTIONS = {
   },
   segment: { type: 'string', value: 'NAME', describe: 'Only rows of a segment named in mailmerge.yaml' },
   'hidden-rows': { choices: HIDDEN_ROWS, describe: 'Rows that a workbook hides or filters out; default skip' },
-  sample: { type: 'number', value: 'N', describe: 'Only N of them, picked at random' },
+  sample: {
+    type: 'string',
+    value: 'N|cases',
+    describe: 'Only N of them at random, or the few that show all cases of the template',
+  },
   seed: { type: 'string', value: 'TEXT', describe: 'Seed for --sample: the same seed picks the same rows' },
   variant: { type: 'string', value: 'NAME', describe: 'Send everybody this variant of mailmerge.yaml' },
   'skip-bad': { type: 'boolean', describe: 'Send the good rows and skip the bad ones' },
@@ -85,9 +89,14 @@ export function selectionOf(args: Arguments): Selection {
     notIn: args.texts('notIn'),
     segment: args.text('segment'),
     hiddenRows: args.choice('hiddenRows', HIDDEN_ROWS),
-    sample: args.number('sample'),
+    sample: sampleOf(args.text('sample')),
     seed: args.text('seed'),
   })
+}
+
+/** What is not a number is refused where it is used. */
+function sampleOf(text: string | undefined): Selection['sample'] {
+  return text === undefined || text === 'cases' ? text : text.trim() === '' ? Number.NaN : Number(text)
 }
 
 /** The campaign that is followed. @throws UsageError for a wait that is not a duration, or that comes without --after. */

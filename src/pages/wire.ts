@@ -102,6 +102,29 @@ export interface BrokenView {
   readonly goodSince?: string | undefined
 }
 
+/** What a row is worth looking at for. */
+export type LookReason =
+  | {
+      readonly kind: 'branch'
+      readonly file: string
+      readonly line: number | undefined
+      readonly block: string
+      readonly about: string
+      readonly isElse: boolean
+    }
+  | { readonly kind: 'empty'; readonly column: string }
+  | { readonly kind: 'script'; readonly script: string }
+  | { readonly kind: 'language'; readonly language: string }
+  | { readonly kind: 'longest'; readonly column: string; readonly characters: number }
+  | { readonly kind: 'emptiest'; readonly empty: number; readonly columns: number }
+  | { readonly kind: 'largest'; readonly bytes: number }
+
+/** A row to look at. */
+export interface LookView {
+  readonly row: number
+  readonly reasons: readonly LookReason[]
+}
+
 /** What a preview is about, and how far it is. */
 export interface PreviewView {
   readonly template: string
@@ -113,6 +136,8 @@ export interface PreviewView {
   readonly rowsRead: number
   readonly isComplete: boolean
   readonly counts: Readonly<Record<RowFilter, number>>
+  /** Known once the list is read. */
+  readonly looks: readonly LookView[]
   readonly broken?: BrokenView | undefined
 }
 

@@ -8,6 +8,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { isSystemError } from '../fs/system-errors.ts'
 import { checkNames, type NameUse, namesIn, type Parsed } from './bind.ts'
+import type { BranchTrace } from './engine/branches.ts'
 import { Engine } from './engine/engine.ts'
 import { type Found, findTemplate, isBuiltIn, portablePath, SHIPPED, shown } from './files/find.ts'
 import { checkFields, type MessageFields, readMessageFields } from './files/message-file.ts'
@@ -43,6 +44,8 @@ export interface LoadOptions {
   readonly timeZone?: string | undefined
   /** A message may say nothing: one without a body, or whose body comes out empty. */
   readonly allowEmpty?: boolean | undefined
+  /** Sees which branches each row takes. */
+  readonly branches?: BranchTrace | undefined
 }
 
 /** Names of the helpers that mark values in address fields, and that take markup off values in a text part. */
@@ -72,7 +75,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
 
   const own = await projectHelpers(root)
   files.push(...own.files)
-  const engines = enginesWith(own.helpers)
+  const engines = enginesWith(own.helpers, options.branches)
   const partials = readPartials(folders)
   files.push(...[...partials.values()].map(({ path }) => path))
 
@@ -205,7 +208,7 @@ function fieldsOf(found: Found, options: LoadOptions): Pick<RendererOptions, 'fi
 }
 
 /** One engine for each way in which values are written; `textOfHtml` for a text part that nobody wrote. */
-function enginesWith(own: Engines['helpers']): Engines {
+function enginesWith(own: Engines['helpers'], branches: BranchTrace | undefined): Engines {
   const helpers = {
     ...HELPERS,
     ...LINK_HELPERS,
@@ -216,7 +219,7 @@ function enginesWith(own: Engines['helpers']): Engines {
   }
   const ours = (names: Iterable<string>): ReadonlySet<string> =>
     new Set([...names].filter((name) => !Object.hasOwn(own, name)))
-  const common = { helpers, needValue: ours(Object.keys(HELPERS)), strict: ours(STRICT) }
+  const common = { helpers, needValue: ours(Object.keys(HELPERS)), strict: ours(STRICT), branches }
   return {
     helpers: own,
     html: new Engine({ ...common, escape: true }),

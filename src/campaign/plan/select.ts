@@ -24,8 +24,8 @@ export interface Selection {
   readonly notIn?: readonly string[]
   /** Name of a segment of the project. */
   readonly segment?: string
-  /** Number of rows drawn at random, of those that all else but `limit` selects. */
-  readonly sample?: number
+  /** Rows of those that all else but `limit` selects: that many at random, or the few that show all cases of the template. */
+  readonly sample?: number | 'cases'
   /** Another seed draws other rows; the same seed and list the same. */
   readonly seed?: string
 }
@@ -41,6 +41,9 @@ export type Selector = (row: Row) => SkipReason | undefined
 
 /** Of rows of the list, by their number, those that are left out before anything else is asked of them, and why. */
 export type Excluded = (rows: readonly Row[]) => Promise<ReadonlyMap<number, SkipReason>>
+
+/** Numbers of the rows, of those that are selected, that show all cases of a template. */
+export type FindCases = (source: Source, isSelected: (row: Row) => boolean) => Promise<ReadonlySet<number>>
 
 /** How the settings say that the list is written; `now` is the moment at which it is read. */
 export function readingOf({ locale, timeZone }: Pick<Settings, 'locale' | 'timeZone'>, now: Date): ConditionReading {
@@ -81,14 +84,24 @@ export async function openSelector(
   reading: ConditionReading,
   again: () => Promise<Source>,
   excluded?: Excluded,
+  findCases?: FindCases,
 ): Promise<Selector> {
   const { limit, sample, seed = '1', ...others } = selection
   if (sample === undefined) {
     if (selection.seed === undefined) return createSelector(selection, columns, segments, reading)
     throw new UsageError('--seed is for --sample', { hint: 'Add --sample N, or leave --seed out.' })
   }
+  if (sample === 'cases') {
+    if (findCases === undefined)
+      throw new UsageError('--sample cases is for run and preview', { hint: 'Give a number.' })
+    const selects = createSelector(others, columns, segments, reading)
+    const cases = await findCases(await again(), (row) => isSelected(row, selects))
+    return createSelector(selection, columns, segments, reading, cases)
+  }
   if (!Number.isInteger(sample) || sample < 0) {
-    throw new UsageError('--sample needs a number of rows, 0 or more', { hint: 'For example: --sample 100' })
+    throw new UsageError('--sample needs a number of rows, 0 or more', {
+      hint: 'For example: --sample 100, or --sample cases',
+    })
   }
   const chosen = await drawSample(
     await again(),

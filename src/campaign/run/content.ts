@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
 import { DataError, type Problem } from '../../errors.ts'
+import type { BranchTrace } from '../../template/engine/branches.ts'
 import { type LoadOptions, loadTemplate } from '../../template/load.ts'
 import type { Template } from '../../template/template.ts'
 import { openSplit, type Split } from '../plan/variants.ts'
@@ -27,13 +28,15 @@ export interface ContentOptions {
   readonly sends: boolean
   /** A follow-up has the subject of the message that it follows. */
   readonly follows: boolean
+  /** Sees which branches each row takes. */
+  readonly branches?: BranchTrace | undefined
 }
 
 /** @throws InputError, DataError: no template, a wrong one, one of the package, or a name that no column has. */
 export async function openContent(settings: Settings, options: ContentOptions): Promise<Content> {
-  const { templateName, campaign, variant, columns } = options
-  const template = await openTemplate(templateName, settings)
-  const split = await openVariants(templateName, settings, campaign(template.name), variant)
+  const { templateName, campaign, variant, columns, branches } = options
+  const template = await openTemplate(templateName, settings, { branches })
+  const split = await openVariants(templateName, settings, campaign(template.name), { only: variant, branches })
   const templates = templatesOf({ template, split })
   if (options.sends) for (const one of templates) refuseBuiltIn(one)
   for (const one of templates) {
@@ -58,12 +61,17 @@ export function usedColumns(
   return new Set([...templates.flatMap(({ columns }) => columns), ...own])
 }
 
-export function openTemplate(name: string, settings: Settings, instead?: LoadOptions['instead']): Promise<Template> {
+export function openTemplate(
+  name: string,
+  settings: Settings,
+  { instead, branches }: Pick<LoadOptions, 'instead' | 'branches'> = {},
+): Promise<Template> {
   return loadTemplate(name, {
     root: settings.root,
     message: settings.message,
     allowEmpty: settings.allowEmpty,
     instead,
+    branches,
     locale: settings.locale,
     timeZone: settings.timeZone,
   })
@@ -74,15 +82,12 @@ export function openVariants(
   templateName: string,
   settings: Settings,
   campaign: string,
-  only?: string,
+  { only, branches }: { readonly only?: string | undefined; readonly branches?: BranchTrace | undefined } = {},
 ): Promise<Split | undefined> {
-  return openSplit(settings.variants, campaign, only, ({ template = templateName, subject }) =>
-    openTemplate(
-      template,
-      settings,
-      subject === undefined ? undefined : { fields: { subject }, file: 'mailmerge.yaml (variants)' },
-    ),
-  )
+  return openSplit(settings.variants, campaign, only, ({ template = templateName, subject }) => {
+    const instead = subject === undefined ? undefined : { fields: { subject }, file: 'mailmerge.yaml (variants)' }
+    return openTemplate(template, settings, { instead, branches })
+  })
 }
 
 /** What is missing from a template so that no row can make a message of it. */

@@ -3,15 +3,19 @@
  * and for a preview of it, before anything is recorded.
  */
 import type { Settings } from '../../config/settings.ts'
+import { DataError } from '../../errors.ts'
 import type { Row, Source } from '../../source/source.ts'
+import { BranchTrace } from '../../template/engine/branches.ts'
 import { foreignTags } from '../../template/foreign-tags.ts'
 import type { Template } from '../../template/template.ts'
 import { localZone } from '../../time-zone.ts'
 import { systemClock } from '../clock.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
+import { CaseFinder } from '../plan/cases.ts'
+import { identify, type RecipientRules } from '../plan/recipient.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
 import { type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
-import { type Content, openContent, templatesOf } from './content.ts'
+import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
 import { openExclusion } from './not-in.ts'
 import type { OpenMerge } from './open-merge.ts'
@@ -37,6 +41,7 @@ export async function openInputs(
   settings: Settings,
   request: MergeRequest,
   hooks: Pick<MergeHooks, 'note' | 'clock'>,
+  branches = request.sample === 'cases' ? new BranchTrace() : undefined,
 ): Promise<RunInputs> {
   const { template: templateName, timeZone = localZone(), lateBy = LATE_BY_MS } = settings
   if (templateName === undefined) throw missing('template', '--template NAME', settings)
@@ -48,7 +53,15 @@ export async function openInputs(
   const sends = request.mode === 'send'
   const { variant } = request
   const follows = request.after !== undefined
-  const content = await openContent(settings, { templateName, campaign: nameFor, variant, columns, sends, follows })
+  const content = await openContent(settings, {
+    templateName,
+    campaign: nameFor,
+    variant,
+    columns,
+    sends,
+    follows,
+    branches,
+  })
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
   const name = nameFor(content.template.name)
@@ -79,12 +92,69 @@ export async function openInputs(
       readingOf(settings, request.at ?? now),
       () => openListAgain(settings),
       exclusion?.find,
+      branches &&
+        (async (list, isSelected) => {
+          const rows = await findCases(list, isSelected, {
+            content,
+            branches,
+            recipients: { emailColumn, key, foldGmail },
+            name,
+            now,
+          })
+          hooks.note?.(`--sample cases takes ${rows.length === 1 ? 'row' : 'rows'} ${rows.join(', ')}`)
+          return new Set(rows)
+        }),
     ),
     now,
   }
   const opened = closing.move()
   return { ...inputs, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
+
+interface CaseSearch {
+  readonly content: Content
+  readonly branches: BranchTrace
+  readonly recipients: RecipientRules
+  /** Of the campaign. */
+  readonly name: string
+  readonly now: Date
+}
+
+/** Renders each row once, to see what of the template it shows. */
+async function findCases(
+  source: Source,
+  isSelected: (row: Row) => boolean,
+  { content, branches, recipients, name, now }: CaseSearch,
+): Promise<readonly number[]> {
+  const used = usedColumns(templatesOf(content))
+  const finder = new CaseFinder(
+    branches,
+    source.columns.filter((column) => used.has(column)),
+    source.columns,
+  )
+  for await (const rows of source.rows()) {
+    for (const row of rows) {
+      if (!isSelected(row) || row.problems !== undefined) continue
+      const variant = content.split?.of(identify(row.data, recipients).key || String(row.number))
+      const context = { row: row.number, campaign: name, now, unsubscribeUrl: SOME_LINK }
+      try {
+        const rendered = (variant?.template ?? content.template).render(row.data, context)
+        finder.see(row.number, row.data, rendered)
+      } catch (error) {
+        // What is wrong with a row is said when it is planned.
+        if (!(error instanceof DataError)) throw error
+        branches.take()
+      }
+    }
+  }
+  return finder
+    .found()
+    .map(({ row }) => row)
+    .sort((one, other) => one - other)
+}
+
+/** In the place of the link of a recipient, where only the template is looked at. */
+const SOME_LINK = 'https://example.invalid/'
 
 /** Placeholders noted; `check` lists all. */
 const NOTED_TAGS = 5

@@ -24,6 +24,7 @@ import { count, shortTime } from './format.ts'
 import { type IconName, icon } from './icons.ts'
 import { bindKeys, type Key } from './keys.ts'
 import { Live } from './live.ts'
+import { lookStrip } from './looks.ts'
 import { MessageViewer } from './message-viewer.ts'
 import { RowList } from './row-list.ts'
 import { takeUpTheme } from './theme.ts'
@@ -66,6 +67,8 @@ class PreviewPage {
   #search = chosen('q') ?? ''
   #filter: RowFilter = FILTERS.find(([name]) => name === chosen('filter'))?.[0] ?? 'all'
   #row = Number(chosen('row') ?? 0)
+  /** Rows to look at that were looked at on this page. */
+  readonly #done = new Set<number>()
   #updatedAt: Date | undefined
   #asking: AbortController | undefined
   #typing: number | undefined
@@ -84,7 +87,7 @@ class PreviewPage {
     this.#viewer = new MessageViewer({
       pictures: 'switch',
       actions: () => this.#actions(),
-      above: () => this.#banner(),
+      above: () => this.#above(),
       nothing: () => this.#noMessage(),
       onBack: () => this.#back(),
     })
@@ -110,6 +113,7 @@ class PreviewPage {
     return [
       { key: 'j', says: 'Next row', run: () => this.#list.move(1) },
       { key: 'k', says: 'Previous row', run: () => this.#list.move(-1) },
+      { key: 'n', says: 'Next row to look at', run: () => this.#nextLook() },
       { key: '/', says: 'Search', run: () => document.querySelector<HTMLInputElement>('#search')?.focus() },
       { key: 'g', says: 'Go to a row by number', run: () => this.#openJump() },
       ...views.map((view, index) => ({
@@ -128,7 +132,7 @@ class PreviewPage {
   #hear(name: string, data: unknown): void {
     if (name === 'rows' && this.#status !== undefined) {
       const before = this.#status
-      this.#status = { ...before, ...(data as Pick<PreviewView, 'rowsRead' | 'isComplete' | 'counts'>) }
+      this.#status = { ...before, ...(data as Pick<PreviewView, 'rowsRead' | 'isComplete' | 'counts' | 'looks'>) }
       this.#updatedAt = new Date()
       this.#draw()
       this.#list.refresh()
@@ -178,6 +182,7 @@ class PreviewPage {
       const shown = await get<RowMessageView>(`/api/rows/${row}`, asking.signal)
       if (this.#asking !== asking) return
       this.#shown = shown
+      if (this.#status?.looks.some((look) => look.row === row) === true) this.#done.add(row)
     } catch (error) {
       if (asking.signal.aborted || !(error instanceof ApiError)) return
       this.#shown = undefined
@@ -280,6 +285,31 @@ class PreviewPage {
       <button type="button" class="btn only only-wide" aria-label="Previous row" @click=${() => this.#list.move(-1)}>${icon('up')}</button>
       <button type="button" class="btn only only-wide" aria-label="Next row" @click=${() => this.#list.move(1)}>${icon('down')}</button>
       <button type="button" class="btn" @click=${() => this.#openTest()}>${icon('send')}<span class="only-wide" aria-hidden="true">Send me this</span><span class="vh">Send this row to yourself</span></button>`
+  }
+
+  #above(): TemplateResult {
+    const looks = this.#status?.looks ?? []
+    const onChoose = (row: number): void => this.#lookAt(row)
+    const strip = { looks, row: this.#shown?.row ?? 0, done: this.#done, onChoose, onNext: () => this.#nextLook() }
+    // In a list of few rows all of them are to be looked at.
+    return html`${looks.length < 2 || (this.#status?.rowsRead ?? 0) <= looks.length ? nothing : lookStrip(strip)}${this.#banner()}`
+  }
+
+  #nextLook(): void {
+    const looks = this.#status?.looks ?? []
+    const at = looks.findIndex(({ row }) => row === this.#shown?.row)
+    const next = [...looks.slice(at + 1), ...looks.slice(0, at + 1)].find(({ row }) => !this.#done.has(row))
+    if (next !== undefined) this.#lookAt(next.row)
+  }
+
+  #lookAt(row: number): void {
+    if (this.#filter !== 'all') this.#setFilter('all')
+    if (this.#search !== '') this.#setSearch('')
+    void this.#goTo(row).then(() =>
+      requestAnimationFrame(() =>
+        document.querySelector('.look[aria-current=true]')?.scrollIntoView({ block: 'nearest', inline: 'center' }),
+      ),
+    )
   }
 
   #banner(): TemplateResult | typeof nothing {

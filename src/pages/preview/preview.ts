@@ -118,6 +118,7 @@ export class Preview {
       rowsRead: this.rows?.size ?? 0,
       isComplete: good?.isComplete ?? false,
       counts: this.rows?.counts ?? { all: 0, problems: 0, suppressed: 0, sent: 0, hidden: 0, duplicates: 0 },
+      looks: good?.list?.cases ?? [],
       broken: this.#broken,
     }
   }
@@ -230,8 +231,8 @@ export class Preview {
   /** Reads the list of a version. One that is broken in its middle gives way to the version before. */
   async #plan(version: Version): Promise<void> {
     const tell = (): void => {
-      const { rowsRead, isComplete, counts } = this.status()
-      this.#options.events.publish('rows', { rowsRead, isComplete, counts })
+      const { rowsRead, isComplete, counts, looks } = this.status()
+      this.#options.events.publish('rows', { rowsRead, isComplete, counts, looks })
     }
     try {
       version.list = await version.project.plan(tell, version.stop.signal)

@@ -3,6 +3,7 @@
  * plan of its list. Owns one such version from its opening to its end; the steps are those of a run.
  */
 import type { MergeRequest } from '../../campaign/merge.ts'
+import { type Case, CaseFinder } from '../../campaign/plan/cases.ts'
 import { planRows } from '../../campaign/plan/plan.ts'
 import type { CheckedRow } from '../../campaign/plan/render-row.ts'
 import { templatesOf, usedColumns } from '../../campaign/run/content.ts'
@@ -15,6 +16,7 @@ import type { PlanCounts, SkipKind } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import type { Message } from '../../message/message.ts'
 import type { Row } from '../../source/source.ts'
+import { BranchTrace } from '../../template/engine/branches.ts'
 import type { RowMark } from '../wire.ts'
 import { createLabeller } from './label.ts'
 import { RowStore } from './row-store.ts'
@@ -38,6 +40,8 @@ export interface PlannedList {
   readonly skipped: ReadonlyMap<SkipKind, number>
   /** The suppressed rows by the reason of their suppression. */
   readonly suppressed: ReadonlyMap<string, number>
+  /** The rows to look at. */
+  readonly cases: readonly Case[]
 }
 
 export type PreviewRequest = Omit<MergeRequest, 'mode'>
@@ -45,7 +49,8 @@ export type PreviewRequest = Omit<MergeRequest, 'mode'>
 /** @throws MailmergeError for what keeps a run from being planned. */
 export async function openProject(settings: Settings, request: PreviewRequest): Promise<Project> {
   const asked: MergeRequest = { ...request, mode: 'dry-run' }
-  const inputs = await openInputs(settings, asked, {})
+  const branches = new BranchTrace()
+  const inputs = await openInputs(settings, asked, {}, branches)
   const { name, content, emailColumn, group } = inputs
   const again = request.again ?? false
   const options = { mode: asked.mode, content, campaign: name, again, group, emailColumn, ...NO_RUN }
@@ -60,11 +65,13 @@ export async function openProject(settings: Settings, request: PreviewRequest): 
       const { renderer, clock } = merge
       const now = clock.now()
       const checked = await renderer.check(row, now)
+      // The plan goes on with marks of its own rows alone.
+      branches.take()
       const { key, address, data, variant } = checked
       const due = { recipient: 0, row: row.number, key, occurrence: 1, address, data, attempts: 0, variant }
       return { checked, message: await renderer.render(due, now) }
     },
-    plan: (onRows, signal) => planInto(rows, merge, inputs, asked, { onRows, signal }),
+    plan: (onRows, signal) => planInto(rows, merge, inputs, asked, { branches, onRows, signal }),
     async [Symbol.asyncDispose]() {
       await merge[Symbol.asyncDispose]()
       await inputs[Symbol.asyncDispose]()
@@ -76,18 +83,27 @@ export async function openProject(settings: Settings, request: PreviewRequest): 
 /** Not a follow-up, not a test, and of no run that is known. */
 const NO_RUN = { after: undefined, testTo: undefined, ledger: undefined } as const
 
+interface Planning {
+  readonly branches: BranchTrace
+  readonly onRows: () => void
+  readonly signal: AbortSignal
+}
+
 async function planInto(
   rows: RowStore,
   merge: OpenMerge,
   inputs: RunInputs,
   request: MergeRequest,
-  { onRows, signal }: { readonly onRows: () => void; readonly signal: AbortSignal },
+  { branches, onRows, signal }: Planning,
 ): Promise<PlannedList> {
   const { ledger, settings, renderer, follow, clock } = merge
   const { source, content, emailColumn, selector, excluded, now } = inputs
   const runId = newRunId(now, clock.random)
   await createRun(merge, runId, inputs, request)
   const name = createLabeller(source.columns, emailColumn)
+  const used = usedColumns(templatesOf(content))
+  const columns = source.columns.filter((column) => used.has(column))
+  const finder = new CaseFinder(branches, columns, source.columns)
   const waiting: (() => void)[] = []
   const mark = (row: number | undefined, word: RowMark): void => {
     if (row !== undefined) waiting.push(() => rows.mark(row, word))
@@ -112,7 +128,9 @@ async function planInto(
     used: usedColumns(templatesOf(content), emailColumn, settings.key),
     leftOut: await leftOutBy(merge, request.again ?? false),
     observer: {
+      onChecked: ({ number, data }, { rendered }) => finder.see(number, data, rendered),
       onProblem: ({ row, severity }: Problem) => {
+        branches.take()
         if (severity === 'error') mark(row, 'problem')
       },
       onSkipped: ({ number }, { kind }) => {
@@ -144,7 +162,7 @@ async function planInto(
     }
     signal.throwIfAborted()
   }
-  return { counts, skipped: await ledger.results.skipCounts(runId), suppressed }
+  return { counts, skipped: await ledger.results.skipCounts(runId), suppressed, cases: finder.found() }
 }
 
 /** An address that is not one is shown as it is written. */

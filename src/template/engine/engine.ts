@@ -9,6 +9,7 @@ import type { RowData } from '../../source/source.ts'
 import { failure, mustachesOf, placeOf, type Snippet } from '../files/place.ts'
 import { isHarmlessLink } from '../links.ts'
 import { plainOf } from '../markup.ts'
+import { BRANCH, type BranchTrace } from './branches.ts'
 import { fieldsPutOut, marksMade } from './cells.ts'
 import { helperError, noText, renderError, syntaxError, tooDeep } from './engine-error.ts'
 import { type PlainCells, plainCells, type RewriteOptions, rewrite } from './tree.ts'
@@ -48,6 +49,8 @@ export interface EngineOptions {
   readonly through?: string
   /** Values put out unescaped go through this one. */
   readonly throughRaw?: string
+  /** Sees which branches are taken. */
+  readonly branches?: BranchTrace | undefined
 }
 
 /** One Handlebars of its own for each template and way of writing values, with its own helpers and partials. */
@@ -72,6 +75,10 @@ export class Engine {
     this.#handlebars.registerHelper(AS_TEXT, (value: unknown) =>
       value === undefined || value === null ? '' : String(value),
     )
+    this.#handlebars.registerHelper(BRANCH, (number: unknown) => {
+      options.branches?.pass(Number(number))
+      return ''
+    })
     this.#rewriting = {
       asText: AS_TEXT,
       escape: options.escape,
@@ -90,7 +97,9 @@ export class Engine {
   }
 
   partial(name: string, snippet: Snippet): void {
-    const template = this.#template(this.#parse(snippet, this.#rewriting))
+    const program = this.#parse(snippet, this.#rewriting)
+    this.#options.branches?.markIn(program, snippet)
+    const template = this.#template(program)
     const partial: Handlebars.TemplateDelegate = (context, options) => {
       try {
         return template(context, options)
@@ -113,6 +122,7 @@ export class Engine {
     const fixed = program.body
       .map((statement) => (statement.type === 'ContentStatement' ? (statement as hbs.AST.ContentStatement).value : ''))
       .join('')
+    this.#options.branches?.markIn(program, snippet)
     const template = this.#template(program)
     const compiled = (row: unknown, data: Readonly<Record<string, unknown>>): string => {
       this.#steps = 0

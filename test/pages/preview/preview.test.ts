@@ -320,6 +320,12 @@ describe.skipIf(browser === undefined)('a list of 100,000 rows', () => {
     await page.locator('#rows').focus()
     await page.keyboard.press('Home')
     await page.locator('#message h2').getByText('News for Person 1').waitFor()
+    // The row with the longest name is one to look at.
+    await page.keyboard.press('n')
+    await page.locator('#message h2').getByText('News for Person 100000').waitFor()
+    await page.locator('#rows').focus()
+    await page.keyboard.press('Home')
+    await page.locator('#message h2').getByText('News for Person 1').waitFor()
     const before = asked
     for (let step = 0; step < 60; step++) await page.keyboard.press('j')
     await page.locator('#message h2').getByText('News for Person 61').waitFor()
