@@ -210,6 +210,8 @@ test.each([
   ['O&#39;Neil', 'as HTML writes them'],
   ['M&uuml;ller', 'as HTML writes them'],
   ['Tom &amp; Ann', 'as HTML writes them'],
+  ['12.50 ı', 'beside a number'],
+  ['ı5', 'beside a number'],
 ])('says that %s is not what was meant', async (name, words) => {
   const report = await check(`name,email\n${name},b@post.eu\n`)
   const told = report.problems.filter(({ code }) => code === 'broken-letters')
@@ -231,6 +233,8 @@ test.each([
   'Â',
   'Ø 3',
   'CRÈME BRÛLÉE',
+  'Kadıköy 3 ışık',
+  'Kadıköy 3 ışık',
 ])('leaves %s in peace', async (name) => {
   const report = await check(`name,email\n"${name}",b@post.eu\n`)
   expect(report.problems.filter(({ code }) => code === 'broken-letters')).toEqual([])

@@ -9,6 +9,8 @@ const MISREAD = /[ÃÂÅÄÐÑØÙ][\u0080-\u00BF€‚ƒ„…†‡ˆ‰Š‹�
 /** A letter as HTML writes it. */
 const ENTITY =
   /&(?:#\d{2,7}|#x[\da-f]{2,6}|amp|quot|apos|lt|gt|nbsp|[aeiou](?:uml|acute|grave|circ)|ntilde|ccedil|szlig);/i
+/** The euro sign of cp858 is `ı` in cp850, and nothing in a file says which of them it is in. */
+const DOS_EURO = /\dı|\d[ \u00A0]ı(?!\p{L})|(?<!\p{L})ı[ \u00A0]?\d/u
 /** `="01067"`, `'01067`, `4.9E+12`: how spreadsheets keep a text from being a number, and what they make of a long one. */
 const TRACE = /^=".*"$|^'[\d+=-]|^\d(?:[.,]\d+)?E\+\d{1,3}$/
 /** Longer cells are looked at up to here. */
@@ -34,6 +36,9 @@ export function cellAdvice(row: RowData): readonly Advice[] {
         value,
         column,
       })
+    } else if (DOS_EURO.test(text)) {
+      const hint = 'If it should be the euro sign, the list is in the encoding cp858: read it with --encoding cp858.'
+      advice.push({ code: 'broken-letters', message: 'the cell holds ı beside a number', hint, value, column })
     } else if (TRACE.test(text)) {
       const hint = 'It goes into the message as it is: write the cell as text in the spreadsheet, and export it again.'
       advice.push({
