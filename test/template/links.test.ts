@@ -1,6 +1,7 @@
 /** A cell never becomes script in HTML: not as the scheme of a link, not in a handler, not by markup of its own. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { guardLinks, takesMarkup } from '../../src/template/links.ts'
 import { CONTEXT, type Files, html, load, problems, render, rowOf } from './project.ts'
 
 const markdown = (body: string): Files => ({ 'templates/t.md': `---\nlayout: false\n---\n${body}` })
@@ -223,3 +224,16 @@ test('over any cells, a look ahead at links fails exactly where rendering fails'
     },
   )
 })
+
+test('a template of tags that do not end is read at once', () => {
+  const hostile = [
+    '<a '.repeat(60_000),
+    `<a ${'x'.repeat(200_000)}`,
+    `<a ${'{{x}}'.repeat(40_000)}>`,
+    '<a href="'.repeat(30_000),
+  ]
+  for (const text of hostile) {
+    guardLinks({ file: 'f', lineOffset: 0, text })
+    takesMarkup(text)
+  }
+}, 5_000)
