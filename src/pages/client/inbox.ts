@@ -96,8 +96,8 @@ class InboxPage {
 
   async start(): Promise<void> {
     this.#draw()
-    await this.#refresh()
     this.#list.refresh()
+    await this.#refresh()
     if (this.#id > 0) void this.#ask(this.#id)
     else void this.#openNewest()
   }

@@ -37,6 +37,8 @@ interface Entry {
 }
 
 const POLL_MS = 300
+/** Heads that are read before a person notices. */
+const SOON_READ = 500
 /** Heads read at once. */
 const AT_ONCE = 16
 
@@ -55,6 +57,7 @@ export class Mailbox {
   #timer: NodeJS.Timeout | undefined
   #heads: Promise<void> = Promise.resolve()
   #closed = false
+  #isCounting = false
 
   constructor(options: MailboxOptions) {
     this.#options = options
@@ -107,8 +110,18 @@ export class Mailbox {
     return { total: found.length, from, rows }
   }
 
+  /** Attachments are counted as far as the messages are read; `added` is published once more when all are. */
   async counts(): Promise<MailCounts> {
-    await this.#readHeads(this.#entries)
+    const unread = this.#entries.filter(({ head }) => head === undefined).length
+    const reading = this.#readHeads(this.#entries)
+    if (unread <= SOON_READ) await reading
+    else if (!this.#isCounting) {
+      this.#isCounting = true
+      void reading.finally(() => {
+        this.#isCounting = false
+        this.#options.events.publish('added', { count: 0, first: this.#last + 1, last: this.#last })
+      })
+    }
     const of = (test: (entry: Entry) => boolean): number => this.#entries.filter(test).length
     return {
       all: this.#entries.length,
