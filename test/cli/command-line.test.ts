@@ -115,6 +115,7 @@ describe('what is printed', () => {
     for (const name of [
       'init',
       'preview',
+      'inbox',
       'run',
       'resume',
       'retry',
@@ -125,7 +126,7 @@ describe('what is printed', () => {
       'completion',
     ])
       expect(help).toMatch(new RegExp(`^  ${name} `, 'm'))
-    expect(help).not.toContain('inbox ')
+    expect(help).not.toContain('worker ')
   })
   test('the help of a command names every option of the contract, also as `help run`', async () => {
     const help = await text('run --help')

@@ -16,12 +16,13 @@ export const inbox: Action = {
   describe: 'Show the messages that --sandbox and --dry-run wrote, and take others over SMTP',
   epilogue: [
     'Examples:',
-    '  mailmerge inbox                          what rehearsals of this project wrote',
-    '  mailmerge inbox --smtp-port 2525         takes what any program sends to localhost:2525',
+    '  mailmerge inbox',
+    '  mailmerge inbox --smtp-port 2525',
     '  mailmerge inbox --smtp-port 2525 --fault refuse=5% --fault slow=2s',
     '',
-    'The first line on stdout is the address of the page. It answers this machine alone, and nothing is sent on unless you',
-    'ask for it. Programs read the messages as JSON: docs/inbox.md.',
+    'The first line on stdout is the address of the page. It answers this machine',
+    'alone, and sends nothing on unless you ask. With --smtp-port any program can',
+    'send to localhost. docs/inbox.md has the JSON for programs.',
   ].join('\n'),
   positionals: { folder: { describe: 'A folder of .eml files to show instead' } },
   options: {
