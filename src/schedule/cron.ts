@@ -101,7 +101,7 @@ function partFault(part: string, field: Field): { readonly message: string; read
   const [range = '', step, more] = part.split('/')
   if (step !== undefined) {
     if (more !== undefined || !/^[1-9]\d*$/.test(step)) return { message: `'${part}' is not a valid ${name}` }
-    if (!/^(\*|\?|.+-.+)$/.test(range)) {
+    if (!/^(\*|\?|.[^-]*-.+)$/.test(range)) {
       const hint =
         name === 'weekday' || name === 'day of month'
           ? EVERY_HINT
@@ -121,7 +121,7 @@ function partFault(part: string, field: Field): { readonly message: string; read
   if (name === 'weekday' && /^LW?$/.test(range)) {
     return { message: `'${part}' is not a weekday`, hint: 'FRI#L is the last Friday of the month.' }
   }
-  const numbered = name === 'weekday' ? /^(.+?)(?:#(.*)|L)$/.exec(range) : null
+  const numbered = name === 'weekday' ? /^([^#]+)(?:#(.*)|L)$/.exec(range) : null
   if (numbered !== null && numbered[2] !== undefined && !/^([1-5]|L)$/.test(numbered[2])) {
     return {
       message: `'${part}' is not a valid weekday`,

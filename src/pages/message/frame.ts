@@ -141,7 +141,7 @@ function linkAttributes(href: string): Record<string, string | undefined> {
 
 /** `cid:logo@news` is the part of that Content-ID, which may be written with brackets or escaped. */
 function ownPicture(url: string, inline: FrameOptions['inline']): string | undefined {
-  const id = /^\s*cid:(.+?)\s*$/is.exec(url)?.[1]
+  const id = /^cid:(.+)$/is.exec(url.trim())?.[1]
   if (id === undefined) return undefined
   return inline(id) ?? inline(unescaped(id).replace(/^<|>$/g, ''))
 }
