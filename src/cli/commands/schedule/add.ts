@@ -46,7 +46,7 @@ export const add: Action = {
     "  mailmerge schedule add news --cron '0 9 * * MON' --tz Europe/Paris -t news",
     "  mailmerge schedule add news --at 'monday 9:00' --every 2w -t news",
     "  mailmerge schedule add launch --at '2026-12-01 09:00' --template launch",
-    "  mailmerge schedule add remind --cron '0 9 * * *' --after welcome --wait 3d -t reminder",
+    "  mailmerge schedule add tips --cron '0 9 * * *' --after news --wait 3d -t tips",
   ].join('\n'),
   options: {
     cron: {
