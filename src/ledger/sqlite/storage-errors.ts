@@ -8,6 +8,7 @@ export const DAMAGE_HINT =
   'It was left as it is. Put a copy from a backup in its place, or move it away; without it nobody knows who was written to.'
 
 /** SQLite's primary result codes that matter here (https://sqlite.org/rescode.html). */
+const ERROR = 1
 const BUSY = 5
 const LOCKED = 6
 const READONLY = 8
@@ -65,6 +66,12 @@ export function explain(error: unknown, location: string): MailmergeError {
       return new OutputError(
         `the ledger ${location} cannot be written: ${whyNot(location) ?? said}`,
         details('Make the file and its folder writable for you, or name another place with --ledger.'),
+      )
+    case ERROR:
+      // Our statements are fixed, and fit the tables that our migrations make: these are others.
+      return new OutputError(
+        `the ledger ${location} is damaged: its tables have changed (${said})`,
+        details(DAMAGE_HINT),
       )
     case CORRUPT:
     case NOTADB:
