@@ -75,7 +75,7 @@ export class RunReader {
     if (run === undefined) return undefined
     const newest = newestOf(await this.#ledger.runs.list())
     const { shown, condition, atWork, progress, standing } = await this.#item(run, newest)
-    const digest = await this.#digestOf(run, condition)
+    const digest = await this.#digestOf(run, condition, standing)
     const zone = run.options.timeZone ?? this.#settings.timeZone ?? localZone()
     const time = pageTime(zone, new Date())
     const rate = rateChart(digest.timeline, time, undefined)
@@ -132,16 +132,20 @@ export class RunReader {
     return { shown, hidden, condition, atWork, progress, standing }
   }
 
-  /** The figures of a run. Those of one that changes are at most some seconds old. */
-  async #digestOf(run: RunRecord, { kind }: RunCondition): Promise<Digest> {
+  /** The figures of a run. Those of one that changes are at most some seconds old; rows in doubt are always those of now. */
+  async #digestOf(run: RunRecord, { kind }: RunCondition, { counts }: RunStanding): Promise<Digest> {
+    const isCurrent = ({ inDoubt }: Digest): boolean => inDoubt === counts.in_doubt
     const known = this.#digests.get(run.id)
-    if (known !== undefined && performance.now() < known.until) return known.digest
-    const reading = this.#reading.get(run.id) ?? this.#read(run, kind === 'sending')
+    if (known !== undefined && performance.now() < known.until && isCurrent(known.digest)) return known.digest
+    const begun = this.#reading.get(run.id)
+    const digest = begun === undefined ? undefined : await begun
+    if (digest !== undefined && isCurrent(digest)) return digest
+    const reading = this.#read(run, kind === 'sending')
     this.#reading.set(run.id, reading)
     try {
       return await reading
     } finally {
-      this.#reading.delete(run.id)
+      if (this.#reading.get(run.id) === reading) this.#reading.delete(run.id)
     }
   }
 
