@@ -8,6 +8,7 @@ import { docsPage } from '../docs-page.ts'
 import { DataError, type Problem } from '../errors.ts'
 import { pathOf } from './engine/tree.ts'
 import { failure, type Place, placeText, problemAt, type Snippet } from './files/place.ts'
+import type { NameUse } from './template.ts'
 
 export interface Parsed {
   readonly snippet: Snippet
@@ -19,16 +20,6 @@ export interface Known {
   readonly partials: ReadonlyMap<string, Parsed>
   /** Partials that a template defines for itself: `{{#*inline "name"}}`. */
   readonly inline: ReadonlySet<string>
-}
-
-/** A name that a template reads from its row. */
-export interface NameUse extends Place {
-  readonly name: string
-  readonly snippet: Snippet
-  /** Several words, as a call with its values is written: a column may be meant. */
-  readonly isCall?: boolean
-  /** Put out as it is, or asked whether it is filled; undefined where a helper gets it. */
-  readonly how?: 'output' | 'condition' | undefined
 }
 
 interface Scope {

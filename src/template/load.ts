@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { isSystemError } from '../fs/system-errors.ts'
-import { checkNames, type NameUse, namesIn, type Parsed } from './bind.ts'
+import { checkNames, namesIn, type Parsed } from './bind.ts'
 import type { BranchTrace } from './engine/branches.ts'
 import { Engine } from './engine/engine.ts'
 import { type Found, findTemplate, isBuiltIn, portablePath, SHIPPED, shown } from './files/find.ts'
@@ -30,7 +30,7 @@ import {
   plainOf,
 } from './markup.ts'
 import { createRenderer, type Engines, type RendererOptions } from './render.ts'
-import type { Template } from './template.ts'
+import type { NameUse, Template } from './template.ts'
 import { TABLE_HELPERS } from './text-tables.ts'
 
 export interface LoadOptions {

@@ -1,7 +1,6 @@
 /** What a template gives for a row: texts only. Owns the shape of rendered content; never makes bytes of it. */
 import type { RowData } from '../source/source.ts'
-import type { NameUse } from './bind.ts'
-import type { Snippet } from './files/place.ts'
+import type { Place, Snippet } from './files/place.ts'
 import type { MarkedText } from './marked-text.ts'
 
 /** What a template may use beside the row's own columns, under the name `@merge` (`{{@merge.row}}`). */
@@ -108,6 +107,16 @@ export interface WrittenTemplate {
   readonly parts: readonly Snippet[]
   /** The page was made from MJML, whose markup is not the user's. */
   readonly isMjml: boolean
+}
+
+/** A name that a template reads from its row. */
+export interface NameUse extends Place {
+  readonly name: string
+  readonly snippet: Snippet
+  /** Several words, as a call with its values is written: a column may be meant. */
+  readonly isCall?: boolean
+  /** Put out as it is, or asked whether it is filled; undefined where a helper gets it. */
+  readonly how?: 'output' | 'condition' | undefined
 }
 
 /** `replyTo` and `Reply-To` are one field. */

@@ -5,15 +5,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Settings } from '../../config/settings.ts'
 import { HeldError, UsageError } from '../../errors.ts'
-import type { Ledger, Runs } from '../../ledger/ledger.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
 import type { Campaign, RunRecord, RunRequest } from '../../ledger/records.ts'
 import { parseRowRanges } from '../plan/select.ts'
 import { findRun } from './find-run.ts'
 import { openLedger } from './open-ledger.ts'
 
-/** Between two looks of a delivery at what is asked of it, in milliseconds. */
-const LOOK_MS = 500
 /** Between two looks of the one who asked. */
 const POLL_MS = 100
 /** A delivery that was asked to stop has its grace for the messages in flight, and this long to write its results. */
@@ -98,44 +96,6 @@ export async function refusePaused(ledger: Ledger, campaign: Campaign): Promise<
   throw new HeldError(`the run ${held.id} of ${campaign.name} is paused`, {
     hint: `Continue it with mailmerge resume ${held.id}, or end it with mailmerge cancel ${held.id} and give the command again.`,
   })
-}
-
-/** Looks in the ledger for what is asked of a run while this process is at it. */
-export class RequestWatch implements Disposable {
-  readonly #controller = new AbortController()
-  readonly #timer: NodeJS.Timeout
-  #request: Exclude<RunRequest, 'resume'> | undefined
-
-  constructor(runs: Runs, runId: string) {
-    this.#timer = setInterval(() => {
-      // What is wrong with the ledger is found, and reported, by the delivery.
-      runs.find(runId).then(
-        (run) => this.#obey(run),
-        () => {},
-      )
-    }, LOOK_MS)
-    this.#timer.unref()
-  }
-
-  /** Aborted once something is asked. */
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  get request(): Exclude<RunRequest, 'resume'> | undefined {
-    return this.#request
-  }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer)
-  }
-
-  #obey(run: RunRecord | undefined): void {
-    if (run?.requested === undefined || run.requested === 'resume') return
-    clearInterval(this.#timer)
-    this.#request = run.requested
-    this.#controller.abort()
-  }
 }
 
 async function withOpenRun(

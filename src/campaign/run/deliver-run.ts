@@ -19,8 +19,8 @@ import { ProgressWriter } from '../../report/run-progress.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
-import { RequestWatch } from './control.ts'
 import { type OpenMerge, runFolder } from './open-merge.ts'
+import { RequestWatch } from './request-watch.ts'
 import { awaitStart, LATE_BY_MS, startTimeOf } from './start-time.ts'
 
 /** Waits for the run's start time, if it has one, and delivers. */

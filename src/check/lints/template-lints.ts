@@ -3,10 +3,9 @@
  * text uses in another way than their cells ask for. Owns the advice; renders nothing.
  */
 import type { Problem } from '../../errors.ts'
-import type { NameUse } from '../../template/bind.ts'
 import { type Origin, type Place, placeInFiles, problemAt, type Snippet } from '../../template/files/place.ts'
 import { type ForeignTag, foreignTags } from '../../template/foreign-tags.ts'
-import type { WrittenTemplate } from '../../template/template.ts'
+import type { NameUse, WrittenTemplate } from '../../template/template.ts'
 import type { ColumnHabits } from '../column-survey.ts'
 import { type StructureFault, structureFaults } from './html-structure.ts'
 
