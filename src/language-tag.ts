@@ -1,4 +1,5 @@
 /** Language tags (BCP 47) and whether dates and numbers can be written in them. Owns what counts as a known language. */
+import { BoundedMap } from './bounded-map.ts'
 import { nearest } from './did-you-mean.ts'
 
 /** Languages that people name by a word instead of by their tag. */
@@ -7,8 +8,15 @@ const NAMED =
     ' ',
   )
 
+/** Rows may each name their own. */
+const known = new BoundedMap<string, string | undefined>(1_000)
+
 /** The tag in its usual form; undefined where it is not a tag, or one that there are no dates and numbers in. */
 export function knownLanguage(tag: string): string | undefined {
+  return known.getOrMake(tag, usualForm)
+}
+
+function usualForm(tag: string): string | undefined {
   try {
     return Intl.DateTimeFormat.supportedLocalesOf(tag.replaceAll('_', '-'))[0]
   } catch {

@@ -2,7 +2,6 @@
  * A row to texts: every field of a template compiled once and rendered for each row. Owns the order of the fields, and what
  * counts as content of a body.
  */
-import { BoundedMap } from '../bounded-map.ts'
 import type { DataError } from '../errors.ts'
 import { knownLanguage, unknownLanguage } from '../language-tag.ts'
 import type { RowData } from '../source/source.ts'
@@ -221,10 +220,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 const NONE: readonly never[] = []
 const NOBODY = ownText('')
 
-const locales = new BoundedMap<string, string | undefined>(1_000)
-
 function checkedLocale(tag: string, written: Snippet): string {
-  const known = locales.getOrMake(tag, () => knownLanguage(tag))
+  const known = knownLanguage(tag)
   if (known !== undefined) return known
   const { message, hint } = unknownLanguage(tag)
   throw failure(written, 'bad-locale', message, hint, { line: 1, column: written.text.indexOf('{{') })

@@ -65,11 +65,9 @@ export function localeOf({ hash, data }: HelperOptions): string {
   return own === '' ? data.helpers.locale : checkedLanguage(own)
 }
 
-const languages = new BoundedMap<string, string | undefined>(500)
-
 /** @throws Error for a language that nothing can be written in. */
 function checkedLanguage(tag: string): string {
-  const known = languages.getOrMake(tag, () => knownLanguage(tag))
+  const known = knownLanguage(tag)
   if (known !== undefined) return known
   const { message, hint } = unknownLanguage(tag)
   throw new Error(`${message}. ${hint.replace(/\.$/, '')}`)
