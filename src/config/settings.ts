@@ -5,7 +5,6 @@ import type { DUPLICATES } from './words.ts'
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** How a list is to be read. */
 /** Where a list comes from. */
 export type ListOrigin =
   /** Path as the user gave it, relative to the working directory. */
@@ -16,6 +15,7 @@ export type ListOrigin =
   /** What a command line prints, and the folder that it runs in. */
   | { readonly kind: 'command'; readonly line: string; readonly folder: string }
 
+/** How a list is to be read. */
 export interface SourceSettings {
   /** Undefined where the settings name no list. */
   readonly from: ListOrigin | undefined
