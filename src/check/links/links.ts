@@ -5,7 +5,7 @@
 import pLimit from 'p-limit'
 import type { Problem } from '../../errors.ts'
 import type { Rendered } from '../../template/template.ts'
-import { lookAtHtml } from '../lints/html-scan.ts'
+import { linksInText, lookAtHtml } from '../lints/html-scan.ts'
 import { ASK, askLink, type LinkAnswer, type LinkOptions } from './request.ts'
 
 /** A message whose links are asked. */
@@ -56,8 +56,7 @@ export async function checkLinks(samples: readonly LinkSample[], options: LinkOp
 
 function linksOf({ html, text }: Rendered): readonly string[] {
   const { links, images } = lookAtHtml(html ?? '')
-  const written = (text ?? '').match(/\bhttps?:\/\/[^\s<>"']+/g) ?? []
-  return [...links, ...images.map(({ src }) => src), ...written.map((link) => link.replace(/[\])}.,;:!?]+$/, ''))]
+  return [...links, ...images.map(({ src }) => src), ...linksInText(text ?? '')]
     .map((link) => link.trim().replace(/#.*$/s, ''))
     .filter((link) => /^https?:\/\//i.test(link) && URL.canParse(link))
 }

@@ -1,4 +1,4 @@
-/** What a rendered HTML body leads to and shows: its links, its images, its words. Owns reading the markup; judges nothing. */
+/** What a rendered body leads to and shows: its links, its images, its words. Owns reading it; judges nothing. */
 import { Parser } from 'htmlparser2'
 
 export interface HtmlImage {
@@ -40,4 +40,12 @@ export function lookAtHtml(html: string): HtmlLook {
   })
   parser.end(html)
   return { links, images, text }
+}
+
+/** The links that are written in a plain text. */
+export function linksInText(text: string): readonly string[] {
+  // What closes the sentence or the brackets around a link is not part of it.
+  return (text.match(/\bhttps?:\/\/[^\s<>"']+/g) ?? []).map((link) =>
+    link.replace(/(?<![\])}.,;:!?])[\])}.,;:!?]+$/, ''),
+  )
 }

@@ -6,7 +6,7 @@ import { BoundedMap } from '../../bounded-map.ts'
 import type { Problem } from '../../errors.ts'
 import { unmark } from '../../template/marked-text.ts'
 import type { Rendered } from '../../template/template.ts'
-import { lookAtHtml } from './html-scan.ts'
+import { linksInText, lookAtHtml } from './html-scan.ts'
 
 /** Bytes of HTML beyond which Gmail shows the beginning and a link to the rest. */
 export const GMAIL_CLIP = 102 * 1024
@@ -42,7 +42,7 @@ export function createMessageLints(
       ...tagAdvice(text ?? '', 'the text', tags),
       ...headers.flatMap(([name, value]) => tagAdvice(unmark(value), `the header ${name}`, tags)),
       ...greetingAdvice(words, 'text'),
-      ...(text === undefined ? [] : linksOf(text)).flatMap((link) => linkAdvice(link, 'link')),
+      ...linksInText(text ?? '').flatMap((link) => linkAdvice(link, 'link')),
       ...(look?.links ?? []).flatMap((link) => linkAdvice(link, 'link')),
       ...(look?.images ?? []).flatMap(({ src, alt }) => [
         ...linkAdvice(src, 'image'),
@@ -179,13 +179,6 @@ function greetingAdvice(text: string, where: string): readonly Advice[] {
   if (found === undefined) return []
   const hint = "Fill the cell, or give the template another word: {{default name 'friend'}}."
   return [warning('empty-greeting', `the greeting of the ${where} has no name`, hint, found.trim())]
-}
-
-function linksOf(text: string): readonly string[] {
-  // What closes the sentence or the brackets around a link is not part of it.
-  return (text.match(/\bhttps?:\/\/[^\s<>"']+/g) ?? []).map((link) =>
-    link.replace(/(?<![\])}.,;:!?])[\])}.,;:!?]+$/, ''),
-  )
 }
 
 function missingAlt(src: string): Advice {

@@ -121,3 +121,13 @@ test('each link of the samples is asked once, two at a time of a host, and none 
   ])
   expect(place.most).toBeLessThanOrEqual(2)
 })
+
+test('a text with a link full of brackets is read in one go', async () => {
+  const address = 'ada@example.com'
+  const text = `https://example.org/?of=${address}${')'.repeat(200_000)}x`
+  const rendered = written<Rendered>({
+    ...{ from: 'a@example.org', subject: 'x', headers: [], attachments: [], inline: [] },
+    text,
+  })
+  expect(await checkLinks([{ row: 1, address, secrets: [], rendered }], options)).toMatchObject({ asked: 0, left: 1 })
+})
