@@ -376,7 +376,6 @@ class ListCheck {
   /** What only the whole list shows, and the facts about it. */
   finish(size: SizeEstimate | undefined): ListFacts {
     this.#sumUp(size)
-    const first = this.#samples[0]?.rendered
     return {
       rows: this.#rows,
       chosen: this.#rows - this.#skipped,
@@ -385,7 +384,6 @@ class ListCheck {
       mail: {
         domains: this.#domains,
         unsubscribe: this.#good > 0 && this.#withoutUnsubscribe === 0,
-        first,
         samples: this.#samples.flatMap(({ row, address, secrets, rendered }) =>
           rendered === undefined ? [] : [{ row, address, secrets, rendered }],
         ),

@@ -1,6 +1,5 @@
 /** What a check found, as data: problems, columns, sizes, and the mail that would go out. Owns these shapes; finds nothing. */
 import type { Problem } from '../errors.ts'
-import type { Rendered } from '../template/template.ts'
 import type { ColumnFacts } from './column-survey.ts'
 import type { SeverityCounts } from './findings.ts'
 import type { LinkSample } from './links/links.ts'
@@ -17,8 +16,6 @@ export interface SizeEstimate {
 export interface CheckedMail {
   /** Domain in A-labels, with the first row that has it and how many have. */
   readonly domains: ReadonlyMap<string, { readonly row: number; readonly address: string; rows: number }>
-  /** The first message, where there is one. */
-  readonly first?: Rendered | undefined
   /** The first messages. */
   readonly samples: readonly LinkSample[]
   /** The bytes of the first message, where a spam filter is asked. */

@@ -44,19 +44,20 @@ async function senderRules(
   resolver: SenderResolver,
   timeout: number,
 ): Promise<readonly RuleVerdict[]> {
-  const fromDomain = domainOfFirst(mail.first?.from ?? ownText(String(settings.message['from'] ?? '')))
+  const first = mail.samples[0]?.rendered
+  const fromDomain = domainOfFirst(first?.from ?? ownText(String(settings.message['from'] ?? '')))
   if (fromDomain === undefined) return []
   const records = await lookUpSender(
     {
       fromDomain,
-      envelopeDomain: domainOfFirst(mail.first?.envelopeFrom ?? ownText('')) ?? fromDomain,
+      envelopeDomain: domainOfFirst(first?.envelopeFrom ?? ownText('')) ?? fromDomain,
       dkim: settings.dkim,
       root: settings.root,
     },
     resolver,
     timeout,
   )
-  const headers = mail.first?.headers ?? []
+  const headers = first?.headers ?? []
   const hasPost = headers.some(([name]) => /^list-unsubscribe-post$/i.test(name))
   const oneClick = settings.unsubscribe?.url !== undefined || hasPost
   const unsubscribe = mail.unsubscribe || settings.unsubscribe?.mailto !== undefined
