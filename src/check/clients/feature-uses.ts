@@ -19,10 +19,9 @@ const ELEMENTS: Readonly<Record<string, string>> = {
     'article aside details figcaption figure footer header main mark nav section summary time',
   ),
   ...named('html-image-maps', 'map'),
-  ...Object.fromEntries(
-    'abbr acronym audio base bdi dialog form link marquee meter object picture progress rp rt ruby select svg textarea video wbr'
-      .split(' ')
-      .map((name) => [name, `html-${name}`]),
+  ...prefixed(
+    'html',
+    'abbr acronym audio base bdi dialog form link marquee meter object picture progress rp rt ruby select svg textarea video wbr',
   ),
 }
 const ATTRIBUTES: Readonly<Record<string, string>> = {
@@ -37,7 +36,7 @@ const ATTRIBUTES: Readonly<Record<string, string>> = {
 const PICTURES: Readonly<Record<string, string>> = {
   ...named('image-heif', 'heic heif'),
   ...named('image-tiff', 'tif tiff'),
-  ...Object.fromEntries('apng avif bmp hdr ico mp4 svg webp'.split(' ').map((ending) => [ending, `image-${ending}`])),
+  ...prefixed('image', 'apng avif bmp hdr ico mp4 svg webp'),
 }
 
 /** Properties whose feature has another name than they have. */
@@ -100,11 +99,22 @@ function named(feature: string, names: string): Readonly<Record<string, string>>
   return Object.fromEntries(names.split(' ').map((name) => [name, feature]))
 }
 
+/** Features that have the name of what they are of. */
+function prefixed(kind: 'html' | 'image', names: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, `${kind}-${name}`]))
+}
+
+function own(table: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
+}
+
+type Add = (feature: string | undefined, at: number, length: number) => void
+
 /** Uses, in the order of the page. `page` has its mustaches: what they give is not known and counts for nothing. */
 export function featureUses(page: string): readonly FeatureUse[] {
   const uses: FeatureUse[] = []
   const text = blanked(page)
-  const add = (feature: string | undefined, at: number, length: number): void => {
+  const add: Add = (feature, at, length) => {
     if (feature !== undefined) uses.push({ feature, at, length })
   }
   let inStyle = false
@@ -115,7 +125,7 @@ export function featureUses(page: string): readonly FeatureUse[] {
       const tag = text.slice(at, parser.endIndex + 1)
       add(elementFeature(name, attributes), at, tag.length)
       for (const [attribute, value] of Object.entries(attributes)) {
-        if (Object.hasOwn(ATTRIBUTES, attribute)) add(ATTRIBUTES[attribute], at, tag.length)
+        add(own(ATTRIBUTES, attribute), at, tag.length)
         if (attribute === 'style') {
           const from = Math.max(0, tag.toLowerCase().indexOf('style'))
           cssUses(value, 'declarationList', at + Math.max(from, tag.indexOf(value, from)), add)
@@ -141,17 +151,15 @@ function elementFeature(name: string, attributes: Readonly<Record<string, string
     return /^(?:checkbox|hidden|radio|reset|submit|text)$/.test(type) ? `html-input-${type}` : undefined
   }
   if (name === 'button') return attributes['type'] === 'reset' ? 'html-button-reset' : 'html-button-submit'
-  return Object.hasOwn(ELEMENTS, name) ? ELEMENTS[name] : undefined
+  return own(ELEMENTS, name)
 }
 
 function pictureFeature(source: string): string | undefined {
   if (/^data:/i.test(source)) return 'image-base64'
   if (source.includes(BLANK)) return undefined
   const ending = /\.([a-z\d]{2,4})(?:[?#].*)?$/is.exec(source)?.[1]?.toLowerCase() ?? ''
-  return Object.hasOwn(PICTURES, ending) ? PICTURES[ending] : undefined
+  return own(PICTURES, ending)
 }
-
-type Add = (feature: string | undefined, at: number, length: number) => void
 
 function cssUses(css: string, context: 'stylesheet' | 'declarationList', offset: number, add: Add): void {
   const tree = csstree.parse(css, { context, positions: true, parseCustomProperty: false, onParseError: () => {} })
@@ -195,10 +203,6 @@ function cssUses(css: string, context: 'stylesheet' | 'declarationList', offset:
       }
     },
   })
-}
-
-function own(table: Readonly<Record<string, string>>, name: string): string | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
 function displayFeature(value: csstree.CssNode): string | undefined {

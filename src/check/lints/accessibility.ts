@@ -56,7 +56,6 @@ const CONTRAST_OF_LARGE = 3
 /** Pixels below which many people cannot read. */
 const SMALL = 12
 const MEASURED_PLAIN: Look = { color: [0, 0, 0], background: [255, 255, 255], size: 16, bold: false, hidden: false }
-const VOID = new Set('area base br col embed hr img input link meta param source track wbr'.split(' '))
 
 /** @param page HTML with its mustaches: a value is taken for words. */
 export function accessibilityFaults(page: string): readonly AccessibilityFault[] {
@@ -95,7 +94,6 @@ export function accessibilityFaults(page: string): readonly AccessibilityFault[]
         seen.heading = level
       }
       if (name === 'th' || name === 'caption') for (const one of open) if (one.name === 'table') one.isData = true
-      if (VOID.has(name)) return
       const isData = /^(?:presentation|none|table|grid)$/i.test(attributes['role'] ?? '')
       const label = attributes['aria-label'] ?? attributes['title'] ?? ''
       open.push({ name, ...tag, look, words: label, isData, reported: false })
