@@ -30,7 +30,7 @@ import {
   rowError,
 } from './recipient.ts'
 import { restoreRow, type StoredRow, storeRow, type Thread, threaded } from './row-data.ts'
-import type { Split } from './variants.ts'
+import { type Split, variantOf } from './variants.ts'
 
 export interface RowRendererOptions {
   /** Without it the cells of a row are checked and nothing is rendered. */
@@ -144,8 +144,7 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
   }
 
   function check(row: Row, now: Date, thread: Thread | undefined): MaybePromise<CheckedRow> {
-    // A row without an address column has no key before it is rendered: its cells take the place of one.
-    const variant = split?.of(identify(row.data, recipients).key || storeRow(row.data, []))
+    const variant = variantOf(split, row.data, recipients)
     const chosen = variant?.template ?? template
     if (chosen === undefined) return dataAlone(row)
     const context = contextOf(row.number, now, likelyAddress(row.data, recipients) ?? SAMPLE_ADDRESS)

@@ -42,8 +42,8 @@ export type Selector = (row: Row) => SkipReason | undefined
 /** Of rows of the list, by their number, those that are left out before anything else is asked of them, and why. */
 export type Excluded = (rows: readonly Row[]) => Promise<ReadonlyMap<number, SkipReason>>
 
-/** Numbers of the rows, of those that are selected, that show all cases of a template. */
-export type FindCases = (source: Source, isSelected: (row: Row) => boolean) => Promise<ReadonlySet<number>>
+/** Chooses a few rows, by their numbers, of all that are selected. */
+export type ChooseRows = (selected: AsyncIterable<readonly Row[]>) => Promise<ReadonlySet<number>>
 
 /** How the settings say that the list is written; `now` is the moment at which it is read. */
 export function readingOf({ locale, timeZone }: Pick<Settings, 'locale' | 'timeZone'>, now: Date): ConditionReading {
@@ -84,32 +84,17 @@ export async function openSelector(
   reading: ConditionReading,
   again: () => Promise<Source>,
   excluded?: Excluded,
-  findCases?: FindCases,
+  findCases?: ChooseRows,
 ): Promise<Selector> {
   const { limit, sample, seed = '1', ...others } = selection
   if (sample === undefined) {
     if (selection.seed === undefined) return createSelector(selection, columns, segments, reading)
     throw new UsageError('--seed is for --sample', { hint: 'Add --sample N, or leave --seed out.' })
   }
-  if (sample === 'cases') {
-    if (findCases === undefined)
-      throw new UsageError('--sample cases is for run and preview', { hint: 'Give a number.' })
-    const selects = createSelector(others, columns, segments, reading)
-    const cases = await findCases(await again(), (row) => isSelected(row, selects))
-    return createSelector(selection, columns, segments, reading, cases)
-  }
-  if (!Number.isInteger(sample) || sample < 0) {
-    throw new UsageError('--sample needs a number of rows, 0 or more', {
-      hint: 'For example: --sample 100, or --sample cases',
-    })
-  }
-  const chosen = await drawSample(
-    await again(),
-    createSelector(others, columns, segments, reading),
-    sample,
-    seed,
-    excluded,
-  )
+  const choose = sample === 'cases' ? findCases : lotteryOf(sample, seed)
+  if (choose === undefined) throw new UsageError('--sample cases is for run and preview', { hint: 'Give a number.' })
+  const selects = createSelector(others, columns, segments, reading)
+  const chosen = await choose(selectedRows(await again(), selects, excluded))
   return createSelector(selection, columns, segments, reading, chosen)
 }
 
@@ -170,22 +155,29 @@ function segmentConditions(
   })
 }
 
-/** Numbers of the rows that the lot falls on: those with the lowest hashes, so that memory holds the sample alone. */
-async function drawSample(
+async function* selectedRows(
   source: Source,
   selects: Selector,
-  size: number,
-  seed: string,
   excluded: Excluded | undefined,
-): Promise<ReadonlySet<number>> {
-  const best = new LowestLots(size)
+): AsyncGenerator<readonly Row[]> {
   for await (const rows of source.rows()) {
     const out = await excluded?.(rows)
-    for (const row of rows) {
-      if (out?.has(row.number) !== true && isSelected(row, selects)) best.offer(lotOf(seed, row.number), row.number)
-    }
+    yield rows.filter((row) => out?.has(row.number) !== true && isSelected(row, selects))
   }
-  return best.rows()
+}
+
+/** The lot falls on the rows with the lowest hashes, so that memory holds the sample alone. */
+function lotteryOf(size: number, seed: string): ChooseRows {
+  if (!Number.isInteger(size) || size < 0) {
+    throw new UsageError('--sample needs a number of rows, 0 or more', {
+      hint: 'For example: --sample 100, or --sample cases',
+    })
+  }
+  return async (selected) => {
+    const best = new LowestLots(size)
+    for await (const rows of selected) for (const { number } of rows) best.offer(lotOf(seed, number), number)
+    return best.rows()
+  }
 }
 
 /** A row that cannot be compared is an error when it is planned. */

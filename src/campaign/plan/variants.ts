@@ -6,7 +6,10 @@ import { hash } from 'node:crypto'
 import type { VariantSettings } from '../../config/settings.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
+import type { RowData } from '../../source/source.ts'
 import type { Template } from '../../template/template.ts'
+import { identify, type RecipientRules } from './recipient.ts'
+import { storeRow } from './row-data.ts'
 
 export interface Variant {
   readonly name: string
@@ -24,6 +27,11 @@ export interface Split {
   of(key: string): Variant
   /** The variant that a plan recorded by its name; undefined where the project has none of that name. */
   named(name: string): Variant | undefined
+}
+
+/** The variant of a row: a row without an address column has no key before it is rendered, and its cells take the place of one. */
+export function variantOf(split: Split | undefined, cells: RowData, rules: RecipientRules): Variant | undefined {
+  return split?.of(identify(cells, rules).key || storeRow(cells, []))
 }
 
 /** @param campaign name of the campaign: another campaign draws another lot. */

@@ -12,9 +12,10 @@ import { localZone } from '../../time-zone.ts'
 import { systemClock } from '../clock.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { CaseFinder } from '../plan/cases.ts'
-import { identify, type RecipientRules } from '../plan/recipient.ts'
+import type { RecipientRules } from '../plan/recipient.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
-import { type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
+import { type ChooseRows, type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
+import { variantOf } from '../plan/variants.ts'
 import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
 import { openExclusion } from './not-in.ts'
@@ -53,65 +54,61 @@ export async function openInputs(
   const sends = request.mode === 'send'
   const { variant } = request
   const follows = request.after !== undefined
-  const content = await openContent(settings, {
-    templateName,
-    campaign: nameFor,
-    variant,
-    columns,
-    sends,
-    follows,
-    branches,
-  })
+  const asked = { templateName, campaign: nameFor, variant, columns, sends, follows, branches }
+  const content = await openContent(settings, asked)
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
   const name = nameFor(content.template.name)
   const emailColumn = addressColumn(settings, source, templatesOf(content))
   const now = (hooks.clock ?? systemClock).now()
   const { key, foldGmail } = settings
+  const recipients = { emailColumn, key, foldGmail }
   await using closing = new AsyncDisposableStack()
   const exclusion =
     request.notIn === undefined
       ? undefined
-      : await openExclusion(settings, request.notIn, { emailColumn, key, foldGmail }, (text) => hooks.note?.(text))
+      : await openExclusion(settings, request.notIn, recipients, (text) => hooks.note?.(text))
   closing.use(exclusion)
-  const inputs = {
+  const excluded = exclusion?.find
+  const findCases: ChooseRows | undefined =
+    branches &&
+    (async (selected) => {
+      const rows = await casesOf(selected, { columns, content, branches, recipients, name, now })
+      hooks.note?.(`--sample cases takes ${rows.length === 1 ? 'row' : 'rows'} ${rows.join(', ')}`)
+      return new Set(rows)
+    })
+  const selector = await openSelector(
+    request,
+    columns,
+    settings.segments ?? {},
+    readingOf(settings, request.at ?? now),
+    () => openListAgain(settings),
+    excluded,
+    findCases,
+  )
+  const startTime =
+    request.atLocal === undefined
+      ? undefined
+      : openRecipientTime(request.atLocal, { columns, zone: timeZone, now, lateBy })
+  const group = settings.group ?? request.group ?? name
+  const opened = closing.move()
+  return {
     name,
-    excluded: exclusion?.find,
-    group: settings.group ?? request.group ?? name,
+    group,
     source,
     content,
     emailColumn,
-    startTime:
-      request.atLocal === undefined
-        ? undefined
-        : openRecipientTime(request.atLocal, { columns, zone: timeZone, now, lateBy }),
-    selector: await openSelector(
-      request,
-      columns,
-      settings.segments ?? {},
-      readingOf(settings, request.at ?? now),
-      () => openListAgain(settings),
-      exclusion?.find,
-      branches &&
-        (async (list, isSelected) => {
-          const rows = await findCases(list, isSelected, {
-            content,
-            branches,
-            recipients: { emailColumn, key, foldGmail },
-            name,
-            now,
-          })
-          hooks.note?.(`--sample cases takes ${rows.length === 1 ? 'row' : 'rows'} ${rows.join(', ')}`)
-          return new Set(rows)
-        }),
-    ),
+    selector,
+    excluded,
+    startTime,
     now,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
-  const opened = closing.move()
-  return { ...inputs, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
 interface CaseSearch {
+  /** Of the list. */
+  readonly columns: readonly string[]
   readonly content: Content
   readonly branches: BranchTrace
   readonly recipients: RecipientRules
@@ -120,26 +117,20 @@ interface CaseSearch {
   readonly now: Date
 }
 
-/** Renders each row once, to see what of the template it shows. */
-async function findCases(
-  source: Source,
-  isSelected: (row: Row) => boolean,
-  { content, branches, recipients, name, now }: CaseSearch,
+/** Renders each row once, to see what of the template it shows. Gives the rows that show all, in the order of the list. */
+async function casesOf(
+  selected: AsyncIterable<readonly Row[]>,
+  { columns, content, branches, recipients, name, now }: CaseSearch,
 ): Promise<readonly number[]> {
   const used = usedColumns(templatesOf(content))
-  const finder = new CaseFinder(
-    branches,
-    source.columns.filter((column) => used.has(column)),
-    source.columns,
-  )
-  for await (const rows of source.rows()) {
-    for (const row of rows) {
-      if (!isSelected(row) || row.problems !== undefined) continue
-      const variant = content.split?.of(identify(row.data, recipients).key || String(row.number))
-      const context = { row: row.number, campaign: name, now, unsubscribeUrl: SOME_LINK }
+  const read = columns.filter((column) => used.has(column))
+  const finder = new CaseFinder(branches, read, columns)
+  for await (const rows of selected) {
+    for (const { number: row, data, problems } of rows) {
+      if (problems !== undefined) continue
+      const { template } = variantOf(content.split, data, recipients) ?? content
       try {
-        const rendered = (variant?.template ?? content.template).render(row.data, context)
-        finder.see(row.number, row.data, rendered)
+        finder.see(row, data, template.render(data, { row, campaign: name, now, unsubscribeUrl: SOME_LINK }))
       } catch (error) {
         // What is wrong with a row is said when it is planned.
         if (!(error instanceof DataError)) throw error
@@ -186,14 +177,20 @@ export async function createRun(
     id,
     campaign,
     startedAt: now,
-    ...(at === undefined || mode !== 'send' ? {} : { notBefore: at }),
+    notBefore: mode === 'send' ? at : undefined,
     source: source.name,
     template: template.name,
     templateHash: hash,
     columns,
     options: {
-      ...{ template: templateName, sender: template.sender, emailColumn, variant, group },
-      ...{ atLocal: atLocal?.text, occurrence, after },
+      template: templateName,
+      sender: template.sender,
+      emailColumn,
+      variant,
+      group,
+      atLocal: atLocal?.text,
+      occurrence,
+      after,
       timeZone: settings.timeZone,
     },
   })
