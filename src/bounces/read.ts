@@ -30,25 +30,21 @@ export interface InboundContents {
   readonly repliedTo: readonly string[]
 }
 
-/** Reads one message in every way. Never throws. */
+/** Reads one message in every way. Never throws; costs no more than its first two megabytes. */
 export function readInbound(bytes: Uint8Array): InboundContents {
-  const reports = readReports(bytes)
+  const message = readMime(bytes)
+  const reports = readParts(message)
   if (reports.length > 0) return { reports, unmarked: undefined, repliedTo: [] }
-  return { reports, unmarked: readNullSenderReport(bytes), repliedTo: repliedTo(bytes) }
+  return { reports, unmarked: nullSenderReport(message), repliedTo: repliedTo(message) }
 }
 
 /** Message-IDs that a message answers (RFC 5322 section 3.6.4), the nearest first. */
-function repliedTo(bytes: Uint8Array): readonly string[] {
-  const message = readMime(bytes)
+function repliedTo(message: MimePart): readonly string[] {
   const named = `${headerOf(message, 'in-reply-to')} ${(headerOf(message, 'references').match(ID) ?? []).reverse().join(' ')}`
   return [...new Set(named.match(ID) ?? [])].slice(0, 50)
 }
 
-/** Reads one message. An ordinary mail gives an empty list. Never throws; costs no more than its first two megabytes. */
-export function readReports(bytes: Uint8Array): readonly Report[] {
-  return readParts(readMime(bytes))
-}
-
+/** What a message reports; an ordinary mail reports nothing. */
 function readParts(message: MimePart): readonly Report[] {
   const parts = allParts(message)
   const deliveredTo = deliveryAddresses(message)
@@ -184,8 +180,7 @@ function returnedRecipients(message: MimePart, parts: readonly MimePart[]): read
  * A message of the empty sender that is neither a report in a known form nor a marked answer: what it says, as far as its
  * words can be read. For messages that came to the return path of one of ours.
  */
-function readNullSenderReport(bytes: Uint8Array): Report | undefined {
-  const message = readMime(bytes)
+function nullSenderReport(message: MimePart): Report | undefined {
   if (!hasNullSender(message)) return undefined
   const parts = allParts(message)
   const [first] = freeReports(message, reportTexts(outerParts(parts)), new Set())

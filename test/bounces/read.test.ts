@@ -2,10 +2,12 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readReports } from '../../src/bounces/read.ts'
+import { readInbound } from '../../src/bounces/read.ts'
 import type { Report, ReportKind } from '../../src/bounces/report.ts'
 
 const CORPUS = resolve(import.meta.dirname, '../../../shared/corpora/bounces')
+
+const readReports = (bytes: Uint8Array): readonly Report[] => readInbound(bytes).reports
 
 /** Where we say otherwise than the corpus whether an address is gone. */
 const DISAGREEMENTS: Readonly<Record<string, string>> = {
