@@ -22,12 +22,15 @@ export async function withMailbox<T>(
   // Nobody may be waiting for it.
   ended.catch(() => {})
   signal?.addEventListener('abort', stop, { once: true })
+  const session = async (): Promise<T> => {
+    await client.connect().catch((error: unknown) => Promise.reject(connectError(imap, error)))
+    const result = await work(client)
+    await client.logout().catch(() => {})
+    return result
+  }
   try {
     signal?.throwIfAborted()
-    await Promise.race([client.connect().catch((error: unknown) => Promise.reject(connectError(imap, error))), ended])
-    const result = await Promise.race([work(client), ended])
-    await Promise.race([client.logout().catch(() => {}), ended])
-    return result
+    return await Promise.race([session(), ended])
   } catch (error) {
     client.close()
     throw signal?.aborted === true ? signal.reason : lostConnection(imap, error)
