@@ -25,13 +25,12 @@ export interface Value {
   readonly quoted: boolean
 }
 
-/** Where a part is in the text, from 0 to behind its end, for errors about a cell. */
-interface Placed {
-  readonly from: number
-  readonly to: number
+/** A part as it is written, for errors about a cell. */
+interface Written {
+  readonly written: string
 }
 
-export type Comparison = Placed &
+export type Comparison = Written &
   (
     | { readonly kind: 'compare'; readonly column: string; readonly sign: Sign; readonly value: Value }
     | { readonly kind: 'in'; readonly column: string; readonly values: readonly Value[] }
@@ -49,7 +48,7 @@ export type ConditionTree =
 const LONGEST = 10_000
 const DEEPEST = 50
 
-const SIGNS: readonly (readonly [written: string, sign: Sign])[] = [
+const SIGNS: readonly (readonly [text: string, sign: Sign])[] = [
   ['!~', '!~'],
   ['!=', '!='],
   ['>=', '>='],
@@ -138,31 +137,31 @@ class Parser {
 
   #comparison(column: string, from: number): ConditionTree {
     this.#skipSpaces()
-    const placed = (): Placed => ({ from, to: this.#at })
-    const found = SIGNS.find(([written]) => this.#text.startsWith(written, this.#at))
+    const asWritten = (): Written => ({ written: this.#text.slice(from, this.#at).trim() })
+    const found = SIGNS.find(([text]) => this.#text.startsWith(text, this.#at))
     if (found !== undefined) {
-      const [written, sign] = found
-      this.#at += written.length
+      const [text, sign] = found
+      this.#at += text.length
       const value = this.#value(/[=<>~]/)
-      return { kind: 'compare', column, sign, value, ...placed() }
+      return { kind: 'compare', column, sign, value, ...asWritten() }
     }
     const begin = this.#at
     const negated = this.#takeWord('not')
     if (this.#takeWord('in')) {
       const values = this.#list()
-      return negatedIf(negated, { kind: 'in', column, values, ...placed() })
+      return negatedIf(negated, { kind: 'in', column, values, ...asWritten() })
     }
     if (this.#takeWord('contains')) {
       const value = this.#value()
-      return { kind: 'compare', column, sign: '~', value, ...placed() }
+      return { kind: 'compare', column, sign: '~', value, ...asWritten() }
     }
     this.#takeWord('is')
     const isNot = this.#takeWord('not')
     const value = this.#value()
     if (!value.quoted && value.text.toLowerCase() === 'empty')
-      return negatedIf(isNot, { kind: 'empty', column, ...placed() })
+      return negatedIf(isNot, { kind: 'empty', column, ...asWritten() })
     if (!value.quoted && RELATIVE_DAY.test(value.text))
-      return negatedIf(isNot, { kind: 'anniversary', column, day: value.text, ...placed() })
+      return negatedIf(isNot, { kind: 'anniversary', column, day: value.text, ...asWritten() })
     throw this.#unclear(begin, '"is" is followed by "empty" or "today"', `Write ${column}=${value.text || 'value'}.`)
   }
 

@@ -73,14 +73,13 @@ function testOf(tree: ConditionTree, context: Context): Test {
 }
 
 function comparisonOf(comparison: Comparison, context: Context): Test {
-  const { column, from, to } = comparison
+  const { column, written } = comparison
   const test = cellTestOf(comparison, context)
-  const text = context.condition.normalize('NFC').slice(from, to).trim()
   return (row) => {
     try {
       return test(row[column])
     } catch (error) {
-      throw error instanceof CellError ? incomparable(error, column, text, row[column]) : error
+      throw error instanceof CellError ? incomparable(error, column, written, row[column]) : error
     }
   }
 }
