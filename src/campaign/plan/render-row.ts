@@ -105,8 +105,8 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
   /** A link in a test mail unsubscribes its reader, never the person of the row. */
   const linksOf = (address: string): UnsubscribeLinks => options.unsubscribeLinks?.(test ?? address) ?? NO_LINKS
 
-  function contextOf(row: number, now: Date, address: string): RenderContext {
-    const { url } = linksOf(address)
+  function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
+    const { url } = address === undefined ? NO_LINKS : linksOf(address)
     const context = { ...surroundings, row, campaign: campaign.name, now }
     return url === undefined ? context : { ...context, unsubscribeUrl: url }
   }
@@ -147,7 +147,8 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
     const variant = variantOf(split, row.data, recipients)
     const chosen = variant?.template ?? template
     if (chosen === undefined) return dataAlone(row)
-    const context = contextOf(row.number, now, likelyAddress(row.data, recipients) ?? SAMPLE_ADDRESS)
+    const address = options.unsubscribeLinks && (likelyAddress(row.data, recipients) ?? SAMPLE_ADDRESS)
+    const context = contextOf(row.number, now, address)
     const own = options.bodies ? chosen.render(row.data, context) : chosen.check(row.data, context)
     const rendered = thread === undefined ? own : threaded(own, thread)
     if (rendered.subject.trim() === '') {
