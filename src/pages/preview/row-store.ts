@@ -1,6 +1,6 @@
 /**
- * The rows of a list as a preview shows them: by number, by position, by search. Owns two files in a temporary folder and a
- * few bytes of memory for each row, so that a million of them are no more than that.
+ * The rows of a list as a preview shows them: by number, by position, by search. Owns two files in a temporary folder;
+ * in memory it keeps only a few bytes for each row, so a million rows need some megabytes.
  */
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -196,7 +196,7 @@ function folded(text: string): string {
   return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
 }
 
-/** Numbers one after the other, in as few bytes as they have. */
+/** A growing list of numbers in a typed array. */
 class Numbers {
   #numbers: Uint32Array | Float64Array
   length = 0
@@ -223,7 +223,7 @@ class Numbers {
     return Uint32Array.from(this.#numbers.subarray(0, this.length))
   }
 
-  /** Where a number is among rising ones; -1 where it is not. */
+  /** Position of a number in an ascending list; -1 when it is not in it. */
   find(number: number): number {
     const at = this.nearest(number)
     return at < this.length && this.at(at) === number ? at : -1
