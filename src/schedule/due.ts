@@ -10,7 +10,7 @@ import { lateness } from '../campaign/run/start-time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence, OccurrenceRecord, Schedule } from '../ledger/schedules.ts'
 import type { OccurrenceTime } from './recurrence.ts'
-import { issueOf, lateByOf, occurrenceOf, recurrenceOf } from './schedule.ts'
+import { lateByOf, occurrenceOf, optionsOf, recurrenceOf } from './schedule.ts'
 
 export interface Missed {
   readonly occurrence: Occurrence
@@ -45,16 +45,16 @@ const MINUTE_MS = 60_000
 
 /** Claims what is due at `now`, and records what was missed. `lateBy` is the project's, in milliseconds. */
 export async function claimDue(ledger: Ledger, schedule: Schedule, now: Date, lateBy: number): Promise<DueOccurrences> {
-  const issue = issueOf(schedule)
-  const own = lateByOf(issue, lateBy)
+  const options = optionsOf(schedule)
+  const own = lateByOf(options, lateBy)
   const { candidates, unlisted } = await undecided(ledger, schedule, now, own)
   const newest = candidates.at(-1)
   const claimed: Occurrence[] = []
   const missed: Missed[] = []
   for (const occurrence of candidates) {
     const late = now.getTime() - occurrence.at.getTime()
-    const counts = issue.catchUp === 'all' || occurrence === newest
-    if (counts && (issue.catchUp !== 'skip' || late <= own)) {
+    const counts = options.catchUp === 'all' || occurrence === newest
+    if (counts && (options.catchUp !== 'skip' || late <= own)) {
       if (await ledger.schedules.claim(occurrence, now)) claimed.push(occurrence)
       continue
     }
@@ -93,12 +93,11 @@ function between(schedule: Schedule, from: Date, now: Date): Undecided {
   const all = recurrence.after(from, MOST + 1, now)
   const asOccurrences = (times: readonly OccurrenceTime[]) => times.map((one) => occurrenceOf(schedule, one))
   if (all.length <= MOST) return { candidates: asOccurrences(all) }
-  if (issueOf(schedule).catchUp === 'all') return { candidates: asOccurrences(all.slice(0, MOST)) }
-  const newest = recurrence.newest(now, MOST, from)
-  const older = recurrence.after(from, MOST_COUNTED + 1, new Date((newest[0]?.at.getTime() ?? 0) - 1))
-  const [first] = older
-  const [last] = recurrence.newest(new Date((newest[0]?.at.getTime() ?? 0) - 1), 1, from)
+  if (optionsOf(schedule).catchUp === 'all') return { candidates: asOccurrences(all.slice(0, MOST)) }
+  const [last, ...newest] = recurrence.newest(now, MOST + 1, from)
   const candidates = asOccurrences(newest)
+  const older = last === undefined ? [] : recurrence.after(from, MOST_COUNTED + 1, last.at)
+  const [first] = older
   if (first === undefined || last === undefined) return { candidates }
   const count = Math.min(older.length, MOST_COUNTED)
   const more = older.length > MOST_COUNTED

@@ -1,14 +1,14 @@
 /** Schedules and occurrences as programs read them, in `schedule list --json` and from `serve`. Owns the names. */
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence, Schedule } from '../ledger/schedules.ts'
-import { issueOf, recurrenceOf } from './schedule.ts'
+import { optionsOf, recurrenceOf } from './schedule.ts'
 
 export function occurrenceFields({ schedule, wall, at, campaign }: Occurrence) {
   return { schedule, wall, at: at.toISOString(), campaign }
 }
 
 export async function scheduleFields(ledger: Ledger, one: Schedule) {
-  const { campaign, catchUp, late, after, flags, selection } = issueOf(one)
+  const { campaign, catchUp, late, after, flags, selection } = optionsOf(one)
   const [coming] = recurrenceOf(one).after(new Date(), 1)
   const [last] = await ledger.schedules.occurrences(one.name, 1)
   return {

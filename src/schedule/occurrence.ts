@@ -12,7 +12,7 @@ import { given } from '../given.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Occurrence } from '../ledger/schedules.ts'
 import { waitsUntil } from '../report/reasons.ts'
-import { campaignOf, type Issue, occurrenceId } from './schedule.ts'
+import { campaignOf, occurrenceId, type ScheduleOptions } from './schedule.ts'
 
 /** Errors that pass by themselves, or end a run that can be resumed: a list that is not there yet, a server that is away. */
 const PASSING = [InputError, UnreachableError, OutputError, UnfinishedError] as const
@@ -52,7 +52,7 @@ export function workErrorOf(error: MailmergeError): Exclude<WorkResult, { kind: 
  */
 export async function runOccurrence(
   settings: Settings,
-  issue: Issue,
+  options: ScheduleOptions,
   occurrence: Occurrence,
   ledger: Ledger,
   hooks: MergeHooks = {},
@@ -68,7 +68,7 @@ export async function runOccurrence(
     await ledger.schedules.update(occurrence, { state: 'done', run: own.id }, clock.now())
     return { kind: 'done' }
   }
-  const { after } = requestOf(issue, occurrence, id)
+  const { after } = requestOf(options, occurrence, id)
   if (own === undefined && after !== undefined && (await ledger.campaigns.find(after.campaign)) === undefined) {
     const reason = `nothing was sent yet in the campaign '${after.campaign}', so there is nothing to follow`
     hooks.note?.(reason)
@@ -88,7 +88,7 @@ export async function runOccurrence(
   try {
     const summary =
       own === undefined
-        ? await runMerge(anyHour, requestOf(issue, occurrence, id), { ...hooks, onEvent })
+        ? await runMerge(anyHour, requestOf(options, occurrence, id), { ...hooks, onEvent })
         : await resumeMerge(anyHour, { run: own.id, patience: PATIENCE_MS }, { ...hooks, onEvent })
     await recorded
     const result = workResultOf(summary)
@@ -106,8 +106,12 @@ export async function runOccurrence(
   }
 }
 
-function requestOf({ selection, after }: Issue, { campaign, at, schedule, wall }: Occurrence, occurrence: string) {
-  const { rows, limit, where, notIn, segment, hiddenRows, sample, seed, variant, skipBad } = selection
+function requestOf(
+  { selection, after }: ScheduleOptions,
+  { campaign, at, schedule, wall }: Occurrence,
+  occurrence: string,
+) {
+  const { skipBad = false, ...rows } = selection
   return {
     mode: 'send',
     campaign,
@@ -115,10 +119,7 @@ function requestOf({ selection, after }: Issue, { campaign, at, schedule, wall }
     occurrence,
     group: schedule,
     patience: PATIENCE_MS,
-    skipBad: skipBad ?? false,
-    ...given({
-      after: after && { campaign: campaignOf(after.campaign, schedule, wall), wait: after.wait },
-      ...{ rows, limit, where, notIn, segment, hiddenRows, sample, seed, variant },
-    }),
+    skipBad,
+    ...given({ ...rows, after: after && { campaign: campaignOf(after.campaign, schedule, wall), wait: after.wait } }),
   } as const
 }

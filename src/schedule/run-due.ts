@@ -14,7 +14,7 @@ import type { Occurrence } from '../ledger/schedules.ts'
 import { claimDue, claimMissed, type DueOccurrences } from './due.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { PATIENCE_MS, runOccurrence, type WorkResult, workErrorOf, workResultOf } from './occurrence.ts'
-import { flagsOf, issueOf } from './schedule.ts'
+import { flagsOf, optionsOf } from './schedule.ts'
 import { type Notice, unfinishedWork, type Work } from './unfinished.ts'
 
 /** The settings of a piece of work: those of the project with flags over them, read again. */
@@ -100,15 +100,15 @@ export async function runWork(
       throw error
     }
   }
-  const issue = await issueFor(ledger, work.occurrence)
-  const settings = await settingsWith(issue === undefined ? {} : flagsOf(issue))
-  return runOccurrence(settings, issue ?? NO_ISSUE, work.occurrence, ledger, hooks)
+  const options = await optionsFor(ledger, work.occurrence)
+  const settings = await settingsWith(options === undefined ? {} : flagsOf(options))
+  return runOccurrence(settings, options ?? NO_OPTIONS, work.occurrence, ledger, hooks)
 }
 
-/** Of a removed schedule only what is planned is resumed, and a plan needs no issue. */
-const NO_ISSUE = { flags: {}, selection: {}, campaign: '', catchUp: 'skip' } as const
+/** Of a removed schedule only what is planned is resumed, and a plan needs no options. */
+const NO_OPTIONS = { flags: {}, selection: {}, campaign: '', catchUp: 'skip' } as const
 
-async function issueFor(ledger: Ledger, { schedule }: Occurrence) {
+async function optionsFor(ledger: Ledger, { schedule }: Occurrence) {
   const found = (await ledger.schedules.list()).find(({ name }) => name === schedule)
-  return found === undefined ? undefined : issueOf(found)
+  return found === undefined ? undefined : optionsOf(found)
 }

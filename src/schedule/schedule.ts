@@ -19,7 +19,7 @@ import {
   type WallTimes,
 } from './recurrence.ts'
 
-const issueSchema = z.strictObject({
+const optionsSchema = z.strictObject({
   /** Settings that stand over those of the project. Holds no server and no password. */
   flags: z.strictObject({
     csv: z.string().optional(),
@@ -54,11 +54,11 @@ const issueSchema = z.strictObject({
 })
 
 /** What each occurrence of a schedule is run with: the list and the template are read again each time. */
-export type Issue = z.output<typeof issueSchema>
+export type ScheduleOptions = z.output<typeof optionsSchema>
 
 /** @throws OutputError when the ledger holds what this program did not write. */
-export function issueOf(schedule: Schedule): Issue {
-  const read = issueSchema.safeParse(schedule.options)
+export function optionsOf(schedule: Schedule): ScheduleOptions {
+  const read = optionsSchema.safeParse(schedule.options)
   if (read.success) return read.data
   throw new OutputError(`the schedule '${schedule.name}' in the ledger cannot be read`, {
     hint: `Remove it and add it again: mailmerge schedule remove ${schedule.name}`,
@@ -67,12 +67,12 @@ export function issueOf(schedule: Schedule): Issue {
 }
 
 /** The settings of an occurrence, over those of the project. Late is judged before. */
-export function flagsOf({ flags }: Issue): Flags {
+export function flagsOf({ flags }: ScheduleOptions): Flags {
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined))
 }
 
 /** Milliseconds. */
-export function lateByOf({ late }: Issue, project: number): number {
+export function lateByOf({ late }: ScheduleOptions, project: number): number {
   return late === undefined ? project : (readDuration(late) ?? project)
 }
 
@@ -94,7 +94,7 @@ function timesOf(timing: Timing): WallTimes {
 
 /** One of a schedule's occurrences as it is kept. */
 export function occurrenceOf(schedule: Schedule, { at, wall }: OccurrenceTime): Occurrence {
-  return { schedule: schedule.name, wall, at, campaign: campaignOf(issueOf(schedule).campaign, schedule.name, wall) }
+  return { schedule: schedule.name, wall, at, campaign: campaignOf(optionsOf(schedule).campaign, schedule.name, wall) }
 }
 
 /** Identifies an occurrence: `news 2026-12-01T09:00`. */

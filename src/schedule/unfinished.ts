@@ -7,7 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { RunRecord } from '../ledger/records.ts'
 import type { OccurrenceRecord } from '../ledger/schedules.ts'
 import { standingOf } from '../report/head.ts'
-import { issueOf, lateByOf } from './schedule.ts'
+import { lateByOf, optionsOf } from './schedule.ts'
 
 /** A piece of work for one process. */
 export type Work =
@@ -56,8 +56,8 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
   }
   const lateBy = new Map(
     (await ledger.schedules.list()).map((one) => {
-      const issue = issueOf(one)
-      return [one.name, issue.catchUp === 'skip' ? lateByOf(issue, options.lateBy) : Number.POSITIVE_INFINITY]
+      const own = optionsOf(one)
+      return [one.name, own.catchUp === 'skip' ? lateByOf(own, options.lateBy) : Number.POSITIVE_INFINITY]
     }),
   )
   const runs = await ledger.runs.list()

@@ -85,14 +85,14 @@ const next: Action = {
     if (!Number.isInteger(many) || many < 1 || many > 1000) {
       throw new UsageError(`--number ${many} is not between 1 and 1000`, { hint: 'The default is 5.' })
     }
-    const { campaignOf, issueOf, recurrenceOf } = await import('../../../schedule/schedule.ts')
+    const { campaignOf, optionsOf, recurrenceOf } = await import('../../../schedule/schedule.ts')
     await withLedger(settings, async (ledger) => {
       const chosen = name === undefined ? ((await ledger?.schedules.list()) ?? []) : [await scheduleNamed(ledger, name)]
       if (chosen.length === 0) out.info(NO_SCHEDULES)
       const coming = chosen.flatMap((one) =>
         recurrenceOf(one)
           .after(new Date(), many)
-          .map((moment) => ({ one, moment, campaign: campaignOf(issueOf(one).campaign, one.name, moment.wall) })),
+          .map((moment) => ({ one, moment, campaign: campaignOf(optionsOf(one).campaign, one.name, moment.wall) })),
       )
       coming.sort((a, b) => a.moment.at.getTime() - b.moment.at.getTime())
       const shown = coming.slice(0, many)
