@@ -5,20 +5,14 @@
 import { lateness, startTimeOf } from '../campaign/run/start-time.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { RunRecord } from '../ledger/records.ts'
-import type { OccurrenceRecord } from '../ledger/schedules.ts'
+import type { OccurrenceRecord, Schedule } from '../ledger/schedules.ts'
 import { standingOf } from '../report/head.ts'
 import { lateByOf, optionsOf } from './schedule.ts'
 
-/** A piece of work for one process. */
+/** A piece of work for one process. `isAsked`: a person asked for it, so it is never too late. */
 export type Work =
-  | { readonly kind: 'occurrence'; readonly occurrence: OccurrenceRecord }
-  | {
-      readonly kind: 'run'
-      readonly run: string
-      readonly campaign: string
-      /** A person asks for it: it is never too late. */
-      readonly isAsked?: boolean
-    }
+  | { readonly kind: 'occurrence'; readonly occurrence: OccurrenceRecord; readonly isAsked?: boolean }
+  | { readonly kind: 'run'; readonly run: string; readonly campaign: string; readonly isAsked?: boolean }
 
 /** A follow-up waits for days, and is not late after an hour. */
 const FOLLOW_UP_MS = 7 * 86_400_000
@@ -40,7 +34,7 @@ export interface UnfinishedWorkOptions {
   readonly lateBy: number
   /** The last heartbeat on this ledger before now; what was started and left longer ago is reported. */
   readonly aliveAt?: Date | undefined
-  /** True for work that this process is doing. */
+  /** True for work that this process is doing: it is listed, whatever its time. */
   readonly isRunning?: (key: string) => boolean
 }
 
@@ -49,41 +43,44 @@ export function workKey(work: Work): string {
 }
 
 export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOptions): Promise<UnfinishedWork> {
-  const work: Work[] = []
-  const notices: Notice[] = []
-  const tell = async (key: string, what: string, hint: string): Promise<void> => {
-    if ((await ledger.timestamps.replace(`told ${key}`, options.now)) === undefined) notices.push({ what, hint })
-  }
-  const lateBy = new Map(
-    (await ledger.schedules.list()).map((one) => {
-      const own = optionsOf(one)
-      return [one.name, own.catchUp === 'skip' ? lateByOf(own, options.lateBy) : Number.POSITIVE_INFINITY]
-    }),
-  )
   const runs = await ledger.runs.list()
-  const open = runs.filter(({ state }) => state === 'ready')
-  // Until its process has obeyed, a run that is to be paused or cancelled is left alone.
-  const paused = new Set(
-    open.filter(({ requested }) => requested !== undefined && requested !== 'resume').map(({ id }) => id),
+  const occurrences = await unfinishedOccurrences(ledger, runs, options)
+  const others = await unfinishedRuns(
+    ledger,
+    runs,
+    options,
+    new Set(occurrences.work.map(({ occurrence }) => occurrence.run)),
   )
+  return { work: [...occurrences.work, ...others.work], notices: [...occurrences.notices, ...others.notices] }
+}
+
+async function unfinishedOccurrences(ledger: Ledger, runs: readonly RunRecord[], options: UnfinishedWorkOptions) {
+  const { now, isRunning = () => false } = options
+  const lateBy = new Map((await ledger.schedules.list()).map((one) => [one.name, resumedWithin(one, options.lateBy)]))
+  const work: Extract<Work, { kind: 'occurrence' }>[] = []
+  const notices: Notice[] = []
   for (const occurrence of await ledger.schedules.unfinished()) {
-    if (occurrence.run !== undefined && paused.has(occurrence.run)) continue
-    const at = { kind: 'occurrence', occurrence } as const
-    const isRunning = options.isRunning?.(workKey(at)) ?? false
+    const one = { kind: 'occurrence', occurrence } as const
     const run = runs.find(({ id }) => id === occurrence.run)
+    if (isHeld(run)) continue
+    const isAsked = run?.state === 'ready' && run.requested === 'resume'
+    if (isAsked || isRunning(workKey(one))) {
+      work.push({ ...one, isAsked })
+      continue
+    }
     if (run?.state === 'finished' || run?.state === 'cancelled') {
       // It ended, or a later occurrence of the same campaign took its rows over: what is left is to record it.
-      if (!isRunning) await ledger.schedules.update(occurrence, { state: 'done' }, options.now)
+      await ledger.schedules.update(occurrence, { state: 'done' }, now)
       continue
     }
-    const due = run === undefined || isRunning ? undefined : await dueOf(run, ledger, options.now)
+    const due = run === undefined ? undefined : await dueOf(run, ledger, now)
     if (due === 'later') continue
-    const reason = isRunning ? undefined : whyNot(occurrence, run, due, lateBy.get(occurrence.schedule), options)
+    const reason = whyNot(occurrence, run, due, lateBy.get(occurrence.schedule), options)
     if (reason === undefined) {
-      work.push(at)
+      work.push(one)
       continue
     }
-    await ledger.schedules.update(occurrence, { state: 'failed', reason }, options.now)
+    await ledger.schedules.update(occurrence, { state: 'failed', reason }, now)
     const hint =
       occurrence.run === undefined
         ? `Send it all the same: mailmerge schedule run-due ${occurrence.schedule} --late ok`
@@ -93,37 +90,66 @@ export async function unfinishedWork(ledger: Ledger, options: UnfinishedWorkOpti
       hint,
     })
   }
-  // What a person asks for is not late.
-  const asked = open.filter(
-    ({ id, requested }) =>
-      requested === 'resume' && !options.isRunning?.(workKey({ kind: 'run', run: id, campaign: '' })),
-  )
-  for (const { id, campaign } of asked) work.push({ kind: 'run', run: id, campaign: campaign.name, isAsked: true })
+  return { work, notices }
+}
+
+/** `taken` are runs that are resumed with their occurrence. */
+async function unfinishedRuns(
+  ledger: Ledger,
+  runs: readonly RunRecord[],
+  options: UnfinishedWorkOptions,
+  taken: ReadonlySet<string | undefined>,
+): Promise<UnfinishedWork> {
+  const { now, lateBy, aliveAt, isRunning = () => false } = options
+  const asked: Work[] = []
+  const work: Work[] = []
+  const notices: Notice[] = []
   for (const run of runs) {
-    if (asked.includes(run)) continue
-    if (run.state !== 'ready' || run.options.occurrence !== undefined || paused.has(run.id)) continue
-    if (options.isRunning?.(workKey({ kind: 'run', run: run.id, campaign: '' }))) continue
+    if (run.state !== 'ready' || isHeld(run) || taken.has(run.id)) continue
+    const one = { kind: 'run', run: run.id, campaign: run.campaign.name } as const
+    if (isRunning(workKey(one))) {
+      work.push(one)
+      continue
+    }
+    if (run.requested === 'resume') {
+      asked.push({ ...one, isAsked: true })
+      continue
+    }
+    if (run.options.occurrence !== undefined) continue
     const startTime = await startTimeOf(run, ledger)
     // Runs without a start time belong to a person: what was stopped by hand is not resumed.
     if (startTime === undefined && run.begunAt === undefined) continue
-    if ((startTime?.getTime() ?? 0) > options.now.getTime()) continue
-    const due = await dueOf(run, ledger, options.now)
+    if ((startTime?.getTime() ?? 0) > now.getTime()) continue
+    const due = await dueOf(run, ledger, now)
     // Rows in doubt are for a person to decide.
     if (due === 'later' || due === 'none') continue
-    const still = latest(run.begunAt ?? startTime ?? run.startedAt, due)
-    const alive = Math.max(still.getTime(), run.begunAt === undefined ? 0 : (options.aliveAt?.getTime() ?? 0))
-    const late = options.now.getTime() - alive
-    if (late <= patienceOf(run, options.lateBy)) work.push({ kind: 'run', run: run.id, campaign: run.campaign.name })
-    else {
-      const since = run.begunAt === undefined ? 'was to begin' : 'has been idle since'
-      await tell(
-        `run ${run.id} ${still.getTime()}`,
-        `the run ${run.id} of ${run.campaign.name} ${since} ${still.toISOString()}, ${lateness(late)} ago: nothing was sent`,
-        `Send it all the same: mailmerge resume ${run.id} --late ok, or end it: mailmerge cancel ${run.id}`,
-      )
+    const idleSince = latest(run.begunAt ?? startTime ?? run.startedAt, due)
+    const alive = Math.max(idleSince.getTime(), run.begunAt === undefined ? 0 : (aliveAt?.getTime() ?? 0))
+    const late = now.getTime() - alive
+    if (late <= patienceOf(run, lateBy)) {
+      work.push(one)
+      continue
     }
+    const key = `told run ${run.id} ${idleSince.getTime()}`
+    if ((await ledger.timestamps.replace(key, now)) !== undefined) continue
+    const since = run.begunAt === undefined ? 'was to begin' : 'has been idle since'
+    notices.push({
+      what: `the run ${run.id} of ${run.campaign.name} ${since} ${idleSince.toISOString()}, ${lateness(late)} ago: nothing was sent`,
+      hint: `Send it all the same: mailmerge resume ${run.id} --late ok, or end it: mailmerge cancel ${run.id}`,
+    })
   }
-  return { work, notices }
+  return { work: [...asked, ...work], notices }
+}
+
+/** Whether a person paused or cancelled the run: until the process that delivers it has stopped, it is left alone. */
+function isHeld(run: RunRecord | undefined): boolean {
+  return run?.state === 'ready' && (run.requested === 'pause' || run.requested === 'cancel')
+}
+
+/** Milliseconds after its time within which an occurrence of the schedule may still be planned. */
+function resumedWithin(schedule: Schedule, project: number): number {
+  const options = optionsOf(schedule)
+  return options.catchUp === 'skip' ? lateByOf(options, project) : Number.POSITIVE_INFINITY
 }
 
 /**

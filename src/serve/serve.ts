@@ -167,7 +167,7 @@ class Supervisor {
     this.#options.scanned?.()
     const keys = new Set(open.work.map(workKey))
     for (const key of this.#resting.keys()) if (!keys.has(key)) this.#resting.delete(key)
-    for (const work of open.work) this.#start(work)
+    for (const work of open.work) await this.#start(work)
   }
 
   /** Resolves when the work under way has ended. */
@@ -177,11 +177,12 @@ class Supervisor {
     await Promise.all([...this.#working.values()].map(({ ended }) => ended))
   }
 
-  #start(work: Work): void {
-    const { log, clock } = this.#options
+  async #start(work: Work): Promise<void> {
+    const { ledger, log, clock } = this.#options
     const key = workKey(work)
     if (this.#stopping || this.#working.has(key) || this.#working.size >= MOST_RUNS) return
-    if ((this.#resting.get(key)?.until ?? 0) > clock.monotonic()) return
+    if (work.isAsked) this.#resting.delete(key)
+    else if ((this.#resting.get(key)?.until ?? 0) > clock.monotonic()) return
     const facts =
       work.kind === 'run'
         ? { run: work.run, campaign: work.campaign }
@@ -199,6 +200,9 @@ class Supervisor {
       this.#working.delete(key)
       this.#ended(key, facts, end)
     })
+    // Asked once: where it cannot go on, it is tried again like any other.
+    const run = work.kind === 'run' ? work.run : work.occurrence.run
+    if (work.isAsked && run !== undefined) await ledger.runs.request(run, undefined)
   }
 
   #ended(key: string, facts: Readonly<Record<string, unknown>>, end: JobResult): void {

@@ -89,6 +89,16 @@ async function addSchedules(count: number): Promise<void> {
   }
 }
 
+/** Plans a run of one row that may begin now. */
+async function plan(id: string, own: { readonly occurrence?: string } = {}): Promise<void> {
+  const campaign = await ledger.campaigns.open(`campaign of ${id}`)
+  const list = { source: 'list.csv', template: 'news', templateHash: 'x', columns: ['email'] }
+  const options = { template: 'news', group: 'news', ...own }
+  await ledger.runs.create({ id, campaign, startedAt: clock.now(), notBefore: clock.now(), ...list, options })
+  await ledger.plans.add(id, [{ row: 1, key: 'a@example.org', address: 'a@example.org', data: '{}' }])
+  await ledger.plans.complete(id, { duplicates: 'skip' })
+}
+
 test('an occurrence is begun at its hour, once, and four runs at a time are enough', async () => {
   await addSchedules(6)
   const { served, started, log, scan } = begin()
@@ -130,6 +140,48 @@ test('what did not end is tried again after growing gaps, and not before', async
   now += 15_000
   await scan()
   expect(started).toHaveLength(3)
+  stop.abort()
+  await served
+})
+
+test('a planned run that did not end is tried again after growing gaps too', async () => {
+  const run = '20261201T085900-aaaa'
+  await plan(run)
+  const { served, started, scan } = begin()
+  for (const gap of [0, 15_000, 30_000]) {
+    const before = started.length
+    now += gap - 1
+    await scan()
+    expect(started).toHaveLength(before)
+    now += 1
+    await scan()
+    expect(started).toHaveLength(before + 1)
+    started.at(-1)?.end({ kind: 'open', exitCode: 69, error: { message: 'the server is away', problems: 0 } })
+    await scan()
+  }
+  stop.abort()
+  await served
+})
+
+test('what a person asks for is begun at once, although it was put off, and once', async () => {
+  await addSchedules(1)
+  const { served, started, scan } = begin()
+  now = Date.parse('2026-12-01T09:00:00Z')
+  await scan()
+  const run = '20261201T090000-aaaa'
+  const occurrence = { schedule: 's0', wall: '2026-12-01T09:00' }
+  await plan(run, { occurrence: 's0 2026-12-01T09:00' })
+  await ledger.schedules.update(occurrence, { state: 'planned', run }, clock.now())
+  started[0]?.end({ kind: 'open', exitCode: 69, error: { message: 'the server is away', problems: 0 } })
+  await scan()
+  await scan()
+  expect(started).toHaveLength(1)
+  await ledger.runs.request(run, 'resume')
+  await scan()
+  started[1]?.end({ kind: 'open', exitCode: 69, error: { message: 'the server is away', problems: 0 } })
+  await scan()
+  await scan()
+  expect(started.map(({ key }) => key)).toEqual(Array(2).fill('occurrence s0 2026-12-01T09:00'))
   stop.abort()
   await served
 })
