@@ -130,7 +130,7 @@ async function unfinishedRuns(
       work.push(one)
       continue
     }
-    const key = `told run ${run.id} ${idleSince.getTime()}`
+    const key = `told ${workKey(one)} ${idleSince.getTime()}`
     if ((await ledger.timestamps.replace(key, now)) !== undefined) continue
     const since = run.begunAt === undefined ? 'was to begin' : 'has been idle since'
     notices.push({

@@ -86,16 +86,26 @@ export async function openSelector(
   excluded?: Excluded,
   findCases?: ChooseRows,
 ): Promise<Selector> {
-  const { limit, sample, seed = '1', ...others } = selection
-  if (sample === undefined) {
-    if (selection.seed === undefined) return createSelector(selection, columns, segments, reading)
-    throw new UsageError('--seed is for --sample', { hint: 'Add --sample N, or leave --seed out.' })
-  }
-  const choose = sample === 'cases' ? findCases : lotteryOf(sample, seed)
-  if (choose === undefined) throw new UsageError('--sample cases is for run and preview', { hint: 'Give a number.' })
+  const choose = samplerOf(selection, findCases)
+  if (choose === undefined) return createSelector(selection, columns, segments, reading)
+  const { limit, sample, seed, ...others } = selection
   const selects = createSelector(others, columns, segments, reading)
   const chosen = await choose(selectedRows(await again(), selects, excluded))
   return createSelector(selection, columns, segments, reading, chosen)
+}
+
+/**
+ * Draws the sample of a selection; undefined where it asks for none.
+ * @throws UsageError for a sample that is not valid, or not possible here, and for a seed without one.
+ */
+export function samplerOf({ sample, seed }: Selection, findCases?: ChooseRows): ChooseRows | undefined {
+  if (sample === undefined) {
+    if (seed === undefined) return undefined
+    throw new UsageError('--seed is for --sample', { hint: 'Add --sample N, or leave --seed out.' })
+  }
+  if (sample !== 'cases') return lotteryOf(sample, seed ?? '1')
+  if (findCases === undefined) throw new UsageError('--sample cases is for run and preview', { hint: 'Give a number.' })
+  return findCases
 }
 
 /** The selector of what needs no look at the list beforehand; `chosen` are the rows of a sample that was drawn. */

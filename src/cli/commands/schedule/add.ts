@@ -97,7 +97,7 @@ function nameOf(args: Arguments): string {
 /** Adds a schedule, after a look at what it will send. Gives the exit code. */
 async function addSchedule(name: string, args: Arguments, context: Context): Promise<number> {
   const { out } = context
-  refuseTwoTimes(args)
+  checkTimes(args)
   const after = earlierOf(args)
   const settings = await settingsFor(args, context)
   const { scheduleFields } = await import('../../../schedule/fields.ts')
@@ -146,13 +146,8 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
   } finally {
     await ledger.close()
   }
-  if (coming.length > 1)
-    out.info(
-      `then ${coming
-        .slice(1)
-        .map(({ wall }) => dayWords(wall))
-        .join(', ')}`,
-    )
+  const then = coming.slice(1).map(({ wall }) => dayWords(wall))
+  if (then.length > 0) out.info(`then ${then.join(', ')}`)
   for (const text of await notesOf(timing, zone, now)) out.info(`note: ${text}`)
   if (timing.kind !== 'once' && isOneCampaign(campaign)) {
     out.info(`every occurrence is the campaign '${campaign}': each time it goes to those who have not had it yet`)
@@ -161,8 +156,8 @@ async function addSchedule(name: string, args: Arguments, context: Context): Pro
   return 0
 }
 
-/** @throws UsageError for no time, or two. */
-function refuseTwoTimes(args: Arguments): void {
+/** @throws UsageError where no time is given, or two. */
+function checkTimes(args: Arguments): void {
   const [cron, at, every] = [args.text('cron'), args.text('at'), args.text('every')]
   if (cron !== undefined && at === undefined && every === undefined) return
   if (cron === undefined && at !== undefined) return
@@ -189,7 +184,7 @@ async function timingOf(args: Arguments, zone: string, now: Date): Promise<Timin
   return interval === undefined ? { kind: 'once', wall } : { kind: 'every', first: wall, interval }
 }
 
-/** What about the times may come as a surprise. */
+/** Notes about times that may surprise. */
 async function notesOf(timing: Timing, zone: string, now: Date): Promise<readonly string[]> {
   const { isAbbreviation, offsetOf } = await import('../../../time-zone.ts')
   const { cronSurprises } = await import('../../../schedule/cron.ts')
@@ -211,7 +206,7 @@ function wholeSecond(wall: WallTime): string {
   return text.endsWith(':00') ? text.slice(0, -3) : text
 }
 
-/** What can be seen now of what will be read then: a template that is wrong is an error, a list may still come. */
+/** Checks now what is read at each occurrence: a wrong template is an error, but the list may not be there yet. */
 async function look(settings: Settings, args: Arguments, say: (text: string) => void): Promise<void> {
   const { openTemplate } = await import('../../../campaign/run/content.ts')
   const { missing, openList } = await import('../../../campaign/run/list.ts')
@@ -226,20 +221,21 @@ async function look(settings: Settings, args: Arguments, say: (text: string) => 
   }
   if (from === undefined) throw missing('list', '--csv FILE', settings)
   await openTemplate(settings.template, settings)
-  // A command may have effects, and a query may take long: they are left for the hour.
+  const { openSelector, readingOf, samplerOf } = await import('../../../campaign/plan/select.ts')
+  const { sample, seed, ...selection } = rowChoiceOf(args)
+  samplerOf(given({ sample, seed }))
+  // A command may have effects, and a query may take long: they wait until the occurrence.
   if (from.kind !== 'file') return
   const source = await openList(settings).catch((error: unknown) => {
     say(`note: the list cannot be read now: ${error instanceof Error ? escapeInvisible(error.message) : ''}`)
   })
   if (source === undefined) return
-  const { openSelector, readingOf } = await import('../../../campaign/plan/select.ts')
-  const { sample: _sample, seed: _seed, ...selection } = rowChoiceOf(args)
   await openSelector(selection, source.columns, settings.segments ?? {}, readingOf(settings, new Date()), () =>
     openList(settings),
   )
 }
 
-/** Paths are kept whole: the schedule runs from elsewhere. */
+/** Paths are absolute: the schedule may run in another folder. */
 function flagsOf(args: Arguments, settings: Settings): Readonly<Record<string, unknown>> {
   const list = args.text('csv') ?? args.text('data')
   const { from } = settings.source
@@ -260,7 +256,7 @@ function rowChoiceOf(args: Arguments): Selection & { readonly variant?: string; 
   }
 }
 
-/** The campaign may still come: the schedule is for later. */
+/** Only a note: the campaign may be sent before the schedule begins. */
 async function noteUnknown(ledger: Ledger, pattern: string, say: (text: string) => void): Promise<void> {
   const { isOneCampaign } = await import('../../../schedule/schedule.ts')
   if (!isOneCampaign(pattern) || (await ledger.campaigns.find(pattern)) !== undefined) return
