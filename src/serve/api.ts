@@ -40,7 +40,12 @@ export async function startApi(settings: Settings, ledger: Ledger, options: ApiO
     proxies: settings.serve?.proxies ?? 0,
     links: await linksOf(settings, ledger),
     page: await pageHandler({
-      ...{ page: 'runs', title: 'Runs', host, token, events, onError },
+      page: 'runs',
+      title: 'Runs',
+      host,
+      token,
+      events,
+      onError,
       routes: runRoutes({ settings, ledger, reader, canResume: true, onChange: () => watch.look() }),
     }),
     data: (path, query) => dataOf(ledger, path, query),

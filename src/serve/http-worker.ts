@@ -33,7 +33,7 @@ const HEALTHY_NS = 60_000_000_000n
 const NICE = 10
 const NICEST = 19
 
-function tell(message: FromHttpWorker): void {
+function post(message: FromHttpWorker): void {
   parentPort?.postMessage(message)
 }
 
@@ -47,15 +47,15 @@ async function main({ root, flags, scannedAt, ...rest }: HttpWorkerData): Promis
     const http = await startApi(settings, ledger, {
       ...rest,
       healthy: () => process.hrtime.bigint() - Atomics.load(scannedAt, 0) < HEALTHY_NS,
-      log: (...line) => tell({ kind: 'log', line }),
+      log: (...line) => post({ kind: 'log', line }),
     })
     closing.defer(() => http.close())
     const asked = new Promise((resolve) => parentPort?.once('message', resolve))
-    tell({ kind: 'listening', address: http.address })
+    post({ kind: 'listening', address: http.address })
     await asked
   } catch (error) {
     if (!(error instanceof MailmergeError)) throw error
-    tell({ kind: 'failed', error: factsOf(error) })
+    post({ kind: 'failed', error: factsOf(error) })
   } finally {
     await closing.disposeAsync()
   }

@@ -129,7 +129,7 @@ class ReportPrinter {
     }
   }
 
-  /** One that takes too long to read is always named: somebody has to look at it. */
+  /** A message that takes too long to read is always named, because a person has to look at it. */
   #skipped(inbound: InboundMessage): void {
     const { out } = this.#context
     const reason = `reading it took longer than ${READING_LIMIT_S} s`
@@ -178,10 +178,9 @@ class ReportPrinter {
   }
 }
 
-const WORDS: Readonly<Record<IngestedReport['outcome'], string>> = {
+const WORDS: Readonly<Record<Exclude<IngestedReport['outcome'], 'unread'>, string>> = {
   suppressed: 'suppressed',
   recorded: 'recorded',
   known: 'read before',
   foreign: 'about no message in this ledger',
-  unread: 'skipped',
 }

@@ -52,7 +52,7 @@ function showDecision(
     return
   }
   if (out.quiet) return
-  const rows = plural(decided, 'row', 'rows')
+  const rows = plural(decided, 'row')
   if (decided === 0) out.result(`no row in doubt was chosen; ${run} is being sent by another process`)
   else if (decision === 'keep') out.result(`${rows} in doubt counted as sent`)
   else out.result(`${rows} in doubt will be sent again by the process that is sending ${run}`)

@@ -31,7 +31,7 @@ export interface Signals {
 /** Listens until `dispose`. `onFirst` and `onSecond` say what happens now. */
 export function watchSignals(
   source: Io['signals'],
-  requests: { readonly onFirst?: () => void; readonly onSecond?: () => void } = {},
+  hooks: { readonly onFirst?: () => void; readonly onSecond?: () => void } = {},
   now: () => number = () => performance.now(),
 ): Signals {
   const drain = new AbortController()
@@ -48,10 +48,10 @@ export function watchSignals(
     exitCode ??= name === 'SIGINT' ? 130 : 143
     if (!drain.signal.aborted) {
       drain.abort()
-      requests.onFirst?.()
+      hooks.onFirst?.()
     } else if (!cut.signal.aborted) {
       cut.abort()
-      requests.onSecond?.()
+      hooks.onSecond?.()
       last = setTimeout(() => source?.exit(exitCode), LAST_WAIT_MS)
       last.unref()
     } else {

@@ -37,8 +37,8 @@ function copyLines(copies: CopyCounts, before: CopyCounts | undefined): readonly
     [copies.in_doubt - (before?.in_doubt ?? 0), 'left in doubt; the results say which'],
   ]
   return lines
-    .filter(([copies]) => copies > 0)
-    .map(([copies, words]) => `${plural(copies, 'copy was', 'copies were')} ${words}`)
+    .filter(([number]) => number > 0)
+    .map(([number, words]) => `${plural(number, 'copy was', 'copies were')} ${words}`)
 }
 
 const DID: Readonly<Record<MergeMode, string>> = {

@@ -54,17 +54,10 @@ export function problemLine(
   { problem, rows, values, line }: Alike,
   { allRows }: { readonly allRows?: number } = {},
 ): string {
-  const { severity, file, row, column, message } = problem
-  const many = rows.length > 1
+  const { severity, file, column, message } = problem
   const place = [
     file === undefined ? undefined : `${escapeInvisible(file)}${line === undefined ? '' : `:${line}`}`,
-    many && new Set(rows).size === allRows
-      ? 'every row'
-      : many
-        ? rowWords(rows)
-        : row === undefined
-          ? undefined
-          : `row ${row}`,
+    rowWords(rows, allRows),
     column === undefined ? undefined : `column ${escapeInvisible(column)}`,
   ].filter((part) => part !== undefined)
   const weight = severity === 'error' ? '' : `${severity}: `
@@ -80,8 +73,10 @@ function valueWords(values: readonly string[]): string {
   return ` (${some.join(', ')}${values.length > VALUES ? ' ...' : ''})`
 }
 
-/** `rows 1-3, 7` */
-function rowWords(rows: readonly number[]): string {
+/** `row 3`, `rows 1-3, 7` or `every row`; undefined without any. */
+function rowWords(rows: readonly number[], allRows: number | undefined): string | undefined {
+  if (rows.length < 2) return rows.length === 0 ? undefined : `row ${rows[0]}`
+  if (new Set(rows).size === allRows) return 'every row'
   const ranges: [first: number, last: number][] = []
   for (const row of rows) {
     const range = ranges.at(-1)
