@@ -70,6 +70,17 @@ test.each<[string, unknown, string]>([
   ['{{round x}}', '2.5', '3'],
   ['{{sum x}}', ['1', 2, '3.5'], '6.5'],
   ['{{sum x "price"}}', [{ price: '0.1' }, { price: 0.2 }], '0.3'],
+  ['{{sum x}}', ['9007199254740991', '0.01', '0.02'], '9007199254740991.03'],
+  ['{{sum x}}', ['-0.1', '', '0.3', '-0.0000005'], '0.1999995'],
+  ['{{sum x}}', [], '0'],
+  ['{{average x}}', ['1', '2', ''], '1.5'],
+  ['{{average x "price"}}', [{ price: '0.1' }, { price: '0.2' }, { price: '0.6' }], '0.3'],
+  ['{{average x}}', '', ''],
+  ['{{min x}}', ['10', '9', '', '11'], '9'],
+  ['{{max x "price"}}', [{ price: '9,50' }, { price: '10,00' }], '10,00'],
+  ['{{max x}}', ['2026-01-31', '2026-02-01', '2025-12-31'], '2026-02-01'],
+  ['{{min x}}', '', ''],
+  ['{{count x "price"}}', [{ price: '' }, { price: '1' }, { price: ' ' }], '1'],
   ['{{count x}}', ['a', 'b'], '2'],
   ['{{count x}}', 'a; b, c', '3'],
   ['{{count x}}', '', '0'],
@@ -142,6 +153,12 @@ test.each<[string, unknown, string]>([
   ['{{#contains x "a"}}y{{else}}n{{/contains}}', ['ab'], 'n'],
 ])('%s of %j is %j', async (body, x, expected) => {
   expect(plain(await text(TABLES + body, { x }))).toBe(expected)
+})
+
+test('a sum has no error of binary numbers, however long the list is', async () => {
+  expect(await text('{{sum x "price"}}', { x: Array.from({ length: 100_000 }, () => ({ price: '0.1' })) })).toBe(
+    '10000',
+  )
 })
 
 test.each([

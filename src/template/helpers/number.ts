@@ -1,6 +1,6 @@
 /** Helpers for numbers, money and counts. Owns their forms and the sums that mails need. */
-import { quoted } from '../../source/cells/cell.ts'
-import { numberOf } from '../../source/cells/compare.ts'
+import { quoted, StoredCell } from '../../source/cells/cell.ts'
+import { compareCells, numberOf } from '../../source/cells/compare.ts'
 import { readNumber } from '../../source/cells/number.ts'
 import type { Helper } from '../engine/engine.ts'
 import { type HelperOptions, isEmpty, itemsOf, localeOf, plain, readingOf, remembered, text } from './helper.ts'
@@ -81,10 +81,70 @@ function arithmetic(operation: (a: number, b: number) => number): Helper {
   })
 }
 
-/** `{{sum items "price"}}`, `{{sum prices}}`. */
-function sum([list, field]: readonly unknown[], options: HelperOptions): number {
-  const numbers = itemsOf(list).map((item) => (field === undefined ? item : own(item, text(field))))
-  return exact(numbers.reduce<number>((total, one) => total + (isEmpty(one) ? 0 : read(one, options)), 0))
+/** What a list holds: its items, or one field of each. */
+function valuesOf([list, field]: readonly unknown[]): readonly unknown[] {
+  const items = itemsOf(list)
+  return field === undefined ? items : items.map((item) => own(item, text(field)))
+}
+
+/** The same without what is empty. */
+function filledOf(values: readonly unknown[]): readonly unknown[] {
+  return valuesOf(values).filter((value) => !isEmpty(value))
+}
+
+/** `{{sum items "price"}}`, `{{sum prices}}`: exact, however many there are. */
+function sum(values: readonly unknown[], options: HelperOptions): unknown {
+  const total = exactSum(filledOf(values).map((value) => read(value, options)))
+  const number = Number(total)
+  return String(number) === total ? number : new StoredCell(number, total)
+}
+
+/** The sum of decimal numbers, with all its digits. */
+function exactSum(numbers: readonly number[]): string {
+  let total = 0n
+  let places = 0
+  for (const number of numbers) {
+    const one = decimalOf(number)
+    if (one.places > places) {
+      total *= 10n ** BigInt(one.places - places)
+      places = one.places
+    }
+    total += one.digits * 10n ** BigInt(places - one.places)
+  }
+  const digits = String(total < 0n ? -total : total).padStart(places + 1, '0')
+  const fraction = places === 0 ? '' : digits.slice(-places).replace(/0+$/, '')
+  const whole = places === 0 ? digits : digits.slice(0, -places)
+  return `${total < 0n ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`
+}
+
+/** A number as it is written: all its digits, and how many of them are behind the mark. */
+function decimalOf(number: number): { readonly digits: bigint; readonly places: number } {
+  const [, sign = '', whole = '0', fraction = '', exponent = '0'] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(number)) ?? []
+  const digits = BigInt(sign + whole + fraction)
+  const places = fraction.length - Number(exponent)
+  return places >= 0 ? { digits, places } : { digits: digits * 10n ** BigInt(-places), places: 0 }
+}
+
+/** `{{average items "price"}}`, of those that are not empty. */
+function average(values: readonly unknown[], options: HelperOptions): unknown {
+  const numbers = filledOf(values).map((value) => read(value, options))
+  return numbers.length === 0 ? '' : exact(Number(exactSum(numbers)) / numbers.length)
+}
+
+/** The least or the greatest of the numbers, dates or words of a list; of those that are alike the first. */
+function extreme(isBetter: (difference: number) => boolean): Helper {
+  return plain((values, options) => {
+    const [first = '', ...others] = filledOf(values)
+    return others.reduce(
+      (best, value) => (isBetter(compareCells(value, best, readingOf(options))) ? value : best),
+      first,
+    )
+  })
+}
+
+function countOf([list, field]: readonly unknown[]): number {
+  return field === undefined ? itemsOf(list).length : filledOf([list, field]).length
 }
 
 function own(item: unknown, field: string): unknown {
@@ -109,5 +169,8 @@ export const NUMBER_HELPERS: Readonly<Record<string, Helper>> = {
   divide: arithmetic((a, b) => a / b),
   round: plain(round),
   sum: plain(sum),
-  count: plain(([value]) => itemsOf(value).length),
+  average: plain(average),
+  min: extreme((difference) => difference < 0),
+  max: extreme((difference) => difference > 0),
+  count: plain(countOf),
 }
