@@ -34,7 +34,9 @@ export interface RunControlResult {
 export function pauseMerge(settings: Settings, runId?: string, signal?: AbortSignal): Promise<RunControlResult> {
   return withOpenRun(settings, runId, 'pause', async (ledger, run) => {
     await ledger.runs.request(run.id, 'pause')
-    return { run: run.id, state: (await isLeft(ledger, run.campaign, settings, signal)) ? 'paused' : 'asked' }
+    if (!(await isLeft(ledger, run.campaign, settings, signal))) return { run: run.id, state: 'asked' }
+    refuseEnded((await ledger.runs.find(run.id)) ?? run)
+    return { run: run.id, state: 'paused' }
   })
 }
 
@@ -52,7 +54,11 @@ export function cancelMerge(settings: Settings, runId?: string, signal?: AbortSi
     }
     const claim = await ledger.campaigns.claim(run.campaign, ownerOfThisProcess())
     try {
-      if ((await ledger.runs.find(run.id))?.state === 'ready') await ledger.runs.end(run.id, 'cancelled', new Date())
+      const left = (await ledger.runs.find(run.id)) ?? run
+      if (left.state !== 'cancelled') {
+        refuseEnded(left)
+        await ledger.runs.end(run.id, 'cancelled', new Date())
+      }
       return { run: run.id, state: 'cancelled' }
     } finally {
       await claim.release()
@@ -87,7 +93,7 @@ export async function decideWhileAtWork(
   }
 }
 
-/** @throws UnfinishedError where a person holds the unfinished run of the campaign: a new one would go on with it. */
+/** @throws HeldError where a person holds the unfinished run of the campaign: a new one would go on with it. */
 export async function refusePaused(ledger: Ledger, campaign: Campaign): Promise<void> {
   const held = (await ledger.runs.list()).find(
     (run) => run.campaign.id === campaign.id && run.state === 'ready' && run.requested === 'pause',
@@ -107,13 +113,17 @@ async function withOpenRun(
   const ledger = await openLedger(settings)
   try {
     const run = await theOpenOne(ledger, runId, request)
-    if (run.state !== 'ready') {
-      throw new UsageError(`the run ${run.id} is ${run.state} already`, { hint: 'mailmerge status lists the runs.' })
-    }
+    refuseEnded(run)
     return await act(ledger, run)
   } finally {
     await ledger.close()
   }
+}
+
+/** @throws UsageError also for a run that ended by itself while it was asked to stop. */
+function refuseEnded({ id, state }: RunRecord): void {
+  if (state === 'ready') return
+  throw new UsageError(`the run ${id} is ${state} already`, { hint: 'mailmerge status lists the runs.' })
 }
 
 /** The run of that id, or the one that is unfinished. @throws UsageError where that could be one of several. */
