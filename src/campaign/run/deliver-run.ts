@@ -4,14 +4,7 @@ import type { Settings } from '../../config/settings.ts'
 import { DefectError, MailmergeError, OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
-
-import {
-  type CopyCounts,
-  hasRowStartTimes,
-  type ResultRow,
-  type RunRecord,
-  type StatusCounts,
-} from '../../ledger/records.ts'
+import { hasRowStartTimes, type ResultRow, type RunRecord, type StatusCounts } from '../../ledger/records.ts'
 import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
 import { formatOf, writeReport } from '../../report/report.ts'
@@ -144,7 +137,8 @@ function deliverRun(
   })
 }
 
-function rowEvent(row: ResultRow): RowEvent {
+/** A row as its event reports it, with the words of why it is skipped. */
+export function rowEvent(row: ResultRow): RowEvent {
   const { status, skip, reason } = row
   return { event: status, ...row, reason: skip === undefined ? reason : skipWords(skip) }
 }
@@ -175,9 +169,9 @@ export async function summarize(
   if (end.ledgerFailed === true) throw end.error
   const counts = await ledger.results.counts(run.id)
   const copies = await ledger.carbonCopies.counts(run.id)
-  const finished = counts.deferred === 0 && counts.in_doubt === 0 && copies.deferred === 0
+  const isDone = counts.deferred === 0 && counts.in_doubt === 0 && copies.deferred === 0
   if (end.stopped?.kind === 'cancelled') await ledger.runs.end(run.id, 'cancelled', clock.now())
-  else if (finished && end.stopped?.kind !== 'not-confirmed') await ledger.runs.end(run.id, 'finished', clock.now())
+  else if (isDone && end.stopped?.kind !== 'not-confirmed') await ledger.runs.end(run.id, 'finished', clock.now())
   const head = await reportHead(ledger, run.id, {
     rehearsal: mode === 'send' || mode === 'check' ? undefined : mode,
     rates: mode === 'send' || mode === 'test' ? settings.delivery.rates : [],
@@ -188,7 +182,7 @@ export async function summarize(
       throw end.error ?? error
     })
   }
-  const outcome = outcomeOf(end, counts, copies)
+  const outcome = outcomeOf(end, isDone, counts)
   const summary: SummaryEvent = {
     event: 'summary',
     run: run.id,
@@ -216,9 +210,9 @@ function withAllRows(wanted: readonly string[], usual: string, rows: number): re
   return rows > PAGE_ROWS && formats.includes('html') && !formats.includes('csv') ? [usual, ...wanted] : wanted
 }
 
-function outcomeOf({ error, stopped }: DeliveryEnd, counts: StatusCounts, copies: CopyCounts): RunOutcome {
+function outcomeOf({ error, stopped }: DeliveryEnd, isDone: boolean, { failed }: StatusCounts): RunOutcome {
   if (error !== undefined) return 'broken'
   if (stopped?.kind === 'not-begun' && stopped.detached) return 'planned'
-  if (counts.deferred > 0 || counts.in_doubt > 0 || copies.deferred > 0) return 'unfinished'
-  return counts.failed > 0 ? 'failed' : 'done'
+  if (!isDone) return 'unfinished'
+  return failed > 0 ? 'failed' : 'done'
 }

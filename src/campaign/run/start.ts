@@ -19,7 +19,7 @@ import { planRows } from '../plan/plan.ts'
 import type { MessagePreview } from '../plan/render-row.ts'
 import { templatesOf, usedColumns } from './content.ts'
 import { refusePaused } from './control.ts'
-import { beginAndDeliver, summarize } from './deliver-run.ts'
+import { beginAndDeliver, rowEvent, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
 import { createRun, openInputs, type RunInputs } from './inputs.ts'
 import { leftOutBy } from './left-out.ts'
@@ -192,7 +192,7 @@ async function reportSkipped({ ledger, hooks }: OpenMerge, run: string, { counts
   if (hooks.onEvent === undefined || counts.skipped === (skipped.unselected ?? 0)) return
   for await (const rows of ledger.results.rows(run)) {
     for (const row of rows) {
-      if (row.status === 'skipped' && row.skip?.kind !== 'unselected') hooks.onEvent({ event: 'skipped', ...row })
+      if (row.status === 'skipped' && row.skip?.kind !== 'unselected') hooks.onEvent(rowEvent(row))
     }
   }
 }

@@ -160,6 +160,8 @@ test('the question counts who will really get it, says why others do not, and sh
     [5, 'duplicate'],
     [6, 'bad'],
   ])
+  const reasons = events.flatMap((event) => (event.event === 'skipped' ? [event.reason] : []))
+  expect(reasons).toEqual(['suppressed: manual', 'duplicate of row 1', expect.stringMatching(/^bad row: /)])
   expect(server.messages.flatMap(({ to }) => to).sort()).toEqual(['ann', 'cy', 'di'].map((who) => `${who}@example.com`))
 })
 
