@@ -1,6 +1,6 @@
 /** Runs and their results as programs read them: one object a run or a row. Owns the names, which are those of the CSV's columns. */
 import { given } from '../given.ts'
-import type { ResultRow, RunRecord } from '../ledger/records.ts'
+import { type ResultRow, type RunRecord, totalOf } from '../ledger/records.ts'
 import type { RunStanding } from './head.ts'
 import { bounceWords, reasonWords } from './reasons.ts'
 
@@ -47,7 +47,7 @@ export function runFields(
     source: run.source,
     template: run.template,
     ...given({ at_work: atWork }),
-    rows: Object.values(counts).reduce((sum, count) => sum + count, 0),
+    rows: totalOf(counts),
     ...counts,
     copies_deferred: copiesDeferred,
   }

@@ -19,6 +19,8 @@ export interface RunProgress {
   readonly pause: { readonly reason: PauseReason; readonly until: Date | undefined } | undefined
 }
 
+type Progress = Pick<RunProgress, 'lanes' | 'rate' | 'retrying'> & Partial<Pick<RunProgress, 'secondsLeft'>>
+
 /** Between two words in the ledger, in milliseconds. */
 const EVERY_MS = 1000
 
@@ -62,17 +64,7 @@ export class ProgressWriter {
     this.#pause = { reason, until }
   }
 
-  progress({
-    lanes,
-    rate,
-    retrying,
-    secondsLeft,
-  }: {
-    readonly lanes: number
-    readonly rate: number
-    readonly retrying: number
-    readonly secondsLeft?: number | undefined
-  }): void {
+  progress({ lanes, rate, retrying, secondsLeft }: Progress): void {
     if (performance.now() - this.#written < EVERY_MS) return
     this.#written = performance.now()
     const now = this.#now()
@@ -99,7 +91,11 @@ export async function readProgress(runs: Runs, run: string): Promise<RunProgress
   const { server, lanes, rate, retrying, secondsLeft, pause } = read.data
   return {
     at: last.at,
-    ...{ server, lanes, rate, retrying, secondsLeft },
+    server,
+    lanes,
+    rate,
+    retrying,
+    secondsLeft,
     pause: pause === undefined ? undefined : { reason: pause.reason as PauseReason, until: pause.until },
   }
 }

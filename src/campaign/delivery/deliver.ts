@@ -78,7 +78,7 @@ const GATHER_MS = 2_000
 /** While rows wait for their start time the ledger is asked again this often: another process may have moved them. */
 const LONGEST_SLEEP_MS = 60_000
 
-/** Delivers until no row of the run is left to send and no copy, or something stops it. Never rejects because of what servers do. */
+/** Delivers until no row and no copy of the run is left to send, or something stops it. Never rejects because of what servers do. */
 export function deliver(options: DeliverOptions): Promise<DeliveryEnd> {
   return new Delivery(options).run()
 }
@@ -275,8 +275,8 @@ class Delivery implements DeliveryControl {
       // Rows that were deferred one after the other come back together, over the same lanes.
       this.#later(wait > 0 ? wait + GATHER_MS : 5, () => {
         // The machine may have slept meanwhile.
-        const late = nextRow === undefined ? 0 : this.#steady.now().getTime() - nextRow.getTime()
-        if (nextRow !== undefined && late - GATHER_MS > (this.#options.lateBy ?? Number.POSITIVE_INFINITY)) {
+        const latest = this.#steady.now().getTime() - GATHER_MS - (this.#options.lateBy ?? Number.POSITIVE_INFINITY)
+        if (nextRow !== undefined && nextRow.getTime() < latest) {
           this.halt({ kind: 'late', startTime: nextRow })
           return
         }

@@ -121,8 +121,7 @@ export class Outcomes {
       this.#lost.delete(id)
       const deferred = { kind: 'deferred', stage: 'data', reply: { code: 450, text: reason } } as const
       const { status, dueAt } = rowStateAfter(due, deferred, settings, steady.now(), steady.random)
-      const state = { status, reason: `connection lost each time: ${reason}` }
-      this.#record(job, dueAt === undefined ? state : { ...state, dueAt })
+      this.#record(job, { status, reason: `connection lost each time: ${reason}`, dueAt })
       return
     }
     this.#lost.set(id, tries)

@@ -34,9 +34,9 @@ export interface RowState {
   readonly status: RowStatus
   readonly reason: string
   /** For `skipped`. */
-  readonly skip?: SkipReason
-  readonly reply?: Reply
-  readonly dueAt?: Date
+  readonly skip?: SkipReason | undefined
+  readonly reply?: Reply | undefined
+  readonly dueAt?: Date | undefined
   /** For `sent`: copies that the server did not take. */
   readonly copies?: readonly (RowState & { readonly address: string })[] | undefined
 }

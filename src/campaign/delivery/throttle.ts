@@ -7,7 +7,7 @@ import { whyNeverAllowed } from '../../config/units.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Quota } from '../../ledger/records.ts'
 import type { QuotaLeft } from '../../report/reasons.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, END_OF_TIME } from '../clock.ts'
 
 export interface ThrottleOptions {
   readonly ledger: Pick<Ledger, 'quotas'>
@@ -26,8 +26,6 @@ const POLL_MS = 2
 const FAILED_MS = 250
 /** The ledger counts what it granted by this many parts of a window, and one to spare. */
 const QUOTA_PARTS = 60
-/** A quota of nothing never opens. */
-const NEVER = new Date(8_640_000_000_000_000)
 const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 600_000
 /** A server that names a longer pause is asked again after this. */
@@ -187,7 +185,8 @@ export class Throttle {
         this.#messages += granted
         this.#recipients += granted * recipients
         this.#left = left
-        const until = retryAt ?? NEVER
+        // A quota of nothing never opens.
+        const until = retryAt ?? END_OF_TIME
         const wait = until.getTime() - asked.getTime()
         this.#closed = granted > 0 ? undefined : { until, at: clock.monotonic() + wait }
       })

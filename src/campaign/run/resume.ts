@@ -3,7 +3,7 @@ import type { Settings } from '../../config/settings.ts'
 import { DataError, UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import { type RowRange, type RunRecord, totalOf } from '../../ledger/records.ts'
+import { type RunRecord, totalOf } from '../../ledger/records.ts'
 import { checkWritable } from '../../report/report.ts'
 import { checkResumeRequest } from '../check-request.ts'
 import type { SummaryEvent } from '../events.ts'
@@ -29,8 +29,10 @@ export async function resumeMerge(
   checkResumeRequest('resumeMerge', request, hooks)
   return withMetricsFile(settings.metrics, hooks, (own) =>
     goOn(settings, request, own, newestUnfinished, async (ledger, run) => {
-      if (request.inDoubt === undefined) return
-      await ledger.deliveries.resolveInDoubt(run.id, request.inDoubt, { at: new Date(), rows: inDoubtRows(request) })
+      const { inDoubt, rows } = request
+      if (inDoubt === undefined) return
+      const ranges = rows === undefined ? undefined : parseRowRanges(rows)
+      await ledger.deliveries.resolveInDoubt(run.id, inDoubt, { at: new Date(), rows: ranges })
     }),
   )
 }
@@ -47,11 +49,6 @@ export async function retryMerge(
       await ledger.deliveries.retryFailed(run.id)
     }),
   )
-}
-
-/** @throws UsageError for something else than rows. */
-function inDoubtRows({ rows }: ResumeRequest): readonly RowRange[] | undefined {
-  return rows === undefined ? undefined : parseRowRanges(rows)
 }
 
 async function goOn(
