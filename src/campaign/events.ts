@@ -39,8 +39,8 @@ export interface PausedEvent {
 }
 
 /**
- * How a run ended: all is sent or skipped on purpose; planned, as it was asked; some messages failed for good; rows or copies are still to come, or rows in doubt; or
- * something broke, which is thrown as well.
+ * How a run ended: all is sent or skipped on purpose; planned, as it was asked; some messages failed for good; rows or copies
+ * are still to come, or rows are in doubt; or something broke, which is thrown as well.
  */
 export type RunOutcome = 'done' | 'planned' | 'failed' | 'unfinished' | 'broken'
 

@@ -128,8 +128,8 @@ export interface Deliveries {
   /** Makes failed recipients of the run deferred again; gives their number. A run that was finished is `ready` again. */
   retryFailed(runId: string): Promise<number>
   /**
-   * A person's decision on recipients and copies in doubt: send again from `at` on, or take them as sent. Of the rows in `rows` alone, if
-   * given. Gives the number of recipients. A process that delivers the run takes up what is to be sent again.
+   * A person's decision on recipients and copies in doubt, of the rows in `rows` alone if given: send again from `at` on, or
+   * take them as sent. Gives the number of recipients. A process that delivers the run takes up what is to be sent again.
    */
   resolveInDoubt(
     runId: string,

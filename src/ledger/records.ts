@@ -79,8 +79,8 @@ export interface NewRun {
 /**
  * `bad`: the row has a problem; `unselected`: left out by an option of the command; `hidden`: hidden or filtered out in
  * the workbook; `duplicate`: an earlier row has its key; `suppressed`; `follow-up`: nothing is to follow the earlier
- * message; `sent-before`: a rehearsal's row whose recipient has the message already; `forgotten`: its person's data was removed; `unplanned`: planning was cut off; `other`: recorded by an earlier
- * version that had no kinds.
+ * message; `sent-before`: a rehearsal's row whose recipient has the message already; `forgotten`: its person's data was
+ * removed; `unplanned`: planning was cut off; `other`: recorded by an earlier version that had no kinds.
  */
 export type SkipKind =
   | 'bad'

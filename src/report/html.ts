@@ -15,7 +15,7 @@ import { type ExtraColumn, extraColumns, PAGE_ROWS, type ReportHead } from './he
 import { adviceFor, stepsOf } from './next-steps.ts'
 import { count, type PageTime, pageTime, shownText, some } from './page-text.ts'
 import { reasonWords, skipTitle, skipWords } from './reasons.ts'
-import { causeTitle, FEEDBACK_WORDS, type RowState, rowStateOf, STATE_WORDS, STATUS_WORDS, titled } from './words.ts'
+import { causeTitle, COPY_WORDS, FEEDBACK_WORDS, type RowState, rowStateOf, STATE_WORDS, STATUS_WORDS, titled } from './words.ts'
 
 /** What a page shows at most; the results in CSV have the rest. */
 const SHOWN = { rows: PAGE_ROWS, stuck: 20, domains: 8, reasons: 14 }
@@ -50,7 +50,7 @@ export async function htmlReport(
   path?: string,
 ): Promise<string> {
   const { run } = head
-  const began = run.begunAt ?? run.startedAt
+  const began = beganAt(run)
   const digest = await digestOf(rows, began, SHOWN)
   const time = pageTime(run.options.timeZone ?? localZone(), began)
   const all = allRows(head, path)
@@ -99,8 +99,12 @@ function listName(source: string): string {
   return source === '-' ? 'standard input' : shownText(source)
 }
 
+function beganAt({ begunAt, startedAt }: ReportHead['run']): Date {
+  return begunAt ?? startedAt
+}
+
 function when({ run }: ReportHead, { timeline, counts }: Digest, time: PageTime): string {
-  const began = run.begunAt ?? run.startedAt
+  const began = beganAt(run)
   const open = counts.deferred + counts.to_send > 0
   const end = open ? undefined : (run.endedAt ?? timeline.span?.last)
   const start = `${time.day(began)}, ${time.short(began, 'minutes')}`
@@ -348,13 +352,6 @@ function variantsOf({ variants }: ReportHead) {
     }
   )
 }
-
-const COPY_WORDS = {
-  deferred: 'Waiting',
-  refused: 'Refused',
-  in_doubt: 'In doubt',
-  sent: 'Sent later',
-} as const
 
 function copiesOf(copies: CopyCounts) {
   const statuses = Object.keys(COPY_WORDS) as (keyof CopyCounts)[]

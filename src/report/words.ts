@@ -1,6 +1,6 @@
 /** What people read for the states of rows and runs, for refusals, and for what came back. Owns these words; decides nothing by them. */
 import type { FeedbackKind } from '../ledger/feedback.ts'
-import { hasRowStartTimes, type ResultRow, type RowStatus, type RunRecord } from '../ledger/records.ts'
+import { type CopyCounts, hasRowStartTimes, type ResultRow, type RowStatus, type RunRecord } from '../ledger/records.ts'
 import { CAUSE_WORDS, type ReplyCause } from '../replies/cause.ts'
 import type { RunStanding } from './head.ts'
 
@@ -11,6 +11,14 @@ export const STATUS_WORDS: Readonly<Record<RowStatus, string>> = {
   failed: 'Failed',
   in_doubt: 'In doubt',
   skipped: 'Skipped',
+}
+
+/** Copies that were not sent with their message, by what became of them. */
+export const COPY_WORDS: Readonly<Record<keyof CopyCounts, string>> = {
+  deferred: 'Waiting',
+  refused: 'Refused',
+  in_doubt: 'In doubt',
+  sent: 'Sent later',
 }
 
 /** A row's state as pages show it: a deferred row that was never tried is to be sent, the others wait. */

@@ -1,4 +1,7 @@
-/** What a merge says: the template of the settings, and the variants of a split. Owns opening them and the hash of all that no row changes. */
+/**
+ * What a merge says: the template of the settings, and the variants of a split. Owns opening them and the hash of all that no
+ * row changes.
+ */
 import { hash } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
 import { DataError, type Problem } from '../../errors.ts'

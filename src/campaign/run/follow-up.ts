@@ -1,6 +1,7 @@
 /**
  * Follow-ups: a campaign for those who got an earlier one and have not answered, left or bounced since. Owns who is written
- * to again, when, and in which thread, and how earlier subjects are made again; asks the ledger each time, so that an answer of the last minute counts.
+ * to again, when, and in which thread, and how earlier subjects are made again; asks the ledger each time, so that an answer
+ * of the last minute counts.
  */
 
 import type { Settings } from '../../config/settings.ts'

@@ -1,11 +1,14 @@
-/** What is asked of a run from another process (`Runs.request`), noticed by the one that delivers it. Owns looking; stops nothing itself. */
+/**
+ * What is asked of a run from another process (`Runs.request`), noticed by the one that delivers it. Owns looking; stops
+ * nothing itself.
+ */
 import type { Runs } from '../../ledger/ledger.ts'
 import type { RunRecord, RunRequest } from '../../ledger/records.ts'
 
 /** Between two looks, in milliseconds. */
 const LOOK_MS = 500
 
-/** Looks in the ledger for what is asked of a run while this process is at it. */
+/** Looks in the ledger for what is asked of a run while this process works on it. */
 export class RequestWatch implements Disposable {
   readonly #controller = new AbortController()
   readonly #timer: NodeJS.Timeout

@@ -1,4 +1,7 @@
-/** Copies that were not sent with their message, in the SQLite ledger. Owns reading them; their attempts are recorded with those of rows. */
+/**
+ * Copies that were not sent with their message, in the SQLite ledger. Owns reading them; their attempts are recorded with those
+ * of rows.
+ */
 import type { CarbonCopies } from '../ledger.ts'
 import { type CopyCounts, type DueCopy, NO_COPIES } from '../records.ts'
 import { dueRowOf } from './delivery-store.ts'

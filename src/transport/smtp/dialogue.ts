@@ -49,7 +49,10 @@ export function isGroupBehind(awaited: PendingReply<Job>): boolean {
   return awaited.kind === 'mail' && awaited.transaction.behind
 }
 
-/** The replies that the server still owes, first in, first out. A command that is not yet written cannot have been answered, whatever arrives. */
+/**
+ * The replies that the server still owes, first in, first out. A command that is not yet written cannot have been answered,
+ * whatever arrives.
+ */
 class PendingReplies<J extends Job> {
   readonly #queue: PendingReply<J>[] = []
   #unwritten = 0

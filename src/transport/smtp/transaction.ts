@@ -202,7 +202,10 @@ export interface MessagePullOptions<J extends Job> {
   readonly arrived: (message: PulledMessage<J> | undefined) => void
 }
 
-/** Where a connection gets its messages: asks the feed, waits for one that is not ready, rejects one that this server cannot take at all. */
+/**
+ * Where a connection gets its messages: asks the feed, waits for one that is not ready, rejects one that this server cannot take
+ * at all.
+ */
 export class MessagePull<J extends Job> {
   readonly #options: MessagePullOptions<J>
   #state: 'open' | 'waiting' | 'drained' | 'closed' = 'open'
