@@ -15,7 +15,16 @@ import { type ExtraColumn, extraColumns, PAGE_ROWS, type ReportHead } from './he
 import { adviceFor, stepsOf } from './next-steps.ts'
 import { count, type PageTime, pageTime, shownText, some } from './page-text.ts'
 import { reasonWords, skipTitle, skipWords } from './reasons.ts'
-import { causeTitle, COPY_WORDS, FEEDBACK_WORDS, type RowState, rowStateOf, STATE_WORDS, STATUS_WORDS, titled } from './words.ts'
+import {
+  COPY_WORDS,
+  causeTitle,
+  FEEDBACK_WORDS,
+  type RowState,
+  rowStateOf,
+  STATE_WORDS,
+  STATUS_WORDS,
+  titled,
+} from './words.ts'
 
 /** What a page shows at most; the results in CSV have the rest. */
 const SHOWN = { rows: PAGE_ROWS, stuck: 20, domains: 8, reasons: 14 }
