@@ -24,25 +24,34 @@ type Progress = Pick<RunProgress, 'lanes' | 'rate' | 'retrying'> & Partial<Pick<
 /** Between two words in the ledger, in milliseconds. */
 const EVERY_MS = 1000
 
+/** What is said of a delivery; the ledger adds when. */
+type Facts = Omit<RunProgress, 'at'>
+
 const quota = z.object({
   count: z.number(),
   seconds: z.number(),
-  of: z.literal('recipients').optional(),
+  of: z.literal('recipients').exactOptional(),
   left: z.number(),
 })
+/** As `PauseReason` has them; the types of both are compared when the program is compiled. */
 const reason = z.union([
   z.object({ kind: z.enum(['start-time', 'deferred']) }),
-  z.object({ kind: z.literal('quota'), quota: quota.optional() }),
+  z.object({ kind: z.literal('quota'), quota: quota.optional() }).transform(({ kind, quota }) => ({ kind, quota })),
   z.object({ kind: z.enum(['slow-down', 'outage']), said: z.string() }),
 ])
-const facts = z.object({
-  server: z.string(),
-  lanes: z.number(),
-  rate: z.number(),
-  retrying: z.number().default(0),
-  secondsLeft: z.number().optional(),
-  pause: z.object({ reason, until: z.coerce.date().optional() }).optional(),
-})
+const facts = z
+  .object({
+    server: z.string(),
+    lanes: z.number(),
+    rate: z.number(),
+    retrying: z.number().default(0),
+    secondsLeft: z.number().optional(),
+    pause: z
+      .object({ reason, until: z.coerce.date().optional() })
+      .transform(({ reason, until }) => ({ reason, until }))
+      .optional(),
+  })
+  .transform(({ secondsLeft, pause, ...rest }): Facts => ({ ...rest, secondsLeft, pause }))
 
 /** Writes the progress of one delivery, as often as it is worth it. Nothing that goes wrong with it stops a run. */
 export class ProgressWriter {
@@ -72,7 +81,7 @@ export class ProgressWriter {
     // It waits no more once its time is over, or, where none is known, once messages go out.
     if (until === undefined ? rate > 0 : until < now) this.#pause = undefined
     const server = this.#server
-    const said: z.input<typeof facts> = { server, lanes, rate, retrying, secondsLeft, pause: this.#pause }
+    const said: Facts = { server, lanes, rate, retrying, secondsLeft, pause: this.#pause }
     this.#runs.report(this.#run, JSON.stringify(said), now).catch(() => {})
   }
 
@@ -88,14 +97,5 @@ export async function readProgress(runs: Runs, run: string): Promise<RunProgress
   if (last === undefined) return undefined
   const read = facts.safeParse(JSON.parse(last.facts))
   if (!read.success) return undefined
-  const { server, lanes, rate, retrying, secondsLeft, pause } = read.data
-  return {
-    at: last.at,
-    server,
-    lanes,
-    rate,
-    retrying,
-    secondsLeft,
-    pause: pause === undefined ? undefined : { reason: pause.reason as PauseReason, until: pause.until },
-  }
+  return { at: last.at, ...read.data }
 }
