@@ -83,6 +83,8 @@ export interface Runs {
   end(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
   /** Asks the process that delivers a run, if there is one, to stop (`RunRecord.requested`); undefined takes it back. */
   request(runId: string, request: RunRequest | undefined): Promise<void>
+  /** What is asked of the run now: `RunRecord.requested` alone, for who looks often. */
+  requested(runId: string): Promise<RunRequest | undefined>
   /**
    * Records what the process that delivers the run says of it, as JSON, for people who watch. The last word alone is kept, and
    * may be lost in a power cut; undefined takes it away.

@@ -3,7 +3,7 @@
  * nothing itself.
  */
 import type { Runs } from '../../ledger/ledger.ts'
-import type { RunRecord, RunRequest } from '../../ledger/records.ts'
+import type { RunRequest } from '../../ledger/records.ts'
 
 /** Between two looks, in milliseconds. */
 const LOOK_MS = 500
@@ -17,8 +17,8 @@ export class RequestWatch implements Disposable {
   constructor(runs: Runs, runId: string) {
     this.#timer = setInterval(() => {
       // What is wrong with the ledger is found, and reported, by the delivery.
-      runs.find(runId).then(
-        (run) => this.#obey(run),
+      runs.requested(runId).then(
+        (request) => this.#obey(request),
         () => {},
       )
     }, LOOK_MS)
@@ -38,10 +38,10 @@ export class RequestWatch implements Disposable {
     clearInterval(this.#timer)
   }
 
-  #obey(run: RunRecord | undefined): void {
-    if (run?.requested === undefined || run.requested === 'resume') return
+  #obey(request: RunRequest | undefined): void {
+    if (request === undefined || request === 'resume') return
     clearInterval(this.#timer)
-    this.#request = run.requested
+    this.#request = request
     this.#controller.abort()
   }
 }

@@ -32,7 +32,9 @@ export const runHead = `SELECT number, campaign, state, not_before, begun_at, co
 export const endRun = `
 UPDATE run SET state = ?2, ended_at = ?3 WHERE id = ?1 AND state <> 'planning'`
 
-export const requestOfRun = `UPDATE run SET requested = ?2 WHERE id = ?1`
+export const setRequest = `UPDATE run SET requested = ?2 WHERE id = ?1`
+
+export const requestOfRun = `SELECT requested FROM run WHERE id = ?1`
 
 export const replaceRunReport = `
 INSERT INTO run_report (run, at, facts) SELECT number, ?2, ?3 FROM run WHERE id = ?1

@@ -111,7 +111,11 @@ export class RunStore implements Runs {
   }
 
   async request(runId: string, request: RunRequest | undefined): Promise<void> {
-    await this.#store.write(() => this.#store.run(sql.requestOfRun, runId, request ?? null))
+    await this.#store.write(() => this.#store.run(sql.setRequest, runId, request ?? null))
+  }
+
+  requested(runId: string): Promise<RunRequest | undefined> {
+    return this.#store.read(() => requestIn(this.#store.get(sql.requestOfRun, runId)))
   }
 
   async report(runId: string, facts: string | undefined, at: Date): Promise<void> {
@@ -143,6 +147,10 @@ export class RunStore implements Runs {
   }
 }
 
+function requestIn(row: SqlRow | undefined): RunRequest | undefined {
+  return optionalText(row?.['requested']) as RunRequest | undefined
+}
+
 function recordOf(row: SqlRow): RunRecord {
   return {
     id: textOf(row['id']),
@@ -157,7 +165,7 @@ function recordOf(row: SqlRow): RunRecord {
     endedAt: optionalDate(row['ended_at']),
     notBefore: optionalDate(row['not_before']),
     begunAt: optionalDate(row['begun_at']),
-    requested: optionalText(row['requested']) as RunRequest | undefined,
+    requested: requestIn(row),
     source: textOf(row['source']),
     template: textOf(row['template']),
     templateHash: textOf(row['template_hash']),
