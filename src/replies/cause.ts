@@ -351,9 +351,9 @@ export function causeOf({
     words: CAUSE_WORDS[cause],
   })
   if (sentence !== undefined && OURS.has(sentence)) return said(sentence)
-  // A quota that a policy speaks of is the sender's.
-  if (sentence === 'mailbox-full' && /^[45]\.7\./.test(enhanced)) return said('account-limit')
   const code = causeOfCode(enhanced)
+  // A quota that a policy speaks of is the sender's, unless the code says that it is its pace.
+  if (sentence === 'mailbox-full' && /^[45]\.7\./.test(enhanced) && code?.cause !== 'rate') return said('account-limit')
   if (code !== undefined && !SAYS_LITTLE.test(enhanced.slice(2))) return code
   return sentence === undefined || isGeneral(sentence) ? code : said(sentence)
 }

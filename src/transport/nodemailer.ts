@@ -187,6 +187,8 @@ interface Failure {
 const BEFORE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EDNS', 'EPROXY'])
 const CREDENTIALS =
   /^(CredentialsProviderError|UnrecognizedClient|InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken)/
+/** The code by which a mail server says that it gets more than it wants (IANA's registry of enhanced status codes). */
+const TOO_FAST = '4.7.28'
 const THROTTLED = /Throttl|TooManyRequests|LimitExceeded|SendingPaused/i
 
 /**
@@ -214,7 +216,7 @@ function httpFailure(status: number, name: string, reason: string): Failed {
   if (status === 401 || status === 403) return stopped('login', reason)
   // 503 says that it was not dealt with (RFC 9110 section 15.6.4); other 5xx say nothing.
   if (status === 429 || status === 503 || (status < 500 && THROTTLED.test(name)))
-    return deferred({ code: 451, enhanced: '4.7.0', text: `rate limit: ${reason}` }, 'end-of-data')
+    return deferred({ code: 451, enhanced: TOO_FAST, text: reason }, 'end-of-data')
   if (status < 500 && status !== 408) return rejected({ code: 554, text: reason }, 'end-of-data')
   return { outcome: { kind: 'in_doubt', reason: `handed over, and answered with HTTP ${status}: ${reason}` } }
 }

@@ -9,6 +9,7 @@ import type { SMTPTransportOptions } from 'nodemailer/lib/smtp-transport'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Settings } from '../../src/config/settings.ts'
 import type { Message } from '../../src/message/message.ts'
+import { isThrottling } from '../../src/replies/reply.ts'
 import { createNodemailerTransport } from '../../src/transport/nodemailer.ts'
 import { openTransport } from '../../src/transport/open.ts'
 import type { Lane, LaneEnd, Outcome, Transport } from '../../src/transport/transport.ts'
@@ -59,14 +60,22 @@ describe('an error', () => {
     [{ responseCode: 451, response: '451 4.7.1 later', command: 'RCPT TO' }, 'deferred', 'rcpt', '4.7.1'],
     [{ code: 'EENVELOPE' }, 'rejected', 'rcpt', '5.1.3'],
     [{ $metadata: { httpStatusCode: 400 }, name: 'MessageRejected' }, 'rejected', 'end-of-data', undefined],
-    [{ $metadata: { httpStatusCode: 400 }, name: 'LimitExceededException' }, 'deferred', 'end-of-data', '4.7.0'],
-    [{ statusCode: 429 }, 'deferred', 'end-of-data', '4.7.0'],
-    [{ status: 503 }, 'deferred', 'end-of-data', '4.7.0'],
+    [{ $metadata: { httpStatusCode: 400 }, name: 'LimitExceededException' }, 'deferred', 'end-of-data', '4.7.28'],
+    [{ statusCode: 429 }, 'deferred', 'end-of-data', '4.7.28'],
+    [{ status: 503 }, 'deferred', 'end-of-data', '4.7.28'],
   ])('with %j -> %s', async (fields, kind, stage, enhanced) => {
     const outcome = await outcomeOf(error(fields))
     expect(outcome).toMatchObject({ kind, stage })
     expect(outcome !== undefined && 'reply' in outcome && outcome.reply.enhanced).toBe(enhanced)
   })
+
+  test.each([['so it is'], ['Quota exceeded for this metric'], ['the account service is unavailable']])(
+    'with HTTP 429 asks for less, whatever its words: %s',
+    async (text) => {
+      const outcome = await outcomeOf(Object.assign(new Error(text), { statusCode: 429 }))
+      expect(outcome?.kind === 'deferred' && isThrottling(outcome.reply)).toBe(true)
+    },
+  )
 
   test.each([
     [{}],
