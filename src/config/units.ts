@@ -1,4 +1,7 @@
-/** Durations (`90s`, `15min`, `4h`, `3d`) and rates (`10/s`, `500 recipients/day`) as people write them. Owns their grammar. */
+/**
+ * Durations (`90s`, `15min`, `4h`, `3d`), spans of the calendar (`2w`, `3 months`) and rates (`10/s`, `500 recipients/day`) as people
+ * write them. Owns their grammar.
+ */
 import type { RateLimit } from './settings.ts'
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -30,6 +33,26 @@ export function readDuration(text: string): number | undefined {
   const match = /^\s*(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]+)\s*$/i.exec(text)
   const unit = unitOf(match?.[2] ?? '')
   return match === null || unit === undefined ? undefined : Math.round(Number(match[1]) * unit)
+}
+
+/** A number of days, weeks, months or years: how long that is, the calendar says. */
+export interface CalendarSpan {
+  readonly count: number
+  readonly unit: 'days' | 'weeks' | 'months' | 'years'
+}
+
+const CALENDAR_UNITS: readonly (readonly [name: RegExp, unit: CalendarSpan['unit']])[] = [
+  [/^d(ays?)?$/i, 'days'],
+  [/^w(eeks?)?$/i, 'weeks'],
+  [/^m(on|onths?)?$/i, 'months'],
+  [/^y(ears?)?$/i, 'years'],
+]
+
+/** The span, or undefined where the text is not one. There are no minutes in it: `1m` is a month. */
+export function readCalendarSpan(text: string): CalendarSpan | undefined {
+  const [, count = '', name = ''] = /^\s*(\d{1,4})\s*([a-z]+)\s*$/i.exec(text) ?? []
+  const unit = CALENDAR_UNITS.find(([pattern]) => pattern.test(name))?.[1]
+  return unit === undefined ? undefined : { count: Number(count), unit }
 }
 
 export const DURATION_HINT = 'Write a number and a unit: 90s, 15min, 4h, 3d.'

@@ -4,6 +4,7 @@
  */
 import * as chrono from 'chrono-node'
 import { Temporal } from 'temporal-polyfill'
+import { readCalendarSpan } from '../config/units.ts'
 import { UsageError } from '../errors.ts'
 import { type Moment, momentOf, type WallTime, wallTimeOf } from '../time-zone.ts'
 
@@ -61,14 +62,9 @@ function asUtc(wall: WallTime): Date {
   return new Date(wall.toZonedDateTime('UTC').epochMilliseconds)
 }
 
-/** The letters of ISO 8601 for each unit of an interval. */
-const INTERVAL_UNITS: readonly (readonly [pattern: RegExp, letter: string])[] = [
-  [/^d(ays?)?$/, 'D'],
-  [/^w(eeks?)?$/, 'W'],
-  [/^mon(ths?)?$/, 'M'],
-  [/^y(ears?)?$/, 'Y'],
-]
 const LONGEST_INTERVAL = 1000
+/** For a cron expression; `m` could be a month, or a minute. */
+const SHORT_UNIT = /^(h|hours?|m|mins?|minutes?|s|secs?|seconds?)$/
 
 /**
  * The interval meant by `2w`, `2 weeks`, `10 days`, `3 months`, `1 year` or `week`, as ISO 8601 writes it: `P2W`.
@@ -77,11 +73,12 @@ const LONGEST_INTERVAL = 1000
 export function parseInterval(text: string): string {
   const match = /^(?:every\s+)?(\d{1,4}\s*|(?:other|second)\s+|)([a-z]+)$/.exec(text.trim().toLowerCase())
   const [, count = '', unit = ''] = match ?? []
-  const letter = INTERVAL_UNITS.find(([pattern]) => pattern.test(unit))?.[1]
-  const size = count === '' ? 1 : /^\d/.test(count) ? Number(count) : 2
   if (unit === 'fortnight' && count === '') return 'P2W'
-  if (letter !== undefined && size >= 1 && size <= LONGEST_INTERVAL) return `P${size}${letter}`
-  const isShort = /^(h|hours?|m|mins?|minutes?|s|secs?|seconds?)$/.test(unit)
+  const isShort = SHORT_UNIT.test(unit)
+  const size = count === '' ? '1' : /^\d/.test(count) ? count : '2'
+  const span = isShort ? undefined : readCalendarSpan(`${size}${unit}`)
+  if (span !== undefined && span.count >= 1 && span.count <= LONGEST_INTERVAL)
+    return `P${span.count}${span.unit.charAt(0).toUpperCase()}`
   throw new UsageError(`'${text}' is not a valid interval for --every`, {
     hint: isShort
       ? "For hours and minutes give a cron expression: --cron '0 */6 * * *' is every six hours."

@@ -10,10 +10,11 @@
  *                / column "contains" value
  *                / column "is" [ "not" ] ( "empty" / day )
  *     sign       = "=" / "==" / "!=" / "<" / "<=" / ">" / ">=" / "~" / "!~"
- *     day        = "today" [ ( "+" / "-" ) number ( "d" / "w" / "m" / "y" ) ]
+ *     day        = "today" [ ( "+" / "-" ) number ( "d" / "w" / "m" / "y" / "days" / "weeks" / "months" / "years" ) ]
  *
  * A column is written as the list has it; a value runs to the next `and`, `or` or closing bracket, or is in quotes.
  */
+import { type CalendarSpan, readCalendarSpan } from '../../config/units.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
 
@@ -36,7 +37,7 @@ export type Comparison = Written &
     | { readonly kind: 'in'; readonly column: string; readonly values: readonly Value[] }
     | { readonly kind: 'empty'; readonly column: string }
     /** The same day and month in any year. */
-    | { readonly kind: 'anniversary'; readonly column: string; readonly day: string }
+    | { readonly kind: 'anniversary'; readonly column: string; readonly day: CalendarSpan }
   )
 
 export type ConditionTree =
@@ -63,7 +64,14 @@ const SIGNS: readonly (readonly [text: string, sign: Sign])[] = [
 /** What may come behind a column. */
 const OPERATOR = /\s*(?:!~|!=|[~=<>]|(?<=\s)(?:(?:not\s+)?in\s*\(|contains\s|is\s))/iy
 const JOINING = /\s+(?:and|or)(?=[\s(]|$)/iy
-export const RELATIVE_DAY = /^today(?:\s*([+-])\s*(\d{1,4})\s*([dwmy]))?$/i
+
+/** A day as it is counted from today, before it with a negative count; undefined for any other value. */
+export function relativeDayOf({ text, quoted }: Value): CalendarSpan | undefined {
+  const [found, sign, distance] = (quoted ? null : /^today(?:\s*([+-])(.+))?$/i.exec(text)) ?? []
+  if (found === undefined) return undefined
+  const span = readCalendarSpan(distance ?? '0d')
+  return span === undefined || sign !== '-' ? span : { ...span, count: -span.count }
+}
 
 /**
  * @param where what the condition is part of, for errors.
@@ -160,8 +168,8 @@ class Parser {
     const value = this.#value()
     if (!value.quoted && value.text.toLowerCase() === 'empty')
       return negatedIf(isNot, { kind: 'empty', column, ...asWritten() })
-    if (!value.quoted && RELATIVE_DAY.test(value.text))
-      return negatedIf(isNot, { kind: 'anniversary', column, day: value.text, ...asWritten() })
+    const day = relativeDayOf(value)
+    if (day !== undefined) return negatedIf(isNot, { kind: 'anniversary', column, day, ...asWritten() })
     throw this.#unclear(begin, '"is" is followed by "empty" or "today"', `Write ${column}=${value.text || 'value'}.`)
   }
 

@@ -3,6 +3,7 @@
  * `condition-syntax.ts`.
  */
 import { Temporal } from 'temporal-polyfill'
+import type { CalendarSpan } from '../../config/units.ts'
 import { DataError, UsageError } from '../../errors.ts'
 import { CellError, cellText } from '../../source/cells/cell.ts'
 import { compareCells, dayOf, type Reading, sameValue } from '../../source/cells/compare.ts'
@@ -13,7 +14,7 @@ import {
   type Comparison,
   type ConditionTree,
   parseConditionTree,
-  RELATIVE_DAY,
+  relativeDayOf,
   type Sign,
   type Value,
 } from './condition-syntax.ts'
@@ -94,7 +95,7 @@ function cellTestOf(comparison: Comparison, context: Context): (cell: unknown) =
       return (cell) => tests.some((test) => test(cell))
     }
     case 'anniversary': {
-      const day = relativeDay(comparison.day, reading.today)
+      const day = dateAt(comparison.day, reading.today)
       return (cell) => !isEmpty(cell) && isAnniversary(dayOfYear(cell, reading), day)
     }
     case 'compare':
@@ -145,18 +146,15 @@ function sameAs(value: Value, reading: ConditionReading): (cell: unknown) => boo
   return (cell) => sameValue(cell, value.text, reading) || (day !== value.text && sameValue(cell, day, reading))
 }
 
-function dayOrText({ text, quoted }: Value, { today }: ConditionReading): string {
-  return !quoted && RELATIVE_DAY.test(text) ? relativeDay(text, today) : text
+function dayOrText(value: Value, { today }: ConditionReading): string {
+  const day = relativeDayOf(value)
+  return day === undefined ? value.text : dateAt(day, today)
 }
 
 /** `today+30d` as `2027-01-23`. A month after the 31st is the last day of the next. */
-function relativeDay(text: string, today: string): string {
-  const [, sign, count = '0', unit = 'd'] = RELATIVE_DAY.exec(text) ?? []
-  const names = { d: 'days', w: 'weeks', m: 'months', y: 'years' } as const
-  const name = names[unit.toLowerCase() as keyof typeof names]
-  const amount = sign === '-' ? -Number(count) : Number(count)
+function dateAt({ count, unit }: CalendarSpan, today: string): string {
   return Temporal.PlainDate.from(today)
-    .add({ [name]: amount })
+    .add({ [unit]: count })
     .toString()
 }
 

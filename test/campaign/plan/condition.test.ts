@@ -57,6 +57,9 @@ describe('days', () => {
     ['expires = today - 2w', '2027-01-17', true],
     ['expires=today+1m', '2027-02-28', true],
     ['expires=today-1y', '2026-01-31', true],
+    ['expires=today + 1 month', '2027-02-28', true],
+    ['expires=today - 2 weeks', '2027-01-17', true],
+    ['expires=today+2h', '2027-01-31', false],
     ['expires in (today, today+1d)', '2027-02-01', true],
     ['expires<today', '', false],
   ])('%s of %s is %s when it is 31 January 2027', (condition, cell, expected) => {
