@@ -161,9 +161,9 @@ async function runOnce(
   const share = (cpuOf(target?.pid) - before) / 1000 / (performance.now() - started)
   const { messages_per_second: rate } = JSON.parse(text.trim().split('\n').at(-1) ?? '{}')
   if (flooding === undefined) return [rate, '']
-  const told = flooding.said()
+  const reported = flooding.said()
   flooding.child.send('end')
-  const { answered = 0, p50 = 0, p99 = 0 } = await told
+  const { answered = 0, p50 = 0, p99 = 0 } = await reported
   const left = stopLeaving?.()
   const people =
     left === undefined ? '' : `; people ${left.p50.toFixed(0)}/${left.p99.toFixed(0)} ms, ${left.refused} refused`

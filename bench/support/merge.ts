@@ -1,5 +1,5 @@
 /**
- * One merge by the library in a process of its own, telling its memory and pace as lines of JSON:
+ * One merge by the library in a process of its own, reporting its memory and pace as lines of JSON:
  * `node merge.ts plan|deliver list.csv smtp-url [connections]`. The project is the working folder.
  */
 
@@ -16,7 +16,7 @@ const settings = await loadSettings({
 })
 let next = STEP
 let began = performance.now()
-const tell = (fact: object): void => {
+const report = (fact: object): void => {
   process.stdout.write(
     `${JSON.stringify({ ...fact, at: performance.now() - began, rss: Math.round(process.memoryUsage.rss() / 1_048_576) })}\n`,
   )
@@ -28,19 +28,19 @@ await runMerge(
     onRows(rows) {
       if (rows < next) return
       next = (Math.floor(rows / STEP) + 1) * STEP
-      tell({ step: 'planning', rows })
+      report({ step: 'planning', rows })
     },
     onEvent(event) {
       if (event.event === 'planned') {
-        tell({ step: 'planned', rows: event.rows })
+        report({ step: 'planned', rows: event.rows })
         began = performance.now()
         next = STEP
       } else if (event.event === 'progress') {
         const rows = event.counts.sent
         if (rows < next) return
         next = (Math.floor(rows / STEP) + 1) * STEP
-        tell({ step: 'delivering', rows })
-      } else if (event.event === 'summary') tell({ step: 'done', rows: event.counts.sent, seconds: event.seconds })
+        report({ step: 'delivering', rows })
+      } else if (event.event === 'summary') report({ step: 'done', rows: event.counts.sent, seconds: event.seconds })
     },
     confirm: () => Promise.resolve(what === 'deliver'),
   },

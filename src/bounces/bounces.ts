@@ -49,7 +49,7 @@ export async function showReports(
 export async function ingestReports(
   settings: Settings,
   request: BounceRequest,
-  tell: (ingested: readonly IngestedReport[]) => void,
+  onIngested: (ingested: readonly IngestedReport[]) => void,
 ): Promise<number> {
   const ledger = await openLedger(settings)
   try {
@@ -57,7 +57,7 @@ export async function ingestReports(
       const options = await ingestOptions(settings, ledger, thread, request.now ?? new Date())
       return readMessages(settings, request, ledger, async (messages) => {
         const ingested = await ingest(messages, options)
-        tell(ingested)
+        onIngested(ingested)
         return new Set(ingested.filter(isProcessed).map(({ inbound }) => inbound))
       })
     })

@@ -422,8 +422,8 @@ describe('a report', () => {
       dsn([recipient('5.4.4', 'Name service error\r\n    for name=gone.example.com type=AAAA: Host not found')]),
       { kind: 'hard', address: 'ada@example.com' },
     ],
-  ])('%s', (_, bytes, told) => {
-    expect(only(bytes)).toMatchObject(told)
+  ])('%s', (_, bytes, report) => {
+    expect(only(bytes)).toMatchObject(report)
   })
 
   test('that a gateway wrapped is the report that it is, and one that a person forwards is none', () => {

@@ -219,9 +219,9 @@ test('an occurrence that was taken and left for too long is reported, once, and 
   await scan()
   await scan()
   expect(started).toEqual([])
-  const told = log.filter(({ event }) => event === 'late')
-  expect(told).toHaveLength(1)
-  expect(told[0]?.facts['hint']).toContain('schedule run-due s0 --late ok')
+  const late = log.filter(({ event }) => event === 'late')
+  expect(late).toHaveLength(1)
+  expect(late[0]?.facts['hint']).toContain('schedule run-due s0 --late ok')
   stop.abort()
   await served
 })

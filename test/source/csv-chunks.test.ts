@@ -96,8 +96,8 @@ describe('a list of 9 MB', () => {
     const piped = await readAll(await openSource({ from: { kind: 'file', path: `${list}.gz` } }))
     expect(long.rows.length).toBe(ROWS)
     expect(long.rows.filter(({ problems }) => problems !== undefined).length).toBeGreaterThan(150)
-    const told = (rows: typeof long.rows) => JSON.stringify(rows).replaceAll('list.csv.gz', 'list.csv')
-    expect(told(long.rows) === told(piped.rows)).toBe(true)
+    const asText = (rows: typeof long.rows) => JSON.stringify(rows).replaceAll('list.csv.gz', 'list.csv')
+    expect(asText(long.rows) === asText(piped.rows)).toBe(true)
   })
 
   test('can be left after its first rows: the thread ends, and so does the program', () => {

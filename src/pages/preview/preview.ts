@@ -230,12 +230,12 @@ export class Preview {
 
   /** Reads the list of a version. One that is broken in its middle gives way to the version before. */
   async #plan(version: Version): Promise<void> {
-    const tell = (): void => {
+    const publish = (): void => {
       const { rowsRead, isComplete, counts, looks } = this.status()
       this.#options.events.publish('rows', { rowsRead, isComplete, counts, looks })
     }
     try {
-      version.list = await version.project.plan(tell, version.stop.signal)
+      version.list = await version.project.plan(publish, version.stop.signal)
     } catch (error) {
       if (version.stop.signal.aborted) return
       if (!(error instanceof MailmergeError)) throw error
@@ -252,7 +252,7 @@ export class Preview {
     this.#before = undefined
     // The plan of this very version must be over before the version can end.
     if (before !== undefined) setImmediate(() => void this.#end(before))
-    tell()
+    publish()
     version.sizes = await measure(version.project, version.stop.signal)
   }
 

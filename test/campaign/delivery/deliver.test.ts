@@ -274,8 +274,8 @@ describe('a server that refuses us', () => {
     let tries = 0
     const transport = scriptedTransport({ answer: () => (++tries === 5 ? fast : OK) })
     expect((await harness.deliver(transport)).counts).toMatchObject({ sent: 20, failed: 0 })
-    const told = transport.tries[4]?.at ?? 0
-    const early = transport.tries.filter(({ at }) => at > told + 1000 && at < told + 90_000)
+    const refusedAt = transport.tries[4]?.at ?? 0
+    const early = transport.tries.filter(({ at }) => at > refusedAt + 1000 && at < refusedAt + 90_000)
     expect(early).toEqual([])
   })
 

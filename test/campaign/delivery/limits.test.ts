@@ -301,7 +301,7 @@ describe('limits for each domain', () => {
 test('progress reports rate, lanes, rows to try again, what is left of the quota, and a time that respects the limits', async () => {
   const harness = await openHarness(40)
   type Progress = Parameters<NonNullable<Parameters<DeliveryHarness['start']>[1] & object>['onProgress'] & object>[0]
-  let told: Progress | undefined
+  let last: Progress | undefined
   const transport = scriptedTransport({
     takes: 10,
     answer: ({ to, attempt }) => (to === 'p2@example.com' && attempt === 1 ? deferred('451 later') : OK),
@@ -309,18 +309,18 @@ test('progress reports rate, lanes, rows to try again, what is left of the quota
   const delivery = harness.start(transport, {
     settings: { rates: [{ count: 10, seconds: 60 }] },
     onProgress: (state) => {
-      told = state
+      last = state
     },
   })
   await advance(2000)
   const until = process.hrtime.bigint() + 400_000_000n
   while (process.hrtime.bigint() < until) await settleTurns()
-  expect(told).toMatchObject({
+  expect(last).toMatchObject({
     counts: { sent: 9, deferred: 31 },
     lanes: 0,
     retrying: 1,
     quota: { count: 10, seconds: 60, left: 0 },
   })
-  expect(told?.secondsLeft).toBeGreaterThan(170)
+  expect(last?.secondsLeft).toBeGreaterThan(170)
   await untilSettled(delivery)
 })

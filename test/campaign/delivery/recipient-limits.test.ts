@@ -140,21 +140,21 @@ describe('rates and quotas of recipients', () => {
   test('what is left, and the time to the end, are reported in recipients', async () => {
     const harness = await openHarness(20)
     type Progress = Parameters<NonNullable<Parameters<DeliveryHarness['start']>[1] & object>['onProgress'] & object>[0]
-    let told: Progress | undefined
+    let last: Progress | undefined
     const delivery = harness.start(scriptedTransport({ takes: 10 }), {
       settings: { rates: [tenAMinute] },
       prepare: sized(3),
       onProgress: (state) => {
-        told = state
+        last = state
       },
     })
     await advance(2000)
     const until = process.hrtime.bigint() + 400_000_000n
     while (process.hrtime.bigint() < until) await settleTurns()
-    expect(told?.counts.sent).toBe(3)
-    expect(told?.quota).toMatchObject({ count: 10, seconds: 60, of: 'recipients', left: 1 })
+    expect(last?.counts.sent).toBe(3)
+    expect(last?.quota).toMatchObject({ count: 10, seconds: 60, of: 'recipients', left: 1 })
     // 17 messages to 51 people, of whom one may be written to now.
-    expect(told?.secondsLeft).toBeCloseTo(300, 0)
+    expect(last?.secondsLeft).toBeCloseTo(300, 0)
     await untilSettled(delivery)
   })
 
