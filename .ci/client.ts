@@ -13,7 +13,9 @@ const PAGES = ['preview', 'inbox', 'runs']
 /** The files by their names. */
 export async function bundleClient(): Promise<ReadonlyMap<string, Uint8Array>> {
   const { outputFiles } = await build({
-    entryPoints: PAGES.flatMap((page) => [join(FROM, `${page}.ts`), join(FROM, `${page}.css`)]),
+    entryPoints: PAGES.flatMap((page) =>
+      ['page.ts', `${page}.css`].map((file) => ({ in: join(FROM, page, file), out: page })),
+    ),
     outdir: TO,
     bundle: true,
     minify: true,

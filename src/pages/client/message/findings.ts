@@ -1,7 +1,7 @@
 /** What is to be looked at in a message, in the order in which its reader meets it. */
 import { html, nothing, type TemplateResult } from 'lit'
-import type { FindingView } from '../wire.ts'
-import { type IconName, icon } from './icons.ts'
+import type { FindingView } from '../../wire.ts'
+import { type IconName, icon } from '../icons.ts'
 
 const GROUPS: readonly (readonly [FindingView['group'], string])[] = [
   ['row', 'This row'],

@@ -1,9 +1,9 @@
 /** The rows to look at: a strip above the message, each with what it shows and a tick once it was looked at. */
 import { html, type TemplateResult } from 'lit'
-import type { LookReason, LookView } from '../wire.ts'
-import { count, size } from './format.ts'
-import { icon } from './icons.ts'
-import { rove } from './keys.ts'
+import type { LookReason, LookView } from '../../wire.ts'
+import { count, size } from '../format.ts'
+import { icon } from '../icons.ts'
+import { rove } from '../keys.ts'
 
 const RIGHT_TO_LEFT = new Set(['Arabic', 'Hebrew'])
 

@@ -3,12 +3,12 @@
  * Owns what is chosen among these, which stays from one message to the next; preview and inbox share it.
  */
 import { html, nothing, render, type TemplateResult } from 'lit'
-import type { Dark, MessageView } from '../wire.ts'
-import { choose, chosen } from './address.ts'
+import type { Dark, MessageView } from '../../wire.ts'
+import { choose, chosen } from '../address.ts'
+import { shortTime, size } from '../format.ts'
+import { icon } from '../icons.ts'
+import { rove } from '../keys.ts'
 import { findingList, toLookAt } from './findings.ts'
-import { shortTime, size } from './format.ts'
-import { icon } from './icons.ts'
-import { rove } from './keys.ts'
 import { MailFrame } from './mail-frame.ts'
 import { plainText } from './plain-text.ts'
 

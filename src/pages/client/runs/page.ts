@@ -14,19 +14,19 @@ import type {
   RunView,
   ScheduleItem,
   StuckRow,
-} from '../wire.ts'
-import { choose, chosen } from './address.ts'
-import { ApiError, get, post } from './api.ts'
-import { errorBanner } from './banner.ts'
-import { Dialog } from './dialog.ts'
-import { filterChips } from './filters.ts'
-import { clockTime, count, shortTime } from './format.ts'
-import { type IconName, icon } from './icons.ts'
-import { bindKeys, type Key } from './keys.ts'
-import { Live } from './live.ts'
-import { takeUpTheme } from './theme.ts'
-import { toast } from './toast.ts'
-import { topBar } from './top-bar.ts'
+} from '../../wire.ts'
+import { choose, chosen } from '../address.ts'
+import { ApiError, get, post } from '../api.ts'
+import { errorBanner } from '../banner.ts'
+import { Dialog } from '../dialog.ts'
+import { filterChips } from '../filters.ts'
+import { clockTime, count, shortTime } from '../format.ts'
+import { type IconName, icon } from '../icons.ts'
+import { bindKeys, type Key } from '../keys.ts'
+import { Live } from '../live.ts'
+import { takeUpTheme } from '../theme.ts'
+import { toast } from '../toast.ts'
+import { topBar } from '../top-bar.ts'
 
 /** Done, coming, needs a look, left out, to come. */
 const STATES: readonly (readonly [RowStateName, string, look: string, IconName])[] = [

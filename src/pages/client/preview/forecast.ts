@@ -1,10 +1,10 @@
 /** What a run would do, in the drawer before it: what stops it, who gets it, who does not, when, how large, the command. */
 import { html, nothing, type TemplateResult } from 'lit'
-import type { ForecastView, LeftOutWhy, PaceView, SizesView } from '../wire.ts'
-import { copyable } from './copyable.ts'
-import type { DialogContent } from './dialog.ts'
-import { count, size } from './format.ts'
-import { type IconName, icon } from './icons.ts'
+import type { ForecastView, LeftOutWhy, PaceView, SizesView } from '../../wire.ts'
+import { copyable } from '../copyable.ts'
+import type { DialogContent } from '../dialog.ts'
+import { count, size } from '../format.ts'
+import { type IconName, icon } from '../icons.ts'
 
 const WHY: Readonly<Record<LeftOutWhy, readonly [icon: IconName, words: string, more: string]>> = {
   'sent-before': ['sent', 'Got it before', 'in this campaign'],
