@@ -1,5 +1,6 @@
 /** What goes between the server of the pages and their scripts, as JSON. Owns these shapes alone. */
 import type { Problem, Severity } from '../errors.ts'
+import type { RowState } from '../report/row-states.ts'
 
 export interface ErrorFields {
   readonly code?: string | undefined
@@ -202,10 +203,7 @@ export interface PaceView {
 
 // ---- runs ------------------------------------------------------------------------------------------------------------
 
-/** The states of rows in the order in which pages show them. */
-export const ROW_STATES = ['sent', 'deferred', 'failed', 'in_doubt', 'skipped', 'to_send'] as const
-export type RowStateName = (typeof ROW_STATES)[number]
-export type RowCounts = Readonly<Record<RowStateName, number>>
+export type RowCounts = Readonly<Record<RowState, number>>
 
 /** How a run is: what its sign and its word say. */
 export type RunSign = 'sending' | 'paused' | 'waiting' | 'sent' | 'failed' | 'doubt' | 'cancelled'
@@ -241,8 +239,6 @@ export interface RunsView {
   readonly all: number
   readonly schedules: readonly ScheduleItem[]
   readonly suppressed: number
-  /** Whether this process goes on with a run when it is asked to. */
-  readonly canResume: boolean
 }
 
 /** A row of a run that a person looks at. */

@@ -7,8 +7,8 @@ import { area, line } from 'd3-shape'
 import stringWidth from 'string-width'
 import type { StateCounts } from './digest.ts'
 import { count, type PageTime } from './page-text.ts'
+import type { RowState } from './row-states.ts'
 import type { Timeline } from './timeline.ts'
-import type { RowState } from './words.ts'
 
 /** `12.4`, `0.35` */
 function perSecond(value: number): string {

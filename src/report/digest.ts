@@ -6,8 +6,9 @@ import { BoundedMap } from '../bounded-map.ts'
 import type { ResultRow, SkipReason } from '../ledger/records.ts'
 import { domainOf } from '../message/address/address.ts'
 import { causeOf, type ReplyCause, withoutAddresses } from '../replies/cause.ts'
+import type { RowState } from './row-states.ts'
 import { Timeline } from './timeline.ts'
-import { type RowState, rowStateOf } from './words.ts'
+import { rowStateOf } from './words.ts'
 
 export type StateCounts = Readonly<Record<RowState, number>>
 

@@ -10,38 +10,18 @@ import { pageTemplate } from '../text/page-template.ts'
 import { localZone } from '../time-zone.ts'
 import { barChart, type RateLimitLine, rateChart, stackedBar } from './charts.ts'
 import { extraWords } from './csv.ts'
-import { causeOfRow, codeOf, type Digest, digestOf, type ReasonCount, type RowReason, totalOfStates } from './digest.ts'
+import { causeOfRow, codeOf, type Digest, digestOf, type ReasonCount, totalOfStates } from './digest.ts'
 import { type ExtraColumn, extraColumns, PAGE_ROWS, type ReportHead } from './head.ts'
 import { adviceFor, stepsOf } from './next-steps.ts'
 import { count, type PageTime, pageTime, shownText, some } from './page-text.ts'
-import { reasonWords, skipTitle, skipWords } from './reasons.ts'
-import {
-  COPY_WORDS,
-  causeTitle,
-  FEEDBACK_WORDS,
-  type RowState,
-  rowStateOf,
-  STATE_WORDS,
-  STATUS_WORDS,
-  titled,
-} from './words.ts'
+import { reasonTitle, reasonWords, skipWords } from './reasons.ts'
+import { ROW_STATES, type RowState, STATE_LOOKS, STATE_WORDS, STATUS_WORDS } from './row-states.ts'
+import { COPY_WORDS, causeTitle, FEEDBACK_WORDS, rowStateOf, titled } from './words.ts'
 
 /** What a page shows at most; the results in CSV have the rest. */
 const SHOWN = { rows: PAGE_ROWS, stuck: 20, domains: 8, reasons: 14 }
 const EXTRA: Readonly<Record<ExtraColumn, string>> = { variant: 'Variant', bounce: 'Came back' }
 
-/** Names in the page's styles and of its icons. */
-const KINDS: Readonly<Record<RowState, string>> = {
-  sent: 'sent',
-  deferred: 'waiting',
-  failed: 'failed',
-  in_doubt: 'doubt',
-  skipped: 'skipped',
-  to_send: 'todo',
-}
-
-/** Done, coming, needs a look, left out, to come. */
-const ORDER: readonly RowState[] = ['sent', 'deferred', 'failed', 'in_doubt', 'skipped', 'to_send']
 /** Of the reasons: what needs a person comes first. */
 const REASON_ORDER: readonly RowState[] = ['in_doubt', 'failed', 'deferred', 'skipped', 'to_send']
 
@@ -73,11 +53,11 @@ export async function htmlReport(
       `run ${shownText(run.id)}`,
     ],
     verdict: verdictOf(digest, head),
-    figures: ORDER.filter((state) => state !== 'to_send' || digest.counts.to_send > 0).map((state) => ({
+    figures: ROW_STATES.filter((state) => state !== 'to_send' || digest.counts.to_send > 0).map((state) => ({
       state: stateWords(state),
       count: count(digest.counts[state]),
     })),
-    bar: stackedBar(digest.counts, ORDER).map(drawn),
+    bar: stackedBar(digest.counts, ROW_STATES).map(drawn),
     sum: sumWords(digest.rows, run.source),
     steps: stepsOf(digest, head, time).map(({ words, commands }) => ({
       words,
@@ -97,11 +77,11 @@ export async function htmlReport(
 }
 
 function stateWords(state: RowState): { readonly kind: string; readonly word: string } {
-  return { kind: KINDS[state], word: STATE_WORDS[state] }
+  return { kind: STATE_LOOKS[state], word: STATE_WORDS[state] }
 }
 
 function drawn<Part extends { readonly state: RowState }>({ state, ...part }: Part) {
-  return { ...part, kind: KINDS[state] }
+  return { ...part, kind: STATE_LOOKS[state] }
 }
 
 function listName(source: string): string {
@@ -279,7 +259,7 @@ function reasonsOf({ reasons }: Digest) {
       : [...most.slice(0, SHOWN.reasons - 3), ...restOf(most.slice(SHOWN.reasons - 3))]
   const ordered = shown
     .sort((a, b) => REASON_ORDER.indexOf(a.state) - REASON_ORDER.indexOf(b.state) || b.rows - a.rows)
-    .map((one) => ({ ...one, words: reasonTitle(one.reason) }))
+    .map((one) => ({ ...one, words: shownText(reasonTitle(one.reason)) }))
   const chart = barChart(
     ordered.map(({ words, state, rows }) => ({ label: words, counts: { [state]: rows } })),
     REASON_ORDER,
@@ -305,26 +285,9 @@ function restOf(reasons: readonly ReasonCount[]): ReasonCount[] {
   })
 }
 
-function reasonTitle(reason: RowReason): string {
-  switch (reason.kind) {
-    case 'cause':
-      return causeTitle(reason.cause)
-    case 'skip':
-      return shownText(skipTitle(reason.skip))
-    case 'untried':
-      return 'Not tried yet'
-    case 'unanswered':
-      return 'Handed over, no answer'
-    case 'rest':
-      return 'Other reasons'
-    case 'text':
-      return reason.text === '' ? 'No reason is known' : shownText(titled(reason.text))
-  }
-}
-
 function domainsOf({ domains, otherDomains, counts }: Digest) {
   if (domains.length === 0) return false
-  const states: readonly RowState[] = ORDER.filter(
+  const states: readonly RowState[] = ROW_STATES.filter(
     (state) => state !== 'skipped' && (state !== 'to_send' || counts.to_send > 0),
   )
   const lines = [

@@ -4,7 +4,8 @@ import type { RateLimit } from '../config/settings.ts'
 import { limitWords } from '../config/units.ts'
 import type { Bounce, ResultRow, SkipReason, UndeliveredCopy } from '../ledger/records.ts'
 import type { ReplyCause } from '../replies/cause.ts'
-import { titled } from './words.ts'
+import type { RowReason } from './digest.ts'
+import { causeTitle, titled } from './words.ts'
 
 /** What is left of a quota. */
 export interface QuotaLeft extends RateLimit {
@@ -140,7 +141,7 @@ export function skipWords({ kind, detail }: SkipReason): string {
 }
 
 /** Why rows are skipped, as a short title over all that have the same reason. */
-export function skipTitle({ kind, detail }: SkipReason): string {
+function skipTitle({ kind, detail }: SkipReason): string {
   switch (kind) {
     case 'bad':
       return 'Problem in the row'
@@ -169,6 +170,24 @@ const SUPPRESSED: Readonly<Record<string, string>> = {
   complaint: 'Complained',
   hard_bounce: 'Bounced before',
   soft_bounces: 'Bounced several times',
+}
+
+/** Why rows are not sent, as a short title over all that have the same reason. */
+export function reasonTitle(reason: RowReason): string {
+  switch (reason.kind) {
+    case 'cause':
+      return causeTitle(reason.cause)
+    case 'skip':
+      return skipTitle(reason.skip)
+    case 'untried':
+      return 'Not tried yet'
+    case 'unanswered':
+      return 'Handed over, no answer'
+    case 'rest':
+      return 'Other reasons'
+    case 'text':
+      return reason.text === '' ? 'No reason is known' : titled(reason.text)
+  }
 }
 
 /** Why a row is in its state, in words, and what became of its copies where they did not go with it. */

@@ -1,17 +1,9 @@
-/** What people read for the states of rows and runs, for refusals, and for what came back. Owns these words; decides nothing by them. */
+/** What people read for the states of runs, for refusals, and for what came back. Owns these words; decides nothing by them. */
 import type { FeedbackKind } from '../ledger/feedback.ts'
-import { type CopyCounts, hasRowStartTimes, type ResultRow, type RowStatus, type RunRecord } from '../ledger/records.ts'
+import { type CopyCounts, hasRowStartTimes, type ResultRow, type RunRecord } from '../ledger/records.ts'
 import { CAUSE_WORDS, type ReplyCause } from '../replies/cause.ts'
 import type { RunStanding } from './head.ts'
-
-/** In the order in which they are shown. */
-export const STATUS_WORDS: Readonly<Record<RowStatus, string>> = {
-  sent: 'Sent',
-  deferred: 'Waiting',
-  failed: 'Failed',
-  in_doubt: 'In doubt',
-  skipped: 'Skipped',
-}
+import type { RowState } from './row-states.ts'
 
 /** Copies that were not sent with their message, by what became of them. */
 export const COPY_WORDS: Readonly<Record<keyof CopyCounts, string>> = {
@@ -20,11 +12,6 @@ export const COPY_WORDS: Readonly<Record<keyof CopyCounts, string>> = {
   in_doubt: 'In doubt',
   sent: 'Sent later',
 }
-
-/** A row's state as pages show it: a deferred row that was never tried is to be sent, the others wait. */
-export type RowState = RowStatus | 'to_send'
-
-export const STATE_WORDS: Readonly<Record<RowState, string>> = { ...STATUS_WORDS, to_send: 'To send' }
 
 export function rowStateOf({ status, attempts }: Pick<ResultRow, 'status' | 'attempts'>): RowState {
   return status === 'deferred' && attempts === 0 ? 'to_send' : status

@@ -39,14 +39,14 @@ export async function startApi(settings: Settings, ledger: Ledger, options: ApiO
     ...rest,
     proxies: settings.serve?.proxies ?? 0,
     links: await linksOf(settings, ledger),
-    page: await pageHandler({
+    page: pageHandler({
       page: 'runs',
       title: 'Runs',
       host,
       token,
       events,
       onError,
-      routes: runRoutes({ settings, ledger, reader, canResume: true, onChange: () => watch.look() }),
+      routes: runRoutes({ settings, ledger, reader, onChange: () => watch.look() }),
     }),
     data: (path, query) => dataOf(ledger, path, query),
     onChange: (what) => log('info', what),

@@ -1,4 +1,5 @@
 /** The log of `mailmerge serve`: one JSON object a line for programs, words for a person at a terminal. Owns both forms. */
+import { STATUS_WORDS } from '../../report/row-states.ts'
 import type { Log } from '../../serve/serve.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Context } from '../command.ts'
@@ -68,12 +69,11 @@ export function logWords(event: string, facts: Facts): string {
 }
 
 const COUNTED = ['sent', 'failed', 'in_doubt', 'deferred', 'skipped'] as const
-const COUNT_WORDS: Readonly<Record<string, string>> = { deferred: 'waiting', in_doubt: 'in doubt' }
 
 function countWords(facts: Facts): string {
   const parts = COUNTED.flatMap((name) => {
     const value = Number(facts[name] ?? 0)
-    return value > 0 || name === 'sent' ? [`${count(value)} ${COUNT_WORDS[name] ?? name}`] : []
+    return value > 0 || name === 'sent' ? [`${count(value)} ${STATUS_WORDS[name].toLowerCase()}`] : []
   })
   return parts.join(', ')
 }

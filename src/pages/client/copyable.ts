@@ -5,9 +5,17 @@ import { toast } from './toast.ts'
 
 /** `what` is said to a screen reader: `Copy the command`. */
 export function copyable(text: string, what: string): TemplateResult {
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(text)
-    toast('Copied')
-  }
-  return html`<div class="cmd"><code>${text}</code><button type="button" class="btn" aria-label=${what} @click=${copy}>${icon('copy')}Copy</button></div>`
+  return html`<div class="cmd"><code>${text}</code><button type="button" class="btn" aria-label=${what} @click=${() => copy(text)}>${icon('copy')}Copy</button></div>`
+}
+
+/** Something short to type elsewhere: it breaks between its words alone. */
+export function commandLine(text: string): TemplateResult {
+  const words = text.split(' ')
+  return html`<div class="cmd"><code>${words.map((word, index) => html`${index === 0 ? '' : ' '}<span>${word}</span>`)}</code>
+    <button type="button" class="btn quiet only" aria-label="Copy ${text}" @click=${() => copy(text)}>${icon('copy')}</button></div>`
+}
+
+async function copy(text: string): Promise<void> {
+  await navigator.clipboard.writeText(text)
+  toast('Copied')
 }

@@ -22,3 +22,17 @@ export function shortTime(date: Date): string {
   if (date.toDateString() === new Date().toDateString()) return clockTime(date).slice(0, 5)
   return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
 }
+
+/** `today, 14:02`, `27 Nov, 14:02` */
+export function dayAndTime(text: string): string {
+  const date = new Date(text)
+  const time = clockTime(date).slice(0, 5)
+  const now = new Date()
+  if (date.toDateString() === now.toDateString()) return `today, ${time}`
+  const options = { day: 'numeric', month: 'short' } as const
+  const day = date.toLocaleDateString(
+    'en-GB',
+    date.getFullYear() === now.getFullYear() ? options : { ...options, year: 'numeric' },
+  )
+  return `${day}, ${time}`
+}

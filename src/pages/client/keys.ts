@@ -1,4 +1,9 @@
-/** Keys of a page. Owns when they hold: not while a field has the focus, nor while a dialog is open. */
+/**
+ * Keys of a page, and the list of them that `?` opens. Owns when they hold: not while a field has the focus, nor while a dialog
+ * is open.
+ */
+import { html } from 'lit'
+import { Dialog } from './dialog.ts'
 
 export interface Key {
   /** As `KeyboardEvent.key` says it. */
@@ -9,17 +14,32 @@ export interface Key {
 
 const FIELDS = 'input:not([type=checkbox]), textarea, select, [contenteditable]'
 
-export function bindKeys(keys: readonly Key[], onEscape: () => void): void {
-  document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-    if (document.querySelector('dialog[open]') !== null) return
-    if (event.key === 'Escape') return onEscape()
-    if (event.target instanceof Element && event.target.matches(FIELDS)) return
-    const bound = keys.find(({ key }) => key === event.key)
-    if (bound === undefined) return
-    event.preventDefault()
-    bound.run()
-  })
+export class Keys {
+  readonly #keys: readonly Key[]
+  readonly #dialog = new Dialog('keys', 'box')
+
+  constructor(keys: readonly Key[], onEscape: () => void) {
+    this.#keys = [...keys, { key: '?', says: 'This list', run: () => this.open() }]
+    document.addEventListener('keydown', (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
+      if (document.querySelector('dialog[open]') !== null) return
+      if (event.key === 'Escape') return onEscape()
+      if (event.target instanceof Element && event.target.matches(FIELDS)) return
+      const bound = this.#keys.find(({ key }) => key === event.key)
+      if (bound === undefined) return
+      event.preventDefault()
+      bound.run()
+    })
+  }
+
+  open(): void {
+    this.#dialog.show({
+      title: 'Keyboard',
+      body: html`<table aria-label="Keys"><tbody>${this.#keys.map(
+        ({ key, says }) => html`<tr><td>${says}</td><td class="r"><kbd>${key}</kbd></td></tr>`,
+      )}</tbody></table>`,
+    })
+  }
 }
 
 /** Arrows within a group of buttons, which is one stop of the tab key. */

@@ -3,6 +3,7 @@
  * list, page by page; what a row shows is its owner's.
  */
 import { html, nothing, render, type TemplateResult } from 'lit'
+import { ApiError } from './api.ts'
 
 /** A piece of the list. */
 export interface ListPage<Row> {
@@ -14,6 +15,7 @@ export interface ListPage<Row> {
 export interface RowListOptions<Row> {
   /** Name of the list for screen readers. */
   readonly label: () => string
+  /** @throws ApiError */
   readonly load: (from: number, limit: number, signal: AbortSignal) => Promise<ListPage<Row>>
   readonly row: (row: Row) => TemplateResult
   /** In place of the rows where there are none. */
@@ -21,7 +23,6 @@ export interface RowListOptions<Row> {
   readonly onSelect: (row: Row, position: number) => void
   /** Enter, or a tap: to the row itself, where the list and the row are not side by side. */
   readonly onOpen: () => void
-  readonly onError: (error: unknown) => void
 }
 
 const PAGE = 200
@@ -184,7 +185,8 @@ export class RowList<Row> {
       this.#pages.set(page, rows)
       this.#forget(page)
     } catch (error) {
-      if (!loading.signal.aborted) this.#options.onError(error)
+      // That the server does not answer is said by the page.
+      if (!(loading.signal.aborted || error instanceof ApiError)) throw error
     } finally {
       if (this.#loading.get(page) === loading) this.#loading.delete(page)
       if (generation === this.#generation) this.#draw()

@@ -13,8 +13,6 @@ export interface RunRoutesOptions {
   readonly settings: Settings
   readonly ledger: Ledger
   readonly reader: RunReader
-  /** Whether a run that is asked for is gone on with here. */
-  readonly canResume: boolean
   /** Something was asked for: the pages hear of it at once. */
   readonly onChange: () => void
 }
@@ -23,7 +21,7 @@ export interface RunRoutesOptions {
 const AT_ONCE = AbortSignal.abort()
 
 export function runRoutes(options: RunRoutesOptions): readonly Route[] {
-  const { settings, ledger, reader, canResume, onChange } = options
+  const { settings, ledger, reader, onChange } = options
   const act = async (run: string, action: RunAction): Promise<void> => {
     switch (action) {
       case 'pause':
@@ -37,13 +35,10 @@ export function runRoutes(options: RunRoutesOptions): readonly Route[] {
         break
       case 'resume':
     }
-    if (!canResume) {
-      throw new UsageError('this page goes on with no run', { hint: `Give the command: mailmerge resume ${run}` })
-    }
     await ledger.runs.request(run, 'resume')
   }
   return [
-    { method: 'GET', path: /^\/api\/runs$/, answer: async () => json(await reader.list(canResume)) },
+    { method: 'GET', path: /^\/api\/runs$/, answer: async () => json(await reader.list()) },
     {
       method: 'GET',
       path: /^\/api\/runs\/([\w-]{1,64})$/,
@@ -57,7 +52,7 @@ export function runRoutes(options: RunRoutesOptions): readonly Route[] {
       path: /^\/api\/runs\/([\w-]{1,64})\/(\w+)$/,
       async answer({ match: [run = '', name], body }) {
         if ((await ledger.runs.find(run)) === undefined) return undefined
-        if (name === 'in_doubt') await decide(ledger, run, body, canResume)
+        if (name === 'in_doubt') await decide(ledger, run, body)
         else {
           const action = RUN_ACTIONS.find((one) => one === name)
           if (action === undefined) return undefined
@@ -71,7 +66,7 @@ export function runRoutes(options: RunRoutesOptions): readonly Route[] {
 }
 
 /** Rows that are to be sent again are sent by the process at work, or by ours. */
-async function decide(ledger: Ledger, run: string, body: unknown, canResume: boolean): Promise<void> {
+async function decide(ledger: Ledger, run: string, body: unknown): Promise<void> {
   const { decision, rows } = (body ?? {}) as { readonly decision?: unknown; readonly rows?: unknown }
   if (decision !== 'keep' && decision !== 'resend') {
     throw new UsageError('a decision on rows in doubt is keep or resend')
@@ -80,5 +75,5 @@ async function decide(ledger: Ledger, run: string, body: unknown, canResume: boo
   const decided = await ledger.deliveries.resolveInDoubt(run, decision, { at: new Date(), rows: ranges })
   const record = await ledger.runs.find(run)
   if (decision === 'keep' || decided === 0 || record === undefined) return
-  if (canResume && !(await ledger.campaigns.isClaimed(record.campaign))) await ledger.runs.request(run, 'resume')
+  if (!(await ledger.campaigns.isClaimed(record.campaign))) await ledger.runs.request(run, 'resume')
 }

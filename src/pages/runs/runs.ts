@@ -7,12 +7,12 @@ import type { Settings } from '../../config/settings.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type RunRecord, totalOf } from '../../ledger/records.ts'
 import { rateChart } from '../../report/charts.ts'
-import { type Digest, digestOf, type ReasonCount } from '../../report/digest.ts'
+import { type Digest, digestOf } from '../../report/digest.ts'
 import { type RunStanding, standingOf } from '../../report/head.ts'
-import { pageTime } from '../../report/page-text.ts'
-import { pauseWords, reasonWords, skipTitle } from '../../report/reasons.ts'
+import { pageTime, shownText } from '../../report/page-text.ts'
+import { pauseWords, reasonTitle, reasonWords } from '../../report/reasons.ts'
 import { type RunProgress, readProgress } from '../../report/run-progress.ts'
-import { causeTitle, conditionWords, type RunCondition, runCondition, titled } from '../../report/words.ts'
+import { conditionWords, type RunCondition, runCondition } from '../../report/words.ts'
 import { recurrenceOf } from '../../schedule/schedule.ts'
 import { localZone } from '../../time-zone.ts'
 import type { ReasonItem, RowCounts, RunItem, RunSign, RunsView, RunView, ScheduleItem } from '../wire.ts'
@@ -42,7 +42,7 @@ export class RunReader {
     this.#settings = settings
   }
 
-  async list(canResume: boolean): Promise<RunsView> {
+  async list(): Promise<RunsView> {
     const all = await this.#ledger.runs.list()
     const newest = newestOf(all)
     const runs: RunItem[] = []
@@ -55,7 +55,7 @@ export class RunReader {
     }
     const suppressed = await this.#suppressedCount()
     const project = basename(this.#settings.root)
-    return { project, runs, all: all.length, schedules: await this.#schedules(), suppressed, canResume }
+    return { project, runs, all: all.length, schedules: await this.#schedules(), suppressed }
   }
 
   /** Counted only when the suppressions have changed. */
@@ -228,24 +228,7 @@ function progressView({ server, lanes, rate, secondsLeft, pause, at }: RunProgre
 function reasonsOf({ reasons }: Digest, state: 'deferred' | 'failed'): readonly ReasonItem[] {
   return reasons
     .filter((one) => one.state === state)
-    .map(({ reason, code, rows }) => ({ words: wordsOf(reason), code, rows }))
+    .map(({ reason, code, rows }) => ({ words: shownText(reasonTitle(reason)), code, rows }))
     .sort((a, b) => b.rows - a.rows)
     .slice(0, 12)
-}
-
-function wordsOf(reason: ReasonCount['reason']): string {
-  switch (reason.kind) {
-    case 'cause':
-      return causeTitle(reason.cause)
-    case 'skip':
-      return skipTitle(reason.skip)
-    case 'text':
-      return titled(reason.text)
-    case 'untried':
-      return 'Not tried yet'
-    case 'unanswered':
-      return 'No answer came'
-    case 'rest':
-      return 'Other reasons'
-  }
 }

@@ -7,10 +7,12 @@ import type { Dark, MessageView } from '../../wire.ts'
 import { choose, chosen } from '../address.ts'
 import { shortTime, size } from '../format.ts'
 import { icon } from '../icons.ts'
-import { rove } from '../keys.ts'
+import { type Key, rove } from '../keys.ts'
 import { findingList, toLookAt } from './findings.ts'
 import { MailFrame } from './mail-frame.ts'
+import { attachmentList, headerTable } from './panes.ts'
 import { plainText } from './plain-text.ts'
+import { MessageSource } from './source.ts'
 
 const TABS = ['html', 'text', 'headers', 'source', 'attachments', 'checks'] as const
 type Tab = (typeof TABS)[number]
@@ -26,8 +28,6 @@ const WORDS: Readonly<Record<Tab, string>> = {
 const WIDTHS = [360, 390, 430, 768] as const
 const FULL = 4000
 const NARROWEST = 240
-/** Lines of the source that are shown; the rest can be saved. */
-const SOURCE_LINES = 2_000
 
 export interface Shown {
   readonly view: MessageView
@@ -56,6 +56,7 @@ export class MessageViewer {
   readonly element = document.createElement('section')
   readonly #options: ViewerOptions
   readonly #frame = new MailFrame()
+  readonly #source = new MessageSource(() => this.draw())
   #shown: Shown | undefined
   #tab: Tab
   #width: number
@@ -63,7 +64,6 @@ export class MessageViewer {
   #pictures: boolean
   /** The message whose pictures a person asked for. */
   #asked: string | undefined
-  #source: { readonly of: string; readonly text: string } | undefined
 
   constructor(options: ViewerOptions) {
     this.#options = options
@@ -83,19 +83,25 @@ export class MessageViewer {
     this.draw()
   }
 
-  /** The tab of that number, from 1. */
-  openTab(number: number): void {
-    const tab = TABS[number - 1]
-    if (tab !== undefined) this.#choose(tab)
+  /** The keys that choose what is shown of a message. */
+  keys(): readonly Key[] {
+    return [
+      ...TABS.map((tab, index) => ({
+        key: String(index + 1),
+        says: `View: ${WORDS[tab]}`,
+        run: () => this.#choose(tab),
+      })),
+      { key: 'w', says: 'Next width', run: () => this.#nextWidth() },
+      { key: 'd', says: 'Its own dark, inverted, off', run: () => this.#nextDark() },
+    ]
   }
 
-  nextWidth(): void {
+  #nextWidth(): void {
     const all: readonly number[] = [...WIDTHS, FULL]
     this.#setWidth(all[(all.indexOf(this.#width) + 1) % all.length] ?? FULL)
   }
 
-  /** Its own dark, inverted, off. */
-  nextDark(): void {
+  #nextDark(): void {
     this.#setDark(({ off: 'own', own: 'inverted', inverted: 'off' } as const)[this.#dark])
   }
 
@@ -258,34 +264,12 @@ export class MessageViewer {
       case 'headers':
         return headerTable(view)
       case 'source':
-        return this.#sourceOf(base, version)
+        return this.#source.template(base, version)
       case 'attachments':
         return attachmentList(view, base)
       case 'checks':
         return html`<div class="letter">${findingList(view.findings)}</div>`
     }
-  }
-
-  #sourceOf(base: string, version: string): TemplateResult {
-    const of = `${base} ${version}`
-    const save = html`<p class="soft"><a href="${base}/raw?save">Save as .eml</a></p>`
-    if (this.#source?.of !== of) {
-      void this.#loadSource(of, base)
-      return html`${save}<p class="soft" role="status">Loading the source</p>`
-    }
-    const lines = this.#source.text.split(/\r?\n/)
-    const more = lines.length - SOURCE_LINES
-    return html`${save}<ol class="source">${lines.slice(0, SOURCE_LINES).map((line) => html`<li>${line}</li>`)}</ol>
-      ${more > 0 ? html`<p class="soft">And ${more.toLocaleString('en-US')} more lines.</p>` : nothing}`
-  }
-
-  async #loadSource(of: string, base: string): Promise<void> {
-    const response = await fetch(`${base}/raw`).catch(() => undefined)
-    const text = response?.ok === true ? await response.text() : 'The source cannot be loaded.'
-    const shown = this.#shown
-    if (shown === undefined || `${shown.base} ${shown.version}` !== of) return
-    this.#source = { of, text }
-    this.draw()
   }
 }
 
@@ -297,26 +281,4 @@ function widthOf(text: string | undefined): number | undefined {
 
 function toggle(words: string, title: string, on: boolean, onChange: (on: boolean) => void): TemplateResult {
   return html`<button type="button" class="switch" role="switch" aria-checked=${String(on)} title=${title} @click=${() => onChange(!on)}><i></i>${words}</button>`
-}
-
-function headerTable({ headers }: MessageView): TemplateResult {
-  const arePlaced = headers.some(({ place }) => place !== undefined)
-  const placeCell = (place: string | undefined): TemplateResult | typeof nothing =>
-    arePlaced ? html`<td class="mono r">${place ?? html`<span class="faint">mailmerge</span>`}</td>` : nothing
-  return html`<table class="hdrs">
-    <thead><tr><th>Header</th><th>Value</th>${arePlaced ? html`<th class="r">Written by</th>` : nothing}</tr></thead>
-    <tbody>${headers.map(
-      ({ name, value, place }) =>
-        html`<tr><th scope="row">${name}</th><td class="mono"><bdi>${value}</bdi></td>${placeCell(place)}</tr>`,
-    )}</tbody>
-  </table>`
-}
-
-function attachmentList({ parts }: MessageView, base: string): TemplateResult {
-  if (parts.length === 0) return html`<p class="soft">Nothing is attached.</p>`
-  return html`<ul class="files">${parts.map(
-    ({ name, type, size: bytes, isInline }, index) => html`<li>${icon('clip')}
-      <div class="grow"><b><bdi>${name}</bdi></b><br><span class="faint">${isInline ? 'Picture in the text, ' : ''}${size(bytes)}, ${type}</span></div>
-      <a class="btn" href="${base}/parts/${index}">${icon('save')}Save<span class="vh"> ${name}</span></a></li>`,
-  )}</ul>`
 }

@@ -1,0 +1,33 @@
+/** A row in the list of a preview: its cells, the sign of what is said of it, and the filters by these. */
+import { html, nothing, type TemplateResult } from 'lit'
+import type { RowFilter, RowMark, RowView } from '../../wire.ts'
+import { count } from '../format.ts'
+import { type IconName, icon } from '../icons.ts'
+
+export const FILTERS: readonly (readonly [RowFilter, string])[] = [
+  ['all', 'All'],
+  ['problems', 'With problems'],
+  ['suppressed', 'Suppressed'],
+  ['sent', 'Sent before'],
+  ['hidden', 'Hidden'],
+  ['duplicates', 'Duplicates'],
+]
+
+/** The first of these that a row has is shown. */
+const MARKS: readonly (readonly [RowMark, IconName, string, look: string])[] = [
+  ['problem', 'failed', 'Has a problem', 'err'],
+  ['duplicate', 'duplicate', 'Duplicate', ''],
+  ['suppressed', 'suppressed', 'Suppressed', ''],
+  ['sent', 'sent', 'Sent before', ''],
+  ['hidden', 'hidden', 'Hidden in the list', ''],
+]
+
+export function rowCells({ row, name, address, marks, duplicateOf }: RowView): TemplateResult {
+  const mark = MARKS.find(([one]) => marks.includes(one))
+  const label =
+    mark?.[0] === 'duplicate' && duplicateOf !== undefined ? `Duplicate of row ${count(duplicateOf)}` : mark?.[2]
+  return html`<span class="n">${count(row)}</span>
+    ${name === '' ? html`<span class="cut none">no name</span>` : html`<bdi class="cut">${name}</bdi>`}
+    ${address === '' ? html`<span class="cut none">no address</span>` : html`<bdi class="cut e">${address}</bdi>`}
+    <span class="f ${mark?.[3] ?? ''}">${mark === undefined || label === undefined ? nothing : icon(mark[1], { label })}</span>`
+}
