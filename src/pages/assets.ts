@@ -22,24 +22,35 @@ export interface Asset {
 export type Assets = (name: string) => Promise<Asset | undefined>
 
 /** @throws OutputError when the bundle is missing. */
-export async function openAssets(): Promise<Assets> {
-  const isSource = extname(import.meta.url) === '.ts'
-  const files = isSource ? await bundled() : undefined
-  const folder = join(import.meta.dirname, 'client')
-  if (files === undefined && !existsSync(join(folder, 'preview.js'))) {
+export function openAssets(): Assets {
+  const read = extname(import.meta.url) === '.ts' ? fromSources() : fromBundle(join(import.meta.dirname, 'client'))
+  return async (name) => {
+    const type = TYPES[extname(name)]
+    if (type === undefined || !/^[\w-]+\.\w+$/.test(name)) return undefined
+    const body = await read(name)
+    return body === undefined ? undefined : { type, body }
+  }
+}
+
+type Read = (name: string) => Promise<Uint8Array | undefined>
+
+function fromBundle(folder: string): Read {
+  if (!existsSync(join(folder, 'preview.js'))) {
     throw new OutputError('the scripts of the pages are missing from this installation', {
       hint: 'Install mailmerge again; in a checkout run npm run build.',
     })
   }
   return async (name) => {
-    const type = TYPES[extname(name)]
-    if (type === undefined || !/^[\w-]+\.\w+$/.test(name)) return undefined
-    if (files !== undefined) {
-      const body = files.get(name)
-      return body === undefined ? undefined : { type, body }
-    }
     const path = join(folder, name)
-    return existsSync(path) ? { type, body: await readFile(path) } : undefined
+    return existsSync(path) ? readFile(path) : undefined
+  }
+}
+
+function fromSources(): Read {
+  let files: ReturnType<typeof bundled> | undefined
+  return async (name) => {
+    files ??= bundled()
+    return (await files).get(name)
   }
 }
 

@@ -2,7 +2,7 @@
  * Who may use the pages: a browser of this machine that was opened with the token, and programs that have it. Owns that
  * decision for each request, before anything of it is looked at; answers nothing itself.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
 export type Verdict =
@@ -18,6 +18,16 @@ export interface GuardOptions {
 }
 
 const SAFE = new Set(['GET', 'HEAD'])
+
+/** A token that cannot be guessed. */
+export function newToken(): string {
+  return randomBytes(18).toString('base64url')
+}
+
+/** The address that opens the pages of a server. */
+export function linkWith(token: string, address: string): string {
+  return `${address}/?token=${encodeURIComponent(token)}`
+}
 
 /** Judges a request, the body of which is not yet read. */
 export function judge(request: IncomingMessage, url: URL, options: GuardOptions): Verdict {

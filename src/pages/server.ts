@@ -8,7 +8,7 @@ import { MailmergeError, OutputError } from '../errors.ts'
 import { systemWords } from '../fs/system-errors.ts'
 import { type Assets, openAssets } from './assets.ts'
 import type { EventHub } from './events.ts'
-import { type GuardOptions, judge } from './guard.ts'
+import { type GuardOptions, judge, linkWith } from './guard.ts'
 import { bytes, COMMON_HEADERS, json, type PageAnswer, type Route } from './route.ts'
 import type { ErrorFields } from './wire.ts'
 
@@ -45,13 +45,13 @@ const LOOPBACK = '127.0.0.1'
  * @throws OutputError when the port cannot be had, or the scripts of the pages are missing.
  */
 export async function startPages(options: ListenOptions): Promise<Pages> {
-  const server = createServer({ keepAliveTimeout: 60_000 }, await pageHandler(options))
+  const server = createServer({ keepAliveTimeout: 60_000 }, pageHandler(options))
   await bind(server, options.host ?? LOOPBACK, options.port)
   const { address, family, port } = server.address() as AddressInfo
   const origin = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   return {
     address: origin,
-    link: `${origin}/?token=${encodeURIComponent(options.token)}`,
+    link: linkWith(options.token, origin),
     close() {
       options.events.close()
       return new Promise((resolve) => {
@@ -66,10 +66,8 @@ export async function startPages(options: ListenOptions): Promise<Pages> {
  * Answers the requests of a page, for a server that is somebody else's.
  * @throws OutputError when the scripts of the pages are missing.
  */
-export async function pageHandler(
-  options: PagesOptions,
-): Promise<(request: IncomingMessage, response: ServerResponse) => void> {
-  const assets = await openAssets()
+export function pageHandler(options: PagesOptions): (request: IncomingMessage, response: ServerResponse) => void {
+  const assets = openAssets()
   return (request, response) => {
     answer(request, response, options, assets).catch((error: unknown) => {
       // A person who left in the middle gets no answer.
@@ -159,7 +157,7 @@ export function errorFields({ code, message, hint, problems }: MailmergeError): 
   return { code, message, hint, problems }
 }
 
-/** @throws MailmergeError for a body that is not JSON, or is too long. */
+/** Undefined for a body that is not JSON, or is too long. */
 async function jsonOf(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   let size = 0

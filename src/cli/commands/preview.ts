@@ -1,5 +1,4 @@
 /** `mailmerge preview`: a local page that shows each row as the message it will be. Parses and opens; the page is in `pages/`. */
-import { randomBytes } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
 import { InputError, UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
@@ -7,10 +6,8 @@ import type { PreviewRequest } from '../../pages/preview/project.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Arguments, Context } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
-import { watchSignals } from '../merge/signals.ts'
-import { pageOptions, portOf } from '../page-options.ts'
+import { pageOptions, portOf, showPage } from '../local-page.ts'
 import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { hasBrowser, openBrowser } from '../terminal/browser.ts'
 import { escapedLines, plural } from '../terminal/format.ts'
 
 /** A preview shows bad rows among the others. */
@@ -37,13 +34,12 @@ export const preview: Action = {
     ...LEDGER_OPTION,
   },
   async run(args, context) {
-    const { io, out } = context
-    const port = portOf(args)
+    const port = portOf(args, 'port') ?? 0
     const request = { ...selectionOf(args), ...given({ variant: args.text('variant') }) }
     const settings = () => settingsFor(args, context)
     const row = args.text('text')
     if (row !== undefined) {
-      await printRow(await settings(), request, row, out)
+      await printRow(await settings(), request, row, context.out)
       return 0
     }
     if ((await settings()).source.from?.kind === 'stdin') {
@@ -54,26 +50,15 @@ export const preview: Action = {
     const { EventHub } = await import('../../pages/events.ts')
     const { Preview } = await import('../../pages/preview/preview.ts')
     const { previewRoutes } = await import('../../pages/preview/routes.ts')
-    const { startPages } = await import('../../pages/server.ts')
-    const signals = watchSignals(io.signals)
-    await using closing = new AsyncDisposableStack()
-    closing.defer(() => signals.dispose())
-    const events = new EventHub()
-    const shown = closing.adopt(await Preview.open({ settings, request, events, command: runCommand(args) }), (it) =>
-      it.close(),
-    )
-    const pages = await startPages({
-      ...{ port, token: randomBytes(18).toString('base64url'), page: 'preview', title: 'Preview', events },
-      routes: previewRoutes(shown),
-      onError: (error) => out.error(`the page failed: ${escapeInvisible(String(error))}`),
+    await showPage(args, context, port, async (closing) => {
+      const events = new EventHub()
+      const command = runCommand(args)
+      const shown = closing.adopt(await Preview.open({ settings, request, events, command }), (it) => it.close())
+      return {
+        ...{ page: 'preview', title: 'Preview', routes: previewRoutes(shown), events, addresses: [] },
+        note: 'The page follows every save. Ctrl+C ends it.',
+      }
     })
-    closing.defer(() => pages.close())
-    out.raw(`${pages.link}\n`)
-    if (!args.flag('noOpen') && hasBrowser(io)) void openBrowser(pages.link)
-    out.info('The page follows every save. Ctrl+C ends it.')
-    if (!signals.signal.aborted) {
-      await new Promise((resolve) => signals.signal.addEventListener('abort', resolve, { once: true }))
-    }
     return 0
   },
 }

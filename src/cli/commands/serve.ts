@@ -1,12 +1,12 @@
 /** `mailmerge serve`: the one process that runs schedules and answers unsubscribe links. Parses, prints and logs. */
-
-import { randomBytes } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
 import { docsPage } from '../../docs-page.ts'
 import { UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
+import { linkWith, newToken } from '../../pages/guard.ts'
 import type { HttpThread } from '../../serve/http-thread.ts'
 import type { Action, Arguments } from '../command.ts'
+import { portOf } from '../local-page.ts'
 import { watchSignals } from '../merge/signals.ts'
 import { DELIVERY_OPTIONS, deliveryFlags, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { serveLog } from './serve-log.ts'
@@ -56,12 +56,12 @@ export const serve: Action = {
     const flags = workFlags(args, settings)
     let endpoint: HttpThread | undefined
     try {
-      const token = settings.serve?.token?.reveal() ?? randomBytes(18).toString('base64url')
+      const token = settings.serve?.token?.reveal() ?? newToken()
       const host = args.text('host') ?? settings.serve?.host ?? '127.0.0.1'
-      const port = portOf(args) ?? settings.serve?.port ?? DEFAULT_PORT
+      const port = portOf(args, 'port') ?? settings.serve?.port ?? DEFAULT_PORT
       const thread = await startHttpThread({ root: settings.root, flags, host, port, token }, log)
       endpoint = thread
-      context.out.raw(`${thread.address}/?token=${encodeURIComponent(token)}\n`)
+      context.out.raw(`${linkWith(token, thread.address)}\n`)
       log('info', 'listening', { address: thread.address, version: context.version })
       signals.signal.addEventListener('abort', () => void thread.close(), { once: true })
       await runServe({
@@ -87,14 +87,6 @@ export const serve: Action = {
       signals.dispose()
     }
   },
-}
-
-function portOf(args: Arguments): number | undefined {
-  const port = args.number('port')
-  if (port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535)) return port
-  throw new UsageError(`--port ${port} is not a valid port`, {
-    hint: 'Give a number from 1 to 65535, or 0 for any free one.',
-  })
 }
 
 /** What the command line of serve said holds for each run. */
