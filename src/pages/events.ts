@@ -45,6 +45,11 @@ export class EventHub {
     this.#heartbeat.unref()
   }
 
+  /** Whether a page listens now. */
+  get isHeard(): boolean {
+    return this.#readers.size > 0
+  }
+
   /** Says it to every page; events of one name that follow each other at once are one. */
   publish(name: string, data: unknown): void {
     if (this.#timers.has(name)) {

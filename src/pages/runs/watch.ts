@@ -1,4 +1,7 @@
-/** Notices that something changed in the ledger, whichever process did it, and says so to the pages. Reads little, and often. */
+/**
+ * Notices that something changed in the ledger, whichever process did it, and says so to the pages. Reads little, and often, and
+ * only while a page listens.
+ */
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { EventHub } from '../events.ts'
 
@@ -9,12 +12,13 @@ export function watchRuns(ledger: Ledger, events: EventHub): { look(): void; clo
   let before = ''
   let looking = false
   const look = (): void => {
-    if (looking) return
+    if (looking || !events.isHeard) return
     looking = true
     stateOf(ledger)
       .then(
         (state) => {
-          if (state !== before && before !== '') events.publish('runs', null)
+          // A page that opens after a time without one is told once of what changed meanwhile.
+          if (state !== before) events.publish('runs', null)
           before = state
         },
         // What is wrong with the ledger is reported by those who work with it.
