@@ -17,7 +17,7 @@ export function watchRuns(ledger: Ledger, events: EventHub): { look(): void; clo
     stateOf(ledger)
       .then(
         (state) => {
-          // A page that opens after a time without one is told once of what changed meanwhile.
+          // The first look after a time without a page reports what changed meanwhile.
           if (state !== before) events.publish('runs', null)
           before = state
         },
