@@ -9,11 +9,19 @@ export interface ErrorFields {
   readonly problems?: readonly Problem[] | undefined
 }
 
+/** A line of a file of the project. */
+export interface FilePlace {
+  /** From the root of the project: `templates/news/html.hbs`. */
+  readonly file: string
+  /** From 1. */
+  readonly line: number
+}
+
 export interface HeaderView {
   readonly name: string
   readonly value: string
-  /** Where it is written: `message.yaml:3`; undefined for what mailmerge adds, or where that is not known. */
-  readonly place?: string | undefined
+  /** Where it is written; undefined for what mailmerge adds, or where that is not known. */
+  readonly place?: FilePlace | undefined
 }
 
 /** A part of a message that is neither its text nor its HTML. */
@@ -32,8 +40,12 @@ export interface FindingView {
   readonly severity: Severity | 'passed'
   readonly title: string
   readonly effect?: string | undefined
-  /** `news/html.hbs:12` */
-  readonly place?: string | undefined
+  /** Lines of the template that it is about. */
+  readonly places?: readonly FilePlace[] | undefined
+  /** Column of the list that it is about. */
+  readonly column?: string | undefined
+  /** Where more is said of it. */
+  readonly url?: string | undefined
 }
 
 /** A message as a page shows it; its HTML, source and parts are asked for by themselves. */
@@ -94,6 +106,12 @@ export interface RowsView {
   readonly rows: readonly RowView[]
 }
 
+/** A file of the template, as it was when it was read. */
+export interface FileView {
+  readonly file: string
+  readonly lines: readonly string[]
+}
+
 /** What is wrong with the project as it is now; what is shown is from before. */
 export interface BrokenView {
   readonly what: 'template' | 'list' | 'config'
@@ -134,6 +152,8 @@ export interface PreviewView {
   readonly version: string
   /** Where a test is sent through. */
   readonly server: string
+  /** Mail programs that the template is held against, by name. */
+  readonly mailPrograms: readonly string[]
   readonly rowsRead: number
   readonly isComplete: boolean
   readonly counts: Readonly<Record<RowFilter, number>>

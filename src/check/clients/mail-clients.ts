@@ -78,6 +78,11 @@ export function checkClientNames(names: readonly string[]): readonly string[] {
   throw new ConfigError(`'${wrong}' is not a mail program that there are tests of`, { hint })
 }
 
+/** `Gmail`, for `gmail`. */
+export function clientName(client: string): string {
+  return mailClientData().clients[client] ?? client
+}
+
 /** Features of a page that some of the programs lack, those that most of them lack first. */
 export function clientFindings(page: string, clients: readonly string[] = DEFAULT_CLIENTS): readonly ClientFinding[] {
   const { features } = mailClientData()
@@ -101,7 +106,7 @@ function weight({ clients }: ClientFinding): number {
 }
 
 function lackOf(support: Readonly<Record<string, string>>, client: string): readonly ClientSupport[] {
-  const { clients, platforms } = mailClientData()
+  const { platforms } = mailClientData()
   const all = Object.entries(support)
   for (const [letter, kind] of [
     ['n', 'none'],
@@ -110,7 +115,7 @@ function lackOf(support: Readonly<Record<string, string>>, client: string): read
     const lacking = all.filter(([, result]) => result.startsWith(letter))
     if (lacking.length === 0) continue
     const where = lacking.length === all.length ? [] : lacking.map(([platform]) => platforms[platform] ?? platform)
-    return [{ client, name: clients[client] ?? client, support: kind, platforms: where }]
+    return [{ client, name: clientName(client), support: kind, platforms: where }]
   }
   return []
 }

@@ -20,14 +20,36 @@ export interface PageCheckOptions {
 /** Places of one finding that are listed. */
 const LISTED = 5
 
-export function pageAdvice(template: WrittenTemplate, { root, clients }: PageCheckOptions): readonly Problem[] {
-  const { page, isMjml } = template
-  if (page === undefined || isMjml) return []
+/** A feature that some of the programs do not support, and where the user's own files use it. */
+export interface UnsupportedFeature extends Pick<ClientFinding, 'title' | 'tested' | 'url'> {
+  /** Never empty. */
+  readonly clients: readonly ClientSupport[]
+  /** Never empty. */
+  readonly places: readonly Where[]
+}
+
+/** What can be said of the page of a template. */
+export interface PageLook {
+  readonly unsupported: readonly UnsupportedFeature[]
+  readonly accessibility: readonly Problem[]
+}
+
+/** Undefined where there is no page that the user wrote. */
+export function lookAtPage(
+  { page, isMjml }: WrittenTemplate,
+  { root, clients }: PageCheckOptions,
+): PageLook | undefined {
+  if (page === undefined || isMjml) return undefined
   const own = (at: number, length: number): Where | undefined => ownPlace(page, at, length, root)
-  return [
-    ...clientFindings(page.text, clients).flatMap((finding) => clientProblem(finding, own)),
-    ...accessibilityFaults(page.text).flatMap((fault) => accessibilityProblem(fault, own)),
-  ]
+  return {
+    unsupported: clientFindings(page.text, clients).flatMap((finding) => unsupportedFeature(finding, own)),
+    accessibility: accessibilityFaults(page.text).flatMap((fault) => accessibilityProblem(fault, own)),
+  }
+}
+
+export function pageAdvice(template: WrittenTemplate, options: PageCheckOptions): readonly Problem[] {
+  const look = lookAtPage(template, options)
+  return look === undefined ? [] : [...look.unsupported.map(clientProblem), ...look.accessibility]
 }
 
 interface Where {
@@ -44,17 +66,24 @@ function ownPlace(page: Snippet, at: number, length: number, root: string): Wher
   return { file: place.file, line: place.line, column: String(place.column + 1) }
 }
 
-function clientProblem({ title, tested, url, clients, uses }: ClientFinding, own: Own): readonly Problem[] {
+function unsupportedFeature(
+  { title, tested, url, clients, uses }: ClientFinding,
+  own: Own,
+): readonly UnsupportedFeature[] {
   const lacking = clients.filter(({ support }) => support === 'none')
   const places = uses.map(({ at, length }) => own(at, length)).filter((place) => place !== undefined)
+  if (lacking.length === 0 || places.length === 0) return []
+  return [{ title, tested, url, clients: lacking, places }]
+}
+
+function clientProblem({ title, tested, url, clients, places }: UnsupportedFeature): Problem {
   const [first] = places
-  if (lacking.length === 0 || first === undefined) return []
-  const lines = new Set(places.map(({ file, line }) => `${file === first.file ? '' : `${file}:`}${line}`))
+  const lines = new Set(places.map(({ file, line }) => `${file === first?.file ? '' : `${file}:`}${line}`))
   const [, ...more] = lines
   const shown = more.slice(0, LISTED).join(', ')
   const also = more.length === 0 ? '' : `, also in line ${shown}${more.length > LISTED ? ' ...' : ''}`
-  const message = `${title} is not supported by ${lacking.map(clientWords).join(', ')} (tested ${tested})${also}`
-  return [{ severity: 'info', code: 'mail-client', message, hint: url, ...first }]
+  const message = `${title} is not supported by ${clients.map(clientWords).join(', ')} (tested ${tested})${also}`
+  return { severity: 'info', code: 'mail-client', message, hint: url, ...first }
 }
 
 function clientWords({ name, platforms }: ClientSupport): string {

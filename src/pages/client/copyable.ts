@@ -15,6 +15,11 @@ export function commandLine(text: string): TemplateResult {
     <button type="button" class="btn quiet only" aria-label="Copy ${text}" @click=${() => copy(text)}>${icon('copy')}</button></div>`
 }
 
+/** Copies something that is shown beside it; `name` is what a screen reader calls it. */
+export function copyButton(text: string, name: string): TemplateResult {
+  return html`<button type="button" class="copy" aria-label="Copy ${name}" title="Copy" @click=${() => copy(text)}>${icon('copy')}</button>`
+}
+
 async function copy(text: string): Promise<void> {
   await navigator.clipboard.writeText(text)
   toast('Copied')

@@ -13,7 +13,7 @@ export class Dialog {
   readonly #id: string
 
   /** `name` is its own among the dialogs of the page. */
-  constructor(name: string, look: 'box' | 'drawer') {
+  constructor(name: string, look: 'box' | 'drawer' | 'drawer wide') {
     this.#id = `dialog-${name}`
     this.#element.className = look
     this.#element.setAttribute('aria-labelledby', this.#id)

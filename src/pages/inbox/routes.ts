@@ -161,7 +161,7 @@ function differing(
   return isPlain ? undefined : { from: envelope.from, to: envelope.to }
 }
 
-const findings = createFindings({ columns: [], emailColumn: undefined, places: undefined })
+const findings = createFindings({ columns: [], emailColumn: undefined, project: undefined })
 
 /** What can be said of a message without its template. */
 function findingsOf({ from, subject, text, html, headers, parts }: ReadMessage): MessageView['findings'] {
@@ -177,7 +177,7 @@ function findingsOf({ from, subject, text, html, headers, parts }: ReadMessage):
     ...(html === undefined ? {} : { html }),
   }
   const htmlSize = html === undefined ? undefined : Buffer.byteLength(html)
-  return findings({ cells: {}, address: '', rendered, htmlSize })
+  return findings({ cells: {}, address: '', rendered, htmlSize, template: undefined })
 }
 
 function numberOf(text: string | null, otherwise: number): number {

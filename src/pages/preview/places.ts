@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { SourceLine } from '../wire.ts'
+import type { FilePlace, SourceLine } from '../wire.ts'
 
 /** Lines shown before and after the one of an error. */
 const AROUND = 2
@@ -13,10 +13,12 @@ const LONGEST_LINE = 300
 const LARGEST = 2_000_000
 
 export interface Places {
-  /** `news/message.yaml:3`: the first line that holds the text; undefined where none does. */
-  line(text: string): string | undefined
+  /** The first line that holds the text; undefined where none does. */
+  line(text: string): FilePlace | undefined
   /** The line where a field of the message is set: `from`, `List-Id`. */
-  field(name: string): string | undefined
+  field(name: string): FilePlace | undefined
+  /** The lines of a file, named from the project's root; undefined for any other file. */
+  lines(file: string): readonly string[] | undefined
   /** The text of all files. */
   readonly text: string
 }
@@ -29,10 +31,10 @@ export function openPlaces(files: readonly string[], root: string): Places {
       ? []
       : [{ file, lines: text.split(/\r?\n/) }]
   })
-  const first = (holds: (line: string) => boolean): string | undefined => {
+  const first = (holds: (line: string) => boolean): FilePlace | undefined => {
     for (const { file, lines } of texts) {
       const at = lines.findIndex(holds)
-      if (at >= 0) return `${file.replace(/^templates\//, '')}:${at + 1}`
+      if (at >= 0) return { file, line: at + 1 }
     }
     return undefined
   }
@@ -42,6 +44,7 @@ export function openPlaces(files: readonly string[], root: string): Places {
       const pattern = new RegExp(`^\\s*["']?${RegExp.escape(name)}["']?\\s*:`, 'i')
       return first((line) => pattern.test(line))
     },
+    lines: (file) => texts.find((one) => one.file === file)?.lines,
     text: texts.map(({ lines }) => lines.join('\n')).join('\n'),
   }
 }

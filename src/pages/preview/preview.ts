@@ -6,29 +6,20 @@ import { resolve } from 'node:path'
 import { BoundedMap } from '../../bounded-map.ts'
 import type { MergeEvent } from '../../campaign/events.ts'
 import type { MergeRequest } from '../../campaign/merge.ts'
+import { templatesOf } from '../../campaign/run/content.ts'
 import { runMerge } from '../../campaign/run/start.ts'
+import { checkClientNames } from '../../check/clients/mail-clients.ts'
 import type { Settings } from '../../config/settings.ts'
-import { DataError, MailmergeError, type Problem } from '../../errors.ts'
+import { DataError, MailmergeError } from '../../errors.ts'
 import { reasonWords } from '../../report/reasons.ts'
-import type { Row } from '../../source/source.ts'
 import type { EventHub } from '../events.ts'
-import { remoteHosts } from '../message/frame.ts'
-import { type ReadMessage, readMessage, viewOf } from '../message/read.ts'
+import type { ReadMessage } from '../message/read.ts'
 import { errorFields } from '../server.ts'
-import type {
-  BrokenView,
-  ErrorFields,
-  ForecastView,
-  HeaderView,
-  MessageView,
-  PreviewView,
-  RowMessageView,
-  SizesView,
-  TestView,
-} from '../wire.ts'
-import { createFindings, type Looked } from './findings.ts'
+import type { BrokenView, FileView, ForecastView, PreviewView, RowMessageView, SizesView, TestView } from '../wire.ts'
+import { createFindings, mailPrograms } from './findings.ts'
 import { forecastOf, measure } from './forecast.ts'
-import { linesAround, openPlaces, type Places } from './places.ts'
+import { type MadeRow, makeRow, type RowMaker } from './make-row.ts'
+import { linesAround, openPlaces } from './places.ts'
 import { openProject, type PlannedList, type PreviewRequest, type Project } from './project.ts'
 import type { RowStore } from './row-store.ts'
 import { type Watcher, watchFiles } from './watch.ts'
@@ -43,27 +34,24 @@ export interface PreviewOptions {
   readonly events: EventHub
 }
 
+/** What is shown of a file of a template. */
+const MOST_LINES = 10_000
+const LONGEST_LINE = 2_000
 /** Messages that are kept as they were made, until the next save. */
 const KEPT_MESSAGES = 64
 
 /** A good version, and what is known of it. */
-interface Version {
+interface Version extends RowMaker {
   readonly name: string
-  readonly project: Project
-  readonly places: Places
-  readonly findings: (looked: Looked) => MessageView['findings']
+  /** Those of the template. */
+  readonly files: ReadonlySet<string>
   readonly loadedAt: Date
-  readonly made: BoundedMap<number, Made>
+  readonly made: BoundedMap<number, MadeRow>
   readonly stop: AbortController
   planned: Promise<void>
   list: PlannedList | undefined
   sizes: SizesView | undefined
   isComplete: boolean
-}
-
-interface Made {
-  readonly view: RowMessageView
-  readonly message: ReadMessage | undefined
 }
 
 export class Preview {
@@ -115,6 +103,7 @@ export class Preview {
       list: inputs?.source.name ?? listPath(source) ?? '',
       version: good?.name ?? '',
       server: serverOf(this.#settings),
+      mailPrograms: good === undefined ? [] : mailPrograms(good.project.settings),
       rowsRead: this.rows?.size ?? 0,
       isComplete: good?.isComplete ?? false,
       counts: this.rows?.counts ?? { all: 0, problems: 0, suppressed: 0, sent: 0, hidden: 0, duplicates: 0 },
@@ -134,6 +123,12 @@ export class Preview {
     return [...text.matchAll(/(?:https?:)?\/\/([\w.-]+(?::\d+)?)(?=[/"'\s)?#])/gi)].map(([, host = '']) =>
       host.toLowerCase(),
     )
+  }
+
+  /** A file of the template; undefined for one that is not part of it. */
+  file(name: string): FileView | undefined {
+    const lines = this.#good?.files.has(name) === true ? this.#good.places.lines(name) : undefined
+    return lines && { file: name, lines: lines.slice(0, MOST_LINES).map((line) => line.slice(0, LONGEST_LINE)) }
   }
 
   /** A row and its message; undefined for a row that is not there. */
@@ -198,15 +193,16 @@ export class Preview {
 
   async #load(settings: Settings): Promise<void> {
     this.#follow(settings, undefined)
+    checkClientNames(settings.check.clients ?? [])
     const project = await openProject(settings, this.#options.request)
     const { columns } = project.inputs.source
-    const { template } = project.inputs.content
-    const files = template.files.filter((file) => !file.startsWith('('))
+    const files = filesOf(project)
     const places = openPlaces(configFiles(settings, files), settings.root)
     const version: Version = {
       name: `${Date.now().toString(36)}-${++this.#versions}`,
-      ...{ project, places, loadedAt: new Date(), made: new BoundedMap(KEPT_MESSAGES), stop: new AbortController() },
-      findings: createFindings({ columns, emailColumn: project.inputs.emailColumn, places }),
+      ...{ project, places, files: new Set(files), loadedAt: new Date() },
+      ...{ made: new BoundedMap(KEPT_MESSAGES), stop: new AbortController() },
+      findings: createFindings({ columns, emailColumn: project.inputs.emailColumn, project: { places, settings } }),
       planned: Promise.resolve(),
       list: undefined,
       sizes: undefined,
@@ -277,8 +273,7 @@ export class Preview {
   }
 
   #follow({ root, configFile, source }: Settings, project: Project | undefined): void {
-    const files = project?.inputs.content.template.files ?? []
-    const own = files.filter((file) => !file.startsWith('(')).map((file) => resolve(root, file))
+    const own = (project === undefined ? [] : filesOf(project)).map((file) => resolve(root, file))
     const others = [configFile, listPath(source), `${root}/.env`]
     this.#watcher.follow([
       `${root}/templates`,
@@ -287,7 +282,7 @@ export class Preview {
     ])
   }
 
-  async #made(number: number, signal: AbortSignal): Promise<Made | undefined> {
+  async #made(number: number, signal: AbortSignal): Promise<MadeRow | undefined> {
     const version = this.#good
     if (version === undefined) return undefined
     const known = version.made.get(number)
@@ -298,7 +293,7 @@ export class Preview {
     try {
       const found = (await rowOf(version, number)) ?? (await rowOf(this.#before, number))
       if (found === undefined) return undefined
-      const made = await this.#make(version, found.row, { ...found.view, version: version.name })
+      const made = await makeRow(version, found.row, { ...found.view, version: version.name })
       version.made.set(number, made)
       return made
     } catch (error) {
@@ -307,43 +302,12 @@ export class Preview {
       return this.#made(number, signal)
     }
   }
+}
 
-  async #make(version: Version, row: Row, view: RowMessageView): Promise<Made> {
-    const { project, findings, places } = version
-    const list = project.inputs.source.name
-    const problems = (row.problems ?? []).filter(({ severity }) => severity === 'error')
-    try {
-      const { checked, message } = await project.message(row)
-      const read = await readMessage(Buffer.concat(message.chunks))
-      const shown = viewOf(read)
-      const { rendered, address } = checked
-      const looked = rendered && { ...rendered, ...bodies(read) }
-      const of =
-        looked === undefined ? [] : findings({ cells: row.data, address, rendered: looked, htmlSize: shown.htmlSize })
-      const envelope = envelopeOf(message.envelope, read)
-      return {
-        view: {
-          ...view,
-          error: problems.length > 0 ? rowError(problems, list, row) : duplicateError(view, project.settings),
-          message: {
-            ...shown,
-            headers: shown.headers.map((header) => ({ ...header, place: headerPlace(header, places) })),
-            remoteHosts: read.html === undefined ? [] : remoteHosts(read.html),
-            findings: of,
-            envelope,
-          },
-        },
-        message: read,
-      }
-    } catch (error) {
-      if (!(error instanceof MailmergeError)) throw error
-      const found = error.problems.length > 0 ? error.problems : undefined
-      return {
-        view: { ...view, error: found === undefined ? errorFields(error) : rowError(found, list, row) },
-        message: undefined,
-      }
-    }
-  }
+/** Files of the template and its variants, from the project's root; what is not a file is left out. */
+function filesOf({ inputs: { content } }: Project): readonly string[] {
+  const files = [content.template, ...templatesOf(content)].flatMap((template) => template.files)
+  return [...new Set(files)].filter((file) => !file.startsWith('('))
 }
 
 /** The file of the list; undefined for a query or a command. */
@@ -357,49 +321,10 @@ async function rowOf(version: Version | undefined, number: number) {
   return row === undefined || view === undefined ? undefined : { row, view }
 }
 
-/** Headers that a field of the template makes under another name. */
-const FIELDS: Readonly<Record<string, string>> = {
-  'list-id': 'listId',
-  'reply-to': 'replyTo',
-  'list-unsubscribe': 'unsubscribe',
-}
-
-function headerPlace({ name }: HeaderView, places: Places): string | undefined {
-  if (/^(?:date|message-id|mime-version|content-|dkim-|list-unsubscribe-post)/i.test(name)) return undefined
-  return places.field(FIELDS[name.toLowerCase()] ?? name) ?? places.field(name)
-}
-
-function bodies({ text, html }: ReadMessage): { readonly text?: string; readonly html?: string } {
-  const both: { text?: string; html?: string } = {}
-  if (text !== undefined) both.text = text
-  if (html !== undefined) both.html = html
-  return both
-}
-
 function configFiles({ configFile, root }: Settings, files: readonly string[]): readonly string[] {
   if (configFile === undefined) return files
   const own = configFile.startsWith(`${root}/`) ? configFile.slice(root.length + 1) : configFile
   return [...files, own]
-}
-
-function rowError(problems: readonly Problem[], list: string, row: Row): ErrorFields {
-  const placed = problems.map((problem) => ({ ...problem, row: row.number, file: problem.file ?? list }))
-  return { message: placed[0]?.message ?? '', problems: placed }
-}
-
-function duplicateError({ row, duplicateOf }: RowMessageView, { duplicates, key }: Settings): ErrorFields | undefined {
-  if (duplicateOf === undefined || duplicates !== 'error') return undefined
-  return {
-    message: `row ${row} has the same ${key ?? 'address'} as row ${duplicateOf}`,
-    hint: 'Remove one of them, or choose --duplicates skip (the first counts) or --duplicates all.',
-  }
-}
-
-/** Where the envelope is not what the headers say. */
-function envelopeOf({ from, to }: { readonly from: string; readonly to: readonly string[] }, read: ReadMessage) {
-  const holds = (field: string, address: string): boolean => field.toLowerCase().includes(address.toLowerCase())
-  const isPlain = holds(read.from, from) && from !== '' && to.length === 1 && to.every((one) => holds(read.to, one))
-  return isPlain ? undefined : { from, to }
 }
 
 function serverOf({ smtp, transport }: Settings): string {

@@ -21,6 +21,14 @@ export function previewRoutes(preview: Preview): readonly Route[] {
     },
     {
       method: 'GET',
+      path: /^\/api\/template\/file$/,
+      answer({ query }) {
+        const file = preview.file(query.get('name') ?? '')
+        return file === undefined ? undefined : json(file)
+      },
+    },
+    {
+      method: 'GET',
       path: /^\/api\/rows$/,
       async answer({ query }) {
         const search = query.get('q') ?? ''

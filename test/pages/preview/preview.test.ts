@@ -211,6 +211,33 @@ describe.skipIf(browser === undefined)('a preview', () => {
     await expect.poll(() => title.textContent().catch(() => ''), PATIENT).toBe('Hello Ada Lovelace')
   })
 
+  test('what mail programs do not support is named with its line, which opens, and leads back to the finding', async () => {
+    const page = await open()
+    const finding = page.locator('.rail .finding', { hasText: '@media (prefers-color-scheme)' })
+    await finding.getByText(/Not supported by Gmail.*Tested in \w+ \d{4}/).waitFor()
+    await finding.getByRole('button', { name: 'news/html.hbs:1', exact: true }).click()
+    const drawer = page.getByRole('dialog', { name: 'news/html.hbs:1' })
+    await drawer.getByText('templates/news/html.hbs:1').waitFor()
+    expect(await drawer.locator('.hit').textContent()).toContain('@media (prefers-color-scheme: dark)')
+    expect(await axeFindings(page)).toEqual([])
+    await drawer.getByRole('button', { name: '@media (prefers-color-scheme)' }).click()
+    expect(await drawer.isVisible()).toBe(false)
+    expect(await page.evaluate('document.activeElement.textContent')).toContain('@media (prefers-color-scheme)')
+    // Of a header too.
+    await page.keyboard.press('3')
+    await page.locator('#panel-headers').getByRole('button', { name: 'news/message.yaml:2', exact: true }).click()
+    await page.getByRole('dialog').locator('.hit').getByText('subject: News for').waitFor()
+    await page.keyboard.press('Escape')
+  })
+
+  test('the files of the template are shown, and no other file', async () => {
+    const file = (name: string): Promise<unknown> =>
+      preview.get(`/api/template/file?${new URLSearchParams({ name })}`)
+    expect(await file('templates/news/html.hbs')).toMatchObject({ lines: [HTML] })
+    for (const name of ['list.csv', 'mailmerge.yaml', '../list.csv', 'templates/../list.csv', '/etc/passwd', ''])
+      expect(await file(name), name).toMatchObject({ error: {} })
+  })
+
   test('seven tabs are all live', async () => {
     const page = await open()
     await page.getByText('Up to date').waitFor()

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import type { FindingView } from '../../wire.ts'
 import { type IconName, icon } from '../icons.ts'
+import { type OnPlace, placeLink } from './place-link.ts'
 
 const GROUPS: readonly (readonly [FindingView['group'], string])[] = [
   ['row', 'This row'],
@@ -12,7 +13,7 @@ const GROUPS: readonly (readonly [FindingView['group'], string])[] = [
   ['links', 'Links'],
 ]
 
-const SIGNS: Readonly<Record<FindingView['severity'], readonly [icon: IconName, look: string]>> = {
+export const FINDING_SIGNS: Readonly<Record<FindingView['severity'], readonly [icon: IconName, look: string]>> = {
   error: ['failed', 'err'],
   warning: ['warn', 'warn'],
   info: ['info', 'info'],
@@ -24,18 +25,39 @@ export function toLookAt(findings: readonly FindingView[]): number {
   return findings.filter(({ severity }) => severity === 'error' || severity === 'warning').length
 }
 
-export function findingList(findings: readonly FindingView[]): TemplateResult {
+/** Places of one finding that are listed; more are counted. */
+const LISTED = 6
+
+export function findingList(findings: readonly FindingView[], onPlace: OnPlace): TemplateResult {
   const groups = GROUPS.map(([group, words]) => ({ words, of: findings.filter((finding) => finding.group === group) }))
   return html`${groups.map(({ words, of }) =>
-    of.length === 0 ? nothing : html`<section><h3>${words}</h3>${of.map(oneFinding)}</section>`,
+    of.length === 0
+      ? nothing
+      : html`<section><h3>${words}</h3>${of.map((one) => oneFinding(one, findings.indexOf(one), onPlace))}</section>`,
   )}`
 }
 
-function oneFinding({ severity, title, effect, place }: FindingView): TemplateResult {
-  const [name, look] = SIGNS[severity]
-  return html`<div class="finding ${look}">${icon(name)}<b>${title}</b>
-    ${effect === undefined ? nothing : html`<p>${effect}</p>`}
-    ${place === undefined ? nothing : html`<code class="place">${place}</code>`}
+/** Brings one of the findings into sight, wherever their list is shown, and the focus to it. */
+export function revealFinding(findings: readonly FindingView[], finding: FindingView): void {
+  const at = findings.indexOf(finding)
+  const lists = [...document.querySelectorAll<HTMLElement>(`[data-finding="${at}"]`)]
+  const shown = lists.find((one) => one.offsetParent !== null)
+  shown?.scrollIntoView({ block: 'center' })
+  shown?.focus({ preventScroll: true })
+}
+
+function oneFinding(
+  { severity, title, effect, places = [], column, url }: FindingView,
+  index: number,
+  onPlace: OnPlace,
+): TemplateResult {
+  const [name, look] = FINDING_SIGNS[severity]
+  const more = places.length - LISTED
+  return html`<div class="finding ${look}" data-finding=${index} tabindex="-1">${icon(name)}<b>${title}</b>
+    ${effect === undefined ? nothing : html`<p>${effect}${url === undefined ? nothing : html` <a href=${url} target="_blank" rel="noopener noreferrer">caniemail.com</a>`}</p>`}
+    ${column === undefined ? nothing : html`<code class="place">column ${column}</code>`}
+    ${places.slice(0, LISTED).map((place) => placeLink(place, onPlace))}
+    ${more > 0 ? html`<p>And ${more} more places.</p>` : nothing}
   </div>`
 }
 

@@ -1,13 +1,16 @@
 /** Views of a message that are tables and lists: its headers with the line that wrote each, what is attached to it. */
 import { html, nothing, type TemplateResult } from 'lit'
-import type { MessageView } from '../../wire.ts'
+import type { FilePlace, MessageView } from '../../wire.ts'
 import { size } from '../format.ts'
 import { icon } from '../icons.ts'
+import { type OnPlace, placeLink } from './place-link.ts'
 
-export function headerTable({ headers }: MessageView): TemplateResult {
+export function headerTable({ headers }: MessageView, onPlace: OnPlace): TemplateResult {
   const arePlaced = headers.some(({ place }) => place !== undefined)
-  const placeCell = (place: string | undefined): TemplateResult | typeof nothing =>
-    arePlaced ? html`<td class="mono r">${place ?? html`<span class="faint">mailmerge</span>`}</td>` : nothing
+  const placeCell = (place: FilePlace | undefined): TemplateResult | typeof nothing =>
+    arePlaced
+      ? html`<td class="mono r">${place === undefined ? html`<span class="faint">mailmerge</span>` : placeLink(place, onPlace)}</td>`
+      : nothing
   return html`<table class="hdrs">
     <thead><tr><th>Header</th><th>Value</th>${arePlaced ? html`<th class="r">Written by</th>` : nothing}</tr></thead>
     <tbody>${headers.map(

@@ -11,6 +11,7 @@ import { type Key, rove } from '../keys.ts'
 import { findingList, toLookAt } from './findings.ts'
 import { MailFrame } from './mail-frame.ts'
 import { attachmentList, headerTable } from './panes.ts'
+import type { OnPlace } from './place-link.ts'
 import { plainText } from './plain-text.ts'
 import { MessageSource } from './source.ts'
 
@@ -45,6 +46,7 @@ export interface ViewerOptions {
   /** Instead of a message, where there is none. */
   readonly nothing: () => TemplateResult
   readonly onBack: () => void
+  readonly onPlace?: OnPlace
   /**
    * Pictures of other hosts: `switch` loads those that the sender's own template names, until a person switches them off; `ask`
    * loads none until a person asks, once for each message.
@@ -262,13 +264,13 @@ export class MessageViewer {
       case 'text':
         return view.text === undefined ? html`<p class="soft">This message has no text part.</p>` : plainText(view.text)
       case 'headers':
-        return headerTable(view)
+        return headerTable(view, this.#options.onPlace)
       case 'source':
         return this.#source.template(base, version)
       case 'attachments':
         return attachmentList(view, base)
       case 'checks':
-        return html`<div class="letter">${findingList(view.findings)}</div>`
+        return html`<div class="letter">${findingList(view.findings, this.#options.onPlace)}</div>`
     }
   }
 }

@@ -3,7 +3,7 @@
  * what the server knows; everything about the merge is the server's.
  */
 import { html, nothing, render, type TemplateResult } from 'lit'
-import type { ForecastView, PreviewView, RowFilter, RowMessageView, RowsView, RowView } from '../../wire.ts'
+import type { FilePlace, ForecastView, PreviewView, RowFilter, RowMessageView, RowsView, RowView } from '../../wire.ts'
 import { choose, chosen } from '../address.ts'
 import { ApiError, get } from '../api.ts'
 import { Dialog } from '../dialog.ts'
@@ -12,12 +12,13 @@ import { icon } from '../icons.ts'
 import { Keys } from '../keys.ts'
 import { ListSearch } from '../list-search.ts'
 import { Live } from '../live.ts'
-import { findingList, findingsPill } from '../message/findings.ts'
+import { findingList, findingsPill, revealFinding } from '../message/findings.ts'
 import { SendDialog } from '../message/send-dialog.ts'
 import { MessageViewer } from '../message/viewer.ts'
 import { RowList } from '../row-list.ts'
 import { takeUpTheme } from '../theme.ts'
 import { topBar } from '../top-bar.ts'
+import { FileDialog } from './file-dialog.ts'
 import { forecastDrawer } from './forecast.ts'
 import { JumpDialog } from './jump-dialog.ts'
 import { lookStrip } from './looks.ts'
@@ -33,6 +34,7 @@ class PreviewPage {
   readonly #keys: Keys
   readonly #testDialog = new SendDialog()
   readonly #jumpDialog = new JumpDialog((row) => void this.#goTo(row))
+  readonly #fileDialog = new FileDialog()
   readonly #forecastDialog = new Dialog('forecast', 'drawer')
   #status: PreviewView | undefined
   #shown: RowMessageView | undefined
@@ -65,6 +67,7 @@ class PreviewPage {
       above: () => this.#above(),
       nothing: () => noMessage(this.#status?.broken, this.#shown),
       onBack: () => this.#back(),
+      onPlace: (place) => this.#openFile(place),
     })
     document.body.append(this.#page)
     this.#live = new Live(
@@ -222,7 +225,19 @@ class PreviewPage {
   #rail(): TemplateResult {
     const findings = this.#shown?.message?.findings ?? []
     return html`<div class="rail-head"><h2 class="grow">Checks</h2>${this.#shown?.message === undefined ? nothing : findingsPill(findings)}</div>
-      ${findingList(findings)}`
+      ${this.#programs()}
+      ${findingList(findings, (place) => this.#openFile(place))}`
+  }
+
+  #programs(): TemplateResult | typeof nothing {
+    const programs = this.#status?.mailPrograms ?? []
+    if (programs.length === 0 || this.#shown?.message?.htmlSize === undefined) return nothing
+    return html`<p class="faint for">For ${programs.join(', ')}; others by <code>check.clients</code> in mailmerge.yaml.</p>`
+  }
+
+  #openFile(place: FilePlace): void {
+    const findings = this.#shown?.message?.findings ?? []
+    this.#fileDialog.open({ place, findings, onFinding: (finding) => revealFinding(findings, finding) })
   }
 
   #actions(): TemplateResult {
