@@ -231,8 +231,7 @@ describe.skipIf(browser === undefined)('a preview', () => {
   })
 
   test('the files of the template are shown, and no other file', async () => {
-    const file = (name: string): Promise<unknown> =>
-      preview.get(`/api/template/file?${new URLSearchParams({ name })}`)
+    const file = (name: string): Promise<unknown> => preview.get(`/api/template/file?${new URLSearchParams({ name })}`)
     expect(await file('templates/news/html.hbs')).toMatchObject({ lines: [HTML] })
     for (const name of ['list.csv', 'mailmerge.yaml', '../list.csv', 'templates/../list.csv', '/etc/passwd', ''])
       expect(await file(name), name).toMatchObject({ error: {} })
