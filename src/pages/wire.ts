@@ -290,6 +290,16 @@ export interface RateView {
   readonly columns: readonly { readonly from: string; readonly sent: string; readonly rate: string }[]
 }
 
+/** One connection of a run. */
+export interface LaneItem {
+  readonly place: number
+  /** Row whose message is on its way; undefined while it waits for one. */
+  readonly row: number | undefined
+  /** Since its server said something. */
+  readonly quietMs: number
+  readonly perSecond: number
+}
+
 export interface RunView extends RunItem {
   readonly template: string
   readonly source: string
@@ -299,7 +309,14 @@ export interface RunView extends RunItem {
   readonly progress?:
     | {
         readonly server: string
+        /** At work. */
         readonly connections: number
+        /** Each of them; undefined where the process at work does not say it. */
+        readonly lanes: readonly LaneItem[] | undefined
+        /** Connections that there may be, where that is known. */
+        readonly most: number | undefined
+        /** The server asked for fewer. */
+        readonly isHeldBack: boolean
         readonly perSecond: number
         readonly doneAt: string | undefined
         /** Why it waits, and until when. */

@@ -9,6 +9,8 @@ export interface RunProgress {
   readonly server: string
   /** Connections at work. */
   readonly lanes: number
+  /** How they go, each by itself; undefined where the process that sends does not say it. */
+  readonly connections: ConnectionsProgress | undefined
   /** Rows a second over the last seconds. */
   readonly rate: number
   /** Rows that the server deferred and that wait for another try. */
@@ -19,8 +21,30 @@ export interface RunProgress {
   readonly pause: { readonly reason: PauseReason; readonly until: Date | undefined } | undefined
 }
 
+/** Connections of a delivery: all that are at work, or the first of a great many. */
+export interface ConnectionsProgress {
+  readonly lanes: readonly ConnectionProgress[]
+  /** There may be so many where the server asks for nothing less. */
+  readonly most: number
+  /** The server asked for fewer. */
+  readonly isHeldBack: boolean
+}
+
+interface ConnectionProgress {
+  /** From 1. */
+  readonly place: number
+  /** Row whose message is on its way; undefined while it waits for one. */
+  readonly row: number | undefined
+  /** Milliseconds since a message was last begun, or its server last answered for one. */
+  readonly quietMs: number
+  /** Messages a second over the last seconds. */
+  readonly rate: number
+}
+
 type Progress = Pick<RunProgress, 'lanes' | 'rate' | 'retrying'> & Partial<Pick<RunProgress, 'secondsLeft'>>
 
+/** Connections that are described. */
+const DESCRIBED = 50
 /** Between two words in the ledger, in milliseconds. */
 const EVERY_MS = 1000
 
@@ -43,6 +67,17 @@ const facts = z
   .object({
     server: z.string(),
     lanes: z.number(),
+    connections: z
+      .object({
+        lanes: z.array(
+          z
+            .object({ place: z.number(), row: z.number().optional(), quietMs: z.number(), rate: z.number() })
+            .transform(({ row, ...lane }) => ({ ...lane, row })),
+        ),
+        most: z.number(),
+        isHeldBack: z.boolean(),
+      })
+      .optional(),
     rate: z.number(),
     retrying: z.number().default(0),
     secondsLeft: z.number().optional(),
@@ -51,7 +86,7 @@ const facts = z
       .transform(({ reason, until }) => ({ reason, until }))
       .optional(),
   })
-  .transform(({ secondsLeft, pause, ...rest }): Facts => ({ ...rest, secondsLeft, pause }))
+  .transform(({ connections, secondsLeft, pause, ...rest }): Facts => ({ ...rest, connections, secondsLeft, pause }))
 
 /** Writes the progress of one delivery, as often as it is worth it. Nothing that goes wrong with it stops a run. */
 export class ProgressWriter {
@@ -73,7 +108,8 @@ export class ProgressWriter {
     this.#pause = { reason, until }
   }
 
-  progress({ lanes, rate, retrying, secondsLeft }: Progress): void {
+  /** `connections` is asked only when it is written. */
+  progress({ lanes, rate, retrying, secondsLeft }: Progress, connections: () => ConnectionsProgress): void {
     if (performance.now() - this.#written < EVERY_MS) return
     this.#written = performance.now()
     const now = this.#now()
@@ -81,13 +117,28 @@ export class ProgressWriter {
     // It waits no more once its time is over, or, where none is known, once messages go out.
     if (until === undefined ? rate > 0 : until < now) this.#pause = undefined
     const server = this.#server
-    const said: Facts = { server, lanes, rate, retrying, secondsLeft, pause: this.#pause }
+    const said: Facts = {
+      ...{ server, lanes, rate, retrying, secondsLeft, pause: this.#pause },
+      connections: described(connections()),
+    }
     this.#runs.report(this.#run, JSON.stringify(said), now).catch(() => {})
   }
 
   /** The delivery is over: nobody is at it any more. */
   async end(): Promise<void> {
     await this.#runs.report(this.#run, undefined, this.#now()).catch(() => {})
+  }
+}
+
+/** In few digits. */
+function described({ lanes, ...rest }: ConnectionsProgress): ConnectionsProgress {
+  return {
+    ...rest,
+    lanes: lanes.slice(0, DESCRIBED).map(({ quietMs, rate, ...lane }) => ({
+      ...lane,
+      quietMs: Math.round(quietMs),
+      rate: Math.round(rate * 10) / 10,
+    })),
   }
 }
 

@@ -19,7 +19,7 @@ import type { DeliveryControl } from './delivery-control.ts'
 import { JobQueue } from './job-queue.ts'
 import { CircuitBreaker, LaneCountController, LanePool } from './lane-pool.ts'
 import { Journal, Outcomes } from './outcomes.ts'
-import { DeliveryCounts, type DeliveryProgress, progressOf } from './progress.ts'
+import { DeliveryCounts, type DeliveryProgress, type LanesProgress, progressOf } from './progress.ts'
 import { RowQueue } from './row-queue.ts'
 import { Throttle } from './throttle.ts'
 
@@ -49,7 +49,7 @@ export interface DeliverOptions {
   readonly onSettled?: ((row: ResultRow) => void) | undefined
   readonly onPaused?: ((reason: PauseReason, until?: Date) => void) | undefined
   /** Called four times a second. */
-  readonly onProgress?: ((state: DeliveryProgress) => void) | undefined
+  readonly onProgress?: ((state: DeliveryProgress, lanes: () => LanesProgress) => void) | undefined
   /** Notes that are shown once. */
   readonly onNote?: ((text: string) => void) | undefined
 }
@@ -162,6 +162,7 @@ class Delivery implements DeliveryControl {
       laneCount: this.#laneCount,
       breaker: this.#breaker,
       control: this,
+      clock,
       throttled: (reply) => this.#slowDown(reply),
       outage: (reason, error) => this.#outage(reason, error),
     })
@@ -372,7 +373,11 @@ class Delivery implements DeliveryControl {
         this.halt({ kind: 'quota', quota: this.#throttle.quotaLeft, until: closedUntil })
     }
     const { settings, onProgress } = this.#options
-    onProgress?.(progressOf(this.#counts, this.#lanes.size, settings.rates, this.#throttle))
+    onProgress?.(progressOf(this.#counts, this.#lanes.size, settings.rates, this.#throttle), () => ({
+      lanes: this.#lanes.progress(),
+      most: this.#laneCount.most,
+      isHeldBack: this.#laneCount.isHeldBack,
+    }))
   }
 }
 

@@ -5,15 +5,15 @@
 
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
-import { isPending, type MaybePromise } from '../../maybe-promise.ts'
 import { type Reply, speaksOfRate } from '../../replies/reply.ts'
 import { accountStop } from '../../replies/sender-block-detector.ts'
-import type { Feed, Lane, LaneEnd, Outcome, Transport } from '../../transport/transport.ts'
+import type { Lane, LaneEnd, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import { type DeliveryControl, haltFor } from './delivery-control.ts'
-import { idOf } from './due.ts'
-import type { JobQueue, MergeJob } from './job-queue.ts'
+import type { JobQueue } from './job-queue.ts'
+import { LaneFeed } from './lane-feed.ts'
 import type { Outcomes } from './outcomes.ts'
+import type { LaneProgress } from './progress.ts'
 import { reconnectGap } from './retry.ts'
 
 /** Lanes in a row that broke without delivering anything. */
@@ -26,6 +26,7 @@ export interface LanePoolOptions {
   readonly laneCount: LaneCountController
   readonly breaker: CircuitBreaker
   readonly control: DeliveryControl
+  readonly clock: Clock
   /** The server complained about the rate. */
   readonly throttled: (reply: Reply) => void
   /** The server cannot be used; `error` is why the last try failed. */
@@ -34,7 +35,7 @@ export interface LanePoolOptions {
 
 export class LanePool {
   readonly #options: LanePoolOptions
-  readonly #lanes = new Set<Lane>()
+  readonly #lanes = new Map<Lane, { readonly place: number; readonly feed: LaneFeed }>()
   readonly #opens = new AbortController()
   #opening = 0
   #number = 0
@@ -65,6 +66,13 @@ export class LanePool {
     }
   }
 
+  /** Each lane at work, by its place. Looks back to the calls before, so call it at intervals. */
+  progress(): readonly LaneProgress[] {
+    return [...this.#lanes.values()]
+      .map(({ place, feed }) => ({ place, ...feed.progress() }))
+      .sort((a, b) => a.place - b.place)
+  }
+
   /** Lanes that are still being opened are given up. */
   stopOpening(): void {
     this.#opens.abort()
@@ -72,11 +80,19 @@ export class LanePool {
 
   /** Cuts every lane now. */
   abort(): void {
-    for (const lane of this.#lanes) lane.abort()
+    for (const lane of this.#lanes.keys()) lane.abort()
+  }
+
+  /** The place of a lane that ended is the next one's. */
+  #freePlace(): number {
+    const taken = new Set([...this.#lanes.values()].map(({ place }) => place))
+    let place = 1
+    while (taken.has(place)) place++
+    return place
   }
 
   async #open(): Promise<void> {
-    const { transport, laneCount, control, jobs, outcomes } = this.#options
+    const { transport, laneCount, control, jobs, outcomes, clock } = this.#options
     const number = ++this.#number
     let lane: Lane
     try {
@@ -89,10 +105,10 @@ export class LanePool {
     }
     this.#opening--
     this.#everOpened = true
-    this.#lanes.add(lane)
+    const feed = new LaneFeed(number, { jobs, outcomes, clock, onServed: () => this.#served() })
+    this.#lanes.set(lane, { place: this.#freePlace(), feed })
     laneCount.recordOpened()
     control.changed()
-    const feed = new LaneFeed(number, jobs, outcomes, () => this.#served())
     let end: LaneEnd
     try {
       end = await lane.run(feed)
@@ -158,49 +174,6 @@ export class LanePool {
   }
 }
 
-/** The feed of one lane. Counts what became of its messages. */
-class LaneFeed implements Feed<MergeJob> {
-  readonly #number: number
-  readonly #jobs: JobQueue
-  readonly #outcomes: Outcomes
-  readonly #onServed: () => void
-  #waitingSince = 0
-  /** Messages that the server answered for. */
-  served = 0
-  /** Rows and copies, by `idOf`, whose message was given back untried. */
-  readonly unsent: number[] = []
-
-  constructor(number: number, jobs: JobQueue, outcomes: Outcomes, onServed: () => void) {
-    this.#number = number
-    this.#jobs = jobs
-    this.#outcomes = outcomes
-    this.#onServed = onServed
-  }
-
-  /** Milliseconds since it began to wait for a message. */
-  get idleFor(): number {
-    return performance.now() - this.#waitingSince
-  }
-
-  next(): MaybePromise<MergeJob | undefined> {
-    const job = this.#jobs.next(this.#number)
-    if (isPending(job)) this.#waitingSince = performance.now()
-    return job
-  }
-
-  begin(job: MergeJob): Promise<void> {
-    return this.#outcomes.begin(job)
-  }
-
-  end(job: MergeJob, outcome: Outcome): void {
-    if (outcome.kind === 'unsent') this.unsent.push(idOf(job.due))
-    this.#outcomes.end(job, outcome)
-    if (outcome.kind === 'unsent' || outcome.kind === 'in_doubt') return
-    this.served++
-    this.#onServed()
-  }
-}
-
 const FIRST_TARGET = 2
 /** After a server asked for less, no new lane for this long; doubled each time it asks again, up to the longest. */
 const HOLD_MS = 15_000
@@ -227,6 +200,16 @@ export class LaneCountController {
   /** Lanes that may be open now. */
   get target(): number {
     return this.#target
+  }
+
+  /** Lanes that may be open where the server asks for nothing less. */
+  get most(): number {
+    return this.#max
+  }
+
+  /** The server asked for fewer than there were, and there may not be all again yet. */
+  get isHeldBack(): boolean {
+    return this.#holdUntil !== Number.NEGATIVE_INFINITY && this.#target < this.#max
   }
 
   /** The first lane got through greeting and login: the account works, others may follow. */

@@ -42,14 +42,52 @@ export function progressOf(
   }
 }
 
+/** How the lanes are going, each by itself. */
+export interface LanesProgress {
+  readonly lanes: readonly LaneProgress[]
+  /** Lanes that there may be where the server asks for nothing less. */
+  readonly most: number
+  /** The server asked for fewer. */
+  readonly isHeldBack: boolean
+}
+
+export interface LaneProgress {
+  /** From 1; that of a lane which ended is the next one's. */
+  readonly place: number
+  /** Row whose message is on its way; undefined while it waits for one. */
+  readonly row: number | undefined
+  /** Milliseconds since a message was last begun, or its server last answered for one. */
+  readonly quietMs: number
+  /** Messages a second over the last seconds. */
+  readonly rate: number
+}
+
 /** Seconds that the shown rate looks back over. */
 const WINDOW_SECONDS = 5
+
+/** How many things a second are done, over the last seconds. */
+export class RateWindow {
+  readonly #clock: Clock
+  readonly #marks: { at: number; done: number }[] = []
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Remembers the moment of each call, so call it at intervals. `done` only rises. */
+  rate(done: number): number {
+    const at = this.#clock.monotonic()
+    this.#marks.push({ at, done })
+    while (this.#marks.length > 2 && at - (this.#marks[0]?.at ?? at) > WINDOW_SECONDS * 1000) this.#marks.shift()
+    const first = this.#marks[0] ?? { at, done }
+    return at > first.at ? ((done - first.done) * 1000) / (at - first.at) : 0
+  }
+}
 
 /** How many rows are in each state, and how many are done per second. */
 export class DeliveryCounts {
   readonly #counts: Record<RowStatus, number>
-  readonly #clock: Clock
-  readonly #marks: { at: number; done: number }[] = []
+  readonly #window: RateWindow
   /** Messages accepted since the start. */
   sent = 0
   #done = 0
@@ -57,7 +95,7 @@ export class DeliveryCounts {
 
   constructor(counts: StatusCounts, clock: Clock) {
     this.#counts = { ...counts }
-    this.#clock = clock
+    this.#window = new RateWindow(clock)
   }
 
   get counts(): StatusCounts {
@@ -90,10 +128,6 @@ export class DeliveryCounts {
 
   /** Rows per second over the last seconds. Remembers the moment of each call, so call it at intervals. */
   rate(): number {
-    const at = this.#clock.monotonic()
-    this.#marks.push({ at, done: this.#done })
-    while (this.#marks.length > 2 && at - (this.#marks[0]?.at ?? at) > WINDOW_SECONDS * 1000) this.#marks.shift()
-    const first = this.#marks[0] ?? { at, done: this.#done }
-    return at > first.at ? ((this.#done - first.done) * 1000) / (at - first.at) : 0
+    return this.#window.rate(this.#done)
   }
 }

@@ -130,8 +130,8 @@ function deliverRun(
       writer.paused(reason, until)
       onEvent?.({ event: 'paused', run: runId, reason, until })
     },
-    onProgress: (state) => {
-      writer.progress(state)
+    onProgress: (state, lanes) => {
+      writer.progress(state, lanes)
       onEvent?.({ event: 'progress', run: runId, ...state })
     },
   })

@@ -211,7 +211,8 @@ function countsOf({ counts }: RunStanding, digest: Digest, progress: RunProgress
   return { ...counts, deferred: waiting, to_send: counts.deferred - waiting }
 }
 
-function progressView({ server, lanes, rate, secondsLeft, pause, at }: RunProgress): NonNullable<RunView['progress']> {
+function progressView(progress: RunProgress): NonNullable<RunView['progress']> {
+  const { server, lanes, connections, rate, secondsLeft, pause, at } = progress
   const done =
     secondsLeft === undefined || (lanes === 0 && pause !== undefined)
       ? undefined
@@ -219,6 +220,9 @@ function progressView({ server, lanes, rate, secondsLeft, pause, at }: RunProgre
   return {
     server,
     connections: lanes,
+    lanes: connections?.lanes.map(({ rate: perSecond, ...lane }) => ({ ...lane, perSecond })),
+    most: connections?.most,
+    isHeldBack: connections?.isHeldBack ?? false,
     perSecond: rate,
     doneAt: done?.toISOString(),
     pause: pause === undefined ? undefined : { words: pauseWords(pause.reason), until: pause.until?.toISOString() },

@@ -1,12 +1,12 @@
 /** How many lanes there are, and what becomes of the delivery when they cannot be opened or end. */
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { DeliveryControl } from '../../../src/campaign/delivery/delivery-control.ts'
 import type { JobQueue } from '../../../src/campaign/delivery/job-queue.ts'
 import { CircuitBreaker, LaneCountController, LanePool } from '../../../src/campaign/delivery/lane-pool.ts'
 import type { Outcomes } from '../../../src/campaign/delivery/outcomes.ts'
 import { LoginError, TurnedAwayError, UnreachableError } from '../../../src/errors.ts'
 import type { Feed, Job, Lane, LaneEnd } from '../../../src/transport/transport.ts'
-import { letterTo, OK, replyOf, settleTurns, testClock, useHarness } from './delivery-harness.ts'
+import { holdTime, letterTo, OK, replyOf, settleTurns, testClock, useHarness } from './delivery-harness.ts'
 
 /** A lane that ends when the test says so. */
 interface OpenLane {
@@ -58,6 +58,7 @@ beforeEach(() => {
     laneCount,
     breaker,
     control,
+    clock,
     throttled: ({ code, text }) => events.push(`throttled: ${code} ${text}`),
     outage: (reason) => events.push(`outage: ${reason}`),
   })
@@ -118,6 +119,39 @@ describe('how many', () => {
     lanes[1]?.feed.end(job(1), OK)
     await openFor(100)
     expect(pool.size).toBeGreaterThan(1)
+  })
+})
+
+describe('how each is going', () => {
+  const begun = (row: number) => Object.assign(job(row) as object, { began: true }) as never
+
+  test('its row from the hand-over to the answer, how long its server says nothing, and its pace', async () => {
+    holdTime()
+    await openFor(100)
+    await openFor(100)
+    const [first, second] = lanes
+    void first?.feed.begin(begun(7))
+    void second?.feed.begin(begun(8))
+    expect(pool.progress()).toMatchObject([
+      { place: 1, row: 7, quietMs: 0 },
+      { place: 2, row: 8, quietMs: 0 },
+    ])
+    vi.advanceTimersByTime(500)
+    second?.feed.end(begun(8), OK)
+    vi.advanceTimersByTime(500)
+    expect(pool.progress()).toEqual([
+      { place: 1, row: 7, quietMs: 1000, rate: 0 },
+      { place: 2, row: undefined, quietMs: 500, rate: 1 },
+    ])
+  })
+
+  test('the place of one that ended is taken by the next', async () => {
+    await openFor(100)
+    await openFor(100)
+    await end(0, { kind: 'drained' })
+    expect(pool.progress().map(({ place }) => place)).toEqual([2])
+    await openFor(100)
+    expect(pool.progress().map(({ place }) => place)).toEqual([1, 2])
   })
 })
 

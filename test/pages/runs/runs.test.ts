@@ -101,6 +101,12 @@ test('a run of another process is shown as it goes, and what is asked for is don
   const shown = await theRun()
   expect(shown).toMatchObject({ sign: 'sending', atWork: true, rows: ROWS, source: 'list.csv', template: 'letter' })
   expect(Object.values(shown.counts).reduce((sum, value) => sum + value, 0)).toBe(ROWS)
+  // Each connection by itself: its place, and the row whose message it has handed over.
+  expect(shown.progress).toMatchObject({ most: 2, isHeldBack: false })
+  const lanes = shown.progress?.lanes ?? []
+  expect(lanes.map(({ place }) => place)).toEqual([1, 2].slice(0, shown.progress?.connections))
+  for (const { row = 1, quietMs, perSecond } of lanes)
+    expect([row >= 1 && row <= ROWS, quietMs >= 0, perSecond >= 0]).toEqual([true, true, true])
   expect(await ask(`/api/runs/${shown.run}/pause`, {})).toEqual({ run: shown.run })
   expect((await ended).code).toBe(75)
   gate = () => Promise.resolve()

@@ -1,7 +1,7 @@
 /** One run as it is: its state, its figures, what needs a person. Owns what of them is shown; what is asked for is the page's. */
 import { html, nothing, svg, type TemplateResult } from 'lit'
 import { ROW_STATES, STATE_LOOKS, STATE_WORDS } from '../../../report/row-states.ts'
-import type { ReasonItem, RowCounts, RunAction, RunView, StuckRow } from '../../wire.ts'
+import type { LaneItem, ReasonItem, RowCounts, RunAction, RunView, StuckRow } from '../../wire.ts'
 import { clockTime, count, dayAndTime, shortTime } from '../format.ts'
 import { icon } from '../icons.ts'
 import { SIGNS } from './run-list.ts'
@@ -15,6 +15,8 @@ export interface RunActions {
   readonly resend: (rows: readonly StuckRow[]) => void
   readonly showAll: () => void
 }
+
+type Progress = NonNullable<RunView['progress']>
 
 export function oneRun(run: RunView, actions: RunActions): TemplateResult {
   return html`${pauseBanner(run, actions)}${head(run, actions)}${numbers(run)}${doubtCard(run, actions)}
@@ -128,12 +130,36 @@ function connectionsCard({ progress, zone }: RunView): TemplateResult {
     return html`<section class="card" aria-labelledby="connections"><div class="card-h"><h2 id="connections">Connections</h2></div>
       <p class="soft">No process sends this run now. Times are those of ${zone}.</p></section>`
   }
-  const { pause } = progress
+  const { pause, connections, most, lanes = [] } = progress
+  const of = most === undefined ? '' : ` of ${count(most)}`
   return html`<section class="card" aria-labelledby="connections"><div class="card-h"><h2 id="connections" class="grow">Connections</h2>
-      <span class="soft num">${count(progress.connections)} at work</span></div>
+      <span class="soft num">${count(connections)}${of} at work</span></div>
+    ${lanes.length === 0 ? nothing : html`<ol class="lanes num">${lanes.map(laneLine)}${restingLine(progress)}</ol>`}
     <dl class="facts"><div><dt>Server</dt><dd>${progress.server}</dd></div>
       ${pause === undefined ? nothing : html`<div><dt>Waits</dt><dd>${pause.words}${pause.until === undefined ? nothing : html`<br>until ${shortTime(new Date(pause.until))}`}</dd></div>`}
       <div><dt>Times</dt><dd>${zone}</dd></div></dl></section>`
+}
+
+/** A connection that its server keeps waiting for this long is said to wait. */
+const QUIET_MS = 2_000
+
+function laneLine({ place, row, quietMs, perSecond }: LaneItem): TemplateResult {
+  const isQuiet = quietMs >= QUIET_MS
+  const [look, words] =
+    row === undefined
+      ? ['idle', 'Waits for its turn']
+      : isQuiet
+        ? ['slow', `Row ${count(row)}: no answer for ${count(Math.floor(quietMs / 1000))} s yet`]
+        : ['', `Sending row ${count(row)}`]
+  return html`<li><span class="faint">${place}</span><span class="dot ${look}" aria-hidden="true"></span><span class="cut grow">${words}</span>
+    <span class="faint">${perSecond.toFixed(1)}/s</span></li>`
+}
+
+function restingLine({ connections, most = 0, isHeldBack }: Progress): TemplateResult | typeof nothing {
+  const resting = most - connections
+  if (!isHeldBack || resting < 1) return nothing
+  return html`<li><span class="faint"></span><span class="dot idle" aria-hidden="true"></span>
+    <span class="grow">${resting === 1 ? '1 rests' : `${count(resting)} rest`}: the server asked for fewer</span></li>`
 }
 
 function waitingCard({ waiting, counts }: RunView): TemplateResult | typeof nothing {
