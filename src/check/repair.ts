@@ -3,18 +3,17 @@
  * Owns the copy; the original is never opened for writing.
  */
 
-import { once } from 'node:events'
-import { createWriteStream, type WriteStream } from 'node:fs'
-import { rename, rm, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
-import { OutputError, UsageError } from '../errors.ts'
-import { isSystemError, outputWords } from '../fs/system-errors.ts'
+import { UsageError } from '../errors.ts'
+import { writeOutput } from '../fs/output-file.ts'
 import { gmailKey, normalizeAddress, parseRecipient } from '../message/address/address.ts'
 import { findEmailColumn } from '../source/address-column.ts'
 import { cellText } from '../source/cells/cell.ts'
 import { openSource } from '../source/open.ts'
 import type { RowData } from '../source/source.ts'
+import { copiedCell } from '../text/csv-cells.ts'
 import { trimUnseen } from '../text/visible.ts'
 
 export interface Repaired {
@@ -65,8 +64,8 @@ export async function repairList(settings: Settings, out: string): Promise<Repai
   const seen = settings.duplicates === 'all' ? undefined : new Set<string>()
   const count = { rows: 0, trimmed: 0, duplicates: 0, empty: 0, broken: 0 }
 
-  const copy = async (write: (text: string) => Promise<void>): Promise<void> => {
-    await write(csvLine(source.columns))
+  async function* copy(): AsyncGenerator<string> {
+    yield csvLine(source.columns)
     for await (const rows of source.rows()) {
       let text = ''
       for (const { data, problems } of rows) {
@@ -90,10 +89,10 @@ export async function repairList(settings: Settings, out: string): Promise<Repai
         if (problems !== undefined && problems.length > 0) count.broken++
         text += csvLine(cells)
       }
-      await write(text)
+      yield text
     }
   }
-  await writeWhole(path, out, copy)
+  await writeOutput(path, copy())
   return { path: out, ...count }
 }
 
@@ -112,7 +111,7 @@ function keyOf(
 }
 
 function csvLine(cells: readonly string[]): string {
-  return `${cells.map((cell) => (/[",;\t\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(',')}\r\n`
+  return `${cells.map(copiedCell).join(',')}\r\n`
 }
 
 async function isSameFile(path: string, list: string): Promise<boolean> {
@@ -122,34 +121,4 @@ async function isSameFile(path: string, list: string): Promise<boolean> {
   } catch {
     return path === resolve(list)
   }
-}
-
-async function writeWhole(
-  path: string,
-  shown: string,
-  fill: (write: (text: string) => Promise<void>) => Promise<void>,
-): Promise<void> {
-  const draft = join(dirname(path), `.${basename(path)}.${process.pid}.part`)
-  const stream = createWriteStream(draft, { flags: 'wx' })
-  try {
-    await once(stream, 'open')
-    await fill(async (text) => {
-      if (!stream.write(text)) await once(stream, 'drain')
-    })
-    await ended(stream)
-    await rename(draft, path)
-  } catch (cause) {
-    stream.destroy()
-    await rm(draft, { force: true }).catch(() => {})
-    if (!isSystemError(cause)) throw cause
-    throw new OutputError(`${shown} cannot be written: ${outputWords(cause)}`, {
-      cause,
-      hint: 'Check that its folder is there and may be written to.',
-    })
-  }
-}
-
-async function ended(stream: WriteStream): Promise<void> {
-  stream.end()
-  await once(stream, 'close')
 }

@@ -51,10 +51,10 @@ export async function checkOutput(path: string): Promise<void> {
 }
 
 /**
- * Writes texts as they come, holding no more than a chunk of them.
+ * Writes texts or bytes as they come, holding no more than a chunk of them.
  * @throws OutputError naming the path; what the texts themselves throw passes through, and the file stays as it was.
  */
-export async function writeOutput(path: string, texts: AsyncIterable<string>): Promise<void> {
+export async function writeOutput(path: string, texts: AsyncIterable<string | Uint8Array>): Promise<void> {
   const stream = STREAMS[path]
   if (stream !== undefined) {
     await pour(process[stream], texts, path)
@@ -85,7 +85,7 @@ export async function writeOutput(path: string, texts: AsyncIterable<string>): P
   }
 }
 
-async function pour(stream: Writable, texts: AsyncIterable<string>, path: string): Promise<void> {
+async function pour(stream: Writable, texts: AsyncIterable<string | Uint8Array>, path: string): Promise<void> {
   let failed: Error | undefined
   const onError = (error: Error): void => {
     failed ??= error

@@ -148,6 +148,8 @@ export interface Results {
   skipCounts(runId: string): Promise<ReadonlyMap<SkipKind, number>>
   /** Every row of the run's source, in source order, with its state in the campaign. */
   rows(runId: string): AsyncIterable<readonly ResultRow[]>
+  /** What became of these recipient keys in a campaign, by key, whichever run it was; a key with several rows gives the first. */
+  ofKeys(campaign: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, ResultRow>>
   /** The messages of a campaign to these recipient keys, by key, with what came back of them. */
   deliveryHistory(campaign: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, PriorMessage>>
 }

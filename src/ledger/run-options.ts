@@ -9,6 +9,8 @@ const schema = z.object({
   sender: z.string().optional(),
   /** Column that holds the address. */
   emailColumn: z.string().optional(),
+  /** The template says the address of each row: the column is not what its key is made of. */
+  addressByTemplate: z.boolean().optional(),
   /** Everybody gets this variant of the project. */
   variant: z.string().optional(),
   /** Group of the suppressions that hold for the run. */

@@ -1,8 +1,13 @@
-/** Cells of the CSV files that we write. Owns that no cell is run as a formula and that each row is one line. */
+/** Cells of the CSV files that we write. Owns that no cell of ours is run as a formula and that each row of ours is one line. */
 
 /** Texts as one line of CSV, safe to open in a spreadsheet. */
 export function csvCells(values: readonly string[]): string {
   return `${values.map(csvCell).join(',')}\r\n`
+}
+
+/** A value of the user's own list as a cell of a copy: not changed, and quoted where it must be. */
+export function copiedCell(value: string): string {
+  return /[",;\t\r\n]|^\s|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
 }
 
 /** What a spreadsheet takes for a formula: these signs, in full width too, behind blanks, quotes or invisible characters. */

@@ -211,6 +211,25 @@ export function planContract(): void {
       expect((await dueOf(ledger, second)).map(({ key }) => key)).toEqual(['b@x.org'])
     })
 
+    test('what became of keys is found in their campaign: of several rows with one key the first', async () => {
+      const rows = rowsOf('a@x.org', 'b@x.org', 'a@x.org', 'c@x.org')
+      const run = await planRun(ledger, campaign, rows)
+      const [a = 0, b = 0] = await recipientsOf(ledger, run)
+      await ledger.deliveries.record([updated(a, 'sent'), updated(b, 'failed', { reason: 'no such user' })])
+      const other = await ledger.campaigns.open('other')
+      await planRun(ledger, other, rowsOf('d@x.org', 'a@x.org'))
+
+      const found = await ledger.results.ofKeys(campaign, ['b@x.org', 'a@x.org', 'd@x.org', ''])
+      const results = await resultsOf(ledger, run)
+      expect(found.get('a@x.org')).toEqual(results[0])
+      expect(found.get('b@x.org')).toEqual(results[1])
+      expect([...found.keys()].sort()).toEqual(['a@x.org', 'b@x.org'])
+      await planRun(ledger, campaign, rowsOf('b@x.org'))
+      const [{ status, row } = {}] = [...(await ledger.results.ofKeys(campaign, ['a@x.org'])).values()]
+      expect({ status, row }).toEqual({ status: 'sent', row: 1 })
+      expect((await ledger.results.ofKeys(other, ['a@x.org'])).get('a@x.org')?.status).toBe('deferred')
+    })
+
     test('a plan takes rows in parts and in any number', async () => {
       await ledger.runs.create({
         id: 'parts',

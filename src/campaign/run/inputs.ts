@@ -188,6 +188,7 @@ export async function createRun(
       emailColumn,
       variant,
       group,
+      addressByTemplate: templatesOf(content).some(({ setsTo }) => setsTo) || undefined,
       atLocal: atLocal?.text,
       occurrence,
       after,

@@ -7,6 +7,7 @@ import { makeFolder } from '../../fs/folder.ts'
 import { folderWords, isSystemError, outputWords } from '../../fs/system-errors.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action } from '../command.ts'
+import { shellWord } from '../terminal/format.ts'
 
 /** Files whose being there already keeps nobody from a new project. */
 const YIELDING: readonly string[] = ['.gitignore', '.mailmerge/mailmerge.schema.json']
@@ -44,7 +45,7 @@ export const init: Action = {
     out.info('next:')
     const own = commandWord(io.env)
     const steps: readonly (readonly [string, string])[] = [
-      ...(shown === '.' ? [] : ([[`cd ${quoted(shown)}`, '']] as const)),
+      ...(shown === '.' ? [] : ([[`cd ${shellWord(shown)}`, '']] as const)),
       [`${own} run --sandbox`, 'deliver to a built-in inbox'],
       [`${own} run --dry-run`, 'the same as .eml files'],
       [`${own} run --test-to YOUR-ADDRESS`, 'send all of it to yourself, through your own server'],
@@ -66,12 +67,7 @@ function commandWord(env: NodeJS.Dict<string>): string {
   const folders = env['npm_command'] === 'exec' ? [] : (env['PATH'] ?? '').split(delimiter)
   if (folders.some((folder) => folder !== '' && names.some((name) => existsSync(join(folder, name)))))
     return 'mailmerge'
-  return `node ${quoted(resolve(import.meta.dirname, '../../../bin/mailmerge.js'))}`
-}
-
-/** A path as a shell takes it. */
-function quoted(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${escapeInvisible(path).replaceAll("'", `'\\''`)}'`
+  return `node ${shellWord(resolve(import.meta.dirname, '../../../bin/mailmerge.js'))}`
 }
 
 async function writeNew(path: string, text: string, shown: string): Promise<void> {

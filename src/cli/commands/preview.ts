@@ -8,7 +8,7 @@ import type { Action, Arguments, Context } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { pageOptions, portOf, showPage } from '../local-page.ts'
 import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { escapedLines, plural } from '../terminal/format.ts'
+import { escapedLines, plural, shellWord } from '../terminal/format.ts'
 
 /** A preview shows bad rows among the others. */
 const { 'skip-bad': _, ...SAME_AS_RUN } = LIST_OPTIONS
@@ -70,14 +70,10 @@ function runCommand(args: Arguments): string {
     const key = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
     const values = args.texts(key) ?? [args.text(key) ?? args.number(key)]
     if (args.flag(key)) words.push(`--${name}`)
-    for (const value of values) if (value !== undefined) words.push(`--${name}`, quoted(withoutPassword(String(value))))
+    for (const value of values)
+      if (value !== undefined) words.push(`--${name}`, shellWord(withoutPassword(String(value))))
   }
   return words.join(' ')
-}
-
-/** As a shell reads it as one word. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
 
 /** A page is looked at by others too. */

@@ -207,7 +207,7 @@ SELECT r.variant, r.status, count(*) AS rows ${rowStates} AND r.variant IS NOT N
 export const keptCounts = `SELECT sent, failed, skipped, deferred, in_doubt FROM run WHERE number = ?1`
 
 /** ?4 rows at most. What came of a recipient who was sent to stands with the attempt that did it. */
-export const resultRows = `
+const resultColumns = `
 SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS address, coalesce(r.status, 'skipped') AS status,
   CASE WHEN r.id IS NULL THEN coalesce(n.skip_kind, 'unplanned') WHEN r.status = 'skipped' THEN r.skip_kind END AS skip_kind,
   CASE WHEN r.id IS NULL THEN coalesce(n.skip, '')
@@ -221,8 +221,15 @@ SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS addr
       'enhancedCode', c.enhanced_code, 'response', c.response))
     FROM carbon_copy AS c WHERE c.recipient = r.id AND c.status <> 'sent' HAVING count(*) > 0) AS copies
 ${rowJoins}
-  LEFT JOIN attempt AS a ON a.id = r.settled_by
-WHERE n.id BETWEEN ?1 AND ?2 ORDER BY n.id LIMIT ?4`
+  LEFT JOIN attempt AS a ON a.id = r.settled_by`
+
+export const resultRows = `${resultColumns} WHERE n.id BETWEEN ?1 AND ?2 ORDER BY n.id LIMIT ?4`
+
+/** ?4 keys as a JSON list; ?1 and ?2 are not used. The recipients are looked up first: a plan has no index of keys. */
+export const resultRowsOfKeys = `${resultColumns}
+WHERE n.id IN (
+  SELECT known.plan FROM identity AS found JOIN recipient AS known ON known.id = found.recipient
+  WHERE found.campaign = ?3 AND found.occurrence = 1 AND found.key IN (SELECT value FROM json_each(?4)))`
 
 // ---- delivery --------------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,13 @@ export class ResultStore implements Results {
     }
   }
 
+  ofKeys({ id }: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, ResultRow>> {
+    return this.#store.read(() => {
+      const rows = this.#store.all(sql.resultRowsOfKeys, null, null, id, JSON.stringify(keys)).map(resultOf)
+      return new Map(rows.map((row) => [row.key, row]))
+    })
+  }
+
   deliveryHistory(campaign: Campaign, keys: readonly string[]): Promise<ReadonlyMap<string, PriorMessage>> {
     return this.#store.read(() => {
       const rows = this.#store.all(sql.messagesOfKeys, campaign.id, JSON.stringify(keys))

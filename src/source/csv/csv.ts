@@ -5,7 +5,7 @@ import type { Text } from '../input/decode.ts'
 import type { Input } from '../input/input.ts'
 import type { Row, Source } from '../source.ts'
 import { type Chunk, readChunks } from './chunks.ts'
-import { findDialect } from './delimiter.ts'
+import { type FoundDialect, findDialect } from './delimiter.ts'
 import { type BrokenRecord, type CsvDialect, MAX_RECORD_SIZE, type Reading, RecordReader } from './parser.ts'
 import { CsvRows, isBlank } from './rows.ts'
 
@@ -20,12 +20,26 @@ export interface CsvOptions {
   readonly headerRow?: number | undefined
 }
 
-/** @throws DataError when the text has no usable header, or no rows at all. */
-export async function openCsv(input: Input, text: Text, options: CsvOptions): Promise<Source> {
+/** How a CSV text is written, and where its column names are. */
+export interface CsvLayout {
+  readonly dialect: FoundDialect
+  /** Number of the line that the records begin with: 2 behind a `sep=` line. */
+  readonly firstLine: number
+  readonly header: FoundHeader
+}
+
+/** @throws DataError when the text has no line of column names. */
+export async function findLayout(input: Input, text: Text, options: CsvOptions): Promise<CsvLayout> {
   const dialect = await findDialect(text.head, input.complete, options.delimiter)
   const firstLine = dialect.skip > 0 ? 2 : 1
+  const head = text.head.subarray(dialect.skip)
+  return { dialect, firstLine, header: await findHeader(input, head, dialect, firstLine, options.headerRow) }
+}
+
+/** @throws DataError when the text has no usable header, or no rows at all. */
+export async function openCsv(input: Input, text: Text, options: CsvOptions): Promise<Source> {
+  const { dialect, firstLine, header } = await findLayout(input, text, options)
   const { headerRow } = options
-  const header = await findHeader(input, text.head.subarray(dialect.skip), dialect, firstLine, headerRow)
   const names = readHeader(header.cells, { file: input.name, line: header.line })
   const { columns } = names
   const notesBefore = [...input.notes, ...dialect.notes, ...names.notes]
@@ -46,7 +60,7 @@ export async function openCsv(input: Input, text: Text, options: CsvOptions): Pr
   }
 }
 
-interface FoundHeader {
+export interface FoundHeader {
   readonly cells: readonly string[]
   readonly line: number
   /** The first records below it, as far as they are in the beginning of the text. */

@@ -14,6 +14,8 @@ const PROBE_LIMIT = 64 << 20
 export const LOST = '\u{FDD0}'
 
 export interface Text {
+  /** True for UTF-8 without a mark, which is given as it is. */
+  readonly isPlain: boolean
   /** Grows when a character late in a stream decides about the encoding. */
   readonly notes: readonly string[]
   /** The beginning, decoded. */
@@ -29,6 +31,7 @@ export async function decodeInput(input: Input, wanted: string | undefined): Pro
   const head = new Transcoder(encoding, notes)
   const start = head.write(input.head.subarray(encoding.mark))
   return {
+    isPlain: encoding.name === 'utf-8' && encoding.mark === 0,
     notes,
     head: input.complete ? Buffer.concat([start, head.end()]) : start,
     chunks: () => transcode(input, encoding, notes),

@@ -41,10 +41,10 @@ export interface Sheet {
   readonly hidden: boolean
 }
 
-export interface Workbook {
-  readonly sheets: readonly Sheet[]
+export interface Workbook<S extends Sheet = Sheet> {
+  readonly sheets: readonly S[]
   /** Rows from the first on, as often as asked for. */
-  rows(sheet: Sheet): AsyncIterable<readonly SheetRow[]>
+  rows(sheet: S): AsyncIterable<readonly SheetRow[]>
 }
 
 export interface SheetOptions {
@@ -54,13 +54,29 @@ export interface SheetOptions {
   readonly headerRow?: number | undefined
 }
 
+/** The sheet that is the list, and where its column names are. */
+interface FoundSheet<S extends Sheet> {
+  readonly sheet: S
+  readonly header: SheetHeader
+}
+
 /** @throws DataError when there is no such sheet, no header, or a header that cannot be used. */
-export async function openSheet(input: Input, workbook: Workbook, options: SheetOptions): Promise<Source> {
-  const sheet = chooseSheet(input.name, workbook.sheets, options.sheet)
-  const header = await findHeader(input.name, workbook, sheet, options.headerRow)
+export async function findSheet<S extends Sheet>(
+  file: string,
+  workbook: Workbook<S>,
+  options: SheetOptions,
+): Promise<FoundSheet<S>> {
+  const sheet = chooseSheet(file, workbook.sheets, options.sheet)
+  const header = await findHeader(file, workbook, sheet, options.headerRow)
   if (options.sheet === undefined && findAddressColumn(header.columns, header.sample) === undefined) {
-    await refuseForAnother(input.name, workbook, sheet)
+    await refuseForAnother(file, workbook, sheet)
   }
+  return { sheet, header }
+}
+
+/** @throws DataError as `findSheet` does. */
+export async function openSheet(input: Input, workbook: Workbook, options: SheetOptions): Promise<Source> {
+  const { sheet, header } = await findSheet(input.name, workbook, options)
   return {
     name: input.name,
     stem: input.stem,
@@ -71,7 +87,7 @@ export async function openSheet(input: Input, workbook: Workbook, options: Sheet
   }
 }
 
-function chooseSheet(file: string, sheets: readonly Sheet[], wanted: string | undefined): Sheet {
+function chooseSheet<S extends Sheet>(file: string, sheets: readonly S[], wanted: string | undefined): S {
   const names = sheets.map((sheet) => `'${short(sheet.name)}'`).join(', ')
   if (wanted === undefined) {
     const first = sheets.find((sheet) => !sheet.hidden) ?? sheets[0]
@@ -88,7 +104,7 @@ function chooseSheet(file: string, sheets: readonly Sheet[], wanted: string | un
 }
 
 /** A sheet without addresses, where another has some, is a page of instructions. */
-async function refuseForAnother(file: string, workbook: Workbook, sheet: Sheet): Promise<void> {
+async function refuseForAnother<S extends Sheet>(file: string, workbook: Workbook<S>, sheet: S): Promise<void> {
   for (const other of workbook.sheets) {
     if (other === sheet || other.hidden) continue
     const header = await findHeader(file, workbook, other, undefined).catch((error: unknown) => {
@@ -112,6 +128,7 @@ function sheetNotes(sheets: readonly Sheet[], sheet: Sheet, wanted: string | und
 }
 
 interface SheetHeader extends Header {
+  /** As the program shows it, from 1. */
   readonly row: number
   readonly sample: readonly RowData[]
 }
@@ -119,10 +136,10 @@ interface SheetHeader extends Header {
 /** Rows of the beginning that are looked at: for a title, and for the column of the address. */
 const FIRST_ROWS = 20
 
-async function findHeader(
+async function findHeader<S extends Sheet>(
   file: string,
-  workbook: Workbook,
-  sheet: Sheet,
+  workbook: Workbook<S>,
+  sheet: S,
   wanted: number | undefined,
 ): Promise<SheetHeader> {
   const first: SheetRow[] = []
@@ -230,7 +247,7 @@ function unreadableOf(
 }
 
 /** `A` for 0, `AA` for 26. */
-function columnLetters(position: number): string {
+export function columnLetters(position: number): string {
   let letters = ''
   for (let rest = position + 1; rest > 0; rest = Math.floor((rest - 1) / 26)) {
     letters = String.fromCharCode(65 + ((rest - 1) % 26)) + letters

@@ -23,16 +23,30 @@ export interface WorkbookOptions extends SheetOptions {
   readonly timeZone: string | undefined
 }
 
+/** The zip of an XLSX workbook, or undefined for an ODS one. @throws DataError when the zip is neither. */
+export async function openXlsxZip(input: Input): Promise<Zip | undefined> {
+  const zip = await openWorkbookZip(input)
+  return isXlsx(zip) ? zip : undefined
+}
+
 /** @throws DataError when the zip is not a workbook. */
 export async function openWorkbook(input: Input, options: WorkbookOptions): Promise<Source> {
+  const zip = await openWorkbookZip(input)
+  return isXlsx(zip)
+    ? openSheet(input, await openXlsx(zip, options.locale, options.timeZone), options)
+    : openSheet(input, await openOds(zip, options.timeZone), options)
+}
+
+async function openWorkbookZip(input: Input): Promise<Zip> {
   const zip = await Zip.open(input)
   const other = OTHERS.find(([part]) => zip.parts.has(part))
   if (other !== undefined) {
     throw new DataError(`${input.name} is ${other[1]}, not a list`, { hint: 'Save the list as .xlsx or CSV.' })
   }
-  if (zip.parts.has('xl/workbook.xml') || zip.parts.has('_rels/.rels')) {
-    return openSheet(input, await openXlsx(zip, options.locale, options.timeZone), options)
-  }
-  if (zip.parts.has('content.xml')) return openSheet(input, await openOds(zip, options.timeZone), options)
+  if (isXlsx(zip) || zip.parts.has('content.xml')) return zip
   throw new DataError(`${input.name} is a zip archive, not a list`, { hint: 'Unpack it and give the list itself.' })
+}
+
+function isXlsx({ parts }: Zip): boolean {
+  return parts.has('xl/workbook.xml') || parts.has('_rels/.rels')
 }

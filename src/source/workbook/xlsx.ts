@@ -12,7 +12,8 @@ const MAX_SHARED = 64 << 20
 const MAX_MERGED = 100_000
 const MAX_SHARED_COUNT = 8 << 20
 
-interface XlsxSheet extends Sheet {
+export interface XlsxSheet extends Sheet {
+  /** Name of the part that holds its cells. */
   readonly part: string
 }
 
@@ -20,7 +21,7 @@ interface XlsxSheet extends Sheet {
  * @param locale BCP 47 tag that numbers and dates are written in.
  * @param timeZone IANA zone of dates; the computer's without it.
  */
-export async function openXlsx(zip: Zip, locale: string, timeZone: string | undefined): Promise<Workbook> {
+export async function openXlsx(zip: Zip, locale: string, timeZone: string | undefined): Promise<Workbook<XlsxSheet>> {
   const root = await readRelations(zip, '', '_rels/.rels')
   const main = root.find(({ type }) => type.endsWith('/officeDocument'))?.target ?? 'xl/workbook.xml'
   const folder = main.slice(0, main.lastIndexOf('/') + 1)
@@ -38,7 +39,7 @@ export async function openXlsx(zip: Zip, locale: string, timeZone: string | unde
   return {
     sheets,
     async *rows(sheet) {
-      const { part } = sheet as XlsxSheet
+      const { part } = sheet
       shared ??= strings === undefined ? Promise.resolve([]) : readShared(zip, strings)
       const general = createNumberFormat({ id: 0, from1904, locale })
       const texts = await shared

@@ -3,6 +3,7 @@
  * never knows a document format.
  */
 import { stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { fromBufferPromise, openPromise, type ZipFile } from 'yauzl'
 import { DataError, InputError } from '../../errors.ts'
 import type { Input } from '../input/input.ts'
@@ -10,6 +11,8 @@ import type { Input } from '../input/input.ts'
 /** Bytes of a document that does not come from a plain file, and so has to be held in memory. */
 const MAX_HELD = 64 << 20
 const MAX_PARTS = 10_000
+/** How a zip names what is not compressed. */
+const STORED = 0
 /** A part beyond this size must not be more than this many times its packed size. */
 const FREE_SIZE = 16 << 20
 const MAX_RATIO = 200
@@ -44,6 +47,39 @@ export class Zip {
       file.close()
     }
     return new Zip(input.name, parts, open)
+  }
+
+  /**
+   * The whole document again with one part changed; the others are unpacked and packed again as they are.
+   * @throws DataError as `read` does.
+   */
+  async *rewrite(
+    part: string,
+    change: (bytes: AsyncIterable<Buffer>) => AsyncIterable<string>,
+  ): AsyncGenerator<Buffer> {
+    const { ZipFile: ZipWriter } = await import('yazl')
+    const writer = new ZipWriter()
+    const output = Readable.from(writer.outputStream)
+    const file = await this.#open()
+    try {
+      for await (const entry of file.eachEntry()) {
+        const { fileName } = entry
+        const mtime = entry.getLastModDate()
+        if (fileName.endsWith('/')) {
+          writer.addEmptyDirectory(fileName, { mtime })
+          continue
+        }
+        const bytes = this.read(fileName)
+        const content = fileName.toLowerCase() === part.toLowerCase() ? change(bytes) : bytes
+        const stream = Readable.from(content, { objectMode: false }).on('error', (error) => output.destroy(error))
+        const options = { mtime, compress: entry.compressionMethod !== STORED }
+        writer.addReadStreamLazy(fileName, options, (give) => give(undefined, stream))
+      }
+    } finally {
+      file.close()
+    }
+    writer.end()
+    yield* output
   }
 
   /** The bytes of one part. @throws DataError when it is not there, damaged, or unpacks to far too much. */
