@@ -2,7 +2,8 @@
  * Placeholders of other mail merge programs that a template still holds, and that nothing fills here. Owns how they look; what
  * could as well be ordinary text counts only where it names a column or a word that such placeholders name.
  */
-import { BLANK, blanked, placeInFiles } from './files/place.ts'
+import { placeInFiles } from './files/place.ts'
+import { BLANK, blanked } from './mustaches.ts'
 import type { WrittenTemplate } from './template.ts'
 
 /** One of them, where it stands. */

@@ -7,8 +7,9 @@ import { existsSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { BoundedMap } from '../bounded-map.ts'
 import { replaceSpans } from '../text/spans.ts'
+import { type Attribute, changeAttributes, TOKEN } from './attributes.ts'
 import { failure, type Snippet } from './files/place.ts'
-import { scriptScheme } from './links.ts'
+import { SHOWS_PICTURE, scriptScheme } from './links.ts'
 import { isWithin, protect, STYLE_BEGINS, STYLE_ENDS } from './markup.ts'
 import type { RenderedInline } from './template.ts'
 
@@ -17,16 +18,12 @@ type Place = 'src' | 'set' | 'url'
 /** The text of a place in which a name stands, changed name by name. */
 type Change = (name: string, place: Place) => string
 
-const TAG = /<([a-z][\w:-]*)(\s(?:"[^"]*"|'[^']*'|[^"'<>])*)?>/gi
-const ATTRIBUTE = /(\s)(src|srcset|background|poster|style)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
-const SHOWS_SRC = /^(?:img|input|source|v:fill|v:image|v:imagedata)$/i
 const URL_OF_CSS = /\burl\(\s*("[^"]*"|'[^']*'|&quot;(?:(?!&quot;)[\s\S])*&quot;|[^"'()\s]+)\s*\)/gi
 const QUOTES = /^(?:&quot;|["'])|(?:&quot;|["'])$/g
 /** What is not a file: an address with its scheme, a place in the page. */
 const ELSEWHERE = /^(?:[a-z][a-z0-9+.-]*:|\/\/|#)/i
 /** A step to the folder above, also where it is escaped. */
 const UP = /(?:^|[\\/])(?:\.|%2e){2}(?:[\\/]|%2f|%5c|$)/i
-const TOKEN = /zqm\d+qz/
 const ENTITIES: Readonly<Record<string, string>> = {
   '&amp;': '&',
   '&lt;': '<',
@@ -138,19 +135,11 @@ function nameless(snippet: Snippet | undefined): Error {
 
 /** Every name of a picture in HTML, replaced by what `change` makes of it. */
 function eachPicture(html: string, change: Change): string {
-  const inTags = html.replace(TAG, (tag, element: string, attributes: string | undefined) => {
-    if (attributes === undefined) return tag
-    const changed = attributes.replace(ATTRIBUTE, (_, space: string, name: string, equals: string, value: string) => {
-      const quote = /^["']/.exec(value)?.[0] ?? ''
-      const inner = quote === '' ? value : value.slice(1, -1)
-      return `${space}${name}${equals}${quote}${inAttribute(element, name.toLowerCase(), inner, change)}${quote}`
-    })
-    return tag.replace(attributes, () => changed)
-  })
+  const inTags = changeAttributes(html, (attribute) => inAttribute(attribute, change))
   return replaceSpans(inTags, STYLE_BEGINS, STYLE_ENDS, ({ open, inner, close }) => open + inCss(inner, change) + close)
 }
 
-function inAttribute(element: string, name: string, value: string, change: Change): string {
+function inAttribute({ element, name, value }: Attribute, change: Change): string {
   switch (name) {
     case 'style':
       return inCss(value, change)
@@ -158,9 +147,12 @@ function inAttribute(element: string, name: string, value: string, change: Chang
       // What a row fills is read as a list when it is there.
       return TOKEN.test(value) ? change(value, 'set') : eachOfSet(value, (one) => change(one, 'src'))
     case 'src':
-      return SHOWS_SRC.test(element) ? change(value, 'src') : value
-    default:
+      return SHOWS_PICTURE.test(element) ? change(value, 'src') : value
+    case 'background':
+    case 'poster':
       return change(value, 'url')
+    default:
+      return value
   }
 }
 

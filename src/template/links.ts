@@ -3,8 +3,10 @@
  * in a handler, not by markup of its own. What the template itself says is the template's.
  */
 import { Parser } from 'htmlparser2'
+import { attributesOf, changeAttributes, TOKEN } from './attributes.ts'
 import { failure, type Snippet } from './files/place.ts'
-import { AUTOLINK, protect, roleOf } from './markup.ts'
+import { AUTOLINK, protect } from './markup.ts'
+import { roleOf } from './mustaches.ts'
 
 /** The block helper around the value of an attribute that holds values of a row. */
 export const LINK = '__link'
@@ -12,9 +14,6 @@ export const LINK = '__link'
 /** What an attribute is to the program that shows it. */
 type Kind = 'link' | 'refresh' | 'code'
 
-const TAG = /<([a-z][\w:-]*)((?:[\s/](?:"[^"]*"|'[^']*'|[^"'<>])*)?)>/gi
-const ATTRIBUTE = /(?<![^\s"'/])((?:zqm\d+qz){0,20})([^\s"'<>/=]+)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)/gi
-const TOKEN = /zqm\d+qz/
 const RAW = /^\{\{(?:\{|~?\s*&)/
 /** A block tag, a comment, a partial: what puts out no value itself. */
 const NO_VALUE = /^\{\{~?\s*(?:[#/^!>]|else\b)/
@@ -25,11 +24,11 @@ const FOLLOWED = new Set(
   ),
 )
 /** Elements whose `src` is a picture, which runs nothing and may be `data:`; `images.ts` looks at those that a row names. */
-const PICTURES = /^(?:img|input|source|v:fill|v:image|v:imagedata)$/i
+export const SHOWS_PICTURE = /^(?:img|input|source|v:fill|v:image|v:imagedata)$/i
 
 function kindOf(element: string, name: string, attributes: string): Kind | undefined {
   if (/^on[a-z]/.test(name) || name === 'srcdoc') return 'code'
-  if (name === 'src' && PICTURES.test(element)) return undefined
+  if (name === 'src' && SHOWS_PICTURE.test(element)) return undefined
   if (FOLLOWED.has(name)) return 'link'
   return name === 'content' && /^meta$/i.test(element) && /http-equiv\s*=\s*["']?refresh/i.test(attributes)
     ? 'refresh'
@@ -49,11 +48,15 @@ export function scriptScheme(address: string): string | undefined {
   return SCRIPT.exec(address.replace(UNSEEN, ''))?.[1]?.toLowerCase()
 }
 
-/** The same for the value of an attribute as HTML writes it. */
-function schemeIn(written: string, kind: string): string | undefined {
+/** The same for the value of an attribute that is followed, or is code. */
+function schemeOf(value: string, kind: string): string | undefined {
   if (kind === 'code') return 'script'
-  if (kind === 'link') return HARMLESS.test(written) ? undefined : scriptScheme(decoded(written))
-  return scriptScheme(decoded(written).replace(REFRESH, ''))
+  return scriptScheme(kind === 'refresh' ? value.replace(REFRESH, '') : value)
+}
+
+/** The same where the value is as HTML writes it. */
+function schemeIn(written: string, kind: string): string | undefined {
+  return kind === 'link' && HARMLESS.test(written) ? undefined : schemeOf(decoded(written), kind)
 }
 
 /** True where a rendered value of a guarded attribute is harmless. */
@@ -99,19 +102,11 @@ export const LINK_HELPERS: Readonly<Record<string, BlockHelper>> = {
 /** HTML with a guard around each attribute that a reader's program follows and that values of a row are part of. */
 export function guardLinks(snippet: Snippet): Snippet {
   const { text, mustaches, restore } = protect(snippet.text)
-  const changed = text.replace(TAG, (tag, element: string, attributes: string) => {
-    if (!TOKEN.test(attributes)) return tag
-    const guarded = attributes.replace(
-      ATTRIBUTE,
-      (whole, before: string, name: string, equals: string, value: string) => {
-        const kind = TOKEN.test(value) ? kindOf(element, name.toLowerCase(), attributes) : undefined
-        if (kind === undefined || !isWhole(mustaches(value))) return whole
-        const quote = /^["']/.exec(value)?.[0] ?? ''
-        const inner = quote === '' ? value : value.slice(1, -1)
-        return `${before}${name}${equals}${quote}{{#${LINK} "${kind}"}}${inner}{{/${LINK}}}${quote}`
-      },
-    )
-    return `<${element}${guarded}>`
+  const changed = changeAttributes(text, ({ element, name, value, all }) => {
+    const kind = TOKEN.test(value) ? kindOf(element, name, all) : undefined
+    // A link that the template itself begins, such as one with https://, cannot become a script.
+    if (kind === undefined || (kind === 'link' && HARMLESS.test(value)) || !isWhole(mustaches(value))) return value
+    return `{{#${LINK} "${kind}"}}${value}{{/${LINK}}}`
   })
   if (changed === text) return snippet
   return { ...snippet, text: restore(changed), madeOf: snippet.madeOf ?? [snippet] }
@@ -121,10 +116,9 @@ export function guardLinks(snippet: Snippet): Snippet {
 function isWhole(tags: readonly string[]): boolean {
   let depth = 0
   for (const tag of tags) {
-    if (!NO_VALUE.test(tag) || /^\{\{~?\s*[!>]/.test(tag)) continue
     const role = roleOf(tag)
     if (role === 'o') depth++
-    else if (depth === 0) return false
+    else if (role !== undefined && depth === 0) return false
     else if (role === 'c') depth--
   }
   return depth === 0
@@ -135,13 +129,10 @@ export function takesMarkup(page: string): boolean {
   const { text, mustaches } = protect(page)
   if (mustaches(text).some((tag) => RAW.test(tag))) return true
   if (/<\/?zqm\d+qz/.test(text)) return true
-  for (const [, element = '', attributes = ''] of text.matchAll(TAG)) {
-    for (const [, before = '', name = '', , value = ''] of attributes.matchAll(ATTRIBUTE)) {
-      const named = mustaches(before + name)
-      if (TOKEN.test(name) || named.some((tag) => !NO_VALUE.test(tag))) return true
-      const isFollowed = TOKEN.test(value) && kindOf(element, name.toLowerCase(), attributes) !== undefined
-      if (isFollowed && !isWhole(mustaches(value))) return true
-    }
+  for (const { element, name, value, before, all } of attributesOf(text)) {
+    if (TOKEN.test(name) || mustaches(before).some((tag) => !NO_VALUE.test(tag))) return true
+    const isFollowed = TOKEN.test(value) && kindOf(element, name, all) !== undefined
+    if (isFollowed && !isWhole(mustaches(value))) return true
   }
   return false
 }
@@ -155,11 +146,9 @@ function scriptsOf(html: string): ReadonlySet<string> {
       element = name
     },
     onattribute(name, value) {
-      const kind = kindOf(element, name.toLowerCase(), name === 'content' ? 'http-equiv=refresh' : '')
-      if (kind === 'code') found.add(`${name}="${value}"`)
-      else if (kind === 'link' && scriptScheme(value) !== undefined) found.add(`${name}="${value}"`)
-      else if (kind === 'refresh' && scriptScheme(value.replace(REFRESH, '')) !== undefined)
-        found.add(`${name}="${value}"`)
+      // Whether the element loads another page is not known before its last attribute.
+      const kind = kindOf(element, name.toLowerCase(), 'http-equiv=refresh')
+      if (kind !== undefined && schemeOf(value, kind) !== undefined) found.add(`${name}="${value}"`)
     },
     onopentag(name, { type = '' }) {
       // Data for mail programs, such as that of a booking, is not run.

@@ -13,7 +13,7 @@ import { Engine } from './engine/engine.ts'
 import { type Found, findTemplate, isBuiltIn, portablePath, SHIPPED, shown } from './files/find.ts'
 import { checkFields, type MessageFields, readMessageFields } from './files/message-file.ts'
 import { expand, type Partials, readPartials } from './files/partials.ts'
-import { failure, mustachesOf, type Snippet, snippetOf, unreadable } from './files/place.ts'
+import { failure, type Snippet, snippetOf, unreadable } from './files/place.ts'
 import { HELPERS, STRICT } from './helpers/helpers.ts'
 import { projectHelpers } from './helpers/project-helpers.ts'
 import { createPictures } from './images.ts'
@@ -29,6 +29,7 @@ import {
   mjmlToHtml,
   plainOf,
 } from './markup.ts'
+import { mustachesOf } from './mustaches.ts'
 import { createRenderer, type Engines, type RendererOptions } from './render.ts'
 import type { NameUse, Template } from './template.ts'
 import { TABLE_HELPERS } from './text-tables.ts'
@@ -235,7 +236,7 @@ function inlineNames(snippets: readonly Snippet[]): ReadonlySet<string> {
 }
 
 function calls(text: string, partial: string): boolean {
-  return [...mustachesOf(text)].some(({ 0: tag }) => /^\{\{~?#?>/.test(tag) && tag.includes(partial))
+  return mustachesOf(text).some(({ 0: tag }) => /^\{\{~?#?>/.test(tag) && tag.includes(partial))
 }
 
 const BODY = /\{\{\{\s*body\s*\}\}\}/g

@@ -8,7 +8,8 @@ import { relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Marked } from 'marked'
 import { spansOf } from '../text/spans.ts'
-import { failure, mustachesOf, placeOf, type Snippet } from './files/place.ts'
+import { failure, placeOf, type Snippet } from './files/place.ts'
+import { type BlockRole, isBlockTag, mustachesOf, roleOf } from './mustaches.ts'
 import { tablesForText } from './text-tables.ts'
 
 /** What is between them is CSS. */
@@ -28,9 +29,6 @@ interface Protected {
   mustaches(piece: string): readonly string[]
 }
 
-/** A block tag: it stands between elements, also where no text may be. */
-const BLOCK_TAG = /^\{\{[{~]*\s*(?:[#/^!]|else\b)/
-
 /** Puts tokens in the place of mustaches; `blocks` says how those that are not values are written between elements. */
 export function protect(source: string, blocks?: (token: string, tag: string, before: string) => string): Protected {
   const kept: string[] = []
@@ -44,7 +42,7 @@ export function protect(source: string, blocks?: (token: string, tag: string, be
     from = match.index + match[0].length
     const token = `zqm${kept.length}qz`
     kept.push(match[0])
-    text += blocks !== undefined && !inTag && BLOCK_TAG.test(match[0]) ? blocks(token, match[0], text) : token
+    text += blocks !== undefined && !inTag && isBlockTag(match[0]) ? blocks(token, match[0], text) : token
   }
   text += source.slice(from)
   const behind = (token: string): string => kept[Number(/\d+/.exec(token)?.[0])] ?? token
@@ -58,18 +56,9 @@ export function protect(source: string, blocks?: (token: string, tag: string, be
 /** A comment may stand between the rows of a table, where a text may not. */
 const asComment = (token: string): string => `<!--${token}-->`
 
-/** Whether a block tag opens, closes or stands in the middle. */
-export function roleOf(tag: string): 'o' | 'c' | 'e' {
-  return /^\{\{~?\s*[#^]\s*\S/.test(tag) && !/^\{\{~?\s*\^\s*~?\}/.test(tag)
-    ? 'o'
-    : /^\{\{~?\s*\//.test(tag)
-      ? 'c'
-      : 'e'
-}
-
 /** Markdown to HTML, in which a line is a line; values come in later and cannot become markup. */
 export function markdownToHtml(source: string): string {
-  const { text, restore } = protect(blocksApart(source), (token, tag) => `<!--${roleOf(tag)}:${token}-->`)
+  const { text, restore } = protect(blocksApart(source), (token, tag) => `<!--${roleOf(tag) ?? 'e'}:${token}-->`)
   return restore(loopsWithin(markdown.parse(text, { async: false })))
 }
 
@@ -165,9 +154,9 @@ function loopsWithin(html: string): string {
 /** Markdown to the plain text that people write anyway: marks that only a renderer needs are taken off. */
 export function markdownToText(source: string): string {
   const { text, restore, mustaches } = protect(source)
-  const roleOfLine = (line: string): ReturnType<typeof roleOf> | undefined => {
+  const roleOfLine = (line: string): BlockRole | undefined => {
     const [tag] = /^[ \t]*zqm\d+qz[ \t]*$/.test(line) ? mustaches(line) : []
-    return tag !== undefined && BLOCK_LINE.test(tag) ? roleOf(tag) : undefined
+    return tag === undefined ? undefined : roleOf(tag)
   }
   return restore(tablesForText(withoutMarks(text), roleOfLine))
 }

@@ -3,6 +3,7 @@
  * they are found and laid out; the values of a row are known only when it is rendered.
  */
 import stringWidth from 'string-width'
+import type { BlockRole } from './mustaches.ts'
 
 /** The block helper around the rows of a table; its value is a letter for each column: `l`, `r` or `c`. */
 const TABLE = '__table'
@@ -17,7 +18,7 @@ const DELIMITER = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*(?:\|[ \
 const FENCE = /^ {0,3}(```|~~~)/
 
 /** The tables of a Markdown text, whose mustaches are tokens, as blocks that are laid out for each row. */
-export function tablesForText(text: string, roleOf: (line: string) => 'o' | 'c' | 'e' | undefined): string {
+export function tablesForText(text: string, roleOf: (line: string) => BlockRole | undefined): string {
   const lines = text.split('\n')
   const made: string[] = []
   let fence: string | undefined
@@ -49,7 +50,7 @@ function sidesOf(header: string, delimiter: string | undefined): string | undefi
 }
 
 /** Behind the last row, or behind the end of the last block that began among the rows. */
-function endOf(lines: readonly string[], from: number, roleOf: (line: string) => 'o' | 'c' | 'e' | undefined): number {
+function endOf(lines: readonly string[], from: number, roleOf: (line: string) => BlockRole | undefined): number {
   let end = from
   let depth = 0
   for (let at = from; at < lines.length; at++) {

@@ -47,8 +47,16 @@ describe('a picture of the project is embedded wherever HTML names it', () => {
       '<!--[if mso]><v:fill type="frame" src="img/a.png" /><![endif]--><p>x</p>',
       'src="<img/a.png>"',
     ],
+    ['src right behind a quotation mark', '<p><img alt="x"src="img/a.png">x</p>', 'src="<img/a.png>"'],
+    ['src behind a slash', '<p><img/src="img/a.png" alt="">x</p>', 'src="<img/a.png>"'],
   ])('%s', async (_, html, expected) => {
     expect((await page(html)).shown).toContain(expected)
+  })
+
+  test('and not where another attribute speaks of one', async () => {
+    const { paths, shown } = await page('<img alt="as in src=none.png" src="img/a.png">x')
+    expect(paths).toEqual(['img/a.png'])
+    expect(shown).toContain('alt="as in src=none.png"')
   })
 
   test.each([

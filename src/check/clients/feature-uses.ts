@@ -4,7 +4,7 @@
  */
 import * as csstree from 'css-tree'
 import { Parser } from 'htmlparser2'
-import { BLANK, blanked } from '../../template/files/place.ts'
+import { BLANK, blanked } from '../../template/mustaches.ts'
 
 /** A use of a feature, by its place in the page. */
 export interface FeatureUse {

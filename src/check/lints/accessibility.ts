@@ -3,7 +3,7 @@
  * page as it is written, so that each finding has its line.
  */
 import { Parser } from 'htmlparser2'
-import { BLANK, blanked } from '../../template/files/place.ts'
+import { BLANK, blanked } from '../../template/mustaches.ts'
 
 export type AccessibilityRule =
   | 'no-lang'

@@ -2,7 +2,7 @@
  * Elements of a page that are not closed, close nothing, or cross each other. Owns the reading of tags with mustaches between them:
  * what only one branch of a condition opens or closes is left alone.
  */
-import { roleOf } from '../../template/markup.ts'
+import { roleOf } from '../../template/mustaches.ts'
 
 export interface StructureFault {
   readonly kind: 'unclosed' | 'stray' | 'crossing'
@@ -130,8 +130,8 @@ function close(tag: Tag, branch: Branch, faults: StructureFault[]): void {
 
 /** The branch that goes on behind a mustache. */
 function onMustache(mustache: string, branch: Branch, blocks: Block[], root: Branch, uncertain: Set<string>): Branch {
-  if (!/^\{\{~?\s*(?:[#^/]|else\b)/.test(mustache)) return branch
   const role = roleOf(mustache)
+  if (role === undefined) return branch
   const block = blocks.at(-1)
   if (role === 'o') {
     const inner = newBranch()

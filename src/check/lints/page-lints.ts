@@ -1,5 +1,5 @@
 /**
- * What mail programs and people with little sight make of a page: one finding for each fault, with the line of the template. Owns
+ * What mail programs and people with low vision make of a page: one finding for each fault, with the line of the template. Owns
  * the words; pages of the package and what MJML makes are not the user's to change, and are left out.
  */
 import { existsSync } from 'node:fs'
@@ -40,7 +40,7 @@ export function lookAtPage(
   { root, clients }: PageCheckOptions,
 ): PageLook | undefined {
   if (page === undefined || isMjml) return undefined
-  const own = (at: number, length: number): Where | undefined => ownPlace(page, at, length, root)
+  const own = ownPlaces(page, root)
   return {
     unsupported: clientFindings(page.text, clients).flatMap((finding) => unsupportedFeature(finding, own)),
     accessibility: accessibilityFaults(page.text).flatMap((fault) => accessibilityProblem(fault, own)),
@@ -60,10 +60,14 @@ interface Where {
 
 type Own = (at: number, length: number) => Where | undefined
 
-function ownPlace(page: Snippet, at: number, length: number, root: string): Where | undefined {
-  const place = placeInFiles(page, at, length)
-  if (place === undefined || !existsSync(resolve(root, place.file))) return undefined
-  return { file: place.file, line: place.line, column: String(place.column + 1) }
+/** Where a piece of the page is in the project; undefined for what is of the package. */
+function ownPlaces(page: Snippet, root: string): Own {
+  const files = (page.madeOf ?? [page]).map(({ file }) => file).filter((file) => existsSync(resolve(root, file)))
+  return (at, length) => {
+    const place = placeInFiles(page, at, length)
+    if (place === undefined || !files.includes(place.file)) return undefined
+    return { file: place.file, line: place.line, column: String(place.column + 1) }
+  }
 }
 
 function unsupportedFeature(
@@ -71,8 +75,9 @@ function unsupportedFeature(
   own: Own,
 ): readonly UnsupportedFeature[] {
   const lacking = clients.filter(({ support }) => support === 'none')
+  if (lacking.length === 0) return []
   const places = uses.map(({ at, length }) => own(at, length)).filter((place) => place !== undefined)
-  if (lacking.length === 0 || places.length === 0) return []
+  if (places.length === 0) return []
   return [{ title, tested, url, clients: lacking, places }]
 }
 

@@ -3,7 +3,7 @@
  * text uses in another way than their cells ask for. Owns the advice; renders nothing.
  */
 import type { Problem } from '../../errors.ts'
-import { type Origin, type Place, placeInFiles, problemAt, type Snippet } from '../../template/files/place.ts'
+import { type Place, placeInFiles, problemAt, type Snippet } from '../../template/files/place.ts'
 import { type ForeignTag, foreignTags } from '../../template/foreign-tags.ts'
 import type { NameUse, WrittenTemplate } from '../../template/template.ts'
 import type { ColumnHabits } from '../column-survey.ts'
@@ -66,14 +66,14 @@ function structureWords({ kind, element, other }: StructureFault): readonly [mes
 }
 
 /** A warning about a piece of the page, by file and line. */
-export function warningAt(
+function warningAt(
   page: Snippet,
   { at, length }: { readonly at: number; readonly length: number },
   code: string,
   message: string,
   hint: string | undefined,
 ): Problem {
-  const place: (Origin & Place) | undefined = placeInFiles(page, at, length)
+  const place = placeInFiles(page, at, length)
   const where = place === undefined ? {} : { line: place.line, column: String(place.column + 1) }
   return { severity: 'warning', code, message, hint, file: place?.file ?? page.file, ...where }
 }

@@ -5,8 +5,9 @@
 import { docsPage } from '../../docs-page.ts'
 import { DataError } from '../../errors.ts'
 import { CellError } from '../../source/cells/cell.ts'
-import { failure, mustacheAt, mustachesOf, offsetOf, type Place, placeOf, type Snippet } from '../files/place.ts'
+import { failure, offsetOf, type Place, placeOf, type Snippet } from '../files/place.ts'
 import { ScriptLinkError } from '../links.ts'
+import { mustacheAt, mustachesOf } from '../mustaches.ts'
 
 /** Says of a helper's mistake where the helper stands, in the coordinates of the text that is being rendered. */
 class HelperFailure extends Error {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { DataError, InputError, type Problem } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
 import { decodeText, ENCODING_HINT } from '../../text/decode-text.ts'
+import { mustacheAt } from '../mustaches.ts'
 
 /** Where a piece of template text came from, for errors. */
 export interface Origin {
@@ -35,41 +36,6 @@ export interface Place {
   readonly column: number
 }
 
-/** How a mustache begins and ends; comments and raw values first, because they may hold braces themselves. */
-const MUSTACHES: readonly (readonly [open: RegExp, close: RegExp])[] = [
-  [/\{\{~?!--/y, /--~?\}\}/g],
-  [/\{\{\{/y, /\}\}\}/g],
-  [/\{\{/y, /\}\}/g],
-]
-
-/** Everything in double braces, with its place in the text. */
-export function mustachesOf(text: string): readonly { readonly 0: string; readonly index: number }[] {
-  const found: { readonly 0: string; readonly index: number }[] = []
-  // The next end of each kind, looked up once: what is not closed must not be searched for again and again.
-  const next = MUSTACHES.map(() => ({ at: -1, end: 0 }))
-  let index = text.indexOf('{{')
-  while (index >= 0) {
-    const end = MUSTACHES.map(([open, close], kind) => {
-      open.lastIndex = index
-      return open.test(text) ? endFrom(text, open.lastIndex, close, next[kind] ?? { at: -1, end: 0 }) : undefined
-    }).find((one) => one !== undefined)
-    if (end !== undefined) found.push({ 0: text.slice(index, end), index })
-    index = text.indexOf('{{', end ?? index + 1)
-  }
-  return found
-}
-
-/** Where the mustache ends whose content begins at `from`. */
-function endFrom(text: string, from: number, close: RegExp, next: { at: number; end: number }): number | undefined {
-  if (next.at < from) {
-    close.lastIndex = from
-    const found = close.exec(text)
-    next.at = found?.index ?? Number.POSITIVE_INFINITY
-    next.end = close.lastIndex
-  }
-  return next.at === Number.POSITIVE_INFINITY ? undefined : next.end
-}
-
 /** A problem of a template at a place, as an error. */
 export function failure(where: Origin | Snippet, code: string, message: string, hint?: string, at?: Place): DataError {
   const problem = problemAt(where, code, message, hint, at)
@@ -97,7 +63,8 @@ export function placeText({ file, line, column }: Problem): string {
   return [file, line, line === undefined ? undefined : column].filter((part) => part !== undefined).join(':')
 }
 
-interface Found extends Place {
+/** A place in a file. */
+export interface Found extends Place {
   readonly file: string
 }
 
@@ -120,13 +87,9 @@ function traced({ text, madeOf = [] }: Snippet, at: Place): Found | undefined {
  * Where a piece of a text stands in the user's files. In a text that was made of others it is looked up by its line, or by
  * itself where the line was changed; undefined where it is in none of them.
  */
-export function placeInFiles(snippet: Snippet, offset: number, length: number): (Place & Origin) | undefined {
+export function placeInFiles(snippet: Snippet, offset: number, length: number): Found | undefined {
   const { text, madeOf } = snippet
-  const found = (source: Source, at: number): Place & Origin => ({
-    ...source,
-    ...here(source, placeOf(source.text, at)),
-  })
-  if (madeOf === undefined) return found(snippet, offset)
+  if (madeOf === undefined) return here(snippet, placeOf(text, offset))
   const begin = text.lastIndexOf('\n', offset - 1) + 1
   const end = text.indexOf('\n', offset)
   const line = text.slice(begin, end < 0 ? text.length : end)
@@ -136,10 +99,10 @@ export function placeInFiles(snippet: Snippet, offset: number, length: number): 
     [text.slice(offset, offset + length), 0],
   ] as const) {
     if (piece === '' || within < 0) continue
-    const before = occurrences(text.slice(0, offset - within), piece)
+    const before = positions(text.slice(0, offset - within), piece).length
     const all = madeOf.flatMap((source) => positions(source.text, piece, source.from).map((at) => ({ source, at })))
     const one = all[before] ?? all.at(-1)
-    if (one !== undefined) return found(one.source, one.at + within)
+    if (one !== undefined) return here(one.source, placeOf(one.source.text, one.at + within))
   }
   return undefined
 }
@@ -148,35 +111,6 @@ function positions(text: string, piece: string, from = 0): readonly number[] {
   const found: number[] = []
   for (let at = text.indexOf(piece, from); at >= 0; at = text.indexOf(piece, at + piece.length)) found.push(at)
   return found
-}
-
-function occurrences(text: string, piece: string): number {
-  return positions(text, piece).length
-}
-
-/** The text with each value replaced by as many letters of no alphabet, and each block tag by spaces: the rest keeps its offsets. */
-export function blanked(text: string): string {
-  let out = ''
-  let from = 0
-  for (const { 0: mustache, index } of mustachesOf(text)) {
-    out += text.slice(from, index) + mustache.replace(/[^\n]/g, BLOCK_TAG.test(mustache) ? ' ' : BLANK)
-    from = index + mustache.length
-  }
-  return out + text.slice(from)
-}
-
-const BLOCK_TAG = /^\{\{~?\s*(?:[#/^!]|else\b)/
-
-/** Takes the place of a letter of a mustache: part of a word to HTML and to CSS. */
-export const BLANK = '\uE000'
-
-/** The mustache that covers a place, if any. */
-export function mustacheAt(text: string, offset: number): { readonly 0: string; readonly index: number } | undefined {
-  for (const match of mustachesOf(text)) {
-    if (match.index > offset) return undefined
-    if (offset < match.index + match[0].length) return match
-  }
-  return undefined
 }
 
 export function offsetOf(text: string, { line, column }: Place): number {
