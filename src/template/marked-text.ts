@@ -22,7 +22,7 @@ export interface Piece {
 const OPEN = '\u{F0000}'
 const CLOSE = '\u{F0001}'
 const MARKS = new RegExp(`[${OPEN}${CLOSE}]`, 'gu')
-const VALUE = new RegExp(`${OPEN}([^${CLOSE}]*)${CLOSE}`, 'gu')
+const VALUE = new RegExp(`${OPEN}([^${OPEN}${CLOSE}]*)${CLOSE}`, 'gu')
 
 const asText = (text: MarkedText): string => text as unknown as string
 const asMarked = (text: string): MarkedText => text as unknown as MarkedText

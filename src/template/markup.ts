@@ -143,7 +143,7 @@ function isRow(line: string | undefined): boolean {
 
 const MARK = '<!--[oce]:zqm\\d+qz-->'
 const ROW_BEGINS = new RegExp(`(<tr>\\s*<t[dh][^>]*>)((?:${MARK})+)\\s*`, 'g')
-const ROW_ENDS = new RegExp(`\\s*((?:${MARK})+)(</t[dh]>\\s*</tr>)`, 'g')
+const ROW_ENDS = new RegExp(`(?<!\\s)\\s*((?:${MARK})+)(</t[dh]>\\s*</tr>)`, 'g')
 const LIST_IN_LOOP = /(<!--o:zqm\d+qz-->)\s*<(ul|ol)>((?:(?!<[uo]l>)[\s\S])*?)<\/\2>\s*(<!--c:zqm\d+qz-->)/g
 
 /** A loop over rows stands around the row, and a loop over items within the list: one table, one list. */

@@ -171,3 +171,23 @@ function lineOf(source: string, offset: number): number {
   for (let at = source.indexOf('\n'); at !== -1 && at < offset; at = source.indexOf('\n', at + 1)) line += 1
   return line
 }
+
+/** A regular expression in a module, and the line where it begins. */
+export interface SourceRegexp {
+  readonly source: string
+  readonly flags: string
+  readonly line: number
+}
+
+/** Every regular expression that a module writes as such. */
+export function regexpsOf(path: string): SourceRegexp[] {
+  const source = read(path)
+  const found: SourceRegexp[] = []
+  function visit(node: SyntaxNode): void {
+    const { regex } = node as SyntaxNode & { readonly regex?: { readonly pattern: string; readonly flags: string } }
+    if (regex !== undefined) found.push({ source: regex.pattern, flags: regex.flags, line: lineOf(source, node.start) })
+    for (const child of childrenOf(node)) visit(child)
+  }
+  visit(parsed(path, source).program)
+  return found
+}

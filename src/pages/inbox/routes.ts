@@ -88,7 +88,7 @@ export function inboxRoutes(options: InboxRoutesOptions): readonly Route[] {
         const to = (body as { readonly to?: unknown } | undefined)?.to
         if (typeof to !== 'string' || to.trim() === '') throw new UsageError('there is no address to send it to')
         const from =
-          mailbox.envelopeOf(id)?.from ?? /<([^<>]*)>|^(\S+@\S+)$/.exec(message.from)?.slice(1).join('') ?? ''
+          mailbox.envelopeOf(id)?.from ?? /<([^<>]*)>|^([^\s@]+@\S+)$/.exec(message.from)?.slice(1).join('') ?? ''
         if (from === '') throw new DataError('the message does not say who sent it')
         return json(await options.sendOn(message, from, to.trim()))
       }),

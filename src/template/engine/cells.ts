@@ -7,7 +7,7 @@ import type { RowData } from '../../source/source.ts'
 
 const OPEN = '\u{F0002}'
 const CLOSE = '\u{F0003}'
-const FOUND = new RegExp(`${OPEN}([^${CLOSE}]*)${CLOSE}`, 'u')
+const FOUND = new RegExp(`${OPEN}([^${OPEN}${CLOSE}]*)${CLOSE}`, 'u')
 
 let marks = 0
 
