@@ -2,6 +2,7 @@
 import { Console } from 'node:console'
 import { readFile } from 'node:fs/promises'
 import { setFlagsFromString } from 'node:v8'
+import { onStrayError } from '../template/helpers/late-failure.ts'
 import type { Arguments, Context } from './command.ts'
 import { GLOBAL_OPTIONS, parseCommandLine } from './command-line.ts'
 import { COMMANDS } from './commands.ts'
@@ -21,12 +22,7 @@ export async function main(argv: readonly string[], io?: Io): Promise<number> {
   consoleToStderr()
   keepHeapSmall()
   const own = processIo()
-  const fatal = (error: unknown): void => {
-    const out = new Output(own, outputFlags(argv))
-    process.exit(showError(error, out))
-  }
-  process.on('uncaughtException', fatal)
-  process.on('unhandledRejection', fatal)
+  onStrayError((error) => process.exit(showError(error, new Output(own, outputFlags(argv)))))
   process.exitCode = await runCommand(argv, own)
   return process.exitCode
 }

@@ -10,6 +10,7 @@ import { pauseWords, stopWords } from '../report/reasons.ts'
 import type { WorkResult } from '../schedule/occurrence.ts'
 import { runWork } from '../schedule/run-due.ts'
 import type { Work } from '../schedule/unfinished.ts'
+import { onStrayError } from '../template/helpers/late-failure.ts'
 import { type FromJob, failedEnd, type JobResult, type ToJob } from './job-messages.ts'
 
 /** A listener that has gone must not end the work. */
@@ -79,6 +80,7 @@ function main(): void {
   // A signal to the whole group reaches this process too; it means the same as the message that follows.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
   process.on('disconnect', () => stop.abort())
+  onStrayError((error) => end(failureOf(error)))
   let begun = false
   process.on('message', (message: ToJob) => {
     if (message.kind === 'stop') stop.abort()
@@ -87,18 +89,21 @@ function main(): void {
       abort.abort()
     } else if (!begun) {
       begun = true
-      void work(message, stop.signal, abort.signal)
-        .catch((error: unknown) => {
-          if (error instanceof MailmergeError) return endOf({ kind: 'failed', error })
-          const text = error instanceof Error ? error.message : String(error)
-          return failedEnd(`a defect: ${text}`)
-        })
-        .then((end) => {
-          if (!process.connected) process.exit()
-          process.send?.({ kind: 'end', end } satisfies FromJob, () => process.exit())
-        })
+      void work(message, stop.signal, abort.signal).catch(failureOf).then(end)
     }
   })
+}
+
+function failureOf(error: unknown): JobResult {
+  if (error instanceof MailmergeError) return endOf({ kind: 'failed', error })
+  const text = error instanceof Error ? error.message : String(error)
+  return failedEnd(`a defect: ${text}`)
+}
+
+/** Reports how it ended, and ends the process. */
+function end(result: JobResult): void {
+  if (!process.connected) process.exit()
+  process.send?.({ kind: 'end', end: result } satisfies FromJob, () => process.exit())
 }
 
 if (import.meta.main) main()

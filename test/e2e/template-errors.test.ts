@@ -2,6 +2,7 @@
 import { createServer } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { makeProject, type Project } from '../support/program.ts'
+import { startRecordingSink } from '../support/recording-sink.ts'
 
 let project: Project
 afterEach(() => project.remove())
@@ -43,4 +44,33 @@ test('what helpers and {{log}} print is not among the results', async () => {
   for (const line of lines) expect(() => JSON.parse(line), line).not.toThrow()
   expect(run.stdout).not.toMatch(/said|from the template/)
   expect(run.stderr).toContain('said Ada')
+})
+
+test.each([
+  ['throws in a timer', "setTimeout(() => { throw new Error('the lamp is out') }, 1)", 'the lamp is out'],
+  ['rejects a promise that nobody waits for', "Promise.reject('the lamp is out')", 'the lamp is out'],
+  ['waits in vain for the network', "fetch('http://127.0.0.1:1/')", 'fetch failed'],
+  ['ends the program in a timer', 'setTimeout(process.exit, 1)', 'it calls process.exit'],
+])('a helper that %s is named, and the run does not look finished', async (_, code, words) => {
+  project = makeProject({
+    'list.csv': `name,email\n${Array.from({ length: 200 }, (_, n) => `P${n},p${n}@example.com\n`).join('')}`,
+    'templates/t.txt': `${HEAD}{{lamp name}}`,
+    'templates/_helpers/lamp.mjs': `export const lamp = (name) => {\n  ${code}\n  return name\n}\n`,
+  })
+  const sink = await startRecordingSink({ delay: 20 })
+  const run = await project.run([
+    'run',
+    '--csv',
+    'list.csv',
+    '-t',
+    't',
+    '--smtp',
+    `smtp://127.0.0.1:${sink.port}`,
+    '-y',
+  ])
+  await sink.close()
+  expect(run.code, run.stderr).toBe(78)
+  expect(run.stderr).toContain('the helpers in templates/_helpers/lamp.mjs failed after they had given their values')
+  expect(run.stderr).toContain(words)
+  expect(run.stderr).not.toContain('this should not have happened')
 })

@@ -65,3 +65,13 @@ test('a file of helpers that ends the program while it is loaded is named', asyn
   const files = { 'templates/_helpers/end.mjs': 'process.exit(0)\n', 'templates/t.txt': `${FIELDS}x` }
   await expect(load('t', files)).rejects.toThrow(/templates\/_helpers\/end\.mjs cannot be loaded.*process\.exit/)
 })
+
+test('a helper that was stopped is not taken for the one at work afterwards', async () => {
+  const files = {
+    'templates/_helpers/loop.mjs': 'export const loop = () => { for (;;); }\n',
+    'templates/t.txt': `${FIELDS}{{loop name}}`,
+  }
+  await problems(render('t', files, { name: 'Ada' }))
+  // The test runner keeps its own process from exiting; a helper would be refused before, in other words.
+  expect(() => process.exit(0)).toThrow(/unexpectedly called/)
+})

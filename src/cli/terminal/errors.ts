@@ -1,5 +1,5 @@
 /** Errors as people read them: what is wrong, where, what to do. Owns their form on stderr; never shows a stack unasked. */
-import { ConfigError, MailmergeError } from '../../errors.ts'
+import { MailmergeError } from '../../errors.ts'
 import { foreignWords, isSystemError } from '../../fs/system-errors.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import { count, escapedLines, plural } from './format.ts'
@@ -54,8 +54,6 @@ function printError(error: unknown, out: Output): number {
     if (out.verbose) showStack(error, out)
     return error.exitCode
   }
-  const late = lateHelperError(error)
-  if (late !== undefined) return showError(late, out)
   const [what = ''] = plainWords(error).split('\n')
   out.error(`${out.style('red', 'mailmerge:')} this should not have happened: ${escapeInvisible(what)}`)
   out.error(
@@ -72,18 +70,6 @@ function printError(error: unknown, out: Output): number {
 function saysAll({ message, problems: [only, ...others] }: MailmergeError): boolean {
   if (only === undefined || others.length > 0 || !message.includes(only.message)) return false
   return only.file === undefined || message.includes(only.file)
-}
-
-/** What a helper of the project threw after it had given its value, from a timer or a promise. */
-function lateHelperError(error: unknown): ConfigError | undefined {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
-  const file = /[\\/](templates[\\/]_helpers[\\/][^:()\n]+)/.exec(stack)?.[1]
-  if (file === undefined) return undefined
-  const [what] = foreignWords(error).split('\n')
-  return new ConfigError(`the helpers in ${file} failed after they had given their values: ${what}`, {
-    cause: error,
-    hint: 'A helper gives its value at once: it starts no timer and no promise. What was sent is recorded.',
-  })
 }
 
 /** Each problem on a line, indented, at most twenty of them unless --verbose asks for all. */

@@ -2,6 +2,7 @@
  * Ends work that does not come to an end by itself. Owns the limit on code that is not ours: a project's own helpers may
  * loop for ever, and no timer of the same thread would get a turn.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { createContext, Script } from 'node:vm'
 
 /** Milliseconds for one try; a machine that was stopped in the middle gets another. */
@@ -15,10 +16,12 @@ const script = new Script('work()', { filename: 'watchdog' })
  * @throws what the function throws; `late()` when it did not end.
  */
 export function withinLimit<T>(work: () => T, late: () => Error): T {
+  // What is ended in the middle takes nothing back: whose work it was must not stay set for what comes after.
+  const asBefore = AsyncLocalStorage.snapshot()
   for (let tries = 1; ; tries++) {
     try {
       context.work = work
-      return script.runInContext(context, { timeout: LIMIT }) as T
+      return asBefore(() => script.runInContext(context, { timeout: LIMIT }) as T)
     } catch (error) {
       if (!isTimeout(error)) throw error
       if (tries === 2) throw late()

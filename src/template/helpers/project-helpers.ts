@@ -7,6 +7,7 @@ import { foreignWords } from '../../fs/system-errors.ts'
 import { storedValue } from '../../source/cells/cell.ts'
 import type { Helper } from '../engine/engine.ts'
 import { shown } from '../files/find.ts'
+import { asHelpers } from './late-failure.ts'
 
 export interface ProjectHelpers {
   readonly helpers: Readonly<Record<string, Helper>>
@@ -24,20 +25,21 @@ export async function projectHelpers(root: string): Promise<ProjectHelpers> {
   for (const entry of existsSync(folder) ? readdirSync(folder).sort() : []) {
     if (!/\.(js|mjs|cjs|ts|mts)$/.test(entry)) continue
     const path = join(folder, entry)
+    const name = shown(path, root)
     files.push(path)
     let module: Readonly<Record<string, unknown>>
     try {
-      module = await withoutExit(() => import(addressOf(path)) as Promise<Record<string, unknown>>)
+      module = await asHelpers(name, () => import(addressOf(path)) as Promise<Record<string, unknown>>)
     } catch (cause) {
       const [why] = foreignWords(cause).split('\n')
-      throw new ConfigError(`the helpers in ${shown(path, root)} cannot be loaded: ${why}`, {
+      throw new ConfigError(`the helpers in ${name} cannot be loaded: ${why}`, {
         cause,
         hint: 'Such a file is a JavaScript module that exports functions.',
       })
     }
     const { default: whole, ...named } = module
-    for (const [name, helper] of Object.entries({ ...(typeof whole === 'object' ? whole : {}), ...named })) {
-      if (typeof helper === 'function') helpers[name] = guarded(helper as Helper)
+    for (const [word, helper] of Object.entries({ ...(typeof whole === 'object' ? whole : {}), ...named })) {
+      if (typeof helper === 'function') helpers[word] = guarded(helper as Helper, name)
     }
   }
   return { helpers, files }
@@ -53,30 +55,9 @@ function addressOf(path: string): string {
   return `${pathToFileURL(path).href}${first === mtimeMs ? '' : `?${mtimeMs}`}`
 }
 
-/** A helper of the project gets numbers and answers of a workbook as they are stored, and cannot end the program. */
-function guarded(helper: Helper): Helper {
+/** A helper of the project gets numbers and answers of a workbook as they are stored. */
+function guarded(helper: Helper, file: string): Helper {
   return function (this: unknown, ...args) {
-    const { exit } = process
-    process.exit = refuseExit
-    try {
-      return helper.apply(this, args.map(storedValue))
-    } finally {
-      process.exit = exit
-    }
+    return asHelpers(file, () => helper.apply(this, args.map(storedValue)))
   }
-}
-
-async function withoutExit<T>(work: () => Promise<T>): Promise<T> {
-  const { exit } = process
-  process.exit = refuseExit
-  try {
-    return await work()
-  } finally {
-    process.exit = exit
-  }
-}
-
-/** An exit in the middle of a merge would look like a success to whoever started it. */
-function refuseExit(): never {
-  throw new Error('it calls process.exit, and a helper may not end the program')
 }
