@@ -161,6 +161,8 @@ export interface DueRow {
   /** Attempts so far. */
   readonly attempts: number
   readonly firstAttemptAt?: Date | undefined
+  /** Copies of its message went before it, or go by themselves: the row goes to its own address alone. */
+  readonly goesAlone?: boolean | undefined
 }
 
 /** The state that a row is in after an attempt, or because of what it was found to be. */
@@ -178,7 +180,7 @@ export interface RowUpdate {
   readonly messageId?: string | undefined
   /** For `deferred`: when to try again. */
   readonly dueAt?: Date | undefined
-  /** For `sent`: copies that the server refused or deferred. */
+  /** Copies that are in another state than the row: from now on each goes by itself, and the row without them. */
   readonly copies?: readonly UndeliveredCopy[] | undefined
   /** With `copies`: the moment of the message's Date, so that they get the same message later. Default: `at`. */
   readonly date?: Date | undefined
@@ -197,7 +199,7 @@ export interface CopyUpdate {
   readonly dueAt?: Date | undefined
 }
 
-/** A copy that the server did not take with its message. */
+/** A copy that is in another state than its row. */
 export interface UndeliveredCopy extends CopyUpdate {
   readonly address: string
 }

@@ -9,7 +9,7 @@ import { systemWords } from '../fs/system-errors.ts'
 import type { Message } from '../message/message.ts'
 import { type Reply, readable, type Stage } from '../replies/reply.ts'
 import { type Handed, oneByOne } from './one-by-one.ts'
-import type { Lane, Outcome, RefusedCopy, Transport } from './transport.ts'
+import type { CopyOutcome, Lane, Outcome, Transport } from './transport.ts'
 
 /** What nodemailer's `createTransport` takes, or a transporter that it made. */
 export type NodemailerPlugin = Plugin | TransportOptions | Pick<Transporter, 'sendMail'>
@@ -127,7 +127,7 @@ function outcomeOf(info: Info, { envelope }: Message): Outcome {
   const rejected = new Set((Array.isArray(info.rejected) ? info.rejected : []).map((address) => bare(String(address))))
   if (rejected.size === 0) return { kind: 'accepted', reply }
   const errors = Array.isArray(info.rejectedErrors) ? (info.rejectedErrors as readonly { recipient?: unknown }[]) : []
-  const refusals: RefusedCopy[] = []
+  const copies: CopyOutcome[] = []
   for (const [at, address] of envelope.to.entries()) {
     if (!rejected.has(bare(address))) continue
     const error = errors.find(({ recipient }) => bare(String(recipient)) === bare(address))
@@ -136,9 +136,9 @@ function outcomeOf(info: Info, { envelope }: Message): Outcome {
     )
     if (outcome.kind !== 'rejected' && outcome.kind !== 'deferred') continue
     if (at === 0) return outcome
-    refusals.push({ address, reply: outcome.reply })
+    copies.push({ address, reply: outcome.reply })
   }
-  return { kind: 'accepted', reply, refused: refusals }
+  return { kind: 'accepted', reply, copies }
 }
 
 /** The words of the server where there are some; a transport that speaks no SMTP has no code. */

@@ -6,20 +6,31 @@ import type { MaybePromise } from '../maybe-promise.ts'
 import type { Message } from '../message/message.ts'
 import type { Reply, Stage } from '../replies/reply.ts'
 
-/** A copy (cc, bcc) that the server refused while it took the message for others. */
-export interface RefusedCopy {
+/** What became of a copy (cc, bcc) where its row does not say it. */
+export interface CopyOutcome {
   readonly address: string
-  readonly reply: Reply
+  /** Undefined where the copy was handed over and never answered, which only LMTP can leave open for one of several. */
+  readonly reply: Reply | undefined
 }
 
 /** How one attempt ended. */
 export type Outcome =
   /** The server's own 2xx to this message's end of data. Nothing else is ever `accepted`. */
-  | { readonly kind: 'accepted'; readonly reply: Reply; readonly refused?: readonly RefusedCopy[] | undefined }
-  /** A 5xx, or a message that this server cannot take (too large, needs SMTPUTF8). */
-  | { readonly kind: 'rejected'; readonly stage: Stage; readonly reply: Reply }
-  /** A 4xx for this message: to be tried again later. */
-  | { readonly kind: 'deferred'; readonly stage: Stage; readonly reply: Reply }
+  | { readonly kind: 'accepted'; readonly reply: Reply; readonly copies?: readonly CopyOutcome[] | undefined }
+  /** A 5xx, or a message that this server cannot take (too large, needs SMTPUTF8). `copies` where some went all the same. */
+  | {
+      readonly kind: 'rejected'
+      readonly stage: Stage
+      readonly reply: Reply
+      readonly copies?: readonly CopyOutcome[] | undefined
+    }
+  /** A 4xx for this message: to be tried again later, without the copies where `copies` says what became of them. */
+  | {
+      readonly kind: 'deferred'
+      readonly stage: Stage
+      readonly reply: Reply
+      readonly copies?: readonly CopyOutcome[] | undefined
+    }
   /** The connection went before the end of data was handed over: nothing happened, may go again at once. */
   | { readonly kind: 'unsent'; readonly reason: string }
   /** The end of data was handed over and no reply that counts came back (RFC 1047). */

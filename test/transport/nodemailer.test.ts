@@ -141,7 +141,7 @@ describe('an answer', () => {
     const { outcomes } = await deliver(ending(null, info), [message])
     expect(outcomes[0]).toMatchObject({
       kind: 'accepted',
-      refused: [{ address: 'copy@example.com', reply: { code: 550, enhanced: '5.1.1', text: 'no' } }],
+      copies: [{ address: 'copy@example.com', reply: { code: 550, enhanced: '5.1.1', text: 'no' } }],
     })
   })
 

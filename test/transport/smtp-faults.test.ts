@@ -271,7 +271,7 @@ describe.each(LEVELS)('level %i', (level) => {
     expect(outcomes.get(1)).toEqual([
       expect.objectContaining({
         kind: 'accepted',
-        refused: [expect.objectContaining({ address: 'copy@example.com' })],
+        copies: [expect.objectContaining({ address: 'copy@example.com' })],
       }),
     ])
     expect(received()).toEqual(all(2))
@@ -378,7 +378,7 @@ describe.each(LEVELS)('level %i', (level) => {
         expect.objectContaining({ address, reply: expect.objectContaining({ code: 452, enhanced: '4.5.3' }) }),
       )
       for (const at of [1, 2, 3])
-        expect(outcomes.get(at)).toEqual([expect.objectContaining({ kind: 'accepted', refused })])
+        expect(outcomes.get(at)).toEqual([expect.objectContaining({ kind: 'accepted', copies: refused })])
       expect(server.messages.map(({ to }) => to)).toEqual(
         [1, 2, 3].map((at) => [`r${at}@example.com`, 'one@example.com']),
       )

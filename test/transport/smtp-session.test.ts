@@ -205,7 +205,7 @@ describe.each(LEVELS)('pipelining level %i', (level) => {
     ]
     const { outcomes } = await deliverAll(port, 3, { settings: { pipelining: level }, messages })
     expect(outcomes.get(1)).toEqual([
-      expect.objectContaining({ kind: 'accepted', refused: [expect.objectContaining({ address: 'bad@example.com' })] }),
+      expect.objectContaining({ kind: 'accepted', copies: [expect.objectContaining({ address: 'bad@example.com' })] }),
     ])
     expect(outcomes.get(2)).toEqual([expect.objectContaining({ kind: 'rejected', stage: 'rcpt' })])
     expect(server.messages.map(({ to }) => to)).toEqual([['a@example.com'], ['r3@example.com']])

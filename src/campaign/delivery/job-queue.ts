@@ -217,7 +217,8 @@ export class JobQueue {
 
   /** @throws DataError for a message that no wait would allow: limits changed since the run was planned. */
   #sendable(due: Due, message: Message): Message {
-    if (isCopy(due)) return { ...message, envelope: { ...message.envelope, to: [due.address] } }
+    const only = isCopy(due) ? [due.address] : due.goesAlone ? message.envelope.to.slice(0, 1) : undefined
+    if (only !== undefined) return { ...message, envelope: { ...message.envelope, to: only } }
     const never = this.#options.throttle.whyNeverAllowed(message.envelope.to.length)
     if (never !== undefined) throw new DataError(`row ${due.row}: ${never}`, { hint: NEVER_ALLOWED_HINT })
     return message

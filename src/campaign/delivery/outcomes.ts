@@ -15,7 +15,7 @@ import { type DeliveryControl, haltFor } from './delivery-control.ts'
 import { type Due, idOf, isCopy } from './due.ts'
 import type { MergeJob } from './job-queue.ts'
 import type { DeliveryCounts } from './progress.ts'
-import { type RowState, rowStateAfter } from './retry.ts'
+import { copyStatesAfter, type RowState, rowStateAfter } from './retry.ts'
 import type { Dropped, RowQueue } from './row-queue.ts'
 
 /** A row whose connection breaks this often before it is handed over waits like a deferred one. */
@@ -98,14 +98,16 @@ export class Outcomes {
   }
 
   /** A refusal that is not about the row leaves it due. True when the row was recorded here. */
-  #blamesOthers(job: MergeJob, { reply, stage }: Extract<Outcome, { kind: 'rejected' | 'deferred' }>): boolean {
-    const { control, queue, steady } = this.#options
+  #blamesOthers(job: MergeJob, outcome: Extract<Outcome, { kind: 'rejected' | 'deferred' }>): boolean {
+    const { control, queue, settings, steady } = this.#options
+    const { reply, stage } = outcome
     const { from: sender, to } = job.message.envelope
     const { blames, stop } = this.#senderBlocks.refused(reply, stage, { sender, recipient: to[0] ?? '' })
     if (blames !== 'row') {
       const reason = blames === 'pace' ? 'server asked to slow down' : reasonOf(reply, stage)
       if (blames === 'pace') this.#options.throttled(reply)
-      this.#record(job, { status: 'deferred', reason, reply, dueAt: steady.now() })
+      const copies = copyStatesAfter(outcome.copies, settings, steady.now(), steady.random)
+      this.#record(job, { status: 'deferred', reason, reply, dueAt: steady.now(), copies })
       if (blames === 'pace') queue.rewind()
     }
     if (stop !== undefined) haltFor(stop, control)
@@ -183,6 +185,7 @@ export class Outcomes {
       address: due.address,
       status,
       ...facts,
+      copies: copies?.filter((copy) => copy.status !== 'sent'),
       reason,
       attempts: due.attempts + (attempted ? 1 : 0),
       firstAttemptAt,

@@ -7,7 +7,7 @@ import { causeOf } from '../../replies/cause.ts'
 import { namedWait } from '../../replies/named-wait.ts'
 import { isThrottling, type Reply, reasonOf, type Stage } from '../../replies/reply.ts'
 import { accountStop } from '../../replies/sender-block-detector.ts'
-import type { Outcome, RefusedCopy } from '../../transport/transport.ts'
+import type { CopyOutcome, Outcome } from '../../transport/transport.ts'
 
 const MINUTE = 60_000
 /** Short at first, as greylisting wants it, then patient: 1, 5, 15, 30, 60 minutes, then every two hours. */
@@ -37,8 +37,12 @@ export interface RowState {
   readonly skip?: SkipReason | undefined
   readonly reply?: Reply | undefined
   readonly dueAt?: Date | undefined
-  /** For `sent`: copies that the server did not take. */
-  readonly copies?: readonly (RowState & { readonly address: string })[] | undefined
+  /** Copies that are in another state: from now on each goes by itself. */
+  readonly copies?: readonly CopyState[] | undefined
+}
+
+export interface CopyState extends RowState {
+  readonly address: string
 }
 
 /** What was tried so far of a row or a copy. */
@@ -92,14 +96,26 @@ function deferral(
   return { status: 'deferred', reason, reply, dueAt }
 }
 
-/** The state of a copy that the server did not take while it took the message for others: its own attempts begin with that. */
-function copyState(reply: Reply, policy: RetryPolicy, now: Date, random: () => number): RowState {
+/** The state of a copy that was answered by itself: its own attempts begin with that. */
+function copyState(reply: Reply | undefined, policy: RetryPolicy, now: Date, random: () => number): RowState {
+  if (reply === undefined) return { status: 'in_doubt', reason: 'handed over, but the answer for it never came' }
+  if (reply.code < 300) return { status: 'sent', reason: '', reply }
   // Too many for one transaction: another one may take it (RFC 5321 section 4.5.3.1.10).
   if (causeOf(reply)?.cause === 'too-many-recipients')
     return { status: 'deferred', reason: reasonOf(reply, 'rcpt'), reply, dueAt: now }
   return passes(reply)
     ? deferral({ attempts: 0 }, reply, 'rcpt', policy, now, random)
     : { status: 'failed', reason: reasonOf(reply, 'rcpt'), reply }
+}
+
+/** The states of the copies that an outcome names. */
+export function copyStatesAfter(
+  copies: readonly CopyOutcome[] | undefined,
+  policy: RetryPolicy,
+  now: Date,
+  random: () => number,
+): readonly CopyState[] | undefined {
+  return copies?.map(({ address, reply }) => ({ address, ...copyState(reply, policy, now, random) }))
 }
 
 /** The state of a row, or of a copy on its own, after an outcome. An `unsent` row is due again at once. */
@@ -111,18 +127,28 @@ export function rowStateAfter(
   random: () => number,
 ): RowState {
   switch (outcome.kind) {
-    case 'accepted': {
-      const stateOf = ({ address, reply }: RefusedCopy) => ({ address, ...copyState(reply, policy, now, random) })
-      return { status: 'sent', reason: '', reply: outcome.reply, copies: outcome.refused?.map(stateOf) }
-    }
+    case 'accepted':
     case 'rejected':
-      if (passes(outcome.reply)) return deferral(due, outcome.reply, outcome.stage, policy, now, random)
-      return { status: 'failed', reason: reasonOf(outcome.reply, outcome.stage), reply: outcome.reply }
-    case 'deferred':
-      return deferral(due, outcome.reply, outcome.stage, policy, now, random)
+    case 'deferred': {
+      const copies = copyStatesAfter(outcome.copies, policy, now, random)
+      return { ...answeredState(due, outcome, policy, now, random), copies }
+    }
     case 'unsent':
       return { status: 'deferred', reason: outcome.reason, dueAt: now }
     case 'in_doubt':
       return { status: 'in_doubt', reason: outcome.reason }
   }
+}
+
+function answeredState(
+  due: Tried,
+  outcome: Extract<Outcome, { readonly reply: Reply }>,
+  policy: RetryPolicy,
+  now: Date,
+  random: () => number,
+): RowState {
+  const { kind, reply } = outcome
+  if (kind === 'accepted') return { status: 'sent', reason: '', reply }
+  if (kind === 'deferred' || passes(reply)) return deferral(due, reply, outcome.stage, policy, now, random)
+  return { status: 'failed', reason: reasonOf(reply, outcome.stage), reply }
 }

@@ -149,8 +149,8 @@ export class DeliveryStore implements Deliveries {
   #update(update: RowUpdate): number {
     const { recipient, status } = update
     const attempt = this.#endAttempt(update)
+    if (attempt !== undefined && update.copies !== undefined) this.#addCopies(update.copies, update)
     if (attempt !== undefined && status === 'sent') {
-      if (update.copies !== undefined) this.#addCopies(update.copies, update)
       return this.#planOf(this.#store.get(sql.markSent, recipient, numberOf(attempt['id'])), recipient)
     }
     const row = this.#store.get(
@@ -249,5 +249,6 @@ export function dueRowOf(row: SqlRow): DueRow {
     variant: optionalText(row['variant']),
     attempts: numberOf(row['tries']),
     firstAttemptAt: optionalDate(row['tries_since']),
+    goesAlone: row['goes_alone'] === 1,
   }
 }

@@ -236,7 +236,7 @@ WHERE n.id IN (
 /** ?1 plan id to go on after, ?2 last plan id, ?3 now, ?4 limit, ?5 run number. */
 export const dueRows = `
 SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
-  n.variant, r.tries, r.tries_since
+  n.variant, r.tries, r.tries_since, EXISTS (SELECT 1 FROM carbon_copy AS c WHERE c.recipient = r.id) AS goes_alone
 FROM (
   SELECT * FROM (
     SELECT id, plan FROM recipient INDEXED BY recipient_ready
@@ -458,7 +458,7 @@ WHERE r.plan BETWEEN ?1 AND ?2 AND r.status = 'sent' AND coalesce(a.message_id, 
   AND NOT EXISTS (SELECT 1 FROM sent_copy AS c WHERE c.recipient = r.id)
 ORDER BY r.plan LIMIT ?3`
 
-/** ?3 when the message was sent, ?10 the moment of its Date. A message is sent once, so its copies are recorded once. */
+/** ?3 when the server answered, ?10 the moment of the message's Date. A message goes to its copies once, so they are recorded once. */
 export const insertCarbonCopy = `
 INSERT INTO carbon_copy (recipient, address, status, due_at, tries, tries_since, finished_at, reason, smtp_code, enhanced_code, response)
 VALUES (?1, ?2, ?4, ?5, 1, ?10, CASE ?4 WHEN 'deferred' THEN NULL ELSE ?3 END, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`

@@ -6,7 +6,7 @@
 import { isPending } from '../../maybe-promise.ts'
 import type { Reply } from '../../replies/reply.ts'
 import { type ContentScan, scanContent } from '../line-endings.ts'
-import type { Feed, Job, Outcome, RefusedCopy } from '../transport.ts'
+import type { CopyOutcome, Feed, Job, Outcome } from '../transport.ts'
 import { EnvelopeState, type Rejection } from './envelope.ts'
 
 /** The states of a message, in order. From the first three it ends as unsent or rejected, never in doubt. */
@@ -62,32 +62,37 @@ export class Transaction<J extends Job> {
   get outcome(): Outcome | undefined {
     const [own] = this.#ends
     if (own === undefined) return undefined
-    if (own.code >= 300) return rejectionOutcome({ stage: 'end-of-data', reply: own })
-    const copies = this.job.message.envelope.to.length === 1 ? [] : this.#refusedCopies()
-    return { kind: 'accepted', reply: own, refused: copies.length === 0 ? undefined : copies }
+    const copies = this.job.message.envelope.to.length === 1 ? [] : this.#copiesApart(own)
+    const apart = copies.length === 0 ? undefined : copies
+    if (own.code >= 300) return { ...rejectionOutcome({ stage: 'end-of-data', reply: own }), copies: apart }
+    return { kind: 'accepted', reply: own, copies: apart }
   }
 
-  #refusedCopies(): readonly RefusedCopy[] {
-    const copies: RefusedCopy[] = []
+  /**
+   * The copies for which the row's state does not hold: those that did not go with it, and all of them where the row did not go
+   * and one of them did, so that it does not go twice.
+   */
+  #copiesApart(own: Reply): readonly CopyOutcome[] {
     const { recipients } = this.envelope
+    const last = this.#ends.at(-1)
     let answered = 0
-    for (const [index, address] of this.job.message.envelope.to.entries()) {
+    const [, ...copies] = this.job.message.envelope.to.map((address, index): CopyOutcome => {
       const reply = recipients[index] ?? BEYOND_LIMIT
-      if (reply.code >= 400) {
-        copies.push({ address, reply })
-        continue
-      }
-      const end = this.#lmtp ? this.#ends[answered++] : undefined
-      if (index > 0 && end !== undefined && end.code >= 300) copies.push({ address, reply: end })
-    }
-    return copies
+      if (reply.code >= 400) return { address, reply }
+      if (!this.#lmtp) return { address, reply: own }
+      // After 421 the server answers nobody, and that is its answer to the rest.
+      return { address, reply: this.#ends[answered++] ?? (last?.code === 421 ? last : undefined) }
+    })
+    const went = ({ reply }: CopyOutcome): boolean => reply !== undefined && reply.code < 300
+    if (own.code < 300) return copies.filter((copy) => !went(copy))
+    return copies.some((copy) => copy.reply === undefined || went(copy)) ? copies : []
   }
 }
 
 /** As a server says it that does not announce its limit. */
 const BEYOND_LIMIT: Reply = { code: 452, enhanced: '4.5.3', text: 'too many recipients for one message to this server' }
 
-function rejectionOutcome({ stage, reply }: Rejection): Outcome {
+function rejectionOutcome({ stage, reply }: Rejection): Extract<Outcome, { kind: 'rejected' | 'deferred' }> {
   return { kind: reply.code >= 500 ? 'rejected' : 'deferred', stage, reply }
 }
 

@@ -39,7 +39,7 @@ function withCopies(copies: readonly string[]): More {
 /** Takes the message of a row, but not these copies. */
 function except(refused: Readonly<Record<string, string>>): Outcome {
   const copies = Object.entries(refused).map(([address, line]) => ({ address, reply: replyOf(line) }))
-  return { kind: 'accepted', reply: replyOf('250 2.0.0 taken'), refused: copies }
+  return { kind: 'accepted', reply: replyOf('250 2.0.0 taken'), copies }
 }
 
 /** The row's message is taken without the boss's copy; `answer` is for the attempts of the copy alone. */
@@ -253,4 +253,81 @@ test('of two copies the refused one is settled, and the deferred one is sent lat
   await harness.deliver(scriptedTransport({ answer }), withCopies([BOSS, 'nobody@x.org']))
   expect(await copies()).toEqual({ ...NO_COPIES, sent: 1, refused: 1 })
   expect(await words()).toEqual(['copy to nobody@x.org refused: 550 no such user'])
+})
+
+describe('a copy that went while its row did not', () => {
+  const full = () => ({
+    ...deferred('452 4.2.2 mailbox full'),
+    copies: [{ address: BOSS, reply: replyOf('250 2.0.0 taken') }],
+  })
+
+  test('is not sent again when the row is', async () => {
+    harness = await openHarness(1)
+    const transport = scriptedTransport({ answer: ({ attempt }) => (attempt === 1 ? full() : OK) })
+    const end = await harness.deliver(transport, withCopies([BOSS]))
+    expect(end).toMatchObject({ counts: { sent: 1, deferred: 0 } })
+    expect(transport.tries.map(({ to, recipients }) => [to, recipients])).toEqual([
+      ['p1@example.com', 2],
+      ['p1@example.com', 1],
+    ])
+    expect(await copies()).toEqual({ ...NO_COPIES, sent: 1 })
+    expect(await words()).toEqual([''])
+  })
+
+  test('is not sent again by another process, nor when a row that failed is tried again', async () => {
+    harness = await openHarness(1)
+    const settings = { retryFor: 0 }
+    await harness.deliver(scriptedTransport({ answer: full }), { ...withCopies([BOSS]), settings })
+    expect(await words()).toEqual(['mailbox full'])
+    const refusing = scriptedTransport({ answer: () => rejected('550 5.1.1 no such user') })
+    await harness.deliver(refusing, withCopies([BOSS]))
+    await harness.ledger.deliveries.retryFailed(harness.runId)
+    const last = scriptedTransport()
+    await harness.deliver(last, withCopies([BOSS]))
+    expect([...refusing.tries, ...last.tries].map(({ recipients }) => recipients)).toEqual([1, 1])
+    expect(await copies()).toEqual({ ...NO_COPIES, sent: 1 })
+  })
+
+  test('takes the other copies with it: each then goes by itself', async () => {
+    harness = await openHarness(1)
+    const other = 'other@example.org'
+    const first = (): Outcome => ({
+      ...rejected('550 5.1.1 no such user'),
+      copies: [
+        { address: BOSS, reply: replyOf('250 2.0.0 taken') },
+        { address: other, reply: replyOf('452 4.2.2 mailbox full') },
+      ],
+    })
+    const transport = scriptedTransport({ answer: ({ to }) => (to === other ? OK : first()) })
+    const end = await harness.deliver(transport, withCopies([BOSS, other]))
+    expect(end).toMatchObject({ counts: { failed: 1 } })
+    expect(transport.tries.map(({ to, recipients }) => [to, recipients])).toEqual([
+      ['p1@example.com', 3],
+      [other, 1],
+    ])
+    expect(await copies()).toEqual({ ...NO_COPIES, sent: 2 })
+  })
+
+  test('also where the server blames the pace of the sender, and not the row', async () => {
+    harness = await openHarness(1)
+    const slow = (): Outcome => ({ ...full(), reply: replyOf('450 4.7.1 too much mail, slow down') })
+    const transport = scriptedTransport({ answer: ({ attempt }) => (attempt === 1 ? slow() : OK) })
+    await harness.deliver(transport, withCopies([BOSS]))
+    expect(transport.tries.map(({ recipients }) => recipients)).toEqual([2, 1])
+  })
+})
+
+test('a copy that was handed over and never answered is in doubt, and a person decides about it', async () => {
+  harness = await openHarness(1)
+  const transport = scriptedTransport({
+    answer: () => ({
+      kind: 'accepted',
+      reply: replyOf('250 2.0.0 taken'),
+      copies: [{ address: BOSS, reply: undefined }],
+    }),
+  })
+  const end = await harness.deliver(transport, withCopies([BOSS]))
+  expect(end).toMatchObject({ counts: { sent: 1 } })
+  expect(await copies()).toEqual({ ...NO_COPIES, in_doubt: 1 })
+  expect(await words()).toEqual([`copy to ${BOSS} in doubt: handed over, but the answer for it never came`])
 })

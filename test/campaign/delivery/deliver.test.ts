@@ -98,9 +98,9 @@ describe('every row once', () => {
 
   test('one of several recipients refused is said, and the message counts as sent', async () => {
     const harness = await openHarness(1)
-    const refused = [{ address: 'boss@example.com', reply: { code: 550, text: 'no such user' } }]
+    const copies = [{ address: 'boss@example.com', reply: { code: 550, text: 'no such user' } }]
     const transport = scriptedTransport({
-      answer: () => ({ kind: 'accepted', reply: { code: 250, text: 'taken' }, refused }),
+      answer: () => ({ kind: 'accepted', reply: { code: 250, text: 'taken' }, copies }),
     })
     await harness.deliver(transport)
     const [row] = await harness.results()
@@ -235,12 +235,12 @@ describe('a server that refuses us', () => {
 
   test('copies that the server refused are counted, and their rows are sent', async () => {
     const harness = await openHarness(3)
-    const refused = [{ address: 'copy@example.org', reply: { code: 550, text: 'no such user' } }]
+    const copies = [{ address: 'copy@example.org', reply: { code: 550, text: 'no such user' } }]
     const transport = scriptedTransport({
       answer: ({ to }) => ({
         kind: 'accepted',
         reply: { code: 250, text: 'ok' },
-        ...(to.startsWith('p2') ? {} : { refused }),
+        ...(to.startsWith('p2') ? {} : { copies }),
       }),
     })
     expect(await harness.deliver(transport)).toMatchObject({ counts: { sent: 3 } })

@@ -16,12 +16,12 @@ import type { Feed, Job, Lane, LaneEnd, Outcome, Transport } from '../../../src/
 
 export const OK: Outcome = { kind: 'accepted', reply: { code: 250, enhanced: '2.0.0', text: 'taken' } }
 
-export function rejected(text: string, stage: 'mail' | 'rcpt' | 'end-of-data' = 'rcpt'): Outcome {
-  return { kind: 'rejected', stage, reply: replyOf(text) }
+export function rejected(text: string, stage: 'mail' | 'rcpt' | 'end-of-data' = 'rcpt') {
+  return { kind: 'rejected', stage, reply: replyOf(text) } as const satisfies Outcome
 }
 
-export function deferred(text: string): Outcome {
-  return { kind: 'deferred', stage: 'end-of-data', reply: replyOf(text) }
+export function deferred(text: string) {
+  return { kind: 'deferred', stage: 'end-of-data', reply: replyOf(text) } as const satisfies Outcome
 }
 
 /** `550 5.1.1 unknown` as a reply. */

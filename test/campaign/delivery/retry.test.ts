@@ -21,8 +21,8 @@ const minutes = (count: number): Date => new Date(now.getTime() + count * 60_000
 describe('what becomes of a row', () => {
   test('an accepted message is sent, with the refused copies said', () => {
     const reply = { code: 250, enhanced: '2.0.0', text: 'queued as 4F' }
-    const refused = [{ address: 'boss@example.com', reply: { code: 550, text: 'no such user' } }]
-    expect(rowStateAfter(row, { kind: 'accepted', reply, refused }, { retryFor: 1 }, now, half)).toEqual({
+    const copies = [{ address: 'boss@example.com', reply: { code: 550, text: 'no such user' } }]
+    expect(rowStateAfter(row, { kind: 'accepted', reply, copies }, { retryFor: 1 }, now, half)).toEqual({
       status: 'sent',
       reason: '',
       reply,
