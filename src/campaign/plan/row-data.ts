@@ -3,7 +3,6 @@
  * thread that a follow-up goes on with.
  */
 import { OutputError } from '../../errors.ts'
-import { given } from '../../given.ts'
 import type { FileFacts } from '../../message/files/library.ts'
 import { DateCell, type DateKind, StoredCell } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
@@ -32,11 +31,11 @@ export function threaded(rendered: Rendered, { references, subject }: Thread): R
 export interface StoredRow {
   readonly cells: RowData
   /** Fingerprints of attached files, in the order of the template, then of the images that the row named. */
-  readonly files?: readonly string[]
+  readonly files?: readonly string[] | undefined
   /** Of a follow-up: the thread that it goes on with. */
-  readonly thread?: Thread
+  readonly thread?: Thread | undefined
   /** Who else gets the message (cc, bcc), so that a report on one of them is not taken for one on the recipient. */
-  readonly copies?: readonly string[]
+  readonly copies?: readonly string[] | undefined
 }
 
 /** Before what is kept as JSON of its own: stored cells, dates, and texts that begin as this mark does. */
@@ -87,8 +86,9 @@ export function storeRow(
 ): string {
   const stored: StoredRow = {
     cells: marked(cells),
-    ...(files.length === 0 ? {} : { files: files.map(({ fingerprint }) => fingerprint) }),
-    ...given({ thread, copies: copies.length === 0 ? undefined : copies }),
+    files: files.length === 0 ? undefined : files.map(({ fingerprint }) => fingerprint),
+    thread,
+    copies: copies.length === 0 ? undefined : copies,
   }
   return JSON.stringify(stored)
 }
