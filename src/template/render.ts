@@ -86,7 +86,7 @@ const LISTS =
 
 export function createRenderer(options: RendererOptions): Pick<Template, 'render' | 'check'> {
   const { fields, engines, look, pictures, markup } = options
-  const inline = pictures.fixed
+  const { fixed: inline, ofRows: hasRowPictures } = pictures
   const columns = new Map<string, readonly string[]>()
   const written = (path: FieldPath, text: string): Snippet => {
     const snippet = look(options.written(path, text))
@@ -173,10 +173,10 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
     // Images that only the text part asked for are nobody's.
     images.length = 0
     let shown = inline
-    if (html !== undefined && !(isCheck && html.isSure(row) && !pictures.ofRows && !mayBeEmpty && !markup)) {
+    if (html !== undefined && !(isCheck && html.isSure(row) && !hasRowPictures && !mayBeEmpty && !markup)) {
       rendered.html = html(row, data)
       markup?.(rendered.html)
-      if (pictures.ofRows) {
+      if (hasRowPictures) {
         const page = pictures.shown(rendered.html)
         rendered.html = page.html
         const known = new Set(inline.map(({ cid }) => cid))

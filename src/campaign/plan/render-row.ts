@@ -144,7 +144,7 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
   }
 
   function check(row: Row, now: Date, thread: Thread | undefined): MaybePromise<CheckedRow> {
-    const variant = variantOf(split, row.data, recipients)
+    const variant = split && variantOf(split, row.data, recipients)
     const chosen = variant?.template ?? template
     if (chosen === undefined) return dataAlone(row)
     const address = options.unsubscribeLinks && (likelyAddress(row.data, recipients) ?? SAMPLE_ADDRESS)

@@ -30,8 +30,8 @@ export interface Split {
 }
 
 /** The variant of a row: a row without an address column has no key before it is rendered, and its cells take the place of one. */
-export function variantOf(split: Split | undefined, cells: RowData, rules: RecipientRules): Variant | undefined {
-  return split?.of(identify(cells, rules).key || storeRow(cells, []))
+export function variantOf(split: Split, cells: RowData, rules: RecipientRules): Variant {
+  return split.of(identify(cells, rules).key || storeRow(cells, []))
 }
 
 /** @param campaign name of the campaign: another campaign draws another lot. */

@@ -128,7 +128,8 @@ async function casesOf(
   for await (const rows of selected) {
     for (const { number: row, data, problems } of rows) {
       if (problems !== undefined) continue
-      const { template } = variantOf(content.split, data, recipients) ?? content
+      const { split } = content
+      const { template } = split === undefined ? content : variantOf(split, data, recipients)
       try {
         finder.see(row, data, template.render(data, { row, campaign: name, now, unsubscribeUrl: SOME_LINK }))
       } catch (error) {
