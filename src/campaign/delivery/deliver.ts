@@ -18,6 +18,7 @@ import { type Clock, steadyClock } from '../clock.ts'
 import type { DeliveryControl } from './delivery-control.ts'
 import { JobQueue } from './job-queue.ts'
 import { CircuitBreaker, LaneCountController, LanePool } from './lane-pool.ts'
+import { lateRow, nextDue, stepUntil } from './next-due.ts'
 import { Journal, Outcomes } from './outcomes.ts'
 import { DeliveryCounts, type DeliveryProgress, type LanesProgress, progressOf } from './progress.ts'
 import { RowQueue } from './row-queue.ts'
@@ -249,36 +250,30 @@ class Delivery implements DeliveryControl {
 
   /** All buffered rows are done: deferred ones may be due later. */
   async #awaitRetries(): Promise<void> {
-    const { ledger, runId, settings } = this.#options
+    const { ledger, runId, settings, patience, lateBy } = this.#options
     try {
       await this.#journal.sync()
       if (this.#busy) return
-      const nextRow = await ledger.deliveries.nextDue(runId)
-      const nextCopy = await ledger.carbonCopies.nextDue(runId)
+      const due = await nextDue(ledger, runId)
       if (this.#busy) return
-      const next = earlier(nextRow, nextCopy)
-      if (next === undefined) {
+      const waited = this.#clock.monotonic() - this.#started
+      const next = stepUntil(due, this.#steady.now(), { retryFor: settings.retryFor, patience, waited })
+      if (next.kind === 'end') {
         this.#stopping = true
         this.#finish()
         return
       }
-      const wait = next.getTime() - this.#steady.now().getTime()
-      if (wait > 0 && settings.retryFor === 0) {
-        this.halt({ kind: 'deferred' })
+      if (next.kind === 'halt') {
+        this.halt(next.reason)
         return
       }
-      const waited = this.#clock.monotonic() - this.#started
-      if (wait > 0 && waited + wait > (this.#options.patience ?? Number.POSITIVE_INFINITY)) {
-        this.halt({ kind: 'waiting', until: next })
-        return
-      }
-      if (wait > 0) this.paused({ kind: 'deferred' }, this.#in(wait))
+      if (next.ms > 0) this.paused({ kind: 'deferred' }, this.#in(next.ms))
       // Rows that were deferred one after the other come back together, over the same lanes.
-      this.#later(wait > 0 ? wait + GATHER_MS : 5, () => {
+      this.#later(next.ms > 0 ? next.ms + GATHER_MS : 5, () => {
         // The machine may have slept meanwhile.
-        const latest = this.#steady.now().getTime() - GATHER_MS - (this.#options.lateBy ?? Number.POSITIVE_INFINITY)
-        if (nextRow !== undefined && nextRow.getTime() < latest) {
-          this.halt({ kind: 'late', startTime: nextRow })
+        const late = lateRow(due, new Date(this.#steady.now().getTime() - GATHER_MS), lateBy)
+        if (late !== undefined) {
+          this.halt(late)
           return
         }
         this.#queue.rewind()
@@ -379,8 +374,4 @@ class Delivery implements DeliveryControl {
       isHeldBack: this.#laneCount.isHeldBack,
     }))
   }
-}
-
-function earlier(one: Date | undefined, other: Date | undefined): Date | undefined {
-  return one === undefined || (other !== undefined && other < one) ? other : one
 }

@@ -1,7 +1,7 @@
 /** What a lane gets next: a limit first, then a row, then its message; and what it gets while there is none. */
 import { expect, test } from 'vitest'
 import type { DeliveryControl } from '../../../src/campaign/delivery/delivery-control.ts'
-import { JobQueue, type JobQueueOptions, LaneWaiters } from '../../../src/campaign/delivery/job-queue.ts'
+import { JobQueue, type JobQueueOptions } from '../../../src/campaign/delivery/job-queue.ts'
 import { DataError } from '../../../src/errors.ts'
 import type { DueRow } from '../../../src/ledger/records.ts'
 import { letterTo, testClock } from './delivery-harness.ts'
@@ -78,18 +78,4 @@ test('a row that can no longer be composed is given back and stops the run with 
   })
   expect(source.next(1)).toBeUndefined()
   expect({ halted, given }).toEqual({ halted: ['row 7: the attachment changed'], given: [7] })
-})
-
-test('lanes that wait try again together, and one whose try fails does not hold the others up', async () => {
-  const waiters = new LaneWaiters()
-  let ready = false
-  const first = waiters.wait(() => (ready ? 'first' : 'too early'))
-  const broken = waiters.wait(() => {
-    throw new Error('broken')
-  })
-  const last = waiters.wait(() => 'last', 60_000)
-  ready = true
-  waiters.wakeAll()
-  await expect(broken).rejects.toThrow('broken')
-  expect(await Promise.all([first, last])).toEqual(['first', 'last'])
 })
