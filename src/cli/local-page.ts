@@ -1,6 +1,6 @@
 /** The commands that show a local page: their options, and the page from its opening until a signal ends it. */
 import { UsageError } from '../errors.ts'
-import type { ListenOptions } from '../pages/server.ts'
+import type { ListenOptions, Pages } from '../pages/server.ts'
 import { escapeInvisible } from '../text/visible.ts'
 import type { Arguments, Context, Option } from './command.ts'
 import { watchSignals } from './merge/signals.ts'
@@ -22,7 +22,9 @@ export function portOf(args: Arguments, option: 'port' | 'smtp-port'): number | 
   })
 }
 
-export interface LocalPage extends Pick<ListenOptions, 'page' | 'title' | 'routes' | 'events'> {
+type Served = Pick<ListenOptions, 'page' | 'title' | 'routes' | 'events'>
+
+export interface LocalPage extends Served {
   /** Other addresses to print after that of the page. */
   readonly addresses: readonly string[]
   /** What the page does meanwhile, and how it ends. */
@@ -35,26 +37,37 @@ export interface LocalPage extends Pick<ListenOptions, 'page' | 'title' | 'route
  */
 export async function showPage(
   args: Arguments,
-  { io, out }: Context,
+  context: Context,
   port: number,
   open: (closing: AsyncDisposableStack) => Promise<LocalPage>,
 ): Promise<void> {
-  const { newToken } = await import('../pages/guard.ts')
-  const { startPages } = await import('../pages/server.ts')
+  const { io, out } = context
   const signals = watchSignals(io.signals)
   await using closing = new AsyncDisposableStack()
   closing.defer(() => signals.dispose())
   const { addresses, note, ...page } = await open(closing)
-  const pages = await startPages({
-    ...page,
-    ...{ port, token: newToken() },
-    onError: (error) => out.error(`the page failed: ${escapeInvisible(String(error))}`),
-  })
+  const pages = await servePages(context, port, page)
   closing.defer(() => pages.close())
   for (const address of [pages.link, ...addresses]) out.raw(`${address}\n`)
-  if (!args.flag('noOpen') && hasBrowser(io)) void openBrowser(pages.link)
+  openInBrowser(args, context, pages.link)
   out.info(note)
   if (!signals.signal.aborted) {
     await new Promise((done) => signals.signal.addEventListener('abort', done, { once: true }))
   }
+}
+
+/** Serves a page to this machine alone, under a token of its own. @throws OutputError when the port cannot be had. */
+export async function servePages({ out }: Context, port: number, served: Served): Promise<Pages> {
+  const { newToken } = await import('../pages/guard.ts')
+  const { startPages } = await import('../pages/server.ts')
+  return startPages({
+    ...served,
+    ...{ port, token: newToken() },
+    onError: (error) => out.error(`the page failed: ${escapeInvisible(String(error))}`),
+  })
+}
+
+/** Unless the person said no, or there is no browser here. */
+export function openInBrowser(args: Arguments, { io }: Context, link: string): void {
+  if (!args.flag('noOpen') && hasBrowser(io)) void openBrowser(link)
 }

@@ -259,6 +259,8 @@ export interface RunsView {
   readonly all: number
   readonly schedules: readonly ScheduleItem[]
   readonly suppressed: number
+  /** Whether the process of this page resumes runs. */
+  readonly resumes: boolean
 }
 
 /** A row of a run that a person looks at. */

@@ -24,7 +24,7 @@ export interface RunProgress {
 /** Connections of a delivery: all that are at work, or the first of a great many. */
 export interface ConnectionsProgress {
   readonly lanes: readonly ConnectionProgress[]
-  /** There may be so many where the server asks for nothing less. */
+  /** Connections that there may be where the server asks for nothing less. */
   readonly most: number
   /** The server asked for fewer. */
   readonly isHeldBack: boolean

@@ -46,7 +46,7 @@ export async function startApi(settings: Settings, ledger: Ledger, options: ApiO
       token,
       events,
       onError,
-      routes: runRoutes({ settings, ledger, reader, onChange: () => watch.look() }),
+      routes: runRoutes({ settings, ledger, reader, resumes: true, onChange: () => watch.look() }),
     }),
     data: (path, query) => dataOf(ledger, path, query),
     onChange: (what) => log('info', what),

@@ -1,12 +1,14 @@
 /** `mailmerge run`: plan, then deliver. Parses and prints; the merge is `runMerge`. */
-import type { MergeMode, MergeRequest } from '../../campaign/merge.ts'
+import type { MergeHooks, MergeMode, MergeRequest } from '../../campaign/merge.ts'
 import type { Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import { localZone } from '../../time-zone.ts'
 import type { Action, Arguments } from '../command.ts'
 import { earlierOf, FOLLOW_UP_OPTIONS, grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
+import { pageOptions } from '../local-page.ts'
 import { driveMerge } from '../merge/drive.ts'
+import { RunPage } from '../merge/run-page.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { dateTimeWords } from '../terminal/format.ts'
 
@@ -15,6 +17,7 @@ const WHERE = 'Where to send it:'
 const WHEN = 'When to send it:'
 const HOW = 'How to send it:'
 const REPORT = 'What to keep:'
+const WATCH = 'Seeing it in a browser:'
 
 export const run: Action = {
   usage: 'run',
@@ -67,6 +70,8 @@ export const run: Action = {
     ...grouped(WHEN, FOLLOW_UP_OPTIONS),
     detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, then return; serve or resume sends' },
     yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'Do not ask before sending' },
+    watch: { type: 'boolean', group: WATCH, describe: 'Open a page that shows the run while it sends' },
+    ...pageOptions(WATCH),
     report: {
       type: 'array',
       string: true,
@@ -89,8 +94,21 @@ export const run: Action = {
       timeZone: settings.timeZone,
       listFromStdin: settings.source.from?.kind === 'stdin',
     }
-    return driveMerge(context, screen, (hooks) => runMerge(settings, request, hooks))
+    await using page = args.flag('watch') ? new RunPage(args, context, settings) : undefined
+    return await driveMerge(context, screen, (hooks) =>
+      runMerge(settings, request, page === undefined ? hooks : heardBy(page, hooks)),
+    )
   },
+}
+
+function heardBy(page: RunPage, hooks: MergeHooks): MergeHooks {
+  return {
+    ...hooks,
+    onEvent(event) {
+      hooks.onEvent?.(event)
+      page.event(event)
+    },
+  }
 }
 
 /** @throws UsageError for options that contradict each other. */
@@ -107,6 +125,11 @@ function requestOf(args: Arguments): MergeRequest {
   const mode = one?.[1] ?? 'send'
   if (args.text('out') !== undefined && mode !== 'dry-run') {
     throw new UsageError('--out needs --dry-run', { hint: 'Add --dry-run, or leave --out out.' })
+  }
+  if (args.flag('watch') && (mode !== 'send' || args.flag('detach'))) {
+    throw new UsageError('--watch shows a run while it sends, and this command leaves none behind', {
+      hint: 'Leave --watch out; mailmerge inbox shows what a rehearsal wrote, and serve the runs that it sends.',
+    })
   }
   const limit = args.number('limit')
   if (limit !== undefined && (!Number.isInteger(limit) || limit < 0)) {

@@ -8,6 +8,8 @@ export type LiveState =
   | { readonly kind: 'live' }
   /** No answer since then. */
   | { readonly kind: 'lost'; readonly since: Date }
+  /** The server said that it goes, and is not asked any more. */
+  | { readonly kind: 'ended' }
 
 /** Between tabs. */
 type Word =
@@ -95,7 +97,15 @@ export class Live {
     }
   }
 
+  /** The server is gone for good, as it said. */
+  end(): void {
+    this.#rest()
+    this.#state = { kind: 'ended' }
+    this.#onState(this.#state)
+  }
+
   #become(live: boolean): void {
+    if (this.#state.kind === 'ended') return
     if (live ? this.#state.kind === 'live' : this.#state.kind === 'lost') return
     this.#state = live ? { kind: 'live' } : { kind: 'lost', since: new Date() }
     this.#onState(this.#state)
@@ -103,6 +113,7 @@ export class Live {
 
   #seen(): void {
     clearTimeout(this.#hiding)
+    if (this.#state.kind === 'ended') return
     if (document.hidden) {
       this.#hiding = setTimeout(() => this.#rest(), HIDDEN_MS)
     } else if (this.#source === undefined) {

@@ -33,6 +33,7 @@ export function topBar({ page, about, live, updatedAt, trouble, onKeys, main }: 
 }
 
 function stateOf(live: LiveState, updatedAt: Date | undefined, trouble: string | undefined) {
+  if (live.kind === 'ended') return { words: 'Ended', look: 'off' }
   if (live.kind === 'lost') return { words: `No answer since ${clockTime(live.since)}`, look: 'bad' }
   if (trouble !== undefined) return { words: trouble, look: 'bad' }
   if (live.kind === 'connecting' || updatedAt === undefined) return { words: 'Connecting', look: 'off' }

@@ -6,13 +6,15 @@ import type { Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { json, type Route } from '../route.ts'
-import { RUN_ACTIONS, type RunAction } from '../wire.ts'
+import { RUN_ACTIONS, type RunAction, type RunsView } from '../wire.ts'
 import type { RunReader } from './runs.ts'
 
 export interface RunRoutesOptions {
   readonly settings: Settings
   readonly ledger: Ledger
   readonly reader: RunReader
+  /** Whether a run that is asked for is resumed by this process. */
+  readonly resumes: boolean
   /** Something was asked for: the pages hear of it at once. */
   readonly onChange: () => void
 }
@@ -21,7 +23,7 @@ export interface RunRoutesOptions {
 const AT_ONCE = AbortSignal.abort()
 
 export function runRoutes(options: RunRoutesOptions): readonly Route[] {
-  const { settings, ledger, reader, onChange } = options
+  const { settings, ledger, reader, resumes, onChange } = options
   const act = async (run: string, action: RunAction): Promise<void> => {
     switch (action) {
       case 'pause':
@@ -31,14 +33,22 @@ export function runRoutes(options: RunRoutesOptions): readonly Route[] {
         await cancelMerge(settings, run, AT_ONCE)
         return
       case 'retry':
-        await ledger.deliveries.retryFailed(run)
-        break
       case 'resume':
+        if (!resumes) {
+          throw new UsageError('the page of one run resumes no run', {
+            hint: `Give the command: mailmerge ${action} ${run}`,
+          })
+        }
+        if (action === 'retry') await ledger.deliveries.retryFailed(run)
+        await ledger.runs.request(run, 'resume')
     }
-    await ledger.runs.request(run, 'resume')
   }
   return [
-    { method: 'GET', path: /^\/api\/runs$/, answer: async () => json(await reader.list()) },
+    {
+      method: 'GET',
+      path: /^\/api\/runs$/,
+      answer: async () => json({ ...(await reader.list()), resumes } satisfies RunsView),
+    },
     {
       method: 'GET',
       path: /^\/api\/runs\/([\w-]{1,64})$/,
@@ -52,7 +62,7 @@ export function runRoutes(options: RunRoutesOptions): readonly Route[] {
       path: /^\/api\/runs\/([\w-]{1,64})\/(\w+)$/,
       async answer({ match: [run = '', name], body }) {
         if ((await ledger.runs.find(run)) === undefined) return undefined
-        if (name === 'in_doubt') await decide(ledger, run, body)
+        if (name === 'in_doubt') await decide(ledger, run, body, resumes)
         else {
           const action = RUN_ACTIONS.find((one) => one === name)
           if (action === undefined) return undefined
@@ -65,8 +75,8 @@ export function runRoutes(options: RunRoutesOptions): readonly Route[] {
   ]
 }
 
-/** Rows that are to be sent again are sent by the process at work, or by ours. */
-async function decide(ledger: Ledger, run: string, body: unknown): Promise<void> {
+/** Rows that are to be sent again are sent by the process at work, or by ours where it resumes runs. */
+async function decide(ledger: Ledger, run: string, body: unknown, resumes: boolean): Promise<void> {
   const { decision, rows } = (body ?? {}) as { readonly decision?: unknown; readonly rows?: unknown }
   if (decision !== 'keep' && decision !== 'resend') {
     throw new UsageError('a decision on rows in doubt is keep or resend')
@@ -74,6 +84,6 @@ async function decide(ledger: Ledger, run: string, body: unknown): Promise<void>
   const ranges = typeof rows === 'string' ? parseRowRanges(rows) : undefined
   const decided = await ledger.deliveries.resolveInDoubt(run, decision, { at: new Date(), rows: ranges })
   const record = await ledger.runs.find(run)
-  if (decision === 'keep' || decided === 0 || record === undefined) return
+  if (!resumes || decision === 'keep' || decided === 0 || record === undefined) return
   if (!(await ledger.campaigns.isClaimed(record.campaign))) await ledger.runs.request(run, 'resume')
 }

@@ -26,6 +26,8 @@ const SHORTEST_REST_MS = 1_000
 
 interface Known {
   readonly digest: Digest
+  /** Of a run that was sending then. */
+  readonly changes: boolean
   /** By the monotonic clock. */
   readonly until: number
 }
@@ -42,7 +44,7 @@ export class RunReader {
     this.#settings = settings
   }
 
-  async list(): Promise<RunsView> {
+  async list(): Promise<Omit<RunsView, 'resumes'>> {
     const all = await this.#ledger.runs.list()
     const newest = newestOf(all)
     const runs: RunItem[] = []
@@ -136,11 +138,14 @@ export class RunReader {
   async #digestOf(run: RunRecord, { kind }: RunCondition, { counts }: RunStanding): Promise<Digest> {
     const isCurrent = ({ inDoubt }: Digest): boolean => inDoubt === counts.in_doubt
     const known = this.#digests.get(run.id)
-    if (known !== undefined && performance.now() < known.until && isCurrent(known.digest)) return known.digest
+    const sends = kind === 'sending'
+    // The last figures are those of the end.
+    const isFresh = known !== undefined && performance.now() < known.until && known.changes === sends
+    if (isFresh && isCurrent(known.digest)) return known.digest
     const begun = this.#reading.get(run.id)
     const digest = begun === undefined ? undefined : await begun
     if (digest !== undefined && isCurrent(digest)) return digest
-    const reading = this.#read(run, kind === 'sending')
+    const reading = this.#read(run, sends)
     this.#reading.set(run.id, reading)
     try {
       return await reading
@@ -155,7 +160,7 @@ export class RunReader {
     const took = performance.now() - began
     const rest = Math.max(SHORTEST_REST_MS, changes ? took * REST : 0)
     if (this.#digests.size > 20) this.#digests.clear()
-    this.#digests.set(run.id, { digest, until: performance.now() + rest })
+    this.#digests.set(run.id, { digest, changes, until: performance.now() + rest })
     return digest
   }
 

@@ -38,8 +38,8 @@ class RunsPage {
     this.#page.id = 'page'
     document.body.append(this.#page)
     this.#live = new Live(
-      ['runs'],
-      () => void this.#refresh(),
+      ['runs', 'ended'],
+      (name) => this.#hear(name),
       () => this.#draw(),
     )
     this.#keys = new Keys(
@@ -57,6 +57,12 @@ class RunsPage {
   async start(): Promise<void> {
     this.#draw()
     await this.#refresh()
+  }
+
+  #hear(name: string): void {
+    void this.#refresh()
+    // The process of this page goes, with what it did.
+    if (name === 'ended') this.#live.end()
   }
 
   /** Asks for everything that is shown. While it is asked for, what changes is asked for once more afterwards. */
@@ -115,7 +121,7 @@ class RunsPage {
     const run = this.#run
     if (run === undefined) return
     if (canPause(run)) void this.#act('pause')
-    else if (canGoOn(run)) void this.#act('resume')
+    else if (canGoOn(run) && this.#runs?.resumes === true) void this.#act('resume')
   }
 
   async #act(action: RunAction): Promise<void> {
@@ -171,6 +177,10 @@ class RunsPage {
   }
 
   #lost(): TemplateResult | typeof nothing {
+    if (this.#live.state.kind === 'ended') {
+      return html`<div class="banner note" role="status">${icon('info')}<b>The run has ended, and this page with it</b>
+        <p>These are its last figures. <code>mailmerge status</code> and <code>mailmerge report</code> have them too.</p></div>`
+    }
     if (this.#live.state.kind !== 'lost') return nothing
     const since = this.#updatedAt === undefined ? '' : ` The figures are from ${clockTime(this.#updatedAt)}.`
     return html`<div class="banner" role="alert">${icon('failed')}<b>mailmerge serve does not answer</b>
@@ -195,6 +205,8 @@ class RunsPage {
 
   #actions(run: RunView): RunActions {
     return {
+      acts: this.#live.state.kind !== 'ended',
+      resumes: this.#runs?.resumes ?? false,
       act: (action) => void this.#act(action),
       cancel: () => this.#askCancel(run),
       keep: (rows) => void this.#decide('keep', rows),

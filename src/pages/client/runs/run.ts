@@ -7,6 +7,10 @@ import { icon } from '../icons.ts'
 import { SIGNS } from './run-list.ts'
 
 export interface RunActions {
+  /** Whether anything can be asked for: the process of the page is there. */
+  readonly acts: boolean
+  /** Whether a run can be resumed from this page. */
+  readonly resumes: boolean
   readonly act: (action: RunAction) => void
   /** Asks before it cancels. */
   readonly cancel: () => void
@@ -25,15 +29,19 @@ export function oneRun(run: RunView, actions: RunActions): TemplateResult {
       <div class="two">${domainsCard(run)}${failedCard(run, actions)}</div>`
 }
 
-function pauseBanner(run: RunView, { act }: RunActions): TemplateResult | typeof nothing {
+function pauseBanner(run: RunView, { act, resumes }: RunActions): TemplateResult | typeof nothing {
   if (run.sign !== 'paused') return nothing
   const left = run.counts.to_send + run.counts.deferred
   return html`<div class="banner warn">${icon('pause')}<b>${run.words}</b>
       <p>Nothing goes out. ${left === 1 ? '1 row is' : `${count(left)} rows are`} still to send.</p>
-      <span class="act"><button type="button" class="btn main" @click=${() => act('resume')}>Go on</button></span></div>`
+      <span class="act">${
+        resumes
+          ? html`<button type="button" class="btn main" @click=${() => act('resume')}>Go on</button>`
+          : html`<code>mailmerge resume ${run.run}</code>`
+      }</span></div>`
 }
 
-function head(run: RunView, { act, cancel, showAll }: RunActions): TemplateResult {
+function head(run: RunView, { act, cancel, showAll, acts, resumes }: RunActions): TemplateResult {
   const [look, name] = SIGNS[run.sign]
   const done = run.progress?.doneAt
   const end = run.endedAt === undefined ? '' : `, ended ${dayAndTime(run.endedAt)}`
@@ -41,15 +49,15 @@ function head(run: RunView, { act, cancel, showAll }: RunActions): TemplateResul
   return html`<div class="head"><button type="button" class="btn quiet hide-wide" @click=${showAll}>${icon('back')}All runs</button>
       <h2 class="title"><bdi>${run.campaign}</bdi></h2><span class="st pill ${look}" role="status">${icon(name)}${run.words}</span>
       <span class="grow"></span><span class="acts">
-        ${canPause(run) ? html`<button type="button" class="btn" @click=${() => act('pause')}>${icon('pause')}Pause</button>` : nothing}
-        ${canGoOn(run) && run.sign !== 'paused' ? html`<button type="button" class="btn" @click=${() => act('resume')}>${icon('play')}Go on</button>` : nothing}
-        ${isOpen ? html`<button type="button" class="btn risk" @click=${cancel}>Cancel the run</button>` : nothing}
+        ${acts && canPause(run) ? html`<button type="button" class="btn" @click=${() => act('pause')}>${icon('pause')}Pause</button>` : nothing}
+        ${resumes && canGoOn(run) && run.sign !== 'paused' ? html`<button type="button" class="btn" @click=${() => act('resume')}>${icon('play')}Go on</button>` : nothing}
+        ${acts && isOpen ? html`<button type="button" class="btn risk" @click=${cancel}>Cancel the run</button>` : nothing}
       </span>
       <p class="meta num"><bdi>${run.template}</bdi> with <bdi>${run.source}</bdi>, started ${dayAndTime(run.startedAt)}${end}, run ${run.run}.
         ${done === undefined ? nothing : html`<b class="soft">Done at about ${shortTime(new Date(done))}.</b>`}</p></div>`
 }
 
-function doubtCard({ inDoubt, counts }: RunView, { keep, resend }: RunActions): TemplateResult | typeof nothing {
+function doubtCard({ inDoubt, counts }: RunView, { keep, resend, acts }: RunActions): TemplateResult | typeof nothing {
   if (counts.in_doubt === 0) return nothing
   const many = counts.in_doubt > 1
   const title = many ? `${count(counts.in_doubt)} rows are in doubt. You decide.` : '1 row is in doubt. You decide.'
@@ -57,7 +65,7 @@ function doubtCard({ inDoubt, counts }: RunView, { keep, resend }: RunActions): 
   return html`<section class="card doubt-card" aria-labelledby="doubt"><div class="card-h"><span class="st doubt">${icon('doubt')}</span>
         <h2 id="doubt" class="grow" tabindex="-1">${title}</h2>
         ${
-          many && more === 0
+          acts && many && more === 0
             ? html`<button type="button" class="btn" @click=${() => keep(inDoubt)}>Keep all ${count(inDoubt.length)}</button>
               <button type="button" class="btn" @click=${() => resend(inDoubt)}>Send all ${count(inDoubt.length)} again</button>`
             : nothing
@@ -66,17 +74,21 @@ function doubtCard({ inDoubt, counts }: RunView, { keep, resend }: RunActions): 
       <div class="doubts">${inDoubt.map(
         (row) => html`<div class="doubt-row"><span class="num faint">${count(row.row)}</span>
           <div><bdi class="at">${row.address}</bdi><div class="faint num">${row.at === undefined ? nothing : `${clockTime(new Date(row.at))}, `}${row.why}</div></div>
-          <span class="acts"><button type="button" class="btn" aria-label="It arrived: keep, row ${row.row}" @click=${() => keep([row])}>It arrived: keep</button>
-            <button type="button" class="btn" aria-label="Send again, row ${row.row}" @click=${() => resend([row])}>Send again</button></span></div>`,
+          ${
+            acts
+              ? html`<span class="acts"><button type="button" class="btn" aria-label="It arrived: keep, row ${row.row}" @click=${() => keep([row])}>It arrived: keep</button>
+            <button type="button" class="btn" aria-label="Send again, row ${row.row}" @click=${() => resend([row])}>Send again</button></span>`
+              : nothing
+          }</div>`,
       )}</div>
       ${more > 0 ? html`<p class="faint">And ${count(more)} more; the results list them all.</p>` : nothing}</section>`
 }
 
-function failedCard({ failed, counts }: RunView, { act }: RunActions): TemplateResult | typeof nothing {
+function failedCard({ failed, counts }: RunView, { act, resumes }: RunActions): TemplateResult | typeof nothing {
   if (counts.failed === 0) return nothing
   return html`<section class="card" aria-labelledby="failed"><div class="card-h"><span class="st failed">${icon('failed')}</span>
         <h2 id="failed" class="grow">${count(counts.failed)} failed for good</h2>
-        <button type="button" class="btn" @click=${() => act('retry')}>Try again</button></div>
+        ${resumes ? html`<button type="button" class="btn" @click=${() => act('retry')}>Try again</button>` : nothing}</div>
       ${reasonTable(failed, 'Why rows failed')}</section>`
 }
 
