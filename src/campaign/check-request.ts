@@ -21,6 +21,7 @@ const REQUEST: SchemaOf<MergeRequest> = {
   reports: texts,
   at: z.date().optional(),
   atLocal: z.strictObject({ text: z.string(), zoneColumn: text }).optional(),
+  atColumn: z.strictObject({ column: z.string(), zoneColumn: text }).optional(),
   after: z.strictObject({ campaign: z.string(), wait: z.number().nonnegative() }).optional(),
   detach: flag,
   patience: duration,

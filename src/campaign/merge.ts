@@ -4,7 +4,7 @@ import type { StatusCounts } from '../ledger/records.ts'
 import type { Clock } from './clock.ts'
 import type { MergeEvent, SkipCounts } from './events.ts'
 import type { Pace } from './plan/pace.ts'
-import type { RecipientTime } from './plan/recipient-time.ts'
+import type { ColumnTime, RecipientTime } from './plan/recipient-time.ts'
 import type { MessagePreview } from './plan/render-row.ts'
 import type { Selection } from './plan/select.ts'
 
@@ -29,6 +29,8 @@ export interface MergeRequest extends Selection {
   readonly at?: Date
   /** Planned and checked now, each row sent at this time on the clock of its recipient. */
   readonly atLocal?: RecipientTime
+  /** Not before the time in this column, row by row; instead of `atLocal`. */
+  readonly atColumn?: ColumnTime
   /** Only those who got this earlier campaign and have not answered, left or bounced, that long after it. */
   readonly after?: Earlier
   /** Return once planned; `resumeMerge`, or `serve`, sends when the time has come. */

@@ -109,7 +109,8 @@ export async function checkList(
       ...{ ledger, runId, source, renderer, selector, excluded, now, key, skipBad: false },
       // Duplicates are looked for in any case; how heavy they are is decided later.
       duplicates: 'error',
-      notBefore: undefined,
+      startTimes: undefined,
+      waits: false,
       follow: undefined,
       used: columnsUsed,
       leftOut: undefined,

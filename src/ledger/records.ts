@@ -59,9 +59,14 @@ export interface RunRecord {
   readonly options: RunOptions
 }
 
-/** True where rows have start times of their own: on each recipient's clock, or some time after an earlier message. */
-export function hasRowStartTimes({ options }: Pick<RunRecord, 'options'>): boolean {
-  return options.atLocal !== undefined || options.after !== undefined
+/** True where rows have start times of their own: by a clock or a column, or some time after an earlier message. */
+export function hasRowStartTimes(run: Pick<RunRecord, 'options'>): boolean {
+  return canBeLate(run) || run.options.after !== undefined
+}
+
+/** True where each row has a start time that it can be late for: on the recipient's clock, or in a column. */
+export function canBeLate({ options }: Pick<RunRecord, 'options'>): boolean {
+  return options.atLocal !== undefined || options.atColumn !== undefined
 }
 
 export interface NewRun {

@@ -17,6 +17,8 @@ const schema = z.object({
   group: z.string().optional(),
   /** Each row has a start time on its recipient's own clock: `09:00`. */
   atLocal: z.string().optional(),
+  /** Each row has a start time of its own, in this column of the list. */
+  atColumn: z.string().optional(),
   /** Time zone in which the times of the run were given. */
   timeZone: z.string().optional(),
   /** Occurrence of a schedule that the run is. */

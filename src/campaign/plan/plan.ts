@@ -9,6 +9,7 @@ import { andThen, isPending, type MaybePromise } from '../../maybe-promise.ts'
 import type { Row, Source } from '../../source/source.ts'
 import type { Followed, FollowUp } from '../run/follow-up.ts'
 import type { RowIdentity } from './recipient.ts'
+import type { StartTimes } from './recipient-time.ts'
 import type { CheckedRow, RowRenderer } from './render-row.ts'
 import type { Excluded, Selector } from './select.ts'
 
@@ -28,8 +29,10 @@ export interface PlanOptions {
   /** Plan the good rows and skip the bad ones. */
   readonly skipBad: boolean
   readonly now: Date
-  /** Not before this moment, row by row. Throws DataError for a row that has no such moment. */
-  readonly notBefore: ((row: Row) => Date | undefined) | undefined
+  /** When each row may be sent at the earliest. */
+  readonly startTimes: StartTimes | undefined
+  /** False in a rehearsal, which checks start times and waits for none. */
+  readonly waits: boolean
   /** The earlier campaign that this one follows. */
   readonly follow: FollowUp | undefined
   /** Which of the good rows are left out all the same, and why: those who are suppressed. */
@@ -171,9 +174,10 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
     options.signal?.throwIfAborted()
     const followed = await options.follow?.find(batch.map((row) => options.renderer.identify(row).key))
     const excluded = await options.excluded?.(batch)
+    const startTimes = await options.startTimes?.(batch)
     const plans: PlannedRow[] = []
     for (const row of batch) {
-      const outcome = planRow(row, options, bad, followed, excluded?.get(row.number))
+      const outcome = planRow(row, options, bad, followed, excluded?.get(row.number), startTimes?.get(row.number))
       const { planned, checked } = isPending(outcome) ? await outcome : outcome
       plans.push(planned)
       if (checked !== undefined) observer.onChecked?.(row, checked)
@@ -215,6 +219,7 @@ function planRow(
   bad: ProblemList,
   earlier: ReadonlyMap<string, Followed> | undefined,
   excluded: SkipReason | undefined,
+  startTime: Date | DataError | undefined,
 ): MaybePromise<RowOutcome> {
   const { renderer } = options
   let unselected = excluded
@@ -231,7 +236,8 @@ function planRow(
     const { follow } = options
     const followed = earlier && follow && followedBy(row, renderer, follow, earlier)
     if (followed?.stop !== undefined) return skipped(row, followed.stop, renderer)
-    const notBefore = later(options.notBefore?.(row), followed?.notBefore)
+    if (startTime instanceof DataError) throw startTime
+    const notBefore = later(options.waits ? startTime : undefined, followed?.notBefore)
     const checked = renderer.check(row, options.now, followed?.thread)
     return andThen(checked, (good) => goodRow(row, good, notBefore), failed)
   } catch (error) {

@@ -1,11 +1,14 @@
 /**
- * The time at which each recipient is written to, on the clock of the recipient's own zone. Owns reading the time and the
- * zone of a row; never waits.
+ * The time at which each recipient is written to: one time on the clock of the recipient's own zone, or the time in a column of the
+ * list. Owns reading the time and the zone of a row; never waits.
  */
 
 import { Temporal } from 'temporal-polyfill'
 import { BoundedMap } from '../../bounded-map.ts'
 import { DataError, UsageError } from '../../errors.ts'
+import { CellError, cellText } from '../../source/cells/cell.ts'
+import { dateOf } from '../../source/cells/compare.ts'
+import type { ReadDate } from '../../source/cells/date.ts'
 import type { Row } from '../../source/source.ts'
 import { checkZone, momentOf, wallTimeOf } from '../../time-zone.ts'
 
@@ -17,6 +20,13 @@ export interface RecipientTime {
   readonly zoneColumn?: string
 }
 
+/** A column with the date and time of each row. */
+export interface ColumnTime {
+  readonly column: string
+  /** Column with the zone of each row; found by its name without it. */
+  readonly zoneColumn?: string
+}
+
 export interface RecipientTimeOptions {
   readonly columns: readonly string[]
   /** Zone of rows that have none. */
@@ -24,6 +34,13 @@ export interface RecipientTimeOptions {
   readonly now: Date
   /** Milliseconds that a time may be past. */
   readonly lateBy: number
+  /** Language in which the list writes dates, where that is known. */
+  readonly locale?: string | undefined
+}
+
+/** A time that is past: not an error of a row whose recipient has the message already. */
+export class PastTimeError extends DataError {
+  override readonly name = 'PastTimeError'
 }
 
 const ZONE_COLUMN = /^(time[\s_-]?zone|tz|zone[\s_-]?info)$/i
@@ -34,27 +51,111 @@ const HINT = "Write --at-local 09:00, or --at-local '2026-12-01 09:00'."
  * @throws UsageError for a time that is not valid, or a zone column that the list does not have; the function it gives
  * throws DataError for a row whose zone is not valid, or whose time is past.
  */
-export function openRecipientTime(time: RecipientTime, options: RecipientTimeOptions): (row: Row) => Date {
-  const wallIn = readTime(time.text)
+export function openRecipientTime(time: RecipientTime | ColumnTime, options: RecipientTimeOptions): (row: Row) => Date {
   const column = zoneColumn(time, options.columns)
-  const moments = new Map<string, Date>()
-  const momentIn = (zone: string): Date => {
+  const momentOfRow = 'text' in time ? clockTime(time.text, options) : columnTime(time.column, options)
+  return (row) => {
+    const cell = column === undefined ? '' : cellText(row.data[column]).trim()
+    const zone = cell === '' ? options.zone : zoneOf(cell, column ?? '')
+    const { at, text, blamed } = momentOfRow(row, zone)
+    if (options.now.getTime() - at.getTime() <= options.lateBy) return at
+    const message = `${text} is in the past in ${zone}: it was ${at.toISOString()}`
+    throw new PastTimeError(message, {
+      problems: [
+        {
+          severity: 'error',
+          code: 'past-hour',
+          message,
+          column: blamed ?? column,
+          value: blamed === undefined ? (column === undefined ? undefined : cell) : text,
+          hint: 'Choose a later day, or send the others with --skip-bad.',
+        },
+      ],
+    })
+  }
+}
+
+/** Start times of a batch of rows by their numbers: a moment, or why the row has none. */
+export type StartTimes = (rows: readonly Row[]) => Promise<ReadonlyMap<number, Date | DataError>>
+
+/** @param delivered which of these rows have their message already: for them a time that is past is not an error. */
+export function startTimes(
+  momentOfRow: (row: Row) => Date,
+  delivered: (rows: readonly Row[]) => Promise<ReadonlySet<Row>>,
+): StartTimes {
+  return async (rows) => {
+    const times = new Map<number, Date | DataError>()
+    const past: Row[] = []
+    for (const row of rows) {
+      try {
+        times.set(row.number, momentOfRow(row))
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error
+        times.set(row.number, error)
+        if (error instanceof PastTimeError) past.push(row)
+      }
+    }
+    if (past.length > 0) for (const { number } of await delivered(past)) times.delete(number)
+    return times
+  }
+}
+
+interface RowMoment {
+  readonly at: Date
+  /** The time as it is written. */
+  readonly text: string
+  /** Column that holds it. */
+  readonly blamed?: string
+}
+
+type MomentOfRow = (row: Row, zone: string) => RowMoment
+
+/** The same time for all, on the clock of each. */
+function clockTime(text: string, { now }: RecipientTimeOptions): MomentOfRow {
+  const wallIn = readTime(text)
+  const moments = new Map<string, RowMoment>()
+  return (_, zone) => {
     let moment = moments.get(zone)
     if (moment === undefined) {
-      moment = wallIn(zone, options.now)
+      moment = { at: wallIn(zone, now), text }
       moments.set(zone, moment)
     }
     return moment
   }
-  return ({ data }) => {
-    const cell = column === undefined ? '' : String(data[column] ?? '').trim()
-    let zone = options.zone
-    if (cell !== '') zone = zoneOf(cell, column ?? '')
-    const moment = momentIn(zone)
-    if (options.now.getTime() - moment.getTime() <= options.lateBy) return moment
-    throw bad('past-hour', `${time.text} is in the past in ${zone}: it was ${moment.toISOString()}`, column, cell, {
-      hint: 'Choose a later day, or send the others with --skip-bad.',
+}
+
+/** The time that a row says. */
+function columnTime(column: string, { columns, locale }: RecipientTimeOptions): MomentOfRow {
+  if (!columns.includes(column)) {
+    throw new UsageError(`--at-column names '${column}', which the list does not have`, {
+      hint: `Its columns are ${columns.join(', ')}.`,
     })
+  }
+  return ({ data }, zone) => {
+    const cell = data[column]
+    const text = cellText(cell).trim()
+    if (text === '') {
+      const hint = 'Write a date and a time in every row, such as 2026-12-01 09:00, or send the others with --skip-bad.'
+      throw bad('no-time', `the column '${column}' is empty`, column, text, { hint })
+    }
+    const { kind, at } = readCell(cell, column, locale)
+    if (kind === 'day') {
+      const hint = 'Write the time too: 2026-12-01 09:00.'
+      throw bad('no-time-of-day', `${text} has no time of day`, column, text, { hint })
+    }
+    if (kind === 'moment') return { at, text, blamed: column }
+    const wall = Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO('UTC').toPlainDateTime()
+    return { at: momentOf(wall, zone).at, text, blamed: column }
+  }
+}
+
+function readCell(cell: unknown, column: string, locale: string | undefined): ReadDate {
+  try {
+    return dateOf(cell, { locale })
+  } catch (error) {
+    if (!(error instanceof CellError)) throw error
+    const hint = error.hint?.replaceAll('COLUMN', column) ?? 'Write a date and a time, such as 2026-12-01 09:00.'
+    throw bad('bad-time', error.message, column, cellText(cell), { hint })
   }
 }
 
@@ -90,7 +191,10 @@ function readTime(text: string): (zone: string, now: Date) => Date {
   }
 }
 
-function zoneColumn({ zoneColumn: named }: RecipientTime, columns: readonly string[]): string | undefined {
+function zoneColumn(
+  { zoneColumn: named }: Pick<RecipientTime, 'zoneColumn'>,
+  columns: readonly string[],
+): string | undefined {
   if (named === undefined) return columns.find((column) => ZONE_COLUMN.test(column.trim()))
   if (columns.includes(named)) return named
   throw new UsageError(`--tz-column names '${named}', which the list does not have`, {

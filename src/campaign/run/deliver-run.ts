@@ -4,7 +4,7 @@ import type { Settings } from '../../config/settings.ts'
 import { DefectError, MailmergeError, OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
-import { hasRowStartTimes, type ResultRow, type RunRecord, type StatusCounts } from '../../ledger/records.ts'
+import { canBeLate, hasRowStartTimes, type ResultRow, type RunRecord, type StatusCounts } from '../../ledger/records.ts'
 import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
 import { formatOf, writeReport } from '../../report/report.ts'
@@ -118,7 +118,7 @@ function deliverRun(
     settings: local ? unlimited : delivery,
     account: accountOf(settings, transport),
     group: groupOf(settings, run),
-    lateBy: run.options.atLocal === undefined ? undefined : (settings.lateBy ?? LATE_BY_MS),
+    lateBy: canBeLate(run) ? (settings.lateBy ?? LATE_BY_MS) : undefined,
     counts,
     patience,
     clock,

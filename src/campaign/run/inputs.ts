@@ -86,10 +86,11 @@ export async function openInputs(
     excluded,
     findCases,
   )
+  const rowTime = request.atColumn ?? request.atLocal
   const startTime =
-    request.atLocal === undefined
+    rowTime === undefined
       ? undefined
-      : openRecipientTime(request.atLocal, { columns, zone: timeZone, now, lateBy })
+      : openRecipientTime(rowTime, { columns, zone: timeZone, now, lateBy, locale: settings.locale })
   const group = settings.group ?? request.group ?? name
   const opened = closing.move()
   return {
@@ -170,7 +171,7 @@ export async function createRun(
   { settings, ledger, campaign, mode, group }: OpenMerge,
   id: string,
   { source, content, emailColumn, now }: RunInputs,
-  { at, variant, atLocal, occurrence, after }: MergeRequest,
+  { at, variant, atLocal, atColumn, occurrence, after }: MergeRequest,
 ): Promise<void> {
   const { template, templateName, hash } = content
   const { columns } = source
@@ -191,6 +192,7 @@ export async function createRun(
       group,
       addressByTemplate: templatesOf(content).some(({ setsTo }) => setsTo) || undefined,
       atLocal: atLocal?.text,
+      atColumn: atColumn?.column,
       occurrence,
       after,
       timeZone: settings.timeZone,

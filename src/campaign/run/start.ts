@@ -9,20 +9,20 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import type { StatusCounts } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
-import type { Row } from '../../source/source.ts'
 import { checkMergeRequest } from '../check-request.ts'
 import { END_OF_TIME } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { paceOf } from '../plan/pace.ts'
 import { planRows } from '../plan/plan.ts'
+import { startTimes } from '../plan/recipient-time.ts'
 import type { MessagePreview } from '../plan/render-row.ts'
 import { templatesOf, usedColumns } from './content.ts'
 import { refusePaused } from './control.ts'
 import { beginAndDeliver, rowEvent, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
 import { createRun, openInputs, type RunInputs } from './inputs.ts'
-import { leftOutBy } from './left-out.ts'
+import { deliveredBy, leftOutBy } from './left-out.ts'
 import { withMetricsFile } from './metrics-file.ts'
 import { type OpenMerge, openMerge } from './open-merge.ts'
 
@@ -112,7 +112,8 @@ async function plan(
     now,
     follow,
     signal: hooks.signal,
-    notBefore: mode === 'send' ? startTime : checkedOnly(startTime),
+    startTimes: startTime && startTimes(startTime, deliveredBy(merge, again)),
+    waits: mode === 'send',
     used: usedColumns(templatesOf(content), emailColumn, key),
     leftOut: await leftOutBy(merge, again),
     observer: { onBatch: (_, read) => hooks.onRows?.(read) },
@@ -144,14 +145,6 @@ function selectionWords({ rows, where = [], notIn = [], segment, limit, sample }
 function hiddenWords(count: number): string {
   const rows = count === 1 ? '1 row is' : `${count} rows are`
   return `${rows} hidden in the workbook and skipped; --hidden-rows send sends them too`
-}
-
-/** A rehearsal checks the start times and waits for none. */
-function checkedOnly(startTime: RunInputs['startTime']): ((row: Row) => undefined) | undefined {
-  if (startTime === undefined) return undefined
-  return (row) => {
-    startTime(row)
-  }
 }
 
 /** Only a real run with something to send is asked about. */

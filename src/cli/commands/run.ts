@@ -60,6 +60,12 @@ export const run: Action = {
       group: WHEN,
       describe: "At 09:00, or '2026-12-01 09:00', in each recipient's own time zone",
     },
+    'at-column': {
+      type: 'string',
+      value: 'COLUMN',
+      group: WHEN,
+      describe: 'At the date and time in this column of each row',
+    },
     'tz-column': {
       type: 'string',
       value: 'COLUMN',
@@ -157,13 +163,19 @@ async function startTimeOf(
   mode: MergeMode,
   { timeZone }: Settings,
   say: (text: string) => void,
-): Promise<Pick<MergeRequest, 'at' | 'atLocal' | 'detach'>> {
-  const [at, atLocal, zoneColumn] = [args.text('at'), args.text('atLocal'), args.text('tzColumn')]
-  if (at !== undefined && atLocal !== undefined) {
-    throw new UsageError('--at and --at-local cannot both be given', { hint: 'Each says when the messages go.' })
+): Promise<Pick<MergeRequest, 'at' | 'atLocal' | 'atColumn' | 'detach'>> {
+  const [at, atLocal, column] = [args.text('at'), args.text('atLocal'), args.text('atColumn')]
+  const [one, other] = [
+    ['--at', at],
+    ['--at-local', atLocal],
+    ['--at-column', column],
+  ].flatMap(([option, value]) => (value === undefined ? [] : [option]))
+  if (other !== undefined) {
+    throw new UsageError(`${one} and ${other} cannot both be given`, { hint: 'Each says when the messages go.' })
   }
-  if (zoneColumn !== undefined && atLocal === undefined) {
-    throw new UsageError('--tz-column needs --at-local', { hint: 'Add --at-local 09:00.' })
+  const zoneColumn = args.text('tzColumn')
+  if (zoneColumn !== undefined && atLocal === undefined && column === undefined) {
+    throw new UsageError('--tz-column needs --at-local or --at-column', { hint: 'Add --at-local 09:00.' })
   }
   if (args.flag('detach') && mode !== 'send') {
     throw new UsageError('--detach is for real runs; a rehearsal leaves no planned run behind', {
@@ -172,6 +184,7 @@ async function startTimeOf(
   }
   const detach = args.flag('detach') ? { detach: true } : {}
   if (atLocal !== undefined) return { ...detach, atLocal: { text: atLocal, ...given({ zoneColumn }) } }
+  if (column !== undefined) return { ...detach, atColumn: { column, ...given({ zoneColumn }) } }
   if (at === undefined) return detach
   const { parseWhen } = await import('../../schedule/parse-time.ts')
   const moment = parseWhen(at, timeZone ?? localZone(), new Date())

@@ -124,7 +124,8 @@ async function planInto(
     },
     // What would stop a run is shown row by row, and the others all the same.
     skipBad: true,
-    notBefore: undefined,
+    startTimes: undefined,
+    waits: false,
     used: usedColumns(templatesOf(content), emailColumn, settings.key),
     leftOut: await leftOutBy(merge, request.again ?? false),
     observer: {
