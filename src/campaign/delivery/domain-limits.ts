@@ -5,7 +5,6 @@
 import type { RateLimit } from '../../config/settings.ts'
 import { domainOf } from '../../message/address/address.ts'
 import type { Clock } from '../clock.ts'
-import { type Due, idOf } from './due.ts'
 import { RateGate } from './throttle.ts'
 
 export interface DomainLimits {
@@ -13,27 +12,35 @@ export interface DomainLimits {
   readonly rates?: readonly RateLimit[]
 }
 
-interface Domain {
+/** What goes to one address. */
+interface Addressed {
+  readonly address: string
+}
+
+interface Domain<D extends Addressed> {
   busy: number
   readonly gate: RateGate
-  readonly waiting: Due[]
+  readonly waiting: { readonly due: D; readonly id: number }[]
 }
 
 /** Domains that are remembered; beyond it, idle ones are forgotten. */
 const REMEMBERED = 10_000
 
-export class DomainGate {
+/** Whether any domain has a limit: without one nothing waits here. */
+export function limitsDomains({ concurrency, rates = [] }: DomainLimits): boolean {
+  return concurrency !== undefined || rates.length > 0
+}
+
+export class DomainGate<D extends Addressed> {
   readonly #limits: DomainLimits
   readonly #clock: Clock
-  readonly #active: boolean
-  readonly #domains = new Map<string, Domain>()
+  readonly #domains = new Map<string, Domain<D>>()
   readonly #heldDomains = new Set<string>()
   readonly #held = new Set<number>()
 
   constructor(limits: DomainLimits, clock: Clock) {
     this.#limits = limits
     this.#clock = clock
-    this.#active = limits.concurrency !== undefined || (limits.rates?.length ?? 0) > 0
   }
 
   /** How many wait for their domain's turn. */
@@ -41,28 +48,27 @@ export class DomainGate {
     return this.#held.size
   }
 
-  /** @param id As `idOf` gives it. */
+  /** @param id As it was admitted by. */
   holds(id: number): boolean {
     return this.#held.has(id)
   }
 
   /** True when it may go now, which counts it; else it waits here. */
-  admit(due: Due): boolean {
-    if (!this.#active) return true
+  admit(due: D, id: number): boolean {
     const name = domainOf(due.address)
     const domain = this.#domain(name)
     if (this.#msUntilAllowed(domain) === 0 && domain.waiting.length === 0) {
       this.#enter(domain)
       return true
     }
-    domain.waiting.push(due)
+    domain.waiting.push({ due, id })
     this.#heldDomains.add(name)
-    this.#held.add(idOf(due))
+    this.#held.add(id)
     return false
   }
 
   /** One that waits and whose domain is free again; else the milliseconds until a rate allows one, or undefined. */
-  release(): Due | number | undefined {
+  release(): D | number | undefined {
     if (this.#held.size === 0) return undefined
     let soonest: number | undefined
     for (const name of this.#heldDomains) {
@@ -72,12 +78,12 @@ export class DomainGate {
         if (left !== Number.POSITIVE_INFINITY) soonest = Math.min(soonest ?? left, left)
         continue
       }
-      const due = domain.waiting.shift()
+      const next = domain.waiting.shift()
       if (domain.waiting.length === 0) this.#heldDomains.delete(name)
-      if (due === undefined) continue
-      this.#held.delete(idOf(due))
+      if (next === undefined) continue
+      this.#held.delete(next.id)
       this.#enter(domain)
-      return due
+      return next.due
     }
     return soonest
   }
@@ -90,32 +96,32 @@ export class DomainGate {
     return soonest
   }
 
-  done(due: Due): void {
-    if (!this.#active) return
-    const domain = this.#domains.get(domainOf(due.address))
+  done({ address }: D): void {
+    const domain = this.#domains.get(domainOf(address))
     if (domain !== undefined && domain.busy > 0) domain.busy--
   }
 
   /** Gives back all that wait. */
-  drainHeld(): readonly Due[] {
-    const held: Due[] = []
-    for (const name of this.#heldDomains) held.push(...(this.#domains.get(name)?.waiting.splice(0) ?? []))
+  drainHeld(): readonly D[] {
+    const held: D[] = []
+    for (const name of this.#heldDomains)
+      for (const { due } of this.#domains.get(name)?.waiting.splice(0) ?? []) held.push(due)
     this.#heldDomains.clear()
     this.#held.clear()
     return held
   }
 
-  #enter(domain: Domain): void {
+  #enter(domain: Domain<D>): void {
     domain.busy++
     domain.gate.grant(this.#clock.monotonic())
   }
 
-  #msUntilAllowed(domain: Domain): number {
+  #msUntilAllowed(domain: Domain<D>): number {
     if (domain.busy >= (this.#limits.concurrency ?? Number.POSITIVE_INFINITY)) return Number.POSITIVE_INFINITY
     return domain.gate.msUntilAllowed(this.#clock.monotonic())
   }
 
-  #domain(name: string): Domain {
+  #domain(name: string): Domain<D> {
     let domain = this.#domains.get(name)
     if (domain === undefined) {
       if (this.#domains.size >= REMEMBERED) this.#forgetIdle()

@@ -11,9 +11,8 @@ import type { Message } from '../../message/message.ts'
 import type { Job } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { DeliveryControl } from './delivery-control.ts'
-import { type Due, isCopy, rowOf } from './due.ts'
 import { LaneWaiters } from './lane-waiters.ts'
-import type { RowQueue } from './row-queue.ts'
+import { type Due, isCopy, type RowQueue, rowOf } from './row-queue.ts'
 import type { Throttle } from './throttle.ts'
 
 /** A longer wait than this closes the lanes: servers hang up on idle ones, and rows can wait without them. */

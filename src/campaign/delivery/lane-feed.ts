@@ -2,10 +2,10 @@
 import { isPending, type MaybePromise } from '../../maybe-promise.ts'
 import type { Feed, Outcome } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
-import { idOf } from './due.ts'
 import type { JobQueue, MergeJob } from './job-queue.ts'
 import type { Outcomes } from './outcomes.ts'
 import { type LaneProgress, RateWindow } from './progress.ts'
+import { idOf } from './row-queue.ts'
 
 export interface LaneFeedOptions {
   readonly jobs: JobQueue

@@ -12,11 +12,10 @@ import { skipWords } from '../../report/reasons.ts'
 import type { Outcome } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import { type DeliveryControl, haltFor } from './delivery-control.ts'
-import { type Due, idOf, isCopy } from './due.ts'
 import type { MergeJob } from './job-queue.ts'
 import type { DeliveryCounts } from './progress.ts'
 import { copyStatesAfter, type RowState, rowStateAfter } from './retry.ts'
-import type { Dropped, RowQueue } from './row-queue.ts'
+import { type Dropped, type Due, idOf, isCopy, type RowQueue } from './row-queue.ts'
 
 /** A row whose connection breaks this often before it is handed over waits like a deferred one. */
 const LOST_TRIES = 5

@@ -3,11 +3,27 @@
  * which are handed out, so that none is handed out twice; never sends and never records.
  */
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { DueRow, SkipReason } from '../../ledger/records.ts'
+import type { DueCopy, DueRow, SkipReason } from '../../ledger/records.ts'
 import { normalizeAddress } from '../../message/address/address.ts'
 import { type Clock, END_OF_TIME } from '../clock.ts'
-import { DomainGate, type DomainLimits } from './domain-limits.ts'
-import { type Due, idOf, isCopy, rowOf } from './due.ts'
+import { DomainGate, type DomainLimits, limitsDomains } from './domain-limits.ts'
+
+/** What waits for its turn: a row, or a copy (cc, bcc) that the server did not take with its message. */
+export type Due = DueRow | DueCopy
+
+export function isCopy(due: Due): due is DueCopy {
+  return 'copy' in due
+}
+
+/** The row itself, or the one that a copy belongs to. */
+export function rowOf(due: Due): DueRow {
+  return isCopy(due) ? due.row : due
+}
+
+/** A number of its own for each row and each copy: those of copies are below zero. */
+export function idOf(due: Due): number {
+  return isCopy(due) ? -due.copy : due.recipient
+}
 
 const FETCH_ROWS = 500
 const FETCH_BYTES = 4_000_000
@@ -35,7 +51,8 @@ export interface Dropped {
 
 export class RowQueue {
   readonly #options: RowQueueOptions
-  readonly #gate: DomainGate
+  /** Undefined where no domain has a limit. */
+  readonly #gate: DomainGate<Due> | undefined
   /** Those that came back untouched go first. */
   #again: Due[] = []
   #rows: Due[] = []
@@ -58,12 +75,13 @@ export class RowQueue {
     this.#options = options
     this.#copiesAtOnce = options.copiesAtOnce
     this.#rewoundAt = options.clock.monotonic()
-    this.#gate = new DomainGate(options.domains ?? {}, options.clock)
+    const { domains = {}, clock } = options
+    this.#gate = limitsDomains(domains) ? new DomainGate(domains, clock) : undefined
   }
 
   /** Rows fetched and not yet handed out. */
   get buffered(): number {
-    return this.#again.length + this.#rows.length - this.#head + this.#gate.held
+    return this.#again.length + this.#rows.length - this.#head + this.#held
   }
 
   /** True when the ledger had no more rows that are due. */
@@ -73,13 +91,13 @@ export class RowQueue {
 
   /** True when rows wait for their domain's turn. */
   get heldBack(): boolean {
-    return this.#gate.held > 0
+    return this.#held > 0
   }
 
   /** Milliseconds until a buffered row may go: more than 0 only when every one of them waits for its domain's rate. */
   msUntilAllowed(): number {
     if (this.#again.length > 0 || this.#head < this.#rows.length) return 0
-    return this.#gate.msUntilAllowed()
+    return this.#gate?.msUntilAllowed() ?? 0
   }
 
   /** Rows handed out and neither settled nor given back. */
@@ -89,7 +107,7 @@ export class RowQueue {
 
   /** The next row that may go now; undefined when none is buffered; the milliseconds to wait when a domain's limit holds all back. */
   next(): Due | number | undefined {
-    const released = this.#gate.release()
+    const released = this.#gate?.release()
     if (typeof released === 'object') return this.#hand(released)
     for (;;) {
       const row = this.#again.pop() ?? this.#rows[this.#head++]
@@ -98,13 +116,13 @@ export class RowQueue {
         this.#head = 0
         return released
       }
-      if (this.#gate.admit(row)) return this.#hand(row)
+      if (this.#gate?.admit(row, idOf(row)) ?? true) return this.#hand(row)
     }
   }
 
   /** The row's attempt is over; its domain is free for another. */
   finished(due: Due): void {
-    this.#gate.done(due)
+    this.#gate?.done(due)
   }
 
   /** The row's new state is durable. Only from now on does the ledger have its current state. */
@@ -115,7 +133,7 @@ export class RowQueue {
 
   /** The row was not tried: it goes again, at once. */
   giveBack(due: Due): void {
-    this.#gate.done(due)
+    this.#gate?.done(due)
     this.#out.delete(idOf(due))
     this.#again.push(due)
   }
@@ -155,7 +173,7 @@ export class RowQueue {
     this.#rechecking = true
     try {
       changed()
-      const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...this.#gate.drainHeld()]
+      const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...(this.#gate?.drainHeld() ?? [])]
       this.#again = []
       this.#rows = []
       this.#head = 0
@@ -167,6 +185,10 @@ export class RowQueue {
       this.#rechecking = false
     }
     return true
+  }
+
+  get #held(): number {
+    return this.#gate?.held ?? 0
   }
 
   #hand(due: Due): Due {
@@ -185,7 +207,7 @@ export class RowQueue {
     const known = new Set([...this.#again, ...this.#rows.slice(this.#head)].map(idOf))
     const fresh = found.filter((due) => {
       const id = idOf(due)
-      return !this.#out.has(id) && !this.#stale.has(id) && !known.has(id) && !this.#gate.holds(id)
+      return !this.#out.has(id) && !this.#stale.has(id) && !known.has(id) && !this.#gate?.holds(id)
     })
     const allowed = await this.#withoutSuppressed(await this.#withoutStopped(fresh))
     this.#rows = [...this.#rows.slice(this.#head), ...allowed]

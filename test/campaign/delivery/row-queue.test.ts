@@ -1,7 +1,6 @@
 /** Which rows are handed out: each once, whatever the ledger says meanwhile. */
 import { expect, test } from 'vitest'
-import { rowOf } from '../../../src/campaign/delivery/due.ts'
-import { RowQueue, type RowQueueOptions } from '../../../src/campaign/delivery/row-queue.ts'
+import { RowQueue, type RowQueueOptions, rowOf } from '../../../src/campaign/delivery/row-queue.ts'
 import type { CarbonCopies, Deliveries, Suppressions } from '../../../src/ledger/ledger.ts'
 import type { DueRow, Suppression } from '../../../src/ledger/records.ts'
 import { testClock } from './delivery-harness.ts'
