@@ -1,4 +1,4 @@
-/** What the columns of a list hold, told from its rows. Owns the guess at their kind; changes no cell. */
+/** What the columns of a list hold, as its rows show it. Owns the guess at their kind; changes no cell. */
 import type { ColumnType } from '../config/settings.ts'
 import { looksLikeAddress } from '../source/address-column.ts'
 import { cellText } from '../source/cells/cell.ts'

@@ -195,7 +195,7 @@ export function addressField(field: string, mailboxes: readonly Mailbox[]): stri
   )
 }
 
-/** A field of words with a space or a line's end between them; `wordsOf` is told how many bytes stand on the line. */
+/** A field of words with a space or a line's end between them; `wordsOf` gets the number of bytes before it on the line. */
 function wordsField(field: string, wordsOf: (used: number, index: number) => readonly string[], count: number): string {
   const start = `${field}:`
   let out = ''

@@ -107,7 +107,7 @@ test('each row is sent at the time in its column, and the same command later sen
   const first = await project.run(['run', '--yes', '--at-column', 'when'])
   expect(first.code, first.stderr).toBe(0)
   expect(sink.ids.size - sent).toBe(2)
-  // Both are past by more than --late now, and have their message: that is no error of their rows.
+  // Both are past by more than --late now, and have their message: nothing is wrong with their rows.
   const second = await project.run(['run', '--yes', '--at-column', 'when', '--late', '0s'])
   expect(second.code, second.stderr).toBe(0)
   expect(sink.ids.size - sent).toBe(2)

@@ -46,9 +46,7 @@ const LOOKED_AT = 10_000
 /** What is odd about single cells of a row. */
 export function cellAdvice(row: RowData): readonly Advice[] {
   const advice: Advice[] = []
-  for (const column in row) {
-    const cell = row[column]
-    if (typeof cell !== 'string' || cell === '') continue
+  for (const [column, cell] of textCells(row)) {
     const text = cell.slice(0, LOOKED_AT).trim()
     const sign = SIGNS.find(({ pattern }) => pattern.test(text))
     if (sign === undefined) continue
@@ -60,8 +58,13 @@ export function cellAdvice(row: RowData): readonly Advice[] {
 
 /** Columns whose cells have spaces around them. */
 export function paddedColumns(row: RowData): readonly string[] {
-  return Object.keys(row).filter((column) => {
-    const cell = row[column]
-    return typeof cell === 'string' && cell !== '' && cell.trim() !== '' && cell.length !== cell.trim().length
-  })
+  return textCells(row)
+    .filter(([, cell]) => cell.trim() !== '' && cell.length !== cell.trim().length)
+    .map(([column]) => column)
+}
+
+function textCells(row: RowData): readonly (readonly [column: string, text: string])[] {
+  return Object.entries(row).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1] !== '',
+  )
 }
