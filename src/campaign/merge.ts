@@ -7,6 +7,7 @@ import type { Pace } from './plan/pace.ts'
 import type { ColumnTime, RecipientTime } from './plan/recipient-time.ts'
 import type { MessagePreview } from './plan/render-row.ts'
 import type { Selection } from './plan/select.ts'
+import type { MessageSizes } from './plan/sizes.ts'
 
 /** `send` is the real thing; the other modes record nothing as sent. */
 export type MergeMode = 'send' | 'dry-run' | 'sandbox' | 'test'
@@ -83,6 +84,8 @@ export interface PlanPreview {
   readonly notBefore?: Date
   /** When the last message is accepted, and what holds it back; undefined where no limit is set. */
   readonly pace?: Pace
+  /** How large the messages are, as far as some all over the run show it. */
+  readonly sizes?: MessageSizes
 }
 
 export interface MergeHooks {

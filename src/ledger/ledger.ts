@@ -20,6 +20,7 @@ import type {
   PriorMessage,
   Pruned,
   Quota,
+  QuotaTaken,
   Reservation,
   ResultRow,
   RowRange,
@@ -197,6 +198,8 @@ export interface Quotas {
    * ask again. What was granted and not used is not given back.
    */
   reserve(quotas: readonly Quota[], count: number, now: Date, recipients?: number): Promise<Reservation>
+  /** What is taken of each quota in the window that ends now. Takes nothing. */
+  taken(quotas: readonly Quota[], now: Date): Promise<readonly QuotaTaken[]>
 }
 
 /** What was learnt of servers, by their `host:port`. */

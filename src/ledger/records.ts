@@ -308,6 +308,13 @@ export interface Quota extends RateLimit {
   readonly name: string
 }
 
+/** What is taken of a quota, in what it counts. */
+export interface QuotaTaken {
+  readonly count: number
+  /** Seconds since the first of it was taken: with the rest of the window over it begins to be free. */
+  readonly age: number
+}
+
 /** What a ledger granted of some quotas. */
 export interface Reservation {
   /** Messages. */

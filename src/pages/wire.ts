@@ -84,7 +84,7 @@ export const FILTERS = ['all', 'problems', 'suppressed', 'sent', 'hidden', 'dupl
 export type RowFilter = (typeof FILTERS)[number]
 
 /** What is said of a row in the list; a row may have several. */
-export type RowMark = 'problem' | 'suppressed' | 'sent' | 'hidden' | 'duplicate' | 'unselected'
+export type RowMark = 'problem' | 'suppressed' | 'sent' | 'hidden' | 'duplicate' | 'unselected' | 'warning'
 
 /** A row in the list of a preview. */
 export interface RowView {
@@ -173,6 +173,8 @@ export interface RowMessageView extends RowView {
 
 /** What came of a test mail. */
 export interface TestView {
+  /** Messages that it took. */
+  readonly messages: number
   readonly server: string
   readonly address: string
   readonly seconds: number
@@ -211,6 +213,8 @@ export interface SizesView {
   readonly measured: number
   readonly smallest: { readonly row: number; readonly bytes: number }
   readonly largest: { readonly row: number; readonly bytes: number }
+  /** Of those measured, messages whose HTML Gmail cuts off. */
+  readonly clipped: number
 }
 
 export interface PaceView {
@@ -218,6 +222,8 @@ export interface PaceView {
   readonly lastAt: string
   /** What holds it back: a number in that many seconds. */
   readonly limit: { readonly count: number; readonly seconds: number; readonly of?: 'recipients' }
+  /** What other runs have taken of it already. */
+  readonly taken: number | undefined
   readonly days: readonly { readonly day: string; readonly messages: number }[]
 }
 

@@ -48,6 +48,20 @@ export function quotasContract(): void {
       expect((await ledger.quotas.reserve([tenAMinute], 1, opens)).granted).toBe(1)
     })
 
+    test('what is taken in the window that ends now is known, and asking takes nothing', async () => {
+      const day = { name: 'ada@mail', count: 100, seconds: 86_400 }
+      expect(await ledger.quotas.taken([day], NOW)).toEqual([{ count: 0, age: 0 }])
+      await ledger.quotas.reserve([day], 7, NOW)
+      await ledger.quotas.reserve([day], 5, later(7200))
+      const [taken] = await ledger.quotas.taken([day], later(7200))
+      expect(taken?.count).toBe(12)
+      // By the parts in which a window is counted.
+      expect(taken?.age).toBeGreaterThanOrEqual(7200)
+      expect(taken?.age).toBeLessThanOrEqual(7200 + 86_400 / 60)
+      expect(await ledger.quotas.taken([day], later(7200))).toEqual([taken])
+      expect(await ledger.quotas.taken([day], later(3 * 86_400))).toEqual([{ count: 0, age: 0 }])
+    })
+
     test('of several the tightest counts, and none is taken of one that another does not grant', async () => {
       const three = { name: 'ada@mail', count: 3, seconds: 3600 }
       expect(await ledger.quotas.reserve([tenAMinute, three], 5, NOW)).toMatchObject({

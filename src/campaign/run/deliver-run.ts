@@ -116,7 +116,7 @@ function deliverRun(
     // A rehearsal has looked at the earlier campaign once, and waits for nothing.
     stopped: follow === undefined || mode !== 'send' ? undefined : (rows) => follow.stopped(rows),
     settings: local ? unlimited : delivery,
-    account: accountOf(settings, transport),
+    account: accountOf(settings, transport.name),
     group: groupOf(settings, run),
     lateBy: canBeLate(run) ? (settings.lateBy ?? LATE_BY_MS) : undefined,
     counts,
@@ -148,8 +148,8 @@ export function groupOf(settings: Settings, { campaign, options }: RunRecord): s
   return settings.group ?? options.group ?? campaign.name
 }
 
-/** Whose quota it is: of a login at a server, or of another way to send. */
-function accountOf({ smtp, transport }: Settings, { name }: Transport): string {
+/** Whose quota it is: of a login at a server, or of another way to send, by the name of its transport. */
+export function accountOf({ smtp, transport }: Settings, name: string): string {
   return transport === undefined || transport === 'smtp' ? `${smtp.user ?? ''}@${smtp.host}` : name
 }
 

@@ -3,7 +3,7 @@
  * the steps; the work is done by `plan` and `deliver`.
  */
 import type { Settings } from '../../config/settings.ts'
-import { HeldError } from '../../errors.ts'
+import { HeldError, MailmergeError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { StatusCounts } from '../../ledger/records.ts'
@@ -13,13 +13,14 @@ import { checkMergeRequest } from '../check-request.ts'
 import { END_OF_TIME } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
-import { paceOf } from '../plan/pace.ts'
+import { paceOf, takenLimits } from '../plan/pace.ts'
 import { planRows } from '../plan/plan.ts'
 import { startTimes } from '../plan/recipient-time.ts'
 import type { MessagePreview } from '../plan/render-row.ts'
+import { type MessageSizes, withSize } from '../plan/sizes.ts'
 import { templatesOf, usedColumns } from './content.ts'
 import { refusePaused } from './control.ts'
-import { beginAndDeliver, rowEvent, summarize } from './deliver-run.ts'
+import { accountOf, beginAndDeliver, rowEvent, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
 import { createRun, openInputs, type RunInputs } from './inputs.ts'
 import { deliveredBy, leftOutBy } from './left-out.ts'
@@ -160,6 +161,9 @@ async function confirmed(
   if (mode !== 'send' || counted.toSend === 0 || hooks.confirm === undefined) return true
   const { template } = content
   const first = await firstMessage(merge, run)
+  const now = clock.now()
+  const start = at ?? now
+  const rates = await takenLimits(merge.ledger, settings.delivery.rates, accountOf(settings, server), { now, start })
   const preview = {
     campaign,
     run,
@@ -169,7 +173,8 @@ async function confirmed(
     first,
     server,
     notBefore: at,
-    pace: paceOf(counted.toSend, settings.delivery.rates, at ?? clock.now(), settings.timeZone),
+    pace: paceOf(counted.toSend, rates, start, settings.timeZone),
+    sizes: await sizesOf(merge, run, counted.rows),
   }
   return hooks.confirm(given(preview))
 }
@@ -178,6 +183,33 @@ async function confirmed(
 async function firstMessage({ ledger, renderer, clock }: OpenMerge, run: string): Promise<MessagePreview | undefined> {
   const [due] = await ledger.deliveries.due(run, { now: END_OF_TIME, after: 0, limit: 1 })
   return due === undefined ? undefined : renderer.preview(due, clock.now())
+}
+
+/** Messages that are made to know their size, and milliseconds that this may take while a person waits. */
+const MEASURED = 200
+const MEASURING_MS = 500
+
+/** Sizes of messages all over the run. */
+async function sizesOf(
+  { ledger, renderer, clock }: OpenMerge,
+  run: string,
+  rows: number,
+): Promise<MessageSizes | undefined> {
+  const until = performance.now() + MEASURING_MS
+  const step = Math.max(1, Math.floor(rows / MEASURED))
+  let sizes: MessageSizes | undefined
+  for (let after = 0; performance.now() < until; ) {
+    const [due] = await ledger.deliveries.due(run, { now: END_OF_TIME, after, limit: 1 })
+    if (due === undefined) break
+    after = due.row + step - 1
+    try {
+      sizes = withSize(sizes, due.row, (await renderer.render(due, clock.now())).size)
+    } catch (error) {
+      // What changed since it was checked is said of its row when it is sent.
+      if (!(error instanceof MailmergeError)) throw error
+    }
+  }
+  return sizes
 }
 
 /** Rows that are left out for something that is said of them have an event each, as those that are sent. */

@@ -3,10 +3,11 @@
 import type { SkipCounts } from '../../campaign/events.ts'
 import type { PlanPreview } from '../../campaign/merge.ts'
 import type { Pace } from '../../campaign/plan/pace.ts'
+import type { MessageSizes } from '../../campaign/plan/sizes.ts'
 import { limitWords } from '../../config/units.ts'
 import type { SkipKind, StatusCounts } from '../../ledger/records.ts'
 import { escapeInvisible } from '../../text/visible.ts'
-import { count, dateTimeWords, plural } from '../terminal/format.ts'
+import { bytesWords, count, dateTimeWords, plural } from '../terminal/format.ts'
 import type { Output } from '../terminal/output.ts'
 import { cut } from '../terminal/table.ts'
 
@@ -22,6 +23,7 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
     ['from', first?.from],
     ['first', first?.address],
     ['subject', first?.subject],
+    ['size', plan.sizes === undefined ? undefined : sizeWords(plan.sizes, plan.toSend)],
     ['through', plan.server],
     ['begins', plan.notBefore === undefined ? undefined : dateTimeWords(plan.notBefore, timeZone)],
     ['ends', plan.pace === undefined ? undefined : endWords(plan.pace, timeZone)],
@@ -37,8 +39,19 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
 /** A limit that lets all of them through at once holds nothing back. */
 function endWords({ lastAt, limit, days }: Pace, timeZone: string | undefined): string | undefined {
   const messages = days.reduce((sum, day) => sum + day.messages, 0)
-  if (messages <= limit.count) return undefined
-  return `${dateTimeWords(lastAt, timeZone)} at the earliest, with ${limitWords(limit)}`
+  if (messages + (limit.taken?.count ?? 0) <= limit.count) return undefined
+  const taken =
+    limit.taken === undefined ? '' : `, of which ${count(Math.min(limit.taken.count, limit.count))} are used`
+  return `${dateTimeWords(lastAt, timeZone)} at the earliest, with ${limitWords(limit)}${taken}`
+}
+
+/** `4.1 KB each`, `4.1 KB (row 2) to 43.1 KB (row 9), measured in 200 of them` */
+function sizeWords({ measured, smallest, largest }: MessageSizes, toSend: number): string {
+  const words =
+    smallest.bytes === largest.bytes
+      ? `${bytesWords(smallest.bytes)} each`
+      : `${bytesWords(smallest.bytes)} (row ${smallest.row}) to ${bytesWords(largest.bytes)} (row ${largest.row})`
+  return measured < toSend ? `${words}, measured in ${count(measured)} of them` : words
 }
 
 /** In the order in which they are shown. */

@@ -72,3 +72,9 @@ export function shellWord(word: string): string {
 export function escapedLines(text: string): string {
   return text.split(/\r?\n/).map(escapeInvisible).join('\n')
 }
+
+/** `412 B`, `43.1 KB`, `1.4 MB`, by thousands. */
+export function bytesWords(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`
+  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+}

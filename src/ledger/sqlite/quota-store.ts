@@ -10,7 +10,7 @@
  * recipients at any time, and a message of which no more is known was one recipient at least.
  */
 import type { Quotas } from '../ledger.ts'
-import type { Quota, Reservation } from '../records.ts'
+import type { Quota, QuotaTaken, Reservation } from '../records.ts'
 import * as sql from './queries.ts'
 import { numberOf, type SqliteStore } from './store.ts'
 
@@ -56,11 +56,35 @@ export class QuotaStore implements Quotas {
     })
   }
 
+  taken(quotas: readonly Quota[], now: Date): Promise<readonly QuotaTaken[]> {
+    const { time } = this.#clock(now)
+    const taken = quotas.map((quota) => {
+      const { seconds } = quota
+      const parts = namesOf(quota).flatMap((name) =>
+        this.#store.all(sql.quotaBuckets, name, seconds, oldestPart(seconds, time)),
+      )
+      const first = Math.min(...parts.map(({ bucket }) => numberOf(bucket)))
+      const age = parts.length === 0 ? 0 : Math.max(0, (time - first * partLength(seconds)) / 1000)
+      return { count: parts.reduce((sum, { used }) => sum + numberOf(used), 0), age: Math.min(age, seconds) }
+    })
+    return Promise.resolve(taken)
+  }
+
   /**
    * The ledger's own time in milliseconds. On one boot of a machine it follows the time since boot, so that no one's
    * setting of the clock frees a quota; after a reboot it goes on from the wall clock, yet never backwards.
    */
   #time(now: Date): number {
+    const { time, uptime } = this.#clock(now)
+    this.#store.run(sql.setMeta, 'quota_time', time)
+    if (this.#boot !== undefined) {
+      this.#store.run(sql.setMeta, 'quota_boot', this.#boot.bootId)
+      this.#store.run(sql.setMeta, 'quota_uptime', uptime)
+    }
+    return time
+  }
+
+  #clock(now: Date): { readonly time: number; readonly uptime: number } {
     const last = this.#number('quota_time')
     const boot = this.#boot
     const uptime = boot === undefined ? 0 : Math.floor(boot.uptime() * 1000)
@@ -69,12 +93,7 @@ export class QuotaStore implements Quotas {
       sameBoot && last !== undefined
         ? last + Math.max(0, uptime - (this.#number('quota_uptime') ?? uptime))
         : Math.max(now.getTime(), last ?? Number.NEGATIVE_INFINITY)
-    this.#store.run(sql.setMeta, 'quota_time', time)
-    if (boot !== undefined) {
-      this.#store.run(sql.setMeta, 'quota_boot', boot.bootId)
-      this.#store.run(sql.setMeta, 'quota_uptime', uptime)
-    }
-    return time
+    return { time, uptime }
   }
 
   #number(name: string): number | undefined {

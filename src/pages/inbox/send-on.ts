@@ -19,7 +19,7 @@ export async function sendOn(settings: Settings, message: ReadMessage, from: str
   try {
     const outcome = await oneOutcome(transport, messageOf(message, { from, to: [address] }))
     if (outcome?.kind === 'accepted')
-      return { server: settings.smtp.host, address, seconds: (Date.now() - began) / 1000 }
+      return { messages: 1, server: settings.smtp.host, address, seconds: (Date.now() - began) / 1000 }
     if (outcome?.kind === 'rejected' || outcome?.kind === 'deferred') {
       const { code, text } = outcome.reply
       throw new DataError(`the server did not accept the message: ${code} ${text}`)

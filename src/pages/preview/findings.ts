@@ -190,6 +190,13 @@ function doubts(address: string, column: string | undefined): readonly Omit<Prob
   return found.map((one) => ({ severity: 'warning', ...one, value: address, column }))
 }
 
+/** Whether cells or address of a row ask for a look; what its message says is not known here. */
+export function hasRowAdvice(cells: RowData, address: string): boolean {
+  if (cellAdvice(cells).length > 0) return true
+  const judged = parseAddress(address)
+  return judged.kind !== 'invalid' && addressDoubts(judged.mailbox).length > 0
+}
+
 type Said = Pick<Problem, 'severity' | 'message' | 'hint' | 'value' | 'column'>
 
 function findingOf(

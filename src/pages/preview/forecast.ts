@@ -2,8 +2,15 @@
  * What a run would do, before it is started: who gets it, who does not and why, until when, how large. Owns putting together
  * what the plan and the settings say; counts nothing by itself.
  */
-import { paceOf } from '../../campaign/plan/pace.ts'
+import { type Pace, paceOf, type TakenLimit, takenLimits } from '../../campaign/plan/pace.ts'
+import { withSize } from '../../campaign/plan/sizes.ts'
+import { accountOf } from '../../campaign/run/deliver-run.ts'
+import { openLedger } from '../../campaign/run/open-ledger.ts'
+import { GMAIL_CLIP } from '../../check/lints/message-lints.ts'
+import type { Settings } from '../../config/settings.ts'
 import { MailmergeError } from '../../errors.ts'
+import type { Message } from '../../message/message.ts'
+import { readMessage } from '../message/read.ts'
 import type { ForecastView, LeftOutWhy, PaceView, SizesView } from '../wire.ts'
 import type { PlannedList, Project } from './project.ts'
 
@@ -27,12 +34,29 @@ export interface ForecastOptions {
   readonly command: string
   readonly now: Date
   readonly sizes: SizesView | undefined
+  readonly limits: readonly TakenLimit[]
+}
+
+/** The limits of a project, and what other runs have taken of them by now. */
+export async function limitsNow(settings: Settings, now: Date): Promise<readonly TakenLimit[]> {
+  const { rates } = settings.delivery
+  const ledger = rates.length === 0 ? undefined : await openLedger(settings, { existing: true })
+  if (ledger === undefined) return rates
+  try {
+    return await takenLimits(ledger, rates, accountOf(settings, serverName(settings)), { now, start: now })
+  } finally {
+    await ledger.close()
+  }
+}
+
+function serverName({ transport }: Settings): string {
+  return typeof transport === 'string' ? transport : ''
 }
 
 export function forecastOf(
   { settings }: Project,
   { counts, skipped, suppressed }: PlannedList,
-  { server, command, now, sizes }: ForecastOptions,
+  { server, command, now, sizes, limits }: ForecastOptions,
 ): ForecastView {
   const of = (kind: LeftOutWhy): number => skipped.get(kind) ?? 0
   const duplicates = settings.duplicates === 'error' ? of('duplicate') : 0
@@ -41,18 +65,22 @@ export function forecastOf(
     rows: of(why),
     detail: why === 'suppressed' ? suppressedWords(suppressed) : undefined,
   }))
-  const pace = paceOf(counts.deferred, settings.delivery.rates, now, settings.timeZone)
+  const pace = paceOf(counts.deferred, limits, now, settings.timeZone)
   return {
     rows: counts.rows,
     toSend: counts.deferred,
     stopping: of('bad') + duplicates,
     leftOut,
     sizes,
-    pace: pace && ({ lastAt: pace.lastAt.toISOString(), limit: pace.limit, days: pace.days } satisfies PaceView),
+    pace: pace && paceView(pace),
     connections: settings.delivery.concurrency,
     server,
     command,
   }
+}
+
+function paceView({ lastAt, days, limit: { taken, ...limit } }: Pace): PaceView {
+  return { lastAt: lastAt.toISOString(), limit, days, taken: taken?.count }
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -81,17 +109,19 @@ export async function measure(project: Project, signal: AbortSignal): Promise<Si
     const row = await rows.row(number)
     if (row === undefined || row.problems !== undefined) continue
     try {
-      const { size } = (await project.message(row)).message
-      const one = { row: number, bytes: size }
-      const { measured, smallest, largest } = sizes ?? { measured: 0, smallest: one, largest: one }
-      sizes = {
-        measured: measured + 1,
-        smallest: size < smallest.bytes ? one : smallest,
-        largest: size > largest.bytes ? one : largest,
-      }
+      const { message } = await project.message(row)
+      const clipped = (sizes?.clipped ?? 0) + ((await isClipped(message)) ? 1 : 0)
+      sizes = { ...withSize(sizes, number, message.size), clipped }
     } catch (error) {
       if (!(error instanceof MailmergeError)) throw error
     }
   }
   return sizes
+}
+
+/** Whether Gmail hides the end of its HTML; a message that is not that large as a whole need not be read. */
+async function isClipped({ size, chunks }: Message): Promise<boolean> {
+  if (size <= GMAIL_CLIP) return false
+  const { html } = await readMessage(Buffer.concat(chunks))
+  return html !== undefined && Buffer.byteLength(html) > GMAIL_CLIP
 }

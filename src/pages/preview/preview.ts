@@ -17,7 +17,7 @@ import type { ReadMessage } from '../message/read.ts'
 import { errorFields } from '../server.ts'
 import type { BrokenView, FileView, ForecastView, PreviewView, RowMessageView, SizesView, TestView } from '../wire.ts'
 import { createFindings, mailPrograms } from './findings.ts'
-import { forecastOf, measure } from './forecast.ts'
+import { forecastOf, limitsNow, measure } from './forecast.ts'
 import { type MadeRow, makeRow, type RowMaker } from './make-row.ts'
 import { linesAround, openPlaces } from './places.ts'
 import { openProject, type PlannedList, type PreviewRequest, type Project } from './project.ts'
@@ -141,20 +141,22 @@ export class Preview {
   }
 
   /** What a run would do now; undefined while the list is being read. */
-  forecast(): ForecastView | undefined {
+  async forecast(): Promise<ForecastView | undefined> {
     const { project, list, sizes } = this.#good ?? {}
     if (project === undefined || list === undefined) return undefined
     const { command } = this.#options
-    return forecastOf(project, list, { command, now: new Date(), server: serverOf(this.#settings), sizes })
+    const now = new Date()
+    const limits = await limitsNow(project.settings, now)
+    return forecastOf(project, list, { command, now, server: serverOf(this.#settings), sizes, limits })
   }
 
-  /** Sends the message of a row to another address, as `run --test-to` does. @throws MailmergeError */
-  async sendTest(number: number, to: string): Promise<TestView> {
+  /** Sends the messages of rows to another address, as `run --test-to` does. @throws MailmergeError */
+  async sendTest(numbers: readonly number[], to: string): Promise<TestView> {
     const request: MergeRequest = {
       ...this.#options.request,
       mode: 'test',
       testTo: to,
-      rows: String(number),
+      rows: numbers.join(','),
       hiddenRows: 'send',
     }
     const { limit: _, where: __, segment: ___, sample: ____, seed: _____, ...one } = request
@@ -162,12 +164,16 @@ export class Preview {
     const settings = await this.#options.settings()
     const summary = await runMerge(settings, one, {
       onEvent(event) {
-        if ('row' in event && event.row === number) last = event
+        if ('row' in event && event.event !== 'sent' && numbers.includes(event.row)) last = event
       },
     })
-    if (summary.counts.sent === 1) return { server: serverOf(settings), address: to, seconds: summary.seconds }
+    const { sent } = summary.counts
+    if (sent === numbers.length) {
+      return { messages: sent, server: serverOf(settings), address: to, seconds: summary.seconds }
+    }
     const why = last !== undefined && 'row' in last ? reasonWords(last) : ''
-    throw new DataError(`nothing was sent${why === '' ? '' : `: ${why}`}`, {
+    const what = sent === 0 ? 'nothing was sent' : `${sent} of ${numbers.length} messages were sent`
+    throw new DataError(`${what}${why === '' ? '' : `: ${why}`}`, {
       hint: 'A test goes where a run would: a row that a run leaves out is not sent as a test either.',
     })
   }

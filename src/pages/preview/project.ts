@@ -18,6 +18,7 @@ import type { Message } from '../../message/message.ts'
 import type { Row } from '../../source/source.ts'
 import { BranchTrace } from '../../template/engine/branches.ts'
 import type { RowMark } from '../wire.ts'
+import { hasRowAdvice } from './findings.ts'
 import { createLabeller } from './label.ts'
 import { RowStore } from './row-store.ts'
 
@@ -129,10 +130,13 @@ async function planInto(
     used: usedColumns(templatesOf(content), emailColumn, settings.key),
     leftOut: await leftOutBy(merge, request.again ?? false),
     observer: {
-      onChecked: ({ number, data }, { rendered }) => finder.see(number, data, rendered),
+      onChecked({ number, data }, { rendered, address }) {
+        finder.see(number, data, rendered)
+        if (hasRowAdvice(data, address)) mark(number, 'warning')
+      },
       onProblem: ({ row, severity }: Problem) => {
         branches.take()
-        if (severity === 'error') mark(row, 'problem')
+        mark(row, severity === 'error' ? 'problem' : 'warning')
       },
       onSkipped: ({ number }, { kind }) => {
         if (kind === 'hidden' || kind === 'unselected') mark(number, kind)

@@ -14,8 +14,8 @@ export function previewRoutes(preview: Preview): readonly Route[] {
     {
       method: 'GET',
       path: /^\/api\/forecast$/,
-      answer() {
-        const forecast = preview.forecast()
+      async answer() {
+        const forecast = await preview.forecast()
         return forecast === undefined ? undefined : json(forecast)
       },
     },
@@ -56,9 +56,16 @@ export function previewRoutes(preview: Preview): readonly Route[] {
       method: 'POST',
       path: /^\/api\/rows\/(\d{1,10})\/test$/,
       async answer({ match: [number], body }) {
-        const to = (body as { readonly to?: unknown } | undefined)?.to
-        if (typeof to !== 'string' || to.trim() === '') throw new UsageError('there is no address to send the test to')
-        return json(await preview.sendTest(Number(number), to.trim()))
+        return json(await preview.sendTest([Number(number)], addressIn(body)))
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/api\/looks\/test$/,
+      async answer({ body }) {
+        const rows = preview.status().looks.map(({ row }) => row)
+        if (rows.length === 0) throw new UsageError('the list is still being read')
+        return json(await preview.sendTest(rows, addressIn(body)))
       },
     },
     ...messageRoutes({
@@ -67,6 +74,13 @@ export function previewRoutes(preview: Preview): readonly Route[] {
       trustedHosts: () => preview.trustedHosts(),
     }),
   ]
+}
+
+/** @throws UsageError */
+function addressIn(body: unknown): string {
+  const to = (body as { readonly to?: unknown } | undefined)?.to
+  if (typeof to !== 'string' || to.trim() === '') throw new UsageError('there is no address to send the test to')
+  return to.trim()
 }
 
 function numberOf(text: string | null, otherwise: number): number {

@@ -24,6 +24,7 @@ const BITS: Readonly<Record<RowMark, number>> = {
   hidden: 8,
   duplicate: 16,
   unselected: 32,
+  warning: 64,
 }
 const MARKS = Object.keys(BITS) as readonly RowMark[]
 const FILTER_BITS: Readonly<Record<RowFilter, number>> = {

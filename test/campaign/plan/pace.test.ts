@@ -41,6 +41,18 @@ describe('when the last message is accepted', () => {
     expect(paceOf(2881, [DAY, slow], START, 'UTC')?.limit).toBe(slow)
   })
 
+  test('counts what is taken of a limit already, until the first of it is free again', () => {
+    const taken = { ...DAY, taken: { count: 4000, age: 3600 } }
+    // 1,000 today, the rest once a day is over since the first of those 4,000.
+    expect(pace(1000, [taken])?.at).toBe(START.toISOString())
+    expect(pace(1500, [taken])).toEqual({
+      at: '2026-11-28T13:00:00.000Z',
+      days: ['2026-11-27 1000', '2026-11-28 500'],
+    })
+    // Of a limit that is used up nothing is left today.
+    expect(pace(1, [{ ...DAY, taken: { count: 9000, age: 0 } }])?.at).toBe('2026-11-28T14:00:00.000Z')
+  })
+
   test('counts days by the clock of the zone', () => {
     expect(paceOf(5001, [DAY], new Date('2026-11-27T23:30:00Z'), 'Europe/Paris')?.days[0]?.day).toBe('2026-11-28')
   })

@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { PreviewView, RowMessageView, RowsView } from '../../../src/pages/wire.ts'
+import type { ForecastView, PreviewView, RowMessageView, RowsView } from '../../../src/pages/wire.ts'
 import { axeFindings, startBrowser } from '../../support/browser.ts'
 import { type Previewing, startPreview } from '../../support/previewing.ts'
 import { listOf, makeProject, type Project } from '../../support/program.ts'
+import { type RecordingSink, startRecordingSink } from '../../support/recording-sink.ts'
 
 vi.setConfig({ testTimeout: 90_000 })
 
@@ -230,6 +231,12 @@ describe.skipIf(browser === undefined)('a preview', () => {
     await page.keyboard.press('Escape')
   })
 
+  test('a row whose address asks for a look is marked in the list, and is not a problem', async () => {
+    const page = await open('q=omar@&')
+    await page.locator('.row').getByLabel('Worth a look').waitFor(PATIENT)
+    expect((await preview.get<PreviewView>('/api/preview')).counts.problems).toBe(1)
+  })
+
   test('the files of the template are shown, and no other file', async () => {
     const file = (name: string): Promise<unknown> => preview.get(`/api/template/file?${new URLSearchParams({ name })}`)
     expect(await file('templates/news/html.hbs')).toMatchObject({ lines: [HTML] })
@@ -367,5 +374,66 @@ describe.skipIf(browser === undefined)('a list of 100,000 rows', () => {
     expect((await preview.get<RowsView>('/api/rows?row=50000&limit=1')).rows).toMatchObject([{ row: 50_000 }])
     const { message } = await preview.get<RowMessageView>('/api/rows/50000')
     expect(message?.subject).toBe('News for Person 50000')
+  })
+})
+
+describe.skipIf(browser === undefined)('a test to oneself', () => {
+  let sink: RecordingSink
+
+  beforeAll(async () => {
+    sink = await startRecordingSink({ keep: true })
+    await given({
+      'list.csv':
+        'name,email,likes\nAda,ada@example.org,\nJosé,jose@example.org,engines\nGrace,grace@example.org,\nZoë,zoe@example.org,\n',
+      'templates/news.md':
+        '---\nfrom: Letters <letters@example.org>\nsubject: News for {{name}}\n---\n{{#if likes}}You like {{likes}}.{{else}}Hello.{{/if}}\n',
+      'mailmerge.yaml': `rate: 100/day\nsmtp:\n  host: 127.0.0.1\n  port: ${sink.port}\n`,
+    })
+  })
+
+  afterAll(async () => {
+    await preview.stop()
+    project.remove()
+    await sink.close()
+  })
+
+  test('sends the row that is shown, or all rows to look at, to the address that is typed and nobody else', async () => {
+    const page = await open('row=2&')
+    await page.locator('#message h2').getByText('News for José').waitFor()
+    await expect
+      .poll(async () => (await preview.get<PreviewView>('/api/preview')).looks.length, PATIENT)
+      .toBeGreaterThan(1)
+    const { looks } = await preview.get<PreviewView>('/api/preview')
+    await page.keyboard.press('t')
+    const dialog = page.getByRole('dialog', { name: 'Send row 2 to yourself' })
+    await dialog.getByLabel('Your address').fill('me@example.net')
+    await page.keyboard.press('Enter')
+    await page.getByText(/^Accepted by 127\.0\.0\.1 for me@example\.net/).waitFor(PATIENT)
+    expect([...sink.recipients]).toEqual([['me@example.net', 1]])
+    expect(sink.messages[0]?.octets.toString('utf8')).toContain('You like engines.')
+    await page.keyboard.press('t')
+    await dialog.getByRole('button', { name: `Send all ${looks.length} rows to look at` }).click()
+    await page.getByText(`${looks.length} messages accepted by 127.0.0.1 for me@example.net`).waitFor(PATIENT)
+    expect([...sink.recipients]).toEqual([['me@example.net', 1 + looks.length]])
+  })
+
+  test('before sending, what other runs took of a quota today is counted, as are messages that Gmail cuts off', async () => {
+    const page = await open()
+    const forecast = (): Promise<ForecastView> => preview.get('/api/forecast')
+    await expect.poll(async () => (await forecast()).sizes?.measured, PATIENT).toBe(4)
+    expect((await forecast()).pace?.taken).toBeUndefined()
+    expect(
+      await project.run(['run', '--yes', '--csv', 'list.csv', '-t', 'news', '--campaign', 'other', '--rows', '1,2']),
+    ).toMatchObject({ code: 0 })
+    expect((await forecast()).pace).toMatchObject({ taken: 2, limit: { count: 100 } })
+    expect((await forecast()).sizes?.clipped).toBe(0)
+    project.write(
+      'templates/news.md',
+      `---\nfrom: Letters <letters@example.org>\nsubject: News for {{name}}\n---\n{{#if likes}}${'Words. '.repeat(20_000)}{{/if}}Hello.\n`,
+    )
+    await expect.poll(async () => (await forecast())?.sizes?.clipped, PATIENT).toBe(1)
+    await page.keyboard.press('b')
+    await page.getByText('Gmail cuts off 1 of them').waitFor(PATIENT)
+    expect(await axeFindings(page)).toEqual([])
   })
 })

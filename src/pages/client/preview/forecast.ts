@@ -81,7 +81,7 @@ function whenWords(pace: PaceView | undefined, toSend: number, connections: numb
   if (pace === undefined) {
     return html`<p class="soft">No rate is set: as fast as the server takes them, over ${count(connections)} ${connections === 1 ? 'connection' : 'connections'}.</p>`
   }
-  const { days, lastAt, limit } = pace
+  const { days, lastAt, limit, taken } = pace
   const most = Math.max(...days.map(({ messages }) => messages))
   const shown = days.length <= DAYS ? days : [...days.slice(0, DAYS - 1), ...days.slice(-1)]
   const last = new Date(lastAt)
@@ -96,7 +96,7 @@ function whenWords(pace: PaceView | undefined, toSend: number, connections: numb
     ({ day, messages }) =>
       html`<li><span>${dayWords(day)}</span><span><i class="m-accent" .style=${`width:${(100 * messages) / most}%`}></i></span><b class="num">${count(messages)}</b></li>`,
   )}</ul>
-  <p class="soft">The last one is accepted on ${when} at the earliest, held back by ${limitWords(limit)}.</p>`
+  <p class="soft">The last one is accepted on ${when} at the earliest, held back by ${limitWords(limit)}${taken === undefined ? '' : `, of which ${count(Math.min(taken, limit.count))} are used already`}.</p>`
 }
 
 const UNITS: Readonly<Record<number, string>> = { 1: 'a second', 60: 'a minute', 3600: 'an hour', 86400: 'a day' }
@@ -111,7 +111,7 @@ function dayWords(day: string): string {
 }
 
 function sizeWords(
-  { measured, smallest, largest }: SizesView,
+  { measured, smallest, largest, clipped }: SizesView,
   toSend: number,
   onRow: (row: number) => void,
 ): TemplateResult {
@@ -122,5 +122,9 @@ function sizeWords(
     smallest.bytes === largest.bytes
       ? html`${size(smallest.bytes)} each.`
       : html`${size(smallest.bytes)} (${link(smallest.row)}) to ${size(largest.bytes)} (${link(largest.row)}).`
-  return html`<div><h3>Size</h3><p class="soft">${words}${some}</p></div>`
+  const cut =
+    clipped === 0
+      ? nothing
+      : html`<p class="soft cut-off">${icon('warn', { look: 'warn' })}Gmail cuts off ${clipped === measured ? (measured === 1 ? 'it' : 'each of them') : `${count(clipped)} of them`}: the HTML is over 102 KB.</p>`
+  return html`<div><h3>Size</h3><p class="soft">${words}${some}</p>${cut}</div>`
 }

@@ -313,9 +313,14 @@ class PreviewPage {
     if (this.#shown?.message === undefined) return
     const { row, name, address } = this.#shown
     const who = name === '' ? address : name
+    const looks = this.#status?.looks ?? []
     this.#testDialog.open({
       title: `Send row ${count(row)} to yourself`,
       path: `/api/rows/${row}/test`,
+      all:
+        looks.length < 2
+          ? undefined
+          : { path: '/api/looks/test', words: `Send all ${count(looks.length)} rows to look at` },
       about: html`Goes through ${this.#status?.server ?? 'the server'} exactly as <bdi>${who}</bdi> would get it. Nothing is recorded as sent; <bdi>${who}</bdi> gets nothing.`,
     })
   }

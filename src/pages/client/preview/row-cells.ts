@@ -20,6 +20,7 @@ const MARKS: readonly (readonly [RowMark, IconName, string, look: string])[] = [
   ['suppressed', 'suppressed', 'Suppressed', ''],
   ['sent', 'sent', 'Sent before', ''],
   ['hidden', 'hidden', 'Hidden in the list', ''],
+  ['warning', 'warn', 'Worth a look', 'warn'],
 ]
 
 export function rowCells({ row, name, address, marks, duplicateOf }: RowView): TemplateResult {
