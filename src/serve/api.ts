@@ -24,6 +24,7 @@ export interface ApiOptions {
   readonly log: Log
 }
 
+const FULL_HINT = 'At most 2,000 may be open, and as many as half of the files that ulimit -n leaves.'
 /** Runs that `/runs` lists without `?limit=`. */
 const DEFAULT_RUNS = 100
 
@@ -51,6 +52,7 @@ export async function startApi(settings: Settings, ledger: Ledger, options: ApiO
     data: (path, query) => dataOf(ledger, path, query),
     onChange: (what) => log('info', what),
     onError,
+    onFull: (most) => log('warning', 'connections refused', { most, hint: FULL_HINT }),
   })
   return {
     ...http,

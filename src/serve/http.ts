@@ -2,6 +2,7 @@
  * The HTTP side of `mailmerge serve`: unsubscribe links for everybody, runs and schedules as JSON for who has the token.
  * Owns limits, hosts and headers; what a link does is the endpoint's.
  */
+import { readdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { OutputError } from '../errors.ts'
@@ -27,6 +28,8 @@ export interface HttpOptions {
   readonly healthy: () => boolean
   readonly onChange: (what: 'unsubscribed' | 'subscribed') => void
   readonly onError: (error: unknown) => void
+  /** Connections are refused because `most` are open; called at most once a minute. */
+  readonly onFull: (most: number) => void
 }
 
 export interface HttpServer {
@@ -43,6 +46,7 @@ const HEAD_MS = 10_000
 const REQUEST_MS = 15_000
 const IDLE_MS = 5_000
 const MOST_CONNECTIONS = 2_000
+const FULL_REPORT_MS = 60_000
 const CLOSE_MS = 5_000
 
 /** @throws OutputError when the port cannot be had. */
@@ -64,8 +68,14 @@ export async function listen(options: HttpOptions): Promise<HttpServer> {
       })
     },
   )
-  server.maxConnections = MOST_CONNECTIONS
+  server.maxConnections = mostConnections()
   server.maxHeadersCount = 100
+  let reportedAt = Number.NEGATIVE_INFINITY
+  server.on('drop', () => {
+    if (performance.now() - reportedAt < FULL_REPORT_MS) return
+    reportedAt = performance.now()
+    options.onFull(server.maxConnections)
+  })
   if (options.proxies === 0) limitConnections(server)
   await bind(server, options)
   const { address, family, port } = server.address() as AddressInfo
@@ -73,6 +83,18 @@ export async function listen(options: HttpOptions): Promise<HttpServer> {
     address: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     close: () => closeServer(server),
   }
+}
+
+/** Half of the files that the process may still open are for its work: the ledger, runs, mailboxes. */
+function mostConnections(): number {
+  // Names of hosts would be looked up for it, and nobody reads them.
+  Object.assign(process.report, { excludeNetwork: true })
+  const { userLimits } = process.report.getReport() as {
+    readonly userLimits?: { readonly open_files?: { readonly soft: unknown } }
+  }
+  const files = Number(userLimits?.open_files?.soft)
+  if (Number.isNaN(files)) return MOST_CONNECTIONS
+  return Math.max(1, Math.min(MOST_CONNECTIONS, Math.floor((files - readdirSync('/dev/fd').length) / 2)))
 }
 
 function bind(server: Server, { host, port }: HttpOptions): Promise<void> {

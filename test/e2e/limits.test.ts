@@ -1,14 +1,16 @@
 /** Limits of servers, of the machine and of the user, with the whole program, killed and started again and beside itself. */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { resolve } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { LETTER, listOf, makeProject, type Project } from '../support/program.ts'
 import { type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
 import { newestResults } from '../support/results.ts'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server.ts'
+import { until } from '../support/serving.ts'
 import { expectNobodyLostOrTwice, isPlanned, truthOf } from '../support/truth.ts'
 
 const MAIN = resolve(import.meta.dirname, '../../src/cli/main.ts')
@@ -166,6 +168,48 @@ test.each([40, 30, 24])(
     }
   },
 )
+
+test('serve with few open files allowed refuses connections, reports it, and does its work meanwhile', async () => {
+  sink = await startRecordingSink()
+  prepare(5, sink.port)
+  expect(
+    (await project.run(['run', '--at', new Date(Date.now() + 2000).toISOString(), '--yes', '--detach'])).code,
+  ).toBe(0)
+  const command = `ulimit -n 60; exec "${process.execPath}" "${MAIN}" serve --port 0`
+  const child = spawn('/bin/sh', ['-c', command], { cwd: project.dir, stdio: ['ignore', 'pipe', 'pipe'] })
+  const sockets: Socket[] = []
+  try {
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
+    const { port, origin } = new URL(line.trim())
+    const flood = setInterval(() => {
+      const more = sockets.filter(({ closed }) => !closed).length < 100 ? 20 : 0
+      for (let count = 0; count < more; count++) sockets.push(connect(Number(port), '127.0.0.1').on('error', () => {}))
+    }, 50)
+    try {
+      await until(() => stderr.includes('"event":"finished"'), 'the run has ended')
+    } finally {
+      clearInterval(flood)
+    }
+    for (const socket of sockets) socket.destroy()
+    expect(stderr).toContain('"event":"connections refused"')
+    const isHealthy = () =>
+      fetch(`${origin}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    await until(isHealthy, 'a request is answered')
+    child.kill()
+    expect((await once(child, 'exit'))[0]).toBe(0)
+  } finally {
+    child.kill('SIGKILL')
+    for (const socket of sockets) socket.destroy()
+  }
+  expectNobodyLostOrTwice(await truthOf(project), addressesOf(5), received)
+})
 
 test('a server that allows three connections and says 421 to others: all is sent, no row is deferred', async () => {
   const open = new Set<number>()

@@ -26,6 +26,7 @@ async function start(proxies = 0): Promise<void> {
     healthy: () => true,
     onChange: () => {},
     onError: (error) => wrong.push(error),
+    onFull: () => {},
   })
 }
 
