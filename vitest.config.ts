@@ -5,7 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     reporters: ['default', './test/support/count-reporter.ts'],
-    testTimeout: 30_000,
+    // Many tests start programs; on a busy machine a minute is nothing.
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
     // Most tests wait for servers and processes: a second file goes beside the first also where there are two cores.
