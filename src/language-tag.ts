@@ -1,4 +1,7 @@
-/** Language tags (BCP 47) and whether dates and numbers can be written in them. Owns what counts as a known language. */
+/**
+ * Language tags (BCP 47) and whether dates and numbers can be written in them. Owns what counts as a known language, and which column of
+ * a list says one.
+ */
 import { BoundedMap } from './bounded-map.ts'
 import { nearest } from './did-you-mean.ts'
 
@@ -44,4 +47,11 @@ function tagOf(word: string): string | undefined {
   }
   const wanted = word.trim().toLowerCase()
   return tags.get(wanted) ?? tags.get(nearest(wanted, tags.keys()) ?? '')
+}
+
+const COLUMN = /^(?:lang(?:uage)?|locale|sprache|langue|idioma|taal)$/i
+
+/** The column that says the language of each row, by its name. */
+export function languageColumn(columns: readonly string[]): string | undefined {
+  return columns.find((column) => COLUMN.test(column.trim()))
 }

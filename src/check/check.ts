@@ -15,7 +15,7 @@ import { checkClientNames } from './clients/mail-clients.ts'
 import { Findings } from './findings.ts'
 import { checkLinks } from './links/links.ts'
 import type { LinkOptions } from './links/request.ts'
-import { adviseOn, checkList, type ListCheckOptions, type ListFacts } from './list-check.ts'
+import { adviseOn, checkList, inAllLanguages, type ListCheckOptions, type ListFacts } from './list-check.ts'
 import type { CheckedMail, CheckReport } from './report.ts'
 import type { RuleVerdict } from './rules/bulk.ts'
 import { checkDeliverability, type DeliverabilityOptions } from './rules/deliverability.ts'
@@ -45,7 +45,7 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   const source = settings.source.from === undefined ? undefined : await openedList(settings, findings)
   for (const text of source?.notes ?? []) options.note?.(text)
   const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
-  if (source === undefined && template !== undefined) adviseOn([template], [], settings, findings)
+  if (source === undefined && template !== undefined) adviseOn(inAllLanguages(template), [], settings, findings)
   const facts =
     source === undefined ? NOTHING_READ : await checkList(settings, options, source, { template, split }, findings)
   if (options.links !== undefined) await askedLinks(facts.mail, options.links, findings)

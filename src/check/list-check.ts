@@ -92,7 +92,7 @@ export async function checkList(
     ...{ settings, source, emailColumn, used, columnsUsed, findings },
     hasTemplate: content !== undefined,
     sendsHidden: options.hiddenRows === 'send',
-    tags: adviseOn(templates, columns, settings, findings),
+    tags: adviseOn(templates.flatMap(inAllLanguages), columns, settings, findings),
   })
   if (template !== undefined) check.noteUnused()
   if (content === undefined && emailColumn === undefined) check.noteNoAddressColumn()
@@ -131,8 +131,13 @@ export async function checkList(
   } catch (error) {
     for (const problem of problemsOf(error, 'bad-list')) if (!reported.has(problem)) findings.add(problem)
   }
-  for (const one of templates) check.noteHabits(one)
+  for (const one of templates.flatMap(inAllLanguages)) check.noteHabits(one)
   return check.finish(await check.sizes(renderer, now))
+}
+
+/** A template and its versions, each as it is written. */
+export function inAllLanguages(template: Template): readonly Template[] {
+  return [template, ...template.versions.values()]
 }
 
 /** Reports what the templates alone show, and gives the placeholders that they hold. */

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { isSystemError } from '../fs/system-errors.ts'
+import { knownLanguage } from '../language-tag.ts'
 import { checkNames, namesIn, type Parsed } from './bind.ts'
 import type { BranchTrace } from './engine/branches.ts'
 import { Engine } from './engine/engine.ts'
@@ -17,6 +18,7 @@ import { failure, type Snippet, snippetOf, unreadable } from './files/place.ts'
 import { HELPERS, STRICT } from './helpers/helpers.ts'
 import { projectHelpers } from './helpers/project-helpers.ts'
 import { createPictures } from './images.ts'
+import { type CompiledTemplate, withLanguages } from './languages.ts'
 import { guardLinks, LINK_HELPERS, markupGuard, takesMarkup } from './links.ts'
 import { markValue } from './marked-text.ts'
 import {
@@ -66,9 +68,20 @@ export async function loadTemplate(nameOrPath: string, options: LoadOptions): Pr
   }
 }
 
+/** A template in all its languages. */
 async function load(nameOrPath: string, options: LoadOptions): Promise<Template> {
+  const found = findTemplate(nameOrPath, options.root)
+  const usual = await compile(found, options)
+  const versions = new Map<string, Template>()
+  for (const language of found.languages) {
+    const version = findTemplate(nameOrPath, options.root, language)
+    versions.set(knownLanguage(language) ?? language, await compile(version, options))
+  }
+  return versions.size === 0 ? usual : withLanguages(usual, versions)
+}
+
+async function compile(found: Found, options: LoadOptions): Promise<CompiledTemplate> {
   const { root } = options
-  const found = findTemplate(nameOrPath, root)
   const { fields, written } = fieldsOf(found, options)
   const folders = [join(root, 'templates'), SHIPPED]
   if (!options.allowEmpty) checkBody(found, fields)
@@ -138,7 +151,7 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     engines.marked.partial(name, partial.source)
   }
   for (const image of pictures.fixed) if (image.kind === 'file') files.push(resolve(root, image.path))
-  const renderer = createRenderer({
+  const { render, check, localeOf } = createRenderer({
     fields,
     written,
     engines,
@@ -169,8 +182,12 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
     sender: fields.from?.includes('{{') ? undefined : fields.from,
     written: { uses, texts, htmlTexts, page, parts, isMjml: found.mjml !== undefined },
     setsTo: fields.to !== undefined,
+    versions: new Map(),
+    languageFrom: localeOf && 'locale',
     bind: (names) => checkNames(uses, names, known.helpers),
-    ...renderer,
+    render,
+    check,
+    localeOf,
   }
 }
 
@@ -188,24 +205,47 @@ function checkBody(found: Found, fields: MessageFields): void {
   throw failure({ file: found.fields?.file ?? found.name, lineOffset: 0 }, 'no-body', message, hint)
 }
 
-/** The fields that hold, and where each of them is written. */
+/** Fields, and where they are written. */
+interface FieldLayer {
+  readonly fields: MessageFields
+  readonly has: (path: readonly (string | number)[]) => boolean
+  readonly written: RendererOptions['written']
+}
+
+/** The fields that hold, and where each of them is written: in the config, the template, its version of a language, a variant. */
 function fieldsOf(found: Found, options: LoadOptions): Pick<RendererOptions, 'fields' | 'written'> {
-  const config = { file: 'mailmerge.yaml (message)', lineOffset: 0 }
-  const defaults = checkFields(options.message ?? {}, config)
-  const read = found.fields === undefined ? undefined : readMessageFields(found.fields)
-  const own = read?.fields ?? {}
+  const config = layerOf(options.message ?? {}, 'mailmerge.yaml (message)')
   const { fields: others = {}, file = '' } = options.instead ?? {}
-  const instead = checkFields(others, { file, lineOffset: 0 })
-  const fields = { ...defaults, ...own, ...instead, headers: { ...defaults.headers, ...own.headers } }
-  const written: RendererOptions['written'] = (path, text) => {
-    const [field = '', name = ''] = path
-    if (field in instead) return { file, lineOffset: 0, text, madeOf: [] }
-    const isOwn = field === 'headers' ? Object.hasOwn(own.headers ?? {}, name) : field in own
-    if (!isOwn || found.fields === undefined || read === undefined) return { ...config, text, madeOf: [] }
-    const from = read.offsetOf(path) ?? read.offsetOf([field]) ?? 0
-    return { ...found.fields, text, madeOf: [{ ...found.fields, from }] }
-  }
+  const layers = [
+    config,
+    ...[found.fields, found.ownFields].flatMap((own) => (own === undefined ? [] : [layerOfFile(own)])),
+    layerOf(others, file),
+  ]
+  const fields = Object.assign({}, ...layers.map((layer) => layer.fields), {
+    headers: Object.assign({}, ...layers.map(({ fields: { headers } }) => headers)),
+  }) as MessageFields
+  const written: RendererOptions['written'] = (path, text) =>
+    (layers.findLast(({ has }) => has(path)) ?? config).written(path, text)
   return { fields, written }
+}
+
+function layerOf(data: Readonly<Record<string, unknown>>, file: string): FieldLayer {
+  const fields = checkFields(data, { file, lineOffset: 0 })
+  return { fields, has: hasIn(fields), written: (_, text) => ({ file, lineOffset: 0, text, madeOf: [] }) }
+}
+
+function layerOfFile(snippet: Snippet): FieldLayer {
+  const { fields, offsetOf } = readMessageFields(snippet)
+  const written: FieldLayer['written'] = (path, text) => {
+    const from = offsetOf(path) ?? offsetOf(path.slice(0, 1)) ?? 0
+    return { ...snippet, text, madeOf: [{ ...snippet, from }] }
+  }
+  return { fields, has: hasIn(fields), written }
+}
+
+function hasIn(fields: MessageFields): FieldLayer['has'] {
+  return ([field = '', name = '']) =>
+    field === 'headers' ? Object.hasOwn(fields.headers ?? {}, name) : Object.hasOwn(fields, field)
 }
 
 /** One engine for each way in which values are written; `textOfHtml` for a text part that nobody wrote. */

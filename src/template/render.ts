@@ -14,6 +14,7 @@ import { failure, type Snippet } from './files/place.ts'
 import type { HelperData } from './helpers/helper.ts'
 import { readYes } from './helpers/values.ts'
 import type { Pictures } from './images.ts'
+import type { CompiledTemplate } from './languages.ts'
 import { guardLinks } from './links.ts'
 import { isBlank, type MarkedText, markedOutput, ownText, trimMarked } from './marked-text.ts'
 import { withPreheader } from './markup.ts'
@@ -84,7 +85,7 @@ const HEADER_FIELDS = [
 const LISTS =
   /^(?:list-(?:help|unsubscribe|subscribe|post|owner|archive)|disposition-notification-to|return-receipt-to)$/i
 
-export function createRenderer(options: RendererOptions): Pick<Template, 'render' | 'check'> {
+export function createRenderer(options: RendererOptions): Pick<CompiledTemplate, 'render' | 'check' | 'localeOf'> {
   const { fields, engines, look, pictures, markup } = options
   const { fixed: inline, ofRows: hasRowPictures } = pictures
   const columns = new Map<string, readonly string[]>()
@@ -133,16 +134,25 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
   const tables = fields.tables ?? {}
   const localeWritten = options.written(['locale'], fields.locale ?? '')
 
+  const helpersFor = (context: RenderContext, images: HelperData['images']): HelperData => ({
+    locale: context.language ?? context.locale ?? options.locale ?? 'en',
+    listLocale: context.locale ?? options.locale,
+    timeZone: context.timeZone ?? options.timeZone,
+    images,
+    tables,
+  })
+  const localeOf: CompiledTemplate['localeOf'] =
+    locale === undefined
+      ? undefined
+      : (row, context) => {
+          const chosen = locale(cellsOf(row), { merge: { ...context }, helpers: helpersFor(context, []) }).trim()
+          return chosen === '' ? '' : checkedLocale(chosen, localeWritten)
+        }
+
   const write = (given: RowData, context: RenderContext, isCheck: boolean): Rendered => {
     const row = cellsOf(given)
     const images: HelperData['images'] = []
-    let helpers: HelperData = {
-      locale: context.locale ?? options.locale ?? 'en',
-      listLocale: context.locale ?? options.locale,
-      timeZone: context.timeZone ?? options.timeZone,
-      images,
-      tables,
-    }
+    let helpers = helpersFor(context, images)
     const merge = { ...context, now: context.now }
     let data = { merge, helpers }
     if (locale !== undefined) {
@@ -196,7 +206,7 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
   const { foreignCode } = options
   const render: Template['render'] = (row, context) => write(row, context, false)
   const check: Template['check'] = (row, context) => write(row, context, true)
-  if (foreignCode.length === 0) return { render, check }
+  if (foreignCode.length === 0) return { render, check, localeOf }
   const late = (): DataError =>
     failure(
       { file: foreignCode.join(', '), lineOffset: 0 },
@@ -207,6 +217,7 @@ export function createRenderer(options: RendererOptions): Pick<Template, 'render
   return {
     render: (row, context) => withinLimit(() => render(row, context), late),
     check: (row, context) => withinLimit(() => check(row, context), late),
+    localeOf,
   }
 }
 

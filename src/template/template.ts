@@ -12,6 +12,8 @@ export interface RenderContext {
   readonly now: Date
   /** BCP 47 tag for the helpers, unless a row or template says otherwise. */
   readonly locale?: string
+  /** Language of a version of the template: for the helpers, in the place of `locale`, in which the list is written. */
+  readonly language?: string
   /** IANA zone for the helpers. */
   readonly timeZone?: string
   /** One-click unsubscribe address of this recipient (RFC 8058), where the project has one. */
@@ -89,6 +91,8 @@ export interface Rendered {
   readonly attachments: readonly RenderedAttachment[]
   readonly inline: readonly RenderedInline[]
   readonly calendar?: RenderedCalendar
+  /** Tag of the version that it was rendered with; undefined for the usual one. */
+  readonly language?: string
   /** Columns that each field reads, by its `fieldKey`. */
   readonly columns?: ReadonlyMap<string, readonly string[]>
 }
@@ -143,6 +147,10 @@ export interface Template {
   /** The sender as it is written, where it is the same for every row. */
   readonly sender: string | undefined
   readonly written: WrittenTemplate
+  /** Its versions in other languages, by their tags: `render` chooses by the row. */
+  readonly versions: ReadonlyMap<string, Template>
+  /** What says the language of a row: `locale`, or the name of a column once it is bound; undefined where nothing does. */
+  readonly languageFrom: string | undefined
   /** Whether the template says who gets it; else it is the address column. */
   readonly setsTo: boolean
   /**

@@ -121,6 +121,22 @@ test('ticket: a PDF, a code and an invitation of each guest’s own, in the lang
   expect(uids.sort()).toEqual(['1791', '1815', '1871', '1906'].map((number) => `evening-EV-${number}@example.org`))
 })
 
+test('languages: each reader has subject, words and dates in one language, and the usual ones where there is no other', async () => {
+  const arrived = await send('languages')
+  const seen = arrived.map(({ to, mail }) => [
+    to[0]?.split('@')[0],
+    mail.subject,
+    /\*?\*?(\w+day|Freitag|vendredi)/.exec(mail.text ?? '')?.[1],
+  ])
+  expect(seen).toEqual([
+    ['ada', 'Ada, an evening of engines', 'Friday'],
+    ['chloe', 'Chloé, une soirée de machines', 'vendredi'],
+    ['juergen', 'Jürgen, ein Abend der Maschinen', 'Freitag'],
+    ['soren', 'Søren, an evening of engines', 'Friday'],
+    ['zoe', 'Zoë, an evening of engines', 'Friday'],
+  ])
+})
+
 test('envelope: the sender and the copy of the envelope are in no header', async () => {
   const arrived = await send('envelope')
   expect(arrived).toHaveLength(2)

@@ -3,6 +3,7 @@
  * script and language, the largest message. Owns the choice among rows that it is shown; reads and renders none.
  */
 import { BoundedMap } from '../../bounded-map.ts'
+import { languageColumn } from '../../language-tag.ts'
 import { cellText } from '../../source/cells/cell.ts'
 import type { RowData } from '../../source/source.ts'
 import type { Branch, BranchTrace } from '../../template/engine/branches.ts'
@@ -39,7 +40,6 @@ const SCRIPTS = [
   'Tamil',
 ]
 const SCRIPT_PATTERNS = SCRIPTS.map((script) => [script, new RegExp(`\\p{Script=${script}}`, 'u')] as const)
-const LANGUAGE = /^(?:lang(?:uage)?|locale|sprache|langue|idioma|taal)$/i
 const MOST_LANGUAGES = 12
 /** Columns whose longest cell is looked for. */
 const LONG_COLUMNS = 4
@@ -71,7 +71,7 @@ export class CaseFinder {
   constructor(trace: BranchTrace, columns: readonly string[], all: readonly string[] = columns) {
     this.#trace = trace
     this.#columns = columns
-    this.#language = all.find((column) => LANGUAGE.test(column.trim()))
+    this.#language = languageColumn(all)
   }
 
   /** A row that was just rendered, by a template with the trace in it. */

@@ -58,6 +58,9 @@ export async function openInputs(
   const content = await openContent(settings, asked)
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
+  for (const one of templatesOf(content)) {
+    if (one.versions.size > 0 && one.languageFrom === undefined) hooks.note?.(noLanguageWords(one))
+  }
   const name = nameFor(content.template.name)
   const emailColumn = addressColumn(settings, source, templatesOf(content))
   const now = (hooks.clock ?? systemClock).now()
@@ -148,6 +151,11 @@ async function casesOf(
 
 /** In the place of the link of a recipient, where only the template is looked at. */
 const SOME_LINK = 'https://example.invalid/'
+
+function noLanguageWords({ name, versions }: Template): string {
+  const languages = [...versions.keys()].join(', ')
+  return `nothing says the language of a row, so nobody gets the template '${name}' in ${languages}: name a column 'language', or set locale: in the template`
+}
 
 /** Placeholders noted; `check` lists all. */
 const NOTED_TAGS = 5

@@ -37,7 +37,8 @@ export async function makeRow(
     const { rendered, address, variant } = checked
     const looked = rendered && { ...rendered, ...bodies(read) }
     const { htmlSize } = shown
-    const template = templateOf(project, variant)
+    const whole = templateOf(project, variant)
+    const template = whole.versions.get(rendered?.language ?? '') ?? whole
     const of = looked === undefined ? [] : findings({ cells: row.data, address, rendered: looked, htmlSize, template })
     const envelope = envelopeOf(message.envelope, read)
     return {

@@ -1,8 +1,12 @@
-/** Where a template is and what its body is made of. Owns the names of files in `templates/`; compiles nothing. */
+/**
+ * Where a template is and what its body is made of, in each language that it has. Owns the names of files in `templates/`; compiles
+ * nothing.
+ */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path'
 import { nearest } from '../../did-you-mean.ts'
 import { InputError } from '../../errors.ts'
+import { knownLanguage } from '../../language-tag.ts'
 import { failure, type Snippet, snippetOf } from './place.ts'
 
 /** Templates that come with the package are found after the project's own. */
@@ -22,6 +26,10 @@ export interface Found {
   readonly name: string
   readonly folder: string
   readonly fields: Snippet | undefined
+  /** Fields of a version in another language: they take the place of `fields`, one by one. */
+  readonly ownFields?: Snippet | undefined
+  /** Languages that there are versions in, as their files are named: `de`, `pt-BR`. */
+  readonly languages: readonly string[]
   readonly text?: Snippet
   readonly html?: Snippet
   readonly markdown?: Snippet
@@ -51,8 +59,12 @@ export function shown(path: string, root: string): string {
   return `${isBuiltIn(path, root) ? '(built in) ' : ''}${portablePath(path, root)}`
 }
 
-/** @throws InputError when there is none, naming the nearest; DataError when its files contradict each other. */
-export function findTemplate(nameOrPath: string, root: string): Found {
+/**
+ * @param language one of its `languages`: the version in that language. Its body is what has that language in the name
+ *   (`html.de.hbs`, `invite.de.md`), and the usual one where nothing has.
+ * @throws InputError when there is none, naming the nearest; DataError when its files contradict each other.
+ */
+export function findTemplate(nameOrPath: string, root: string, language?: string): Found {
   const candidates = [
     ...(/[\\/.]/.test(nameOrPath) ? [resolve(root, nameOrPath), resolve(nameOrPath)] : []),
     join(root, 'templates', nameOrPath),
@@ -60,8 +72,9 @@ export function findTemplate(nameOrPath: string, root: string): Found {
   ]
   for (const path of candidates) {
     const found = statSync(path, { throwIfNoEntry: false })
-    if (found !== undefined) return found.isDirectory() ? folderTemplate(path, root) : fileTemplate(path, root)
-    for (const ending of ENDINGS) if (existsSync(path + ending)) return fileTemplate(path + ending, root)
+    if (found !== undefined)
+      return found.isDirectory() ? folderTemplate(path, root, language) : fileTemplate(path, root, language)
+    for (const ending of ENDINGS) if (existsSync(path + ending)) return fileTemplate(path + ending, root, language)
   }
   throw notFound(nameOrPath, root)
 }
@@ -109,7 +122,11 @@ export function templateNames(root: string): readonly string[] {
   const folder = join(root, 'templates')
   if (!existsSync(folder)) return []
   const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !/^[_.]/.test(name))
-  const files = entries.filter((entry) => entry.isFile() && isTemplateFile(entry.name)).map(({ name }) => name)
+  const all = entries.filter((entry) => entry.isFile() && isTemplateFile(entry.name)).map(({ name }) => name)
+  const files = all.filter((name) => {
+    const { base } = versionOf(basename(name, extname(name)))
+    return base === undefined || !all.some((other) => basename(other, extname(other)) === base)
+  })
   const attached = attachedBy(files, folder)
   const folders = entries.filter(
     (entry) => entry.isDirectory() && FOLDER_FILES.some((name) => existsSync(join(folder, entry.name, name))),
@@ -130,7 +147,29 @@ function attachedBy(files: readonly string[], folder: string): ReadonlySet<strin
   )
 }
 
-function folderTemplate(folder: string, root: string): Found {
+/** `invite` and `de` for `invite.de`; nothing for a name without a language. */
+function versionOf(stem: string): { readonly base?: string; readonly language?: string } {
+  const [, base, language = ''] = /^(.+)\.([a-z]{2,3}(?:[-_][a-z0-9]{2,8}){0,3})$/i.exec(stem) ?? []
+  return base === undefined || knownLanguage(language) === undefined ? {} : { base, language }
+}
+
+/** Languages in the names of files that are called as one of these, but for the language. */
+function languagesOf(folder: string, names: readonly string[]): readonly string[] {
+  const known = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const ending = extname(entry.name)
+    const { base, language } = versionOf(basename(entry.name, ending))
+    return entry.isFile() && language !== undefined && names.includes(`${base}${ending}`) ? [language] : []
+  })
+  return [...new Set(known)].sort()
+}
+
+/** `html.de.hbs` for `html.hbs`. */
+function inLanguage(name: string, language: string): string {
+  const ending = extname(name)
+  return `${name.slice(0, -ending.length)}.${language}${ending}`
+}
+
+function folderTemplate(folder: string, root: string, language: string | undefined): Found {
   const files: string[] = []
   const read = (names: readonly string[]): Snippet | undefined => {
     // A file that may not be looked at is not a missing one: that is an error of the system here.
@@ -139,11 +178,18 @@ function folderTemplate(folder: string, root: string): Found {
     files.push(path)
     return snippetOf(path, shown(path, root))
   }
+  const bodyOf = (named: (name: string) => string) => ({
+    text: read(PARTS.text.map(named)),
+    html: read(PARTS.html.map(named)),
+    markdown: read(PARTS.markdown.map(named)),
+    mjml: read(PARTS.mjml.map(named)),
+  })
   const fields = read(PARTS.fields)
-  const text = read(PARTS.text)
-  const html = read(PARTS.html)
-  const markdown = read(PARTS.markdown)
-  const mjml = read(PARTS.mjml)
+  const ownFields = language === undefined ? undefined : read(PARTS.fields.map((name) => inLanguage(name, language)))
+  const own = language === undefined ? undefined : bodyOf((name) => inLanguage(name, language))
+  // A body of one language is never put together with one of another.
+  const hasOwn = own !== undefined && Object.values(own).some((part) => part !== undefined)
+  const { text, html, markdown, mjml } = hasOwn ? own : bodyOf((name) => name)
   const [first, second] = [html, markdown, mjml].filter((body) => body !== undefined)
   if (first !== undefined && second !== undefined) {
     const hint = 'Keep one of html.hbs, body.md and body.mjml.'
@@ -156,7 +202,9 @@ function folderTemplate(folder: string, root: string): Found {
     })
   }
   const unread = unreadIn(folder, root)
-  return { name: basename(folder), folder, fields, files, unread, ...defined({ text, html, markdown, mjml }) }
+  const languages = languagesOf(folder, FOLDER_FILES)
+  const bodies = defined({ text, html, markdown, mjml })
+  return { name: basename(folder), folder, fields, ownFields, languages, files, unread, ...bodies }
 }
 
 const KINDS: Readonly<Record<string, 'markdown' | 'mjml' | 'html'>> = {
@@ -166,24 +214,42 @@ const KINDS: Readonly<Record<string, 'markdown' | 'mjml' | 'html'>> = {
   '.htm': 'html',
 }
 
-function fileTemplate(path: string, root: string): Found {
+function fileTemplate(path: string, root: string, language: string | undefined): Found {
   if (!isTemplateFile(path)) {
     const hint = `A template is a text file that ends in ${endings()}, or a folder with message.yaml and a body.`
     throw new InputError(`${shown(path, root)} is not a template`, { hint })
   }
+  const folder = dirname(path)
+  const name = basename(path, extname(path))
+  const languages = languagesOf(
+    folder,
+    ENDINGS.map((ending) => name + ending),
+  )
   const { fields, body } = splitFrontMatter(snippetOf(path, shown(path, root)))
-  const ending = extname(path)
-  const kind = KINDS[ending.toLowerCase()] ?? 'text'
-  return { name: basename(path, ending), folder: dirname(path), fields, files: [path], unread: [], [kind]: body }
+  const found = { name, folder, fields, languages, unread: [] }
+  if (language === undefined) return { ...found, files: [path], [kindOf(path)]: body }
+  const own =
+    ENDINGS.map((ending) => join(folder, `${name}.${language}${ending}`)).find((one) => existsSync(one)) ?? path
+  const version = splitFrontMatter(snippetOf(own, shown(own, root)))
+  return { ...found, ownFields: version.fields, files: [path, own], [kindOf(own)]: version.body }
+}
+
+function kindOf(path: string): 'markdown' | 'mjml' | 'html' | 'text' {
+  return KINDS[extname(path).toLowerCase()] ?? 'text'
 }
 
 /** Texts of templates in a folder, under names that nothing reads. */
 function unreadIn(folder: string, root: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && !/^[_.]/.test(entry.name) && !FOLDER_FILES.includes(entry.name))
+    .filter((entry) => entry.isFile() && !/^[_.]/.test(entry.name) && !isFolderFile(entry.name))
     .filter(({ name }) => isTemplateFile(name) || /\.ya?ml$/i.test(name))
     .map(({ name }) => shown(join(folder, name), root))
     .sort()
+}
+
+function isFolderFile(name: string): boolean {
+  const { base } = versionOf(basename(name, extname(name)))
+  return FOLDER_FILES.includes(base === undefined ? name : `${base}${extname(name)}`)
 }
 
 /** YAML between two lines of three hyphens at the very start. */
