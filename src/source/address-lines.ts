@@ -2,9 +2,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import type { Text } from './input/decode.ts'
 import type { Input } from './input/input.ts'
-import type { Row, Source } from './source.ts'
-
-const BATCH = 1000
+import { BATCH_ROWS, type Row, type Source } from './source.ts'
 
 /** True when the first line that is neither empty nor a remark is an address or a domain with its `@`, and not a line of column names. */
 export function isAddressLines(head: Buffer): boolean {
@@ -47,7 +45,7 @@ async function* readLines(text: Text, column: string): AsyncGenerator<readonly R
     rest = lines.pop() ?? ''
     for (const content of lines) {
       add(content)
-      if (batch.length < BATCH) continue
+      if (batch.length < BATCH_ROWS) continue
       yield batch
       batch = []
     }

@@ -22,6 +22,12 @@ export interface Row {
   readonly unreadable?: readonly Problem[] | undefined
 }
 
+/**
+ * Rows that a source gives at once: few, so that most are done with when V8 collects young objects. Where every one that it finds
+ * is still in use, V8 allocates later ones as old, and these keep their texts in memory until a full collection.
+ */
+export const BATCH_ROWS = 64
+
 /** An opened source. It is read once, from start to end. */
 export interface Source {
   /** The file as the user named it, `-` for standard input. */

@@ -267,7 +267,7 @@ function later(one: Date | undefined, other: Date | undefined): Date | undefined
 
 function goodRow(row: Row, checked: CheckedRow, notBefore: Date | undefined): RowOutcome {
   const { rendered: _, ...rest } = checked
-  // A copy, not a literal: those that wait to be recorded would make V8 keep every later one among its old objects (see `csv.ts`).
+  // A copy, not a literal: while rows wait to be recorded, V8 would allocate every later one as old (see `BATCH_ROWS`).
   return { planned: { ...rest, row: row.number, notBefore }, checked }
 }
 

@@ -3,17 +3,12 @@ import { DataError, type Problem } from '../../errors.ts'
 import { type FirstRecord, readHeader, short, titledHeaderRow, titleError } from '../header.ts'
 import type { Text } from '../input/decode.ts'
 import type { Input } from '../input/input.ts'
-import type { Row, Source } from '../source.ts'
+import { BATCH_ROWS, type Row, type Source } from '../source.ts'
 import { type Chunk, readChunks } from './chunks.ts'
 import { type FoundDialect, findDialect } from './delimiter.ts'
 import { type BrokenRecord, type CsvDialect, MAX_RECORD_SIZE, type Reading, RecordReader } from './parser.ts'
 import { CsvRows, isBlank } from './rows.ts'
 
-/**
- * Few, so that most rows are done with when V8 collects young objects: where all that it looks at are still in use it makes later
- * ones among the old, where they and their texts stay until a full collection.
- */
-const BATCH = 64
 /** Bytes in which column names are looked for at once. */
 const HEAD_PIECE = 16 << 10
 
@@ -138,8 +133,8 @@ async function* readRows(
     if (text !== undefined) rows.remember(text)
     let from = 0
     while (headers > 0 && from < reading.cells.length) if (!isBlank(reading.cells[from++] ?? [])) headers--
-    for (; from < reading.cells.length; from += BATCH) {
-      const batch = rows.rowsOf(reading, from, Math.min(from + BATCH, reading.cells.length))
+    for (; from < reading.cells.length; from += BATCH_ROWS) {
+      const batch = rows.rowsOf(reading, from, Math.min(from + BATCH_ROWS, reading.cells.length))
       if (batch.length > 0) yield batch
     }
     rows.forget(reading)

@@ -3,10 +3,9 @@ import { DataError, type Problem } from '../../errors.ts'
 import { MAX_COLUMNS, short } from '../header.ts'
 import { LOST, type Text } from '../input/decode.ts'
 import type { Input } from '../input/input.ts'
-import type { Row, RowData, Source } from '../source.ts'
+import { BATCH_ROWS, type Row, type RowData, type Source } from '../source.ts'
 import { type JsonLayout, type JsonRecord, JsonSplitter } from './splitter.ts'
 
-const BATCH = 1000
 /** Rows of the beginning that say which columns there are. */
 const COLUMN_ROWS = 1000
 const MAX_DEPTH = 32
@@ -137,9 +136,9 @@ async function* readRows(
   const cutter = new JsonSplitter(file, layout)
   let number = 0
   const batches = function* (records: readonly JsonRecord[]): Generator<readonly Row[]> {
-    for (let from = 0; from < records.length; from += BATCH) {
+    for (let from = 0; from < records.length; from += BATCH_ROWS) {
       const rows: Row[] = []
-      for (const record of records.slice(from, from + BATCH)) {
+      for (const record of records.slice(from, from + BATCH_ROWS)) {
         if (record.text.trim() !== '') rows.push(toRow(record, ++number, file, columns))
       }
       if (rows.length > 0) yield rows

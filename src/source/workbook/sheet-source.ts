@@ -7,9 +7,8 @@ import { findAddressColumn } from '../address-column.ts'
 import { cellText, type DateCell, type StoredCell } from '../cells/cell.ts'
 import { type Header, readHeader, short, titledHeaderRow, titleError } from '../header.ts'
 import type { Input } from '../input/input.ts'
-import { createRowMaker, type Row, type RowData, type Source } from '../source.ts'
+import { BATCH_ROWS, createRowMaker, type Row, type RowData, type Source } from '../source.ts'
 
-const BATCH = 1000
 /** The limits of the format, by every program that writes it. */
 export const MAX_SHEET_ROWS = 1_048_576
 export const MAX_SHEET_COLUMNS = 16_384
@@ -198,7 +197,7 @@ async function* readRows(
         problems: problems.length === 0 ? undefined : problems,
         unreadable: unreadable.length === 0 ? undefined : unreadable,
       })
-      if (batch.length < BATCH) continue
+      if (batch.length < BATCH_ROWS) continue
       yield batch
       batch = []
     }
