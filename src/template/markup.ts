@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Marked } from 'marked'
+import { foreignWords } from '../fs/system-errors.ts'
 import { spansOf } from '../text/spans.ts'
 import { failure, placeOf, type Snippet } from './files/place.ts'
 import { type BlockRole, isBlockTag, mustachesOf, roleOf } from './mustaches.ts'
@@ -223,8 +224,18 @@ async function mjmlLibrary(snippet: Snippet, root: string): Promise<typeof impor
     } catch {
       continue
     }
-    const { default: mjml } = (await import(pathToFileURL(path).href)) as { readonly default: typeof import('mjml') }
-    return mjml
+    try {
+      const { default: mjml } = (await import(pathToFileURL(path).href)) as { readonly default: typeof import('mjml') }
+      return mjml
+    } catch (cause) {
+      const [why] = foreignWords(cause).split('\n')
+      throw failure(
+        snippet,
+        'no-mjml',
+        `the package mjml cannot be loaded: ${why}`,
+        'Install it again: npm install mjml',
+      )
+    }
   }
   const message = 'MJML needs the package mjml, which is not installed'
   throw failure(snippet, 'no-mjml', message, 'In the project folder: npm install mjml')

@@ -209,6 +209,16 @@ describe('MJML', () => {
     expect((await render('t', files)).html).toBe('<p>own copy</p>')
   })
 
+  test('is an error of the template where the copy of the library is broken', async () => {
+    const files = {
+      'node_modules/mjml/package.json': '{ "name": "mjml", "main": "index.js" }',
+      'node_modules/mjml/index.js': "require('a-part-that-is-not-there')",
+      'templates/t.mjml': `${FIELDS}<mjml><mj-body></mj-body></mjml>`,
+    }
+    const [found] = await problems(load('t', files))
+    expect(found).toMatchObject({ code: 'no-mjml', message: expect.stringContaining('a-part-that-is-not-there') })
+  })
+
   test('that is wrong is reported by file and line', async () => {
     const wrong = load('t', {
       'templates/t.mjml': '---\nsubject: x\n---\n<mjml>\n<mj-body>\n<mj-nonsense>a</mj-nonsense></mj-body></mjml>',
