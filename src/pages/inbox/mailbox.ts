@@ -2,7 +2,7 @@
  * The messages of an inbox, newest first: those of every folder that is looked into, as they come. Owns their numbers, the
  * search and the wait for one that is to come; shows nothing.
  */
-import { open, readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BoundedMap } from '../../bounded-map.ts'
 import { DataError } from '../../errors.ts'
@@ -12,8 +12,9 @@ import type { EventHub } from '../events.ts'
 import { type ReadMessage, readMessage } from '../message/read.ts'
 import type { MailCounts, MailFilter, MailRow } from '../wire.ts'
 import { MailFolder } from './folder.ts'
-import { HEAD_BYTES, headOf, type MessageHead, preheaderIn } from './head.ts'
-import { readSearch, type Searchable } from './search.ts'
+import { preheaderIn } from './head.ts'
+import { type Headed, Heads } from './heads.ts'
+import { folded, readSearch, type Searchable } from './search.ts'
 
 export interface MailboxOptions {
   /** The `.mailmerge` folder of the project; what is below it may be deleted from the page. */
@@ -24,23 +25,17 @@ export interface MailboxOptions {
   readonly events: EventHub
 }
 
-interface Entry {
+interface Entry extends Headed {
   /** Rises with the time at which messages came. */
   readonly id: number
-  readonly folder: MailFolder
-  readonly file: string
   readonly at: Date
   readonly size: number
-  head?: MessageHead
-  row?: number | undefined
   isNew: boolean
 }
 
 const POLL_MS = 300
 /** Heads that are read before a person notices. */
 const SOON_READ = 500
-/** Heads read at once. */
-const AT_ONCE = 16
 
 export class Mailbox {
   readonly #options: MailboxOptions
@@ -55,7 +50,7 @@ export class Mailbox {
   #isFirst = true
   #looking: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
-  #heads: Promise<void> = Promise.resolve()
+  readonly #heads = new Heads()
   #closed = false
   #isCounting = false
 
@@ -67,11 +62,14 @@ export class Mailbox {
   async open(): Promise<void> {
     await this.look()
     this.#isFirst = false
+    // While nobody asks yet: the first search need not wait for all of them.
+    void this.#heads.readAll(this.#newestFirst())
     this.#again()
   }
 
   close(): void {
     this.#closed = true
+    this.#heads.close()
     clearTimeout(this.#timer)
     this.#wake()
   }
@@ -285,19 +283,29 @@ export class Mailbox {
 
   async #matching({ search, filter }: { readonly search: string; readonly filter: MailFilter }): Promise<Entry[]> {
     const test = readSearch(search)
-    const newest = [...this.#entries].reverse()
+    const newest = this.#newestFirst()
     if (test === undefined && filter === 'all') return newest
     await this.#readHeads(newest)
     return newest.filter((entry) => passes(entry, filter) && (test === undefined || test(searchable(entry))))
   }
 
+  #newestFirst(): Entry[] {
+    return this.#entries.toReversed()
+  }
+
+  #readHeads(entries: readonly Entry[]): Promise<void> {
+    return this.#heads.readAll(
+      entries.filter(({ head, row, folder }) => head === undefined || (row === undefined && folder.kind === 'sandbox')),
+    )
+  }
+
   async #row(entry: Entry): Promise<MailRow> {
-    await this.#readHead(entry)
+    await this.#heads.read(entry)
     const { id, at, size, isNew, folder, row } = entry
     const { who = '', from = '', to = '', subject = '', hasAttachment = false } = entry.head ?? {}
     let preheader = this.#preheaders.get(id)
     if (preheader === undefined) {
-      preheader = await preheaderIn((await firstBytes(entry)) ?? new Uint8Array())
+      preheader = await preheaderIn(Buffer.from(this.#heads.firstBytes(entry)))
       this.#preheaders.set(id, preheader)
     }
     const fault = faultOf(entry)
@@ -316,23 +324,6 @@ export class Mailbox {
       fault,
       source: folder.kind,
     }
-  }
-
-  /** One after the other: many questions at once read each head once. */
-  #readHeads(entries: readonly Entry[]): Promise<void> {
-    this.#heads = this.#heads.then(async () => {
-      const unread = entries.filter(
-        ({ head, row, folder }) => head === undefined || (row === undefined && folder.kind === 'sandbox'),
-      )
-      for (let at = 0; at < unread.length; at += AT_ONCE)
-        await Promise.all(unread.slice(at, at + AT_ONCE).map((entry) => this.#readHead(entry)))
-    })
-    return this.#heads
-  }
-
-  async #readHead(entry: Entry): Promise<void> {
-    entry.head ??= headOf((await firstBytes(entry)) ?? new Uint8Array())
-    entry.row ??= await entry.folder.rowOf(entry.file, entry.head.messageId)
   }
 }
 
@@ -357,22 +348,13 @@ function searchable(entry: Entry): Searchable {
   const { head, row, at, isNew, folder, file } = entry
   const envelope = folder.envelopeOf(file)
   return {
-    from: [head?.from, envelope?.from].join(' '),
-    to: [head?.to, ...(envelope?.to ?? [])].join(' '),
-    subject: head?.subject ?? '',
+    from: [head?.words.from ?? '', folded(envelope?.from ?? '')],
+    to: [head?.words.to ?? '', ...(envelope?.to ?? []).map(folded)],
+    subject: head?.words.subject ?? '',
     row,
     at,
     hasAttachment: head?.hasAttachment === true,
     isNew,
     fault: faultOf(entry),
   }
-}
-
-async function firstBytes({ folder, file }: Entry): Promise<Uint8Array | undefined> {
-  const opened = await open(join(folder.path, file)).catch(() => undefined)
-  if (opened === undefined) return undefined
-  await using handle = opened
-  const bytes = Buffer.allocUnsafe(HEAD_BYTES)
-  const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0)
-  return bytes.subarray(0, bytesRead)
 }

@@ -1,11 +1,11 @@
 /** What a person types to find messages: words, and `from: to: cc: subject: row: has:attachment is: before: after:`. Owns this grammar. */
 import type { MessageFault } from '../../inbox/faults.ts'
 
-/** What is searched of a message. */
+/** What is searched of a message; texts as `folded` gives them. */
 export interface Searchable {
-  readonly from: string
+  readonly from: readonly string[]
   /** Of headers and envelope. */
-  readonly to: string
+  readonly to: readonly string[]
   readonly subject: string
   readonly row: number | undefined
   readonly at: Date
@@ -33,12 +33,12 @@ function termOf(name: string, value: string): Term | undefined {
   const word = folded(value)
   switch (name) {
     case 'from':
-      return ({ from }) => folded(from).includes(word)
+      return ({ from }) => has(from, word)
     case 'to':
     case 'cc':
-      return ({ to }) => folded(to).includes(word)
+      return ({ to }) => has(to, word)
     case 'subject':
-      return ({ subject }) => folded(subject).includes(word)
+      return ({ subject }) => subject.includes(word)
     case 'row':
       return ({ row }) => row !== undefined && row === Number(value)
     case 'has':
@@ -59,11 +59,15 @@ function termOf(name: string, value: string): Term | undefined {
 
 function anywhere(text: string): Term {
   const word = folded(text)
-  return ({ from, to, subject }) => [from, to, subject].some((field) => folded(field).includes(word))
+  return ({ from, to, subject }) => subject.includes(word) || has(to, word) || has(from, word)
+}
+
+function has(texts: readonly string[], word: string): boolean {
+  return texts.some((text) => text.includes(word))
 }
 
 /** As it is compared: without case and without marks over letters. */
-function folded(text: string): string {
+export function folded(text: string): string {
   if (/^[\u0000-\u007F]*$/.test(text)) return text.toLowerCase()
   return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
 }
