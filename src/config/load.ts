@@ -138,7 +138,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     }),
     root,
     check: { clients: config.check?.clients, rspamd: config.check?.rspamd, spamd: config.check?.spamd },
-    source: sourceSettings(options, file, environment, root),
+    source: sourceSettings({ ...options, env }, file, environment, root),
     message: config.message ?? {},
     smtp,
     oauth2: {
@@ -207,7 +207,7 @@ function place(text: string, folder: string): string {
 }
 
 function sourceSettings(
-  { cwd, flags }: LoadSettingsOptions,
+  { cwd, flags, env }: LoadSettingsOptions,
   file: Config,
   environment: Config,
   root: string,
@@ -223,25 +223,67 @@ function sourceSettings(
   const how = given({ encoding: flags.encoding, delimiter: flags.delimiter, sheet: flags.sheet })
   const flag = flags.csv ?? flags.data
   // How the configured list is to be read says nothing of another file.
-  if (flag !== undefined) return { ...columns, ...how, from: fileOrInput(flag, cwd) }
+  if (flag !== undefined) return { ...columns, ...how, from: fileOrInput(flag, cwd, root) }
   const set = environment.data ?? environment.csv ?? file.data ?? file.csv
-  const { path, sql, command, ...rest } =
-    typeof set === 'string' ? { path: set, sql: undefined, command: undefined } : (set ?? {})
-  return { ...columns, ...given(rest), ...how, from: originOf({ path, sql, command }, root) }
+  const { path, sql, command, headers, ...rest } =
+    typeof set === 'string' ? { path: set, sql: undefined, command: undefined, headers: undefined } : (set ?? {})
+  const from = originOf({ path, sql, command, headers }, root, env)
+  return { ...columns, ...given(rest), ...how, from }
 }
+
+type DataConfig = Exclude<NonNullable<Config['data']>, string>
 
 /** The schema lets one of them through. */
 function originOf(
-  { path, sql, command }: Pick<Exclude<NonNullable<Config['data']>, string>, 'path' | 'sql' | 'command'>,
+  { path, sql, command, headers }: Pick<DataConfig, 'path' | 'sql' | 'command' | 'headers'>,
   root: string,
+  env: Environment,
 ): ListOrigin | undefined {
-  if (path !== undefined) return fileOrInput(path, root)
+  if (path !== undefined) return fileOrInput(path, root, root, headersOf(headers ?? {}, env))
   if (sql !== undefined) return { kind: 'query', query: sql.query, database: place(sql.database, root) }
   return command === undefined ? undefined : { kind: 'command', line: command, folder: root }
 }
 
-function fileOrInput(path: string, folder: string): ListOrigin {
+function fileOrInput(
+  path: string,
+  folder: string,
+  root: string,
+  headers: Readonly<Record<string, string>> = {},
+): ListOrigin {
+  if (/^https?:\/\//i.test(path)) return webList(path, root, headers)
   return path === '-' ? { kind: 'stdin' } : { kind: 'file', path: asTyped(path, folder) }
+}
+
+/** @throws ConfigError for an address that is not one, or that would send secrets in the clear. */
+function webList(url: string, root: string, headers: Readonly<Record<string, string>>): ListOrigin {
+  if (!URL.canParse(url)) throw new ConfigError(`'${url}' is not a valid address of a list`)
+  const { protocol, hostname, username, password } = new URL(url)
+  if (username !== '' || password !== '') {
+    throw new ConfigError('the address of the list holds a password', {
+      hint: 'Give it under data: headers: { Authorization: { env: NAME } } in mailmerge.yaml.',
+    })
+  }
+  const isLocal = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+  if (protocol === 'http:' && !isLocal) {
+    throw new ConfigError('the list would come over http://, which anybody on the way can read and change', {
+      hint: 'Use its https:// address, or download the list and name the file.',
+    })
+  }
+  return { kind: 'web', url, headers, root }
+}
+
+/** @throws ConfigError for a variable that is not set. */
+function headersOf(headers: NonNullable<DataConfig['headers']>, env: Environment): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => {
+      if (typeof value === 'string') return [name, value]
+      const secret = env[value.env]
+      if (secret !== undefined && secret !== '') return [name, secret]
+      throw new ConfigError(`data.headers.${name} is the variable ${value.env}, which is not set`, {
+        hint: `Set ${value.env} in the environment or in .env.`,
+      })
+    }),
+  )
 }
 
 /** A path that works from here, and still reads as it was typed where that is the same. */

@@ -152,7 +152,11 @@ const column = z.strictObject({
 })
 
 const source = z.strictObject({
-  path: path.describe('File, relative to this configuration').optional(),
+  path: path.describe('File, relative to this configuration, or an https:// address').optional(),
+  headers: z
+    .record(z.string(), z.union([text, z.strictObject({ env: word.describe('Variable of the environment') })]))
+    .describe('Headers to ask for an https:// address with; secrets as { env: NAME }')
+    .optional(),
   format: z.enum(['csv', 'xlsx', 'ods', 'json', 'ndjson']).describe('Default: by file name and content').optional(),
   encoding: text.describe('Default: detected').optional(),
   delimiter: text.describe('Default: detected').optional(),

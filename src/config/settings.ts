@@ -12,6 +12,13 @@ export type ListOrigin =
   | { readonly kind: 'stdin' }
   /** What a query gives, and the database it goes to: the path of an SQLite file, or a `postgres://` address. */
   | { readonly kind: 'query'; readonly query: string; readonly database: string }
+  /** What a web server gives, the headers to ask with, and the project that keeps a copy. */
+  | {
+      readonly kind: 'web'
+      readonly url: string
+      readonly headers: Readonly<Record<string, string>>
+      readonly root: string
+    }
   /** What a command line prints, and the folder that it runs in. */
   | { readonly kind: 'command'; readonly line: string; readonly folder: string }
 

@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly timeZone?: string | undefined
   /** Compiles computed columns; needed where the settings have any. */
   readonly compile?: ((text: string) => Expression) | undefined
+  /** The same list a second time: one of the web is as it was the first time. */
+  readonly again?: boolean | undefined
   /** Also accept a file of one address or `@domain` a line; its only column gets this name. */
   readonly addressLines?: string | undefined
 }
@@ -50,11 +52,19 @@ async function openPlain(settings: SourceSettings, options: OpenOptions, locale:
     throw new UsageError('there is no list', { hint: 'Give one with --csv FILE, or set it in mailmerge.yaml.' })
   return from.kind === 'query'
     ? openSql(from, cwd)
-    : openInputAs(await inputOf(from, cwd, options.stdin ?? process.stdin), settings, options, locale)
+    : openInputAs(await inputOf(from, cwd, options), settings, options, locale)
 }
 
-function inputOf(from: Exclude<ListOrigin, { kind: 'query' }>, cwd: string, stdin: Readable): Promise<Input> {
+async function inputOf(
+  from: Exclude<ListOrigin, { kind: 'query' }>,
+  cwd: string,
+  { stdin = process.stdin, again }: OpenOptions,
+): Promise<Input> {
   switch (from.kind) {
+    case 'web': {
+      const { openWebList } = await import('./web/web-list.ts')
+      return openWebList(from, again)
+    }
     case 'stdin':
       return openStdin(stdin)
     case 'command':

@@ -11,6 +11,7 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import type { Forgotten, Pruned } from '../../ledger/records.ts'
 import { reportHead } from '../../report/head.ts'
 import { writeReport } from '../../report/report.ts'
+import { webCopies } from '../../source/web/web-list.ts'
 import { readEntry } from '../../unsubscribe/suppression-list.ts'
 import { openLedger } from './open-ledger.ts'
 import { runFolder } from './open-merge.ts'
@@ -21,7 +22,7 @@ export interface PersonForgotten extends Forgotten {
 }
 
 /**
- * Removes a person from the ledger and from the results files beside it.
+ * Removes a person from the ledger and from the results files beside it, and copies of lists from the web.
  * @throws DataError when the text is not an address; UnfinishedError when a run is about to write to the person.
  */
 export async function forgetPerson(settings: Settings, address: string): Promise<PersonForgotten> {
@@ -35,6 +36,7 @@ export async function forgetPerson(settings: Settings, address: string): Promise
   if (ledger === undefined) return { rows: 0, runs: [], suppressions: 0, reports: [] }
   try {
     const forgotten = await ledger.privacy.forget(judged.entry)
+    await rm(webCopies(settings.root), { recursive: true, force: true })
     const reports: string[] = []
     for (const run of forgotten.runs) {
       const report = join(runFolder(settings, run), 'results.csv')

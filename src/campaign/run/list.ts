@@ -9,20 +9,21 @@ import { computedColumns } from '../../template/computed.ts'
 import type { Template } from '../../template/template.ts'
 
 /** The list of the settings, with its columns as they are mapped. */
-export async function openList(settings: Settings): Promise<Source> {
+export async function openList(settings: Settings, again = false): Promise<Source> {
   const { source, locale, timeZone, root } = settings
   if (source.from === undefined) throw missing('list', '--csv FILE', settings)
   const computes = Object.keys(source.computed ?? {}).length > 0
   return openSource(source, {
     locale,
     timeZone,
+    again,
     compile: computes ? await computedColumns({ root, locale, timeZone }) : undefined,
   })
 }
 
 /** The list from its beginning, for a sample. @throws UsageError for standard input, which is read once. */
 export async function openListAgain(settings: Settings): Promise<Source> {
-  if (settings.source.from?.kind !== 'stdin') return openList(settings)
+  if (settings.source.from?.kind !== 'stdin') return openList(settings, true)
   throw new UsageError('--sample must read the list twice, which standard input does not allow', {
     hint: 'Write the list to a file first, or choose rows with --limit or --where.',
   })

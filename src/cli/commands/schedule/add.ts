@@ -225,7 +225,7 @@ async function look(settings: Settings, args: Arguments, say: (text: string) => 
   const { sample, seed, ...selection } = rowChoiceOf(args)
   samplerOf(given({ sample, seed }))
   // A command may have effects, and a query may take long: they wait until the occurrence.
-  if (from.kind !== 'file') return
+  if (from.kind !== 'file' && from.kind !== 'web') return
   const source = await openList(settings).catch((error: unknown) => {
     say(`note: the list cannot be read now: ${error instanceof Error ? escapeInvisible(error.message) : ''}`)
   })
@@ -241,7 +241,14 @@ function flagsOf(args: Arguments, settings: Settings): Readonly<Record<string, u
   const { from } = settings.source
   return {
     ...given({
-      csv: list === undefined || from?.kind !== 'file' ? undefined : resolve(from.path),
+      csv:
+        list === undefined
+          ? undefined
+          : from?.kind === 'file'
+            ? resolve(from.path)
+            : from?.kind === 'web'
+              ? from.url
+              : undefined,
       template: args.text('template') === undefined ? undefined : settings.template,
     }),
     ...listFlags(args),
