@@ -263,6 +263,13 @@ describe('paths', () => {
     expect(await store().inspect([file('docs/*.doc', { optional: true })], [])).toEqual([])
     expect(await codeOf(() => load('../none.txt', { optional: true }))).toBe('attachment-outside')
   })
+
+  test('of several optional files those that are there are attached, and one outside is still an error', async () => {
+    const names = async (path: string) => (await load(path, { optional: true })).map(({ name }) => name)
+    expect(await names('docs/a.txt; docs/none.txt, docs/terms.pdf\ndocs/none-*.txt')).toEqual(['a.txt', 'terms.pdf'])
+    expect(await codeOf(() => load('docs/none.txt; ../none.txt', { optional: true }))).toBe('attachment-outside')
+    expect(await codeOf(() => load('docs/a.txt; docs/none.txt'))).toBe('missing-attachment')
+  })
 })
 
 describe('names and types', () => {

@@ -66,19 +66,17 @@ interface Wanted {
 const MEGABYTE = 1024 * 1024
 /** A file whose every row names it differently makes a part for each; that many are kept. */
 const KEPT_PARTS = 50
-const NO_FILES: readonly ProjectFile[] = []
 
 export function createAttachmentStore(options: AttachmentStoreOptions): AttachmentStore {
   const { keptBytes, ...fence } = options
   const library = new FileLibrary<LoadedPart>({ maxBytes: 50 * MEGABYTE, ...fence }, keptBytes)
 
-  /** The files that are wanted; none for an optional one that is not there. */
+  /** The files that are wanted; of those that are optional, the ones that are there. */
   function findWanted({ path, optional, isPicture, column }: Wanted): MaybePromise<readonly ProjectFile[]> {
     return andThen(
-      isPicture ? library.findPicture(path) : library.find(path),
+      isPicture ? library.findPicture(path) : optional ? library.findOptional(path) : library.find(path),
       (found) => found,
       (error) => {
-        if (optional && isMissing(error)) return NO_FILES
         throw column === undefined ? error : withColumn(error, column)
       },
     )

@@ -40,6 +40,7 @@ export class FileLibrary<T> {
   readonly #files: ProjectFiles
   readonly #pictures: ProjectFiles
   readonly #found = new Memo<MarkedText, readonly ProjectFile[]>(KEPT_PATHS)
+  readonly #foundOptional = new Memo<MarkedText, readonly ProjectFile[]>(KEPT_PATHS)
   readonly #foundPictures = new Memo<MarkedText, readonly ProjectFile[]>(KEPT_PATHS)
   readonly #digests = new Memo<string, string>(KEPT_PATHS)
   readonly #reading = new Map<string, Promise<LibraryFile<T>>>()
@@ -54,6 +55,11 @@ export class FileLibrary<T> {
   /** The files of a path, a pattern or a list of paths. @throws DataError as `ProjectFiles.find` does. */
   find(path: MarkedText): MaybePromise<readonly ProjectFile[]> {
     return this.#found.get(path, () => this.#files.find(path))
+  }
+
+  /** The same without those that are not there. @throws DataError for what may not be used. */
+  findOptional(path: MarkedText): MaybePromise<readonly ProjectFile[]> {
+    return this.#foundOptional.get(path, () => this.#files.find(path, true))
   }
 
   /** The same for a picture, which is a single file. */

@@ -45,10 +45,11 @@ export interface ProjectFilesOptions {
 
 export interface ProjectFiles {
   /**
-   * The file of that path; a pattern or a list of paths may give several, in the order of their names.
+   * The file of that path; a pattern or a list of paths may give several, in the order of their names. Where they are optional,
+   * those that are not there are left out.
    * @throws DataError whose problem says why there is none: `missing-attachment`, `attachment-outside` ...
    */
-  find(path: MarkedText): Promise<readonly ProjectFile[]>
+  find(path: MarkedText, optional?: boolean): Promise<readonly ProjectFile[]>
   /** @throws DataError with the code `attachment-changed` when it is not the file any more that was found. */
   read(file: ProjectFile): Promise<Uint8Array>
   /** A digest of the content. @throws DataError as `read` does. */
@@ -76,7 +77,7 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     return { roots, never: new Set(never) }
   }
 
-  async function find(marked: MarkedText): Promise<readonly ProjectFile[]> {
+  async function find(marked: MarkedText, optional = false): Promise<readonly ProjectFile[]> {
     const path = unmark(marked).trim()
     const why = forbiddenPath(path)
     if (path === '') throw fileError(purpose, 'outside', path, 'is empty', { hint: EMPTY_HINT })
@@ -85,11 +86,13 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
     const literal = (await inspect(path, path)) ?? (await inspectAlike(path))
     if (literal !== undefined) return [literal]
     const parts = severalPaths(marked)
-    if (parts !== undefined) return (await Promise.all(parts.map(find))).flat()
+    if (parts !== undefined) return (await Promise.all(parts.map((part) => find(part, optional)))).flat()
     const pattern = patternOf(marked)
-    if (pattern === undefined || isAbsolute(path))
-      throw fileError(purpose, 'missing', path, 'does not exist', { hint: await hintForMissing(root, path) })
-    return findPattern(pattern, path)
+    const found = pattern === undefined || isAbsolute(path) ? undefined : await findPattern(pattern, path)
+    if (found !== undefined && found.length > 0) return found
+    if (optional) return []
+    if (found !== undefined) throw fail('missing', path, 'matches no file')
+    throw fileError(purpose, 'missing', path, 'does not exist', { hint: await hintForMissing(root, path) })
   }
 
   /** The file that a path means to the eye, where its letters or slashes are written otherwise. */
@@ -106,7 +109,6 @@ export function createProjectFiles(options: ProjectFilesOptions): ProjectFiles {
       names.push(name)
       if (names.length > MOST_FILES) throw fail('too-many', path, `matches more than ${MOST_FILES} files`)
     }
-    if (names.length === 0) throw fail('missing', path, 'matches no file')
     const found = await Promise.all(names.sort().map((name) => inspect(name, name)))
     return found.filter((file) => file !== undefined)
   }
