@@ -151,7 +151,7 @@ function attribute(tag: string, name: string): string | undefined {
 function widened(text: string, { first, count }: Place): string {
   const last = first + count - 1
   return text.replace(
-    /(<(?:[\w.-]+:)?dimension\s[^>]*?ref\s*=\s*["'])([A-Z]{1,3}\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?(?=["'])/,
+    /(<(?:[\w.-]+:)?dimension\s[^<>]*?ref\s*=\s*["'])([A-Z]{1,3}\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?(?=["'])/,
     (_, start: string, from: string, column: string | undefined, row: string | undefined) => {
       const end = column ?? /[A-Z]+/.exec(from)?.[0] ?? 'A'
       const wide = positionOf(`${end}1`) >= last ? end : columnLetters(last)

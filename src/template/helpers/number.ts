@@ -112,7 +112,7 @@ function exactSum(numbers: readonly number[]): string {
     total += one.digits * 10n ** BigInt(places - one.places)
   }
   const digits = String(total < 0n ? -total : total).padStart(places + 1, '0')
-  const fraction = places === 0 ? '' : digits.slice(-places).replace(/0+$/, '')
+  const fraction = places === 0 ? '' : digits.slice(-places).replace(/(?<!0)0+$/, '')
   const whole = places === 0 ? digits : digits.slice(0, -places)
   return `${total < 0n ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`
 }
