@@ -128,6 +128,7 @@ async function templateOf(name: string, settings: Settings, findings: Findings):
   try {
     const template = await openTemplate(name, settings)
     for (const file of template.unread) findings.add(unreadFile(file))
+    for (const message of template.notes) findings.add({ severity: 'info', code: 'template-note', message })
     return template
   } catch (error) {
     for (const problem of problemsOf(error, 'bad-template')) findings.add(problem)

@@ -39,6 +39,8 @@ const KEPT_PATHS = 2_000
 export interface Pictures {
   /** The HTML of a piece of the template: fixed pictures as `cid:`, those that a row names noted for `shown`. */
   embed(snippet: Snippet, folder: string): Snippet
+  /** A picture that the HTML of the template shows by `cid:` already. */
+  keep(picture: RenderedInline): void
   /** Fixed pictures of all pieces so far. */
   readonly fixed: readonly RenderedInline[]
   /** True when a row names a picture. */
@@ -82,6 +84,9 @@ export function createPictures(root: string): Pictures {
   }
 
   return {
+    keep(picture) {
+      fixed.set(picture.cid, picture)
+    },
     get fixed() {
       return [...fixed.values()]
     },

@@ -42,6 +42,7 @@ export function withLanguages(usual: CompiledTemplate, versions: ReadonlyMap<str
     ...usual,
     lacks: (['from', 'subject'] as const).filter((field) => all.some(({ lacks }) => lacks.includes(field))),
     files: [...new Set(all.flatMap(({ files }) => files))],
+    notes: [...new Set(all.flatMap(({ notes }) => notes))],
     hash: hash(
       'sha256',
       JSON.stringify([usual.hash, [...versions].map(([tag, version]) => [tag, version.hash])]),

@@ -7,11 +7,13 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { isSystemError } from '../fs/system-errors.ts'
+import { given } from '../given.ts'
 import { knownLanguage } from '../language-tag.ts'
 import { checkNames, namesIn, type Parsed } from './bind.ts'
 import type { BranchTrace } from './engine/branches.ts'
 import { Engine } from './engine/engine.ts'
 import { type Found, findTemplate, isBuiltIn, portablePath, SHIPPED, shown } from './files/find.ts'
+import { readMailTemplate } from './files/mail-file.ts'
 import { checkFields, type MessageFields, readMessageFields } from './files/message-file.ts'
 import { expand, type Partials, readPartials } from './files/partials.ts'
 import { failure, type Snippet, snippetOf, unreadable } from './files/place.ts'
@@ -80,9 +82,11 @@ async function load(nameOrPath: string, options: LoadOptions): Promise<Template>
   return versions.size === 0 ? usual : withLanguages(usual, versions)
 }
 
-async function compile(found: Found, options: LoadOptions): Promise<CompiledTemplate> {
+async function compile(file: Found, options: LoadOptions): Promise<CompiledTemplate> {
   const { root } = options
-  const { fields, written } = fieldsOf(found, options)
+  const mail = file.mail === undefined ? undefined : await readMailTemplate(file.mail, shown(file.mail, root))
+  const found = mail === undefined ? file : { ...file, ...given({ text: mail.text, html: mail.html }) }
+  const { fields, written } = fieldsOf(found, mail?.fields, options)
   const folders = [join(root, 'templates'), SHIPPED]
   if (!options.allowEmpty) checkBody(found, fields)
   const files = [...found.files]
@@ -136,6 +140,7 @@ async function compile(found: Found, options: LoadOptions): Promise<CompiledTemp
   const page = unlinked === undefined ? undefined : withStylesheets(unlinked, found.folder, root, files)
   const text = textOf(found, page, layout?.snippet, partials)
   const pictures = createPictures(root)
+  for (const picture of mail?.inline ?? []) pictures.keep(picture)
   const styled = page === undefined || found.mjml !== undefined ? page?.text : inlineStyles(page.text)
   const guarded = page === undefined || styled === undefined ? undefined : guardLinks({ ...page, text: styled })
   const html = guarded === undefined ? undefined : pictures.embed(guarded, found.folder)
@@ -162,6 +167,7 @@ async function compile(found: Found, options: LoadOptions): Promise<CompiledTemp
     pictures,
     markup: page !== undefined && mayTakeMarkup(page, own, partials) ? markupGuard(page) : undefined,
     allowEmpty: options.allowEmpty ?? false,
+    kept: mail?.attachments ?? [],
     attachmentTemplate: (path) => {
       const file = attachmentFile(path, found, root)
       files.push(file)
@@ -182,6 +188,7 @@ async function compile(found: Found, options: LoadOptions): Promise<CompiledTemp
     sender: fields.from?.includes('{{') ? undefined : fields.from,
     written: { uses, texts, htmlTexts, page, parts, isMjml: found.mjml !== undefined },
     setsTo: fields.to !== undefined,
+    notes: mail?.notes ?? [],
     versions: new Map(),
     languageFrom: localeOf && 'locale',
     bind: (names) => checkNames(uses, names, known.helpers),
@@ -213,11 +220,16 @@ interface FieldLayer {
 }
 
 /** The fields that hold, and where each of them is written: in the config, the template, its version of a language, a variant. */
-function fieldsOf(found: Found, options: LoadOptions): Pick<RendererOptions, 'fields' | 'written'> {
+function fieldsOf(
+  found: Found,
+  ofMail: MessageFields | undefined,
+  options: LoadOptions,
+): Pick<RendererOptions, 'fields' | 'written'> {
   const config = layerOf(options.message ?? {}, 'mailmerge.yaml (message)')
   const { fields: others = {}, file = '' } = options.instead ?? {}
   const layers = [
     config,
+    ...(ofMail === undefined ? [] : [layerOf(ofMail, found.files.map((file) => shown(file, options.root)).join())]),
     ...[found.fields, found.ownFields].flatMap((own) => (own === undefined ? [] : [layerOfFile(own)])),
     layerOf(others, file),
   ]

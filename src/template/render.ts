@@ -55,6 +55,8 @@ export interface RendererOptions {
   /** A message may say nothing. */
   readonly allowEmpty: boolean
   readonly attachmentTemplate: (path: string) => Snippet
+  /** Attachments that every row has as they are. */
+  readonly kept: readonly RenderedAttachment[]
   /** Files whose code runs for each row and may not come to an end. */
   readonly foreignCode: readonly string[]
   readonly locale: string | undefined
@@ -86,7 +88,7 @@ const LISTS =
   /^(?:list-(?:help|unsubscribe|subscribe|post|owner|archive)|disposition-notification-to|return-receipt-to)$/i
 
 export function createRenderer(options: RendererOptions): Pick<CompiledTemplate, 'render' | 'check' | 'localeOf'> {
-  const { fields, engines, look, pictures, markup } = options
+  const { fields, engines, look, pictures, markup, kept } = options
   const { fixed: inline, ofRows: hasRowPictures } = pictures
   const columns = new Map<string, readonly string[]>()
   const written = (path: FieldPath, text: string): Snippet => {
@@ -169,8 +171,8 @@ export function createRenderer(options: RendererOptions): Pick<CompiledTemplate,
       headers: headers.length === 0 ? NONE : headers.map(([name, value]) => [name, value(row, data)] as const),
       attachments:
         attachments.length === 0
-          ? NONE
-          : attachments.map((render) => render(row, data)).filter((one) => one !== undefined),
+          ? kept
+          : [...kept, ...attachments.map((render) => render(row, data)).filter((one) => one !== undefined)],
       inline,
       columns,
     }

@@ -140,6 +140,8 @@ export interface Template {
   readonly files: readonly string[]
   /** Files beside them that look like a part of the template and are none: a name that is misspelt. */
   readonly unread: readonly string[]
+  /** What a person should know of it before a run. */
+  readonly notes: readonly string[]
   /** SHA-256 in hex over all that went in (own files, layouts, partials, helpers, embedded images). */
   readonly hash: string
   /** Column names that the template reads, where its text shows it. */

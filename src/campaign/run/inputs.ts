@@ -59,6 +59,7 @@ export async function openInputs(
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
   for (const one of templatesOf(content)) {
+    for (const text of one.notes) hooks.note?.(text)
     if (one.versions.size > 0 && one.languageFrom === undefined) hooks.note?.(noLanguageWords(one))
   }
   const name = nameFor(content.template.name)

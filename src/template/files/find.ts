@@ -11,7 +11,7 @@ import { failure, type Snippet, snippetOf } from './place.ts'
 
 /** Templates that come with the package are found after the project's own. */
 export const SHIPPED = resolve(import.meta.dirname, '../../../templates')
-const ENDINGS = ['.md', '.html', '.htm', '.txt', '.mjml', '.hbs']
+const ENDINGS = ['.md', '.html', '.htm', '.txt', '.mjml', '.hbs', '.eml']
 /** What a template folder is made of; for each part one of several names. */
 const PARTS = {
   fields: ['message.yaml', 'message.yml'],
@@ -34,6 +34,8 @@ export interface Found {
   readonly html?: Snippet
   readonly markdown?: Snippet
   readonly mjml?: Snippet
+  /** A mail that is the template, whole. */
+  readonly mail?: string
   readonly files: readonly string[]
   /** Files of a template folder that look like a part of it and are none, as `htlm.hbs`. */
   readonly unread: readonly string[]
@@ -223,8 +225,12 @@ function fileTemplate(path: string, root: string, language: string | undefined):
   const name = basename(path, extname(path))
   const languages = languagesOf(
     folder,
-    ENDINGS.map((ending) => name + ending),
+    isMail(path) ? [`${name}.eml`] : ENDINGS.filter((ending) => !isMail(ending)).map((ending) => name + ending),
   )
+  if (isMail(path)) {
+    const version = language === undefined ? path : join(folder, `${name}.${language}.eml`)
+    return { name, folder, fields: undefined, languages, unread: [], mail: version, files: [version] }
+  }
   const { fields, body } = splitFrontMatter(snippetOf(path, shown(path, root)))
   const found = { name, folder, fields, languages, unread: [] }
   if (language === undefined) return { ...found, files: [path], [kindOf(path)]: body }
@@ -232,6 +238,10 @@ function fileTemplate(path: string, root: string, language: string | undefined):
     ENDINGS.map((ending) => join(folder, `${name}.${language}${ending}`)).find((one) => existsSync(one)) ?? path
   const version = splitFrontMatter(snippetOf(own, shown(own, root)))
   return { ...found, ownFields: version.fields, files: [path, own], [kindOf(own)]: version.body }
+}
+
+function isMail(path: string): boolean {
+  return /\.eml$/i.test(path)
 }
 
 function kindOf(path: string): 'markdown' | 'mjml' | 'html' | 'text' {
