@@ -140,3 +140,21 @@ test('secrets of a config reach neither output nor ledger nor process list', asy
   expect(`${run.stdout}${run.stderr}${kept.join()}`).not.toContain('canary')
   other.remove()
 })
+
+test('to show its version and help the program reads nothing of what its commands work with', async () => {
+  const hook = `import { registerHooks } from 'node:module'
+registerHooks({
+  load(url, context, next) {
+    process.stderr.write('loaded ' + url + '\\n')
+    return next(url, context)
+  },
+})`
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` }
+  for (const word of ['--version', '--help']) {
+    const { stderr } = await project.run([word], env)
+    const loaded = stderr.match(/(?<=^loaded ).*/gm) ?? []
+    expect(loaded.some((url) => url.endsWith('/src/cli/main.ts'))).toBe(true)
+    const heavy = /\/node_modules\/(?:zod|yaml|handlebars|htmlparser2|nodemailer|csv-parse|ical\.js)\/|^node:sqlite$/
+    expect(loaded.filter((url) => heavy.test(url))).toEqual([])
+  }
+})

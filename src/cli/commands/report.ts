@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { findRun } from '../../campaign/run/find-run.ts'
 import type { CopyRequest, ListCopy } from '../../campaign/run/list-copy.ts'
-import { runFolder } from '../../campaign/run/open-merge.ts'
 import type { Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
 import { type RunRecord, totalOf } from '../../ledger/records.ts'
@@ -58,6 +57,7 @@ export const report: Action = {
     }
     const { checkWritable, formatOf, reportText, writeReport } = await import('../../report/report.ts')
     const { PAGE_ROWS, reportHead } = await import('../../report/head.ts')
+    const { runFolder } = await import('../../campaign/run/open-merge.ts')
     const path = output === undefined || output === '-' ? undefined : resolve(io.cwd, output)
     const chosen = format ?? (path === undefined ? (out.json ? 'json' : 'csv') : formatOf(path))
     if (path !== undefined) await checkWritable(path, chosen)

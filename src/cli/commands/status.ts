@@ -6,7 +6,7 @@ import { type RunStanding, standingOf } from '../../report/head.ts'
 import { runFields } from '../../report/json.ts'
 import { pauseWords } from '../../report/reasons.ts'
 import { STATUS_WORDS } from '../../report/row-states.ts'
-import { type RunProgress, readProgress } from '../../report/run-progress.ts'
+import type { RunProgress } from '../../report/run-progress.ts'
 import { conditionWords, type RunCondition, runCondition } from '../../report/words.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'
@@ -142,9 +142,14 @@ function runReader(
     const isNewest = newest.get(campaignName(run)) === run.id
     const atWork = isNewest && run.endedAt === undefined && (await ledger.campaigns.isClaimed(run.campaign))
     const condition = runCondition(run, standing, { atWork, newest: isNewest })
-    const progress = atWork ? await readProgress(ledger.runs, run.id) : undefined
+    const progress = atWork ? await progressOf(ledger, run.id) : undefined
     return { run, ...standing, condition, atWork, timeZone: run.options.timeZone ?? timeZone, progress }
   }
+}
+
+async function progressOf(ledger: Ledger, run: string): Promise<RunProgress | undefined> {
+  const { readProgress } = await import('../../report/run-progress.ts')
+  return readProgress(ledger.runs, run)
 }
 
 function campaignName({ campaign }: RunRecord): string {
