@@ -215,6 +215,8 @@ export class RowList<Row> {
     const total = this.#total
     element.setAttribute('aria-label', this.#options.label())
     element.setAttribute('aria-busy', String(total === undefined))
+    // A list box without options is not one: what is there says why.
+    element.setAttribute('role', total === 0 ? 'group' : 'listbox')
     if (total === undefined) {
       render(this.#patient ? nothing : bones(), element)
       return

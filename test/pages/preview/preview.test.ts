@@ -1,5 +1,5 @@
 /** The page of `mailmerge preview` in a real browser, as a person uses it. */
-import { renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -182,6 +182,36 @@ describe.skipIf(browser === undefined)('a preview', () => {
       true,
     )
   })
+
+  test.each([
+    ['wide and light', { colorScheme: 'light' }],
+    ['wide and dark', { colorScheme: 'dark' }],
+    ['of a phone', { viewport: { width: 390, height: 844 }, colorScheme: 'light', hasTouch: true }],
+  ] as const)(
+    'a screen %s: axe-core finds nothing in a dialog, a drawer, or where nothing is found',
+    async (_, options) => {
+      const page = await open('', options)
+      await page.locator('.row').getByText('Ada Lovelace').waitFor()
+      for (const [key, name] of [
+        ['b', 'Before you send'],
+        ['g', 'Go to a row'],
+        ['?', 'Keyboard'],
+      ] as const) {
+        await page.keyboard.press(key)
+        await page.getByRole('dialog', { name }).waitFor()
+        expect(await axeFindings(page), name).toEqual([])
+        await page.keyboard.press('Escape')
+      }
+      await page.keyboard.press('/')
+      await page.keyboard.type('nobody has this')
+      await page.getByText('No row has “nobody has this”').waitFor()
+      expect(await axeFindings(page)).toEqual([])
+      await page.getByRole('button', { name: 'Clear the search' }).click()
+      await page.getByRole('button', { name: /^Hidden\s+0$/ }).click()
+      await page.getByText('There are none').waitFor()
+      expect(await axeFindings(page)).toEqual([])
+    },
+  )
 
   test('every save shows at once, also one that puts a new file in the place of the old; a broken one leaves the last good render', async () => {
     const page = await open()
@@ -366,6 +396,39 @@ describe.skipIf(browser === undefined)('a list of 100,000 rows', () => {
     await page.locator('#message h2').getByText('News for Person 61').waitFor()
     expect(asked - before).toBeLessThan(200)
     expect(await page.locator('.row').count()).toBeLessThan(60)
+  })
+
+  test('holding a key for five seconds asks for few messages, and takes no more memory', async () => {
+    const page = await open()
+    await page.locator('#message h2').getByText('News for Person 1').waitFor(PATIENT)
+    const memory = (): number => {
+      const status = readFileSync(`/proc/${preview.running.child.pid}/status`, 'utf8')
+      return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024
+    }
+    const hold = async (milliseconds: number): Promise<number> => {
+      const end = performance.now() + milliseconds
+      let presses = 0
+      for (; performance.now() < end; presses++) await page.keyboard.down('j')
+      await page.keyboard.up('j')
+      return presses
+    }
+    // Once before, so that what is kept of messages is there.
+    await hold(2_000)
+    const before = memory()
+    const presses = await hold(5_000)
+    const at = await page.locator('.row[aria-selected=true]').textContent()
+    const row = Number(/\d[\d,]*/.exec(at ?? '')?.[0].replaceAll(',', ''))
+    expect(row).toBeGreaterThan(presses / 2)
+    await page.locator('#message h2').getByText(`News for Person ${row}`).waitFor(PATIENT)
+    expect(memory() - before).toBeLessThan(80)
+    expect(await page.locator('.row').count()).toBeLessThan(60)
+    // To the middle, by the wheel: the rows there are shown.
+    await page.locator('#rows').evaluate((list) => {
+      const box = list as unknown as { scrollTop: number; scrollHeight: number }
+      box.scrollTop = box.scrollHeight / 2
+    })
+    await page.locator('.row').getByText('Person 50000', { exact: true }).waitFor(PATIENT)
+    expect(await page.locator('.row .bone').count()).toBe(0)
   })
 
   test('what programs ask is answered by position, by search and by row', async () => {

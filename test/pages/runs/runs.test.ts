@@ -169,6 +169,56 @@ describe.skipIf(browser === undefined)('in a browser', () => {
     await page.context().close()
   })
 
+  test('by keyboard alone: runs, their list, pause and go on, and the way back; in light, in dark and on a phone', async () => {
+    await mailmerge('run', '--yes', '--campaign', 'first')
+    const asked = Promise.withResolvers<void>()
+    // The server waits for the pause, and then takes its time.
+    gate = () => (sink.ids.size > ROWS + 5 ? asked.promise.then(() => sleep(500)) : Promise.resolve())
+    const { ended } = project.start(['run', '--yes', '--campaign', 'second'])
+    await until(async () => (await theRun()).sign === 'sending', 'the second run is at work')
+    const page = await open()
+    const heading = page.locator('#main h2.title')
+    await heading.getByText('second').waitFor(PATIENT)
+    await page.locator('.st.pill').getByText('Sending').waitFor(PATIENT)
+    expect(await axeFindings(page)).toEqual([])
+    await page.keyboard.press('j')
+    await heading.getByText('first').waitFor(PATIENT)
+    await page.keyboard.press('k')
+    await heading.getByText('second').waitFor(PATIENT)
+    await page.keyboard.press('p')
+    asked.resolve()
+    expect((await ended).code).toBe(75)
+    await page.locator('.st.pill').getByText('Paused').waitFor(PATIENT)
+    for (const [colorScheme, width] of [
+      ['light', 1440],
+      ['dark', 1440],
+      ['dark', 390],
+      ['light', 390],
+    ] as const) {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 844 })
+      expect(await axeFindings(page), `${colorScheme} ${width}`).toEqual([])
+    }
+    await page.setViewportSize({ width: 1440, height: 900 })
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keyboard' }).getByText('Pause, or go on').waitFor()
+    expect(await axeFindings(page)).toEqual([])
+    await page.keyboard.press('Escape')
+    gate = () => Promise.resolve()
+    await page.keyboard.press('p')
+    await page.locator('.st.pill').getByText('Finished with failures').waitFor(PATIENT)
+    await page.keyboard.press('l')
+    await page.getByRole('heading', { name: 'All runs' }).waitFor()
+    // By the tab key to a run, and into it.
+    for (let step = 0; step < 40; step++) {
+      await page.keyboard.press('Tab')
+      if ((await page.evaluate('document.activeElement.textContent')) === 'first') break
+    }
+    await page.keyboard.press('Enter')
+    await heading.getByText('first').waitFor(PATIENT)
+    await page.context().close()
+  })
+
   test('an empty ledger teaches, names are text, and a phone and the dark show no fault', async () => {
     const page = await open('', { viewport: { width: 390, height: 800 }, colorScheme: 'dark' })
     await page.getByRole('heading', { name: 'No run yet' }).waitFor(PATIENT)
