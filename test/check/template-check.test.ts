@@ -167,9 +167,7 @@ test('people read the heaviest first, with place and advice, and a last line tha
   })
   const wrong = await project.run(['check'])
   expect(wrong.code).toBe(65)
-  expect(wrong.stdout).toMatch(
-    /error +templates\/t\.html:5, column 11: the list has no column 'nmae'\n +Did you mean 'name'\?/,
-  )
+  expect(wrong.stdout).toMatch(/error +templates\/t\.html:5:11: the list has no column 'nmae'\n +Did you mean 'name'\?/)
   project.write('list.csv', LIST.replaceAll('@example.com', '@post.eu'))
   project.write('templates/t.html', `${HEAD}<p>Dear {{name}},</p><a href="http://example.com">x</a>`)
   const good = await project.run(['check'])

@@ -55,10 +55,13 @@ export function problemLine(
   { allRows }: { readonly allRows?: number } = {},
 ): string {
   const { severity, file, column, message } = problem
+  // Of a template, a column is the number of a character: its place is written as compilers do.
+  const isCharacter = line !== undefined && rows.length === 0 && /^\d+$/.test(column ?? '')
+  const inFile = line === undefined ? '' : isCharacter ? `:${line}:${column}` : `:${line}`
   const place = [
-    file === undefined ? undefined : `${escapeInvisible(file)}${line === undefined ? '' : `:${line}`}`,
+    file === undefined ? undefined : `${escapeInvisible(file)}${inFile}`,
     rowWords(rows, allRows),
-    column === undefined ? undefined : `column ${escapeInvisible(column)}`,
+    column === undefined || isCharacter ? undefined : `column ${escapeInvisible(column)}`,
   ].filter((part) => part !== undefined)
   const weight = severity === 'error' ? '' : `${severity}: `
   const shown = valueWords(values.filter((value) => value !== '' && !message.includes(value)))
