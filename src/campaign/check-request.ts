@@ -24,6 +24,7 @@ const REQUEST: SchemaOf<MergeRequest> = {
   atColumn: z.strictObject({ column: z.string(), zoneColumn: text }).optional(),
   after: z.strictObject({ campaign: z.string(), wait: z.number().nonnegative() }).optional(),
   detach: flag,
+  drafts: flag,
   patience: duration,
   occurrence: text,
   group: text,
@@ -65,6 +66,11 @@ export function checkMergeRequest(request: MergeRequest, hooks: MergeHooks): voi
   const { mode, testTo, out } = request
   if (mode === 'test' && testTo === undefined) {
     throw new UsageError("the mode 'test' needs an address", { hint: 'Set testTo: every message goes there instead.' })
+  }
+  if (request.drafts === true && mode !== 'send') {
+    throw new UsageError(`drafts are made in the mode 'send', and the mode is '${mode}'`, {
+      hint: "Set mode: 'send', or leave drafts out.",
+    })
   }
   if (testTo !== undefined && mode !== 'test') {
     throw new UsageError(`testTo is for the mode 'test', and the mode is '${mode}'`, {

@@ -64,6 +64,8 @@ export interface SummaryEvent {
   readonly variants?: ReadonlyMap<string, StatusCounts> | undefined
   /** Folder of the `.eml` files of a dry run or the sandbox. */
   readonly mails?: string | undefined
+  /** True where messages became drafts that a person sends. */
+  readonly drafts?: boolean | undefined
   /** Why the run ended before its last row. */
   readonly stopped?: StopReason | undefined
 }

@@ -36,6 +36,8 @@ export interface MergeRequest extends Selection {
   readonly after?: Earlier
   /** Return once planned; `resumeMerge`, or `serve`, sends when the time has come. */
   readonly detach?: boolean
+  /** Put each message into the Drafts folder of the mailbox (`imap`) instead of sending it. */
+  readonly drafts?: boolean
   /**
    * Milliseconds from the beginning of the delivery: when the next row is to be sent later than that, the run returns and can
    * be resumed. Without it the run waits for as long as it takes.
@@ -80,6 +82,8 @@ export interface PlanPreview {
   readonly first?: MessagePreview
   /** Where to, without secrets. */
   readonly server: string
+  /** True where messages become drafts that a person sends. */
+  readonly drafts?: boolean
   /** When it begins, if not at once. */
   readonly notBefore?: Date
   /** When the last message is accepted, and what holds it back; undefined where no limit is set. */

@@ -257,7 +257,7 @@ export const configSchema = z
       .optional(),
     transport: z
       .union([text, z.record(z.string(), z.unknown())])
-      .describe('How to send, if not by SMTP: maildir:PATH, mbox:PATH, sendmail, ses, or your own module')
+      .describe('How to send, if not by SMTP: maildir:PATH, mbox:PATH, sendmail, ses, drafts, or your own module')
       .optional(),
     campaign: text.describe('Name of what each person gets once; default: the template and the list').optional(),
     group: text.describe('Campaigns of one group share their unsubscribes; default: the campaign').optional(),

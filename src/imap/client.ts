@@ -8,6 +8,15 @@ import { given } from '../given.ts'
 
 const TIMEOUT_MS = 60_000
 
+/** Connects and logs in. Who asked for it ends it. @throws UnreachableError, LoginError */
+export async function openMailbox(imap: ImapSettings): Promise<ImapFlow> {
+  const client = new ImapFlow(await clientOptions(imap))
+  // A connection that breaks rejects the command under way; without a listener it would end the program.
+  client.on('error', () => {})
+  await client.connect().catch((error: unknown) => Promise.reject(connectError(imap, error)))
+  return client
+}
+
 /** Connects, logs in, works and logs out; all of it ends with the signal. @throws the signal's reason. */
 export async function withMailbox<T>(
   imap: ImapSettings,

@@ -19,6 +19,8 @@ const schema = z.object({
   atLocal: z.string().optional(),
   /** Each row has a start time of its own, in this column of the list. */
   atColumn: z.string().optional(),
+  /** Messages become drafts in the mailbox. */
+  drafts: z.boolean().optional(),
   /** Time zone in which the times of the run were given. */
   timeZone: z.string().optional(),
   /** Occurrence of a schedule that the run is. */

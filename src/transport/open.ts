@@ -3,10 +3,11 @@ import { resolve } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { didYouMean, nearest } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
+import { given } from '../given.ts'
 import { createSmtpTransport, type SmtpTransportOptions } from './smtp/smtp-transport.ts'
 import type { Transport } from './transport.ts'
 
-const WORDS = ['smtp', 'maildir', 'mbox', 'sendmail', 'ses'] as const
+const WORDS = ['smtp', 'maildir', 'mbox', 'sendmail', 'ses', 'drafts'] as const
 
 /** What may stand beside the word of a group; what SES takes is the SDK's to say. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -14,7 +15,23 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   maildir: [],
   mbox: [],
   sendmail: ['args'],
+  drafts: [],
   module: ['options'],
+}
+
+/** Whether messages are put into a Drafts folder, and not sent. */
+export function makesDrafts({ transport }: Pick<Settings, 'transport'>): boolean {
+  return typeof transport === 'string' && /^drafts(?::|$)/.test(transport)
+}
+
+/**
+ * The settings of a run that makes drafts: nothing of what belongs to sending holds for them, as signatures and the limits of a
+ * server. The person's own program signs and sends.
+ */
+export function draftSettings(settings: Settings): Settings {
+  const { sentCopy: _, ...others } = settings
+  const transport = makesDrafts(settings) ? settings.transport : 'drafts'
+  return { ...others, ...given({ transport }), dkim: [], delivery: { ...settings.delivery, rates: [] } }
 }
 
 /**
@@ -45,6 +62,12 @@ export async function openTransport(settings: Settings, options: SmtpTransportOp
         ...(value === undefined ? {} : { path: value.includes('/') ? resolve(root, value) : value }),
         ...(Array.isArray(args) ? { args: args.map(String) } : {}),
       })
+    }
+    case 'drafts': {
+      if (settings.imap === undefined) {
+        throw new ConfigError('drafts need a mailbox, and none is set', { hint: 'Set imap: in mailmerge.yaml.' })
+      }
+      return (await import('./drafts.ts')).createDraftsTransport(settings.imap, value)
     }
     case 'ses': {
       const { createNodemailerTransport } = await import('./nodemailer.ts')

@@ -16,7 +16,13 @@ export interface CopyOutcome {
 /** How one attempt ended. */
 export type Outcome =
   /** The server's own 2xx to this message's end of data. Nothing else is ever `accepted`. */
-  | { readonly kind: 'accepted'; readonly reply: Reply; readonly copies?: readonly CopyOutcome[] | undefined }
+  | {
+      readonly kind: 'accepted'
+      readonly reply: Reply
+      readonly copies?: readonly CopyOutcome[] | undefined
+      /** What became of it, where it was not sent on its way. */
+      readonly note?: 'drafted'
+    }
   /** A 5xx, or a message that this server cannot take (too large, needs SMTPUTF8). `copies` where some went all the same. */
   | {
       readonly kind: 'rejected'

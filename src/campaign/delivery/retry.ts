@@ -148,6 +148,7 @@ function answeredState(
   random: () => number,
 ): RowState {
   const { kind, reply } = outcome
+  if (kind === 'accepted' && outcome.note !== undefined) return { status: 'sent', reason: outcome.note, reply }
   if (kind === 'accepted') return { status: 'sent', reason: '', reply }
   if (kind === 'deferred' || passes(reply)) return deferral(due, reply, outcome.stage, policy, now, random)
   return { status: 'failed', reason: reasonOf(reply, outcome.stage), reply }

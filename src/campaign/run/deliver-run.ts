@@ -9,6 +9,7 @@ import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
 import { formatOf, writeReport } from '../../report/report.ts'
 import { ProgressWriter } from '../../report/run-progress.ts'
+import { makesDrafts } from '../../transport/open.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
@@ -197,6 +198,7 @@ export async function summarize(
     reports,
     variants: head.variants,
     mails: run.mails,
+    drafts: makesDrafts(settings) || undefined,
     stopped: end.stopped,
   }
   hooks.onEvent?.(summary)

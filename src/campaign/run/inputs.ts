@@ -180,7 +180,7 @@ export async function createRun(
   { settings, ledger, campaign, mode, group }: OpenMerge,
   id: string,
   { source, content, emailColumn, now }: RunInputs,
-  { at, variant, atLocal, atColumn, occurrence, after }: MergeRequest,
+  { at, variant, atLocal, atColumn, occurrence, after, drafts }: MergeRequest,
 ): Promise<void> {
   const { template, templateName, hash } = content
   const { columns } = source
@@ -202,6 +202,7 @@ export async function createRun(
       addressByTemplate: templatesOf(content).some(({ setsTo }) => setsTo) || undefined,
       atLocal: atLocal?.text,
       atColumn: atColumn?.column,
+      drafts,
       occurrence,
       after,
       timeZone: settings.timeZone,

@@ -5,6 +5,7 @@ import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type RunRecord, totalOf } from '../../ledger/records.ts'
 import { checkWritable } from '../../report/report.ts'
+import { draftSettings, makesDrafts } from '../../transport/open.ts'
 import { checkResumeRequest } from '../check-request.ts'
 import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, ResumeRequest } from '../merge.ts'
@@ -96,7 +97,8 @@ async function openRun(
   }
   const { emailColumn, after, timeZone = settings.timeZone } = run.options
   // Dates are written in the time zone that the run was planned in, whoever resumes it.
-  const planned = { ...settings, ...given({ timeZone }) }
+  const zoned = { ...settings, ...given({ timeZone }) }
+  const planned = run.options.drafts === true || makesDrafts(zoned) ? draftSettings(zoned) : zoned
   const content = await plannedContent(planned, run)
   const { campaign } = run
   const options = { content, campaign, again: false, group: groupOf(settings, run), emailColumn, after, ledger }

@@ -9,6 +9,7 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import type { StatusCounts } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
+import { draftSettings, makesDrafts } from '../../transport/open.ts'
 import { checkMergeRequest } from '../check-request.ts'
 import { END_OF_TIME } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
@@ -47,7 +48,9 @@ export async function runMerge(
   return withMetricsFile(metrics, hooks, (own) => planAndDeliver(settings, request, own))
 }
 
-async function planAndDeliver(settings: Settings, request: MergeRequest, hooks: MergeHooks): Promise<SummaryEvent> {
+async function planAndDeliver(given: Settings, request: MergeRequest, hooks: MergeHooks): Promise<SummaryEvent> {
+  const isDrafts = request.mode === 'send' && (request.drafts === true || makesDrafts(given))
+  const settings = isDrafts ? draftSettings(given) : given
   for (const report of request.reports ?? []) await checkWritable(report)
   await using inputs = await openInputs(settings, request, hooks)
   const { name, content, emailColumn, group } = inputs
@@ -173,6 +176,7 @@ async function confirmed(
     first,
     server,
     notBefore: at,
+    drafts: makesDrafts(settings) || undefined,
     pace: paceOf(counted.toSend, rates, start, settings.timeZone),
     sizes: await sizesOf(merge, run, counted.rows),
   }

@@ -40,6 +40,11 @@ export const run: Action = {
       group: WHERE,
       describe: 'Send every message to this address instead; record nothing as sent',
     },
+    drafts: {
+      type: 'boolean',
+      group: WHERE,
+      describe: 'Put the messages into the Drafts folder of the mailbox (imap) instead of sending them',
+    },
     ...grouped(WHERE, DELIVERY_OPTIONS, ['smtp']),
     ...grouped(HOW, DELIVERY_OPTIONS, ['concurrency', 'rate', 'retry-for', 'grace']),
     at: {
@@ -123,6 +128,7 @@ function requestOf(args: Arguments): MergeRequest {
     ['--dry-run', 'dry-run', args.flag('dryRun')],
     ['--sandbox', 'sandbox', args.flag('sandbox')],
     ['--test-to', 'test', args.text('testTo') !== undefined],
+    ['--drafts', 'send', args.flag('drafts')],
   ]
   const [one, another] = chosen.filter(([, , given]) => given)
   if (one !== undefined && another !== undefined) {
@@ -154,6 +160,7 @@ function requestOf(args: Arguments): MergeRequest {
     }),
     skipBad: args.flag('skipBad'),
     again: args.flag('again'),
+    drafts: args.flag('drafts'),
   }
 }
 

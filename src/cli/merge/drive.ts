@@ -168,7 +168,8 @@ export class MergeScreen {
   /** Shows what is going to be sent, and gives the question. */
   question(plan: PlanPreview): string {
     for (const line of confirmLines(plan, this.#out, this.#options.timeZone)) this.#out.error(line)
-    return `Send ${plan.toSend === 1 ? 'this message' : `these ${count(plan.toSend)} messages`}?`
+    const messages = plan.toSend === 1 ? 'this message' : `these ${count(plan.toSend)} messages`
+    return plan.drafts === true ? `Put ${messages} into Drafts?` : `Send ${messages}?`
   }
 
   /** Takes the live line away: something else is shown now. */

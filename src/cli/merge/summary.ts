@@ -41,8 +41,9 @@ function copyLines(copies: CopyCounts, before: CopyCounts | undefined): readonly
     .map(([number, words]) => `${plural(number, 'copy was', 'copies were')} ${words}`)
 }
 
-const DID: Readonly<Record<MergeMode, string>> = {
+const DID: Readonly<Record<MergeMode | 'drafts', string>> = {
   send: 'sent',
+  drafts: 'put into Drafts',
   'dry-run': 'written',
   sandbox: 'delivered to the sandbox',
   test: 'sent to the test address',
@@ -56,7 +57,7 @@ function outcome(summary: SummaryEvent, mode: MergeMode, out: Output, before: Be
   const failed = counts.failed - old('failed')
   const inDoubt = counts.in_doubt - old('in_doubt')
   const parts = [
-    out.style(sent > 0 ? 'green' : 'bold', `${count(sent)} ${DID[mode]}`),
+    out.style(sent > 0 ? 'green' : 'bold', `${count(sent)} ${DID[summary.drafts === true ? 'drafts' : mode]}`),
     failed > 0 ? out.style('red', `${count(failed)} failed`) : undefined,
     inDoubt > 0 ? out.style('yellow', `${count(inDoubt)} in doubt`) : undefined,
     counts.deferred > 0 ? out.style('yellow', `${count(counts.deferred)} waiting`) : undefined,
