@@ -12,7 +12,7 @@ import type { Lane, Transport } from './transport.ts'
 
 /** Used where the mailbox marks no folder as that of drafts (RFC 6154 section 2). */
 const USUAL_FOLDER = 'Drafts'
-/** Response codes for a message that this mailbox never takes. */
+/** Response codes for a message that this mailbox never accepts. */
 const TOO_LARGE = new Set(['TOOBIG', 'LIMIT'])
 
 /** @param named the folder; found by itself without it. */
@@ -45,7 +45,7 @@ export function createDraftsTransport(imap: ImapSettings, named: string | undefi
         return { outcome: { kind: 'rejected', stage: 'data', reply } }
       }
       // Whatever it is (a quota, a right that is missing), it is not about this row.
-      refused = new UnfinishedError(`the mailbox takes no draft into '${folder}': ${responseText}`, {
+      refused = new UnfinishedError(`the mailbox does not accept a draft into '${folder}': ${responseText}`, {
         cause: error,
         hint: 'Is its quota used up? mailmerge resume continues.',
       })

@@ -143,7 +143,7 @@ test('killed again and again, each row is one draft, or in doubt', { timeout: 30
   expect(truth.inDoubt.length).toBeLessThanOrEqual(2 * kills)
 })
 
-test('a mailbox that takes nothing more stops the run, no row fails for it, and resume goes on', async ({ skip }) => {
+test('a mailbox that is full stops the run, no row fails for it, and resume goes on', async ({ skip }) => {
   if ('skipped' in box) return skip(box.skipped)
   start(box.port, ['Ada', 'Bob'], 'transport: drafts:Full\n')
   expect((await project.run(['run', '--yes', '--limit', '1'], env())).code).toBe(0)
@@ -151,7 +151,7 @@ test('a mailbox that takes nothing more stops the run, no row fails for it, and 
   chmodSync(folder, 0)
   const { code, stderr } = await project.run(['run', '--yes'], env())
   expect(code, stderr).toBe(75)
-  expect(stderr).toContain("takes no draft into 'Full'")
+  expect(stderr).toContain("does not accept a draft into 'Full'")
   expect(await truthOf(project)).toMatchObject({ sent: 1, failed: 0, deferred: 1, inDoubt: [] })
   chmodSync(folder, 0o700)
   expect((await project.run(['resume'], env())).code).toBe(0)
