@@ -22,6 +22,7 @@ import type { Template } from '../template/template.ts'
 import { DEFAULT_CLIENTS } from './clients/mail-clients.ts'
 import { ColumnSurvey } from './column-survey.ts'
 import type { Findings } from './findings.ts'
+import { secretsOf } from './links/links.ts'
 import { cellAdvice, paddedColumns } from './lints/cell-lints.ts'
 import { createMessageLints, GMAIL_CLIP } from './lints/message-lints.ts'
 import { pageAdvice } from './lints/page-lints.ts'
@@ -247,7 +248,8 @@ class ListCheck {
   row(row: Row, checked: CheckedRow): void {
     this.#good++
     this.#seeAddress(row, checked.address)
-    if (this.#samples.length < COMPOSED) this.#samples.push({ ...checked, row: row.number, secrets: secretsOf(row) })
+    if (this.#samples.length < COMPOSED)
+      this.#samples.push({ ...checked, row: row.number, secrets: secretsOf(row.data) })
     if (checked.rendered === undefined) return
     const { advice, unsubscribe } = this.#lint(checked.rendered)
     if (!unsubscribe) this.#withoutUnsubscribe++
@@ -456,13 +458,6 @@ class ListCheck {
       })
     }
   }
-}
-
-/** Cells that are long words, such as keys and codes: a link that holds one is of its reader alone. */
-function secretsOf({ data }: Row): readonly string[] {
-  return Object.values(data).filter(
-    (cell): cell is string => typeof cell === 'string' && /^\S{16,}$/.test(cell) && !/^https?:/i.test(cell),
-  )
 }
 
 /** Reports what no row can fix: fields that are missing, and columns that the list does not have. */

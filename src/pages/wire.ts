@@ -46,6 +46,15 @@ export interface FindingView {
   readonly column?: string | undefined
   /** Where more is said of it. */
   readonly url?: string | undefined
+  /** Links that a person may have asked. */
+  readonly isUnvisited?: boolean | undefined
+  /** How much of a limit it takes: 0 to 1. */
+  readonly share?: number | undefined
+}
+
+/** What is to be looked at in a message, after more was asked about it. */
+export interface FindingsView {
+  readonly findings: readonly FindingView[]
 }
 
 /** A message as a page shows it; its HTML, source and parts are asked for by themselves. */

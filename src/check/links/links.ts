@@ -4,6 +4,7 @@
  */
 import pLimit from 'p-limit'
 import type { Problem } from '../../errors.ts'
+import type { RowData } from '../../source/source.ts'
 import type { Rendered } from '../../template/template.ts'
 import { linksInText, lookAtHtml } from '../lints/html-scan.ts'
 import { ASK, askLink, type LinkAnswer, type LinkOptions } from './request.ts'
@@ -54,7 +55,15 @@ export async function checkLinks(samples: readonly LinkSample[], options: LinkOp
   return { asked: rows.size, left: left.size, problems: problems.filter((problem) => problem !== undefined) }
 }
 
-function linksOf({ html, text }: Rendered): readonly string[] {
+/** Cells that are long words, such as keys and codes: a link that holds one is of its reader alone. */
+export function secretsOf(cells: RowData): readonly string[] {
+  return Object.values(cells).filter(
+    (cell): cell is string => typeof cell === 'string' && /^\S{16,}$/.test(cell) && !/^https?:/i.test(cell),
+  )
+}
+
+/** Web addresses of a message, as they would be asked. */
+export function linksOf({ html, text }: Pick<Rendered, 'html' | 'text'>): readonly string[] {
   const { links, images } = lookAtHtml(html ?? '')
   return [...links, ...images.map(({ src }) => src), ...linksInText(text ?? '')]
     .map((link) => link.trim().replace(/#.*$/s, ''))

@@ -180,7 +180,8 @@ const PAGE_PASSED: FindingView = {
 
 function weight(htmlSize: number): FindingView {
   const title = htmlSize < 1000 ? `${htmlSize} B of HTML` : `${(htmlSize / 1000).toFixed(1)} KB of HTML`
-  return { group: 'weight', severity: 'info', title, effect: 'Gmail cuts off after 102 KB.' }
+  const share = htmlSize / GMAIL_CLIP
+  return { group: 'weight', severity: 'info', title, effect: 'Gmail cuts off after 102 KB.', share }
 }
 
 function doubts(address: string, column: string | undefined): readonly Omit<Problem, 'file'>[] {
@@ -199,7 +200,7 @@ export function hasRowAdvice(cells: RowData, address: string): boolean {
 
 type Said = Pick<Problem, 'severity' | 'message' | 'hint' | 'value' | 'column'>
 
-function findingOf(
+export function findingOf(
   { severity, message, hint, value, column }: Said,
   group: FindingView['group'],
   place: FilePlace | undefined,

@@ -1,4 +1,5 @@
 /** One row made into the message that a run would send, and all that its page shows of it. Reads no file, and keeps nothing. */
+import { type LinkSample, secretsOf } from '../../check/links/links.ts'
 import type { Settings } from '../../config/settings.ts'
 import { MailmergeError, type Problem } from '../../errors.ts'
 import type { Row } from '../../source/source.ts'
@@ -8,6 +9,7 @@ import { type ReadMessage, readMessage, viewOf } from '../message/read.ts'
 import { errorFields } from '../server.ts'
 import type { ErrorFields, FilePlace, HeaderView, MessageView, RowMessageView } from '../wire.ts'
 import type { Looked } from './findings.ts'
+import { unvisitedLinks } from './links.ts'
 import type { Places } from './places.ts'
 import type { Project } from './project.ts'
 
@@ -19,6 +21,8 @@ export interface RowMaker {
 
 export interface MadeRow {
   readonly view: RowMessageView
+  /** What its links are asked with; undefined where there is no message. */
+  readonly sample: LinkSample | undefined
   readonly message: ReadMessage | undefined
 }
 
@@ -39,6 +43,8 @@ export async function makeRow(
     const { htmlSize } = shown
     const whole = templateOf(project, variant)
     const template = whole.versions.get(rendered?.language ?? '') ?? whole
+    const sample = looked && { row: row.number, address, rendered: looked, secrets: secretsOf(row.data) }
+    const links = sample === undefined ? [] : unvisitedLinks(sample)
     const of = looked === undefined ? [] : findings({ cells: row.data, address, rendered: looked, htmlSize, template })
     const envelope = envelopeOf(message.envelope, read)
     return {
@@ -49,11 +55,12 @@ export async function makeRow(
           ...shown,
           headers: shown.headers.map((header) => ({ ...header, place: headerPlace(header, places) })),
           remoteHosts: read.html === undefined ? [] : remoteHosts(read.html),
-          findings: of,
+          findings: [...of, ...links],
           envelope,
         },
       },
       message: read,
+      sample,
     }
   } catch (error) {
     if (!(error instanceof MailmergeError)) throw error
@@ -61,6 +68,7 @@ export async function makeRow(
     return {
       view: { ...view, error: found === undefined ? errorFields(error) : rowError(found, list, row) },
       message: undefined,
+      sample: undefined,
     }
   }
 }

@@ -15,9 +15,19 @@ import { reasonWords } from '../../report/reasons.ts'
 import type { EventHub } from '../events.ts'
 import type { ReadMessage } from '../message/read.ts'
 import { errorFields } from '../server.ts'
-import type { BrokenView, FileView, ForecastView, PreviewView, RowMessageView, SizesView, TestView } from '../wire.ts'
+import type {
+  BrokenView,
+  FileView,
+  FindingsView,
+  ForecastView,
+  PreviewView,
+  RowMessageView,
+  SizesView,
+  TestView,
+} from '../wire.ts'
 import { createFindings, mailPrograms } from './findings.ts'
 import { forecastOf, limitsNow, measure } from './forecast.ts'
+import { visitedLinks } from './links.ts'
 import { type MadeRow, makeRow, type RowMaker } from './make-row.ts'
 import { linesAround, openPlaces } from './places.ts'
 import { openProject, type PlannedList, type PreviewRequest, type Project } from './project.ts'
@@ -138,6 +148,15 @@ export class Preview {
 
   async message(number: number, signal: AbortSignal): Promise<ReadMessage | undefined> {
     return (await this.#made(number, signal))?.message
+  }
+
+  /** What is to be looked at in the message of a row, with what its links answer. */
+  async checkLinks(number: number, signal: AbortSignal): Promise<FindingsView | undefined> {
+    const places = this.#good?.places
+    const { view, sample } = (await this.#made(number, signal)) ?? {}
+    if (view?.message === undefined || sample === undefined || places === undefined) return undefined
+    const others = view.message.findings.filter(({ isUnvisited }) => isUnvisited !== true)
+    return { findings: [...others, ...(await visitedLinks(sample, places, signal))] }
   }
 
   /** What a run would do now; undefined while the list is being read. */

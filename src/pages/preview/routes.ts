@@ -61,6 +61,14 @@ export function previewRoutes(preview: Preview): readonly Route[] {
     },
     {
       method: 'POST',
+      path: /^\/api\/rows\/(\d{1,10})\/links$/,
+      async answer({ match: [number], signal }) {
+        const view = await preview.checkLinks(Number(number), signal)
+        return view === undefined ? undefined : json(view)
+      },
+    },
+    {
+      method: 'POST',
       path: /^\/api\/looks\/test$/,
       async answer({ body }) {
         const rows = preview.status().looks.map(({ row }) => row)

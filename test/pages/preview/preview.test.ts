@@ -372,7 +372,8 @@ describe.skipIf(browser === undefined)('a list of 100,000 rows', () => {
     await expect
       .poll(async () => (await preview.get<PreviewView>('/api/preview')).isComplete, { timeout: 60_000 })
       .toBe(true)
-    // The row with the longest name is one to look at.
+    // The row with the longest name is one to look at; the page hears of it after the server knows it.
+    await page.locator('.side-foot').getByText('1 of 100,000').waitFor(PATIENT)
     await page.keyboard.press('n')
     await page.locator('#message h2').getByText('News for Person 100000').waitFor()
     await page.locator('#rows').focus()
@@ -478,6 +479,23 @@ describe.skipIf(browser === undefined)('a test to oneself', () => {
     await dialog.getByRole('button', { name: `Send all ${looks.length} rows to look at` }).click()
     await page.getByText(`${looks.length} messages accepted by 127.0.0.1 for me@example.net`).waitFor(PATIENT)
     expect([...sink.recipients]).toEqual([['me@example.net', 1 + looks.length]])
+  })
+
+  test('links are asked when a person says so, and never where they lead into a private network', async () => {
+    const page = await open()
+    const rail = page.locator('.rail')
+    project.write(
+      'templates/news.md',
+      `---\nfrom: Letters <letters@example.org>\nsubject: Links for {{name}}\n---\n[One](http://127.0.0.1:${sink.port}/one) and [leave](https://example.org/unsubscribe)\n`,
+    )
+    await rail.getByText('2 links, not visited').waitFor(PATIENT)
+    const before = sink.connections
+    await rail.getByRole('button', { name: 'Check the links' }).click()
+    await rail.getByText('A link leads into a private network and was not asked').waitFor(PATIENT)
+    await rail.getByText('1 not, because they act for one person alone.').waitFor(PATIENT)
+    expect(sink.connections).toBe(before)
+    expect(await rail.getByText('not visited').count()).toBe(0)
+    expect(await axeFindings(page)).toEqual([])
   })
 
   test('before sending, what other runs took of a quota today is counted, as are messages that Gmail cuts off', async () => {

@@ -28,12 +28,19 @@ export function toLookAt(findings: readonly FindingView[]): number {
 /** Places of one finding that are listed; more are counted. */
 const LISTED = 6
 
-export function findingList(findings: readonly FindingView[], onPlace: OnPlace): TemplateResult {
+/** What can be done from the list of findings. */
+export interface FindingActions {
+  readonly onPlace?: OnPlace
+  /** Asks the links whether they lead anywhere. */
+  readonly onLinks?: (() => void) | undefined
+}
+
+export function findingList(findings: readonly FindingView[], actions: FindingActions): TemplateResult {
   const groups = GROUPS.map(([group, words]) => ({ words, of: findings.filter((finding) => finding.group === group) }))
   return html`${groups.map(({ words, of }) =>
     of.length === 0
       ? nothing
-      : html`<section><h3>${words}</h3>${of.map((one) => oneFinding(one, findings.indexOf(one), onPlace))}</section>`,
+      : html`<section><h3>${words}</h3>${of.map((one) => oneFinding(one, findings.indexOf(one), actions))}</section>`,
   )}`
 }
 
@@ -47,9 +54,9 @@ export function revealFinding(findings: readonly FindingView[], finding: Finding
 }
 
 function oneFinding(
-  { severity, title, effect, places = [], column, url }: FindingView,
+  { severity, title, effect, places = [], column, url, isUnvisited, share }: FindingView,
   index: number,
-  onPlace: OnPlace,
+  { onPlace, onLinks }: FindingActions,
 ): TemplateResult {
   const [name, look] = FINDING_SIGNS[severity]
   const more = places.length - LISTED
@@ -58,6 +65,8 @@ function oneFinding(
     ${column === undefined ? nothing : html`<code class="place">column ${column}</code>`}
     ${places.slice(0, LISTED).map((place) => placeLink(place, onPlace))}
     ${more > 0 ? html`<p>And ${more} more places.</p>` : nothing}
+    ${share === undefined ? nothing : html`<div class="meter"><i .style=${`width:${Math.round(share * 100)}%`}></i></div>`}
+    ${isUnvisited === true && onLinks !== undefined ? html`<button type="button" class="btn" @click=${onLinks}>Check the links</button>` : nothing}
   </div>`
 }
 

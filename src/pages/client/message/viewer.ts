@@ -8,10 +8,9 @@ import { choose, chosen } from '../address.ts'
 import { shortTime, size } from '../format.ts'
 import { icon } from '../icons.ts'
 import { type Key, rove } from '../keys.ts'
-import { findingList, toLookAt } from './findings.ts'
+import { type FindingActions, findingList, toLookAt } from './findings.ts'
 import { MailFrame } from './mail-frame.ts'
 import { attachmentList, headerTable } from './panes.ts'
-import type { OnPlace } from './place-link.ts'
 import { plainText } from './plain-text.ts'
 import { MessageSource } from './source.ts'
 
@@ -38,7 +37,7 @@ export interface Shown {
   readonly version: string
 }
 
-export interface ViewerOptions {
+export interface ViewerOptions extends FindingActions {
   /** What can be done with the message, at its head. */
   readonly actions: () => TemplateResult
   /** Above the head: what is wrong. */
@@ -46,7 +45,6 @@ export interface ViewerOptions {
   /** Instead of a message, where there is none. */
   readonly nothing: () => TemplateResult
   readonly onBack: () => void
-  readonly onPlace?: OnPlace
   /**
    * Pictures of other hosts: `switch` loads those that the sender's own template names, until a person switches them off; `ask`
    * loads none until a person asks, once for each message.
@@ -270,7 +268,7 @@ export class MessageViewer {
       case 'attachments':
         return attachmentList(view, base)
       case 'checks':
-        return html`<div class="letter">${findingList(view.findings, this.#options.onPlace)}</div>`
+        return html`<div class="letter">${findingList(view.findings, this.#options)}</div>`
     }
   }
 }

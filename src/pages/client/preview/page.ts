@@ -3,9 +3,18 @@
  * what the server knows; everything about the merge is the server's.
  */
 import { html, nothing, render, type TemplateResult } from 'lit'
-import type { FilePlace, ForecastView, PreviewView, RowFilter, RowMessageView, RowsView, RowView } from '../../wire.ts'
+import type {
+  FilePlace,
+  FindingsView,
+  ForecastView,
+  PreviewView,
+  RowFilter,
+  RowMessageView,
+  RowsView,
+  RowView,
+} from '../../wire.ts'
 import { choose, chosen } from '../address.ts'
-import { ApiError, get } from '../api.ts'
+import { ApiError, get, post } from '../api.ts'
 import { Dialog } from '../dialog.ts'
 import { count } from '../format.ts'
 import { icon } from '../icons.ts'
@@ -36,6 +45,10 @@ class PreviewPage {
   readonly #jumpDialog = new JumpDialog((row) => void this.#goTo(row))
   readonly #fileDialog = new FileDialog()
   readonly #forecastDialog = new Dialog('forecast', 'drawer')
+  readonly #findingActions = {
+    onPlace: (place: FilePlace) => this.#openFile(place),
+    onLinks: () => void this.#checkLinks(),
+  }
   #status: PreviewView | undefined
   #shown: RowMessageView | undefined
   #row = Number(chosen('row') ?? 0)
@@ -67,7 +80,7 @@ class PreviewPage {
       above: () => this.#above(),
       nothing: () => noMessage(this.#status?.broken, this.#shown),
       onBack: () => this.#back(),
-      onPlace: (place) => this.#openFile(place),
+      ...this.#findingActions,
     })
     document.body.append(this.#page)
     this.#live = new Live(
@@ -226,13 +239,28 @@ class PreviewPage {
     const findings = this.#shown?.message?.findings ?? []
     return html`<div class="rail-head"><h2 class="grow">Checks</h2>${this.#shown?.message === undefined ? nothing : findingsPill(findings)}</div>
       ${this.#programs()}
-      ${findingList(findings, (place) => this.#openFile(place))}`
+      ${findingList(findings, this.#findingActions)}`
   }
 
   #programs(): TemplateResult | typeof nothing {
     const programs = this.#status?.mailPrograms ?? []
     if (programs.length === 0 || this.#shown?.message?.htmlSize === undefined) return nothing
     return html`<p class="faint for">For ${programs.join(', ')}; others by <code>check.clients</code> in mailmerge.yaml.</p>`
+  }
+
+  /** What the links answer stands where it stood that they were not asked. */
+  async #checkLinks(): Promise<void> {
+    const shown = this.#shown
+    if (shown?.message === undefined) return
+    try {
+      const { findings } = await post<FindingsView>(`/api/rows/${shown.row}/links`, {})
+      if (this.#shown !== shown) return
+      this.#shown = { ...shown, message: { ...shown.message, findings } }
+      this.#draw()
+      this.#showMessage()
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+    }
   }
 
   #openFile(place: FilePlace): void {
