@@ -35,7 +35,7 @@ export interface AtomicWrite {
  * @returns false when `ifAbsent` is set and the file was there already.
  * @throws the error of the system.
  */
-export function writeFileAtomically(path: string, data: string, { mode, ifAbsent }: AtomicWrite): boolean {
+export function writeFileAtomically(path: string, data: string | Uint8Array, { mode, ifAbsent }: AtomicWrite): boolean {
   const target = ifAbsent ? path : linkTarget(path)
   const draft = draftPath(target)
   try {

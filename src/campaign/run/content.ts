@@ -9,6 +9,7 @@ import type { BranchTrace } from '../../template/engine/branches.ts'
 import { type LoadOptions, loadTemplate } from '../../template/load.ts'
 import type { Template } from '../../template/template.ts'
 import { openSplit, type Split } from '../plan/variants.ts'
+import { fetchDraft, isInMailbox } from './mailbox-template.ts'
 
 /** Opened, and fitting the columns of the list. */
 export interface Content {
@@ -64,12 +65,14 @@ export function usedColumns(
   return new Set([...templates.flatMap(({ columns }) => columns), ...own])
 }
 
-export function openTemplate(
+/** A template of the project, or a draft in the mailbox (`imap:Drafts/Subject`). */
+export async function openTemplate(
   name: string,
   settings: Settings,
   { instead, branches }: Pick<LoadOptions, 'instead' | 'branches'> = {},
 ): Promise<Template> {
-  return loadTemplate(name, {
+  const path = isInMailbox(name) ? await fetchDraft(settings, name) : name
+  return loadTemplate(path, {
     root: settings.root,
     message: settings.message,
     allowEmpty: settings.allowEmpty,
