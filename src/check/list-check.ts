@@ -358,7 +358,7 @@ class ListCheck {
     for (const { row, key, address, data, variant } of this.#samples) {
       try {
         const split = variant === undefined ? {} : { variant }
-        const due = { recipient: 0, row, key, occurrence: 1, address, data, attempts: 0, ...split }
+        const due = { recipient: 0, row, key, occurrence: 1, address, data, rows: 1, attempts: 0, ...split }
         const { size, chunks } = await renderer.render(due, now)
         sizes.push(size)
         const { rspamd, spamd } = this.#parts.settings.check

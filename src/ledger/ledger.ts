@@ -142,7 +142,10 @@ export interface Deliveries {
 }
 
 export interface Results {
+  /** Rows of the run by their state. */
   counts(runId: string): Promise<StatusCounts>
+  /** Messages of the run by their state: fewer than rows where rows are grouped. Rows that are in no message do not count. */
+  messageCounts(runId: string): Promise<StatusCounts>
   /** The counts of each variant of a split campaign, by its name, rows without one left out; empty without a split. */
   variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>>
   /** Why the rows of a run are skipped, with the number of each kind; they add up to the count of skipped rows. */

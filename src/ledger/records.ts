@@ -84,8 +84,9 @@ export interface NewRun {
 /**
  * `bad`: the row has a problem; `unselected`: left out by an option of the command; `hidden`: hidden or filtered out in
  * the workbook; `duplicate`: an earlier row has its key; `suppressed`; `follow-up`: nothing is to follow the earlier
- * message; `sent-before`: a rehearsal's row whose recipient has the message already; `forgotten`: its person's data was
- * removed; `unplanned`: planning was cut off; `other`: recorded by an earlier version that had no kinds.
+ * message; `sent-before`: a rehearsal's row whose recipient has the message already; `has-message`: a row that is not in the message
+ * which its recipient has already; `held-back`: another row of its message is bad; `forgotten`: its person's data was removed;
+ * `unplanned`: planning was cut off; `other`: recorded by an earlier version that had no kinds.
  */
 export type SkipKind =
   | 'bad'
@@ -95,6 +96,8 @@ export type SkipKind =
   | 'suppressed'
   | 'follow-up'
   | 'sent-before'
+  | 'has-message'
+  | 'held-back'
   | 'forgotten'
   | 'unplanned'
   | 'other'
@@ -104,7 +107,8 @@ export interface SkipReason {
   readonly kind: SkipKind
   /**
    * `bad`: the problem; `unselected`: the option (`--where city=Paris`); `duplicate`: the number of the earlier row;
-   * `suppressed`: the reason of the suppression; `follow-up` and `other`: the words themselves.
+   * `suppressed`: the reason of the suppression; `has-message`: the state of that message; `held-back`: the number of the bad row;
+   * `follow-up` and `other`: the words themselves.
    */
   readonly detail: string
 }
@@ -136,6 +140,19 @@ export interface PlannedRow {
   readonly notBefore?: Date | undefined
   /** Variant of an A/B split that the row fell to. */
   readonly variant?: string | undefined
+  /**
+   * Where rows are grouped: the message that the row is part of, or `none` for a row that is in no message. Undefined where each
+   * row is a message.
+   */
+  readonly message?: RowMessage | 'none' | undefined
+}
+
+/** The message that several rows are sent as. */
+export interface RowMessage {
+  /** Number of its first row. */
+  readonly first: number
+  /** How many rows it has. */
+  readonly rows: number
 }
 
 /** Two rows of one plan with the same key. */
@@ -151,6 +168,8 @@ export type DuplicatePolicy = 'error' | 'skip' | 'all'
 /** What a complete plan found. The five counts add up to `rows`. */
 export interface PlanCounts extends StatusCounts {
   readonly rows: number
+  /** Messages by their state: fewer than rows where rows are grouped. Rows that are in no message do not count. */
+  readonly messages: StatusCounts
 }
 
 /** A recipient whose turn has come. */
@@ -163,6 +182,8 @@ export interface DueRow {
   readonly address: string
   readonly data: string
   readonly variant?: string | undefined
+  /** Rows that the message is made of. */
+  readonly rows: number
   /** Attempts so far. */
   readonly attempts: number
   readonly firstAttemptAt?: Date | undefined
@@ -262,6 +283,8 @@ export interface ResultRow {
   readonly bounce?: Bounce | undefined
   /** Copies of its message that were not sent, or not yet. */
   readonly copies?: readonly UndeliveredCopy[] | undefined
+  /** Where rows are grouped: number of the first row of its message. */
+  readonly sentWith?: number | undefined
 }
 
 /** The earlier message of a campaign to one recipient key, and what came of it. */

@@ -3,7 +3,7 @@
  * not grow with the rows; chooses no words.
  */
 import { BoundedMap } from '../bounded-map.ts'
-import type { ResultRow, SkipReason } from '../ledger/records.ts'
+import type { ResultRow, SkipKind, SkipReason } from '../ledger/records.ts'
 import { domainOf } from '../message/address/address.ts'
 import { causeOf, type ReplyCause, withoutAddresses } from '../replies/cause.ts'
 import type { RowState } from './row-states.ts'
@@ -158,9 +158,12 @@ function reasonOf(row: ResultRow, state: RowState): RowReason {
   return cause === undefined ? { kind: 'text', text: row.reason } : { kind: 'cause', cause }
 }
 
+/** Reasons whose details are those of one row. */
+const OF_ONE_ROW: ReadonlySet<SkipKind> = new Set(['bad', 'duplicate', 'held-back'])
+
 /** A reason without what belongs to one row alone. */
 function sharedPart({ kind, detail }: SkipReason): SkipReason {
-  return { kind, detail: kind === 'bad' || kind === 'duplicate' ? '' : detail }
+  return { kind, detail: OF_ONE_ROW.has(kind) ? '' : detail }
 }
 
 class Reasons {

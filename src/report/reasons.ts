@@ -130,6 +130,12 @@ export function skipWords({ kind, detail }: SkipReason): string {
       return `suppressed: ${detail.replaceAll('_', ' ')}`
     case 'sent-before':
       return 'sent before'
+    case 'has-message':
+      return detail === 'in_doubt'
+        ? 'its recipient may have the message already (in doubt), without this row'
+        : 'its recipient has the message already, without this row'
+    case 'held-back':
+      return `held back: row ${detail} of the same message is bad`
     case 'forgotten':
       return 'forgotten'
     case 'unplanned':
@@ -155,6 +161,10 @@ function skipTitle({ kind, detail }: SkipReason): string {
       return SUPPRESSED[detail] ?? 'On the suppression list'
     case 'sent-before':
       return 'Got it before'
+    case 'has-message':
+      return 'New, for someone who has the message'
+    case 'held-back':
+      return 'Another row of the message has a problem'
     case 'forgotten':
       return 'Forgotten'
     case 'unplanned':

@@ -7,6 +7,7 @@ import { campaignsContract } from './campaigns-contract.ts'
 import { carbonCopiesContract } from './carbon-copies-contract.ts'
 import { deliveryContract } from './delivery-contract.ts'
 import { feedbackContract } from './feedback-contract.ts'
+import { groupsContract } from './groups-contract.ts'
 import { type LedgerBackend, useBackend } from './harness.ts'
 import { personsContract } from './persons-contract.ts'
 import { planContract } from './plan-contract.ts'
@@ -19,6 +20,7 @@ export function ledgerContract(name: string, open: () => Promise<LedgerBackend>)
     campaignsContract()
     planContract()
     deliveryContract()
+    groupsContract()
     carbonCopiesContract()
     feedbackContract()
     quotasContract()

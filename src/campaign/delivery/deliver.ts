@@ -41,7 +41,10 @@ export interface DeliverOptions {
   readonly lateBy?: number | undefined
   /** Ends when the next row is to be sent later than this many milliseconds after the beginning; without it, it waits. */
   readonly patience?: number | undefined
+  /** Of rows, before it begins. */
   readonly counts: StatusCounts
+  /** Of messages, where rows are grouped. */
+  readonly messages?: StatusCounts | undefined
   readonly clock: Clock
   /** First request to stop: finish what is in flight. */
   readonly stop?: AbortSignal | undefined
@@ -110,13 +113,13 @@ class Delivery implements DeliveryControl {
   #finish: () => void = () => {}
 
   constructor(options: DeliverOptions) {
-    const { ledger, runId, settings, transport, clock, account, group, counts, onSettled } = options
+    const { ledger, runId, settings, transport, clock, account, group, counts, messages, onSettled } = options
     this.#options = options
     this.#clock = clock
     this.#steady = steadyClock(clock)
     this.#started = clock.monotonic()
     this.#journal = new Journal(ledger.deliveries)
-    this.#counts = new DeliveryCounts(counts, clock)
+    this.#counts = new DeliveryCounts(counts, clock, messages)
     this.#laneCount = new LaneCountController(
       Math.min(settings.concurrency, transport.maxLanes ?? Number.POSITIVE_INFINITY),
       clock,

@@ -175,7 +175,7 @@ export class Outcomes {
     journal.add({ kind: 'row-updated', recipient, lane, at, status, reason, attempted, dueAt, date, ...facts }, () =>
       queue.recorded(due),
     )
-    counts.recordState(status, due.attempts > 0)
+    counts.recordState(status, due.attempts > 0, due.rows)
     if (onSettled === undefined) return
     const firstAttemptAt = due.firstAttemptAt ?? (attempted ? at : undefined)
     onSettled({

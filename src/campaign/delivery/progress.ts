@@ -5,11 +5,14 @@ import type { QuotaLeft } from '../../report/reasons.ts'
 import type { Clock } from '../clock.ts'
 
 export interface DeliveryProgress {
+  /** Of rows. */
   readonly counts: StatusCounts
-  /** Rows a second over the last seconds. */
+  /** Of messages, where rows are grouped. */
+  readonly messages?: StatusCounts | undefined
+  /** Messages a second over the last seconds. */
   readonly rate: number
   readonly lanes: number
-  /** Rows that the server deferred and that wait for another try. */
+  /** Messages that the server deferred and that wait for another try. */
   readonly retrying: number
   /** What is left of the quota that will be used up first. */
   readonly quota?: QuotaLeft | undefined
@@ -24,7 +27,7 @@ export function progressOf(
   { quotaLeft: quota, recipientsEach }: { readonly quotaLeft: QuotaLeft | undefined; readonly recipientsEach: number },
 ): DeliveryProgress {
   const rate = counter.rate()
-  const { toCome, retrying, counts } = counter
+  const { toCome, retrying, counts, messages } = counter
   const byRate = rate > 0 ? toCome / rate : 0
   const byLimits = limits.map(({ count, seconds, of }) => {
     const free = quota?.count === count && quota.seconds === seconds && quota.of === of ? quota.left : count
@@ -34,6 +37,7 @@ export function progressOf(
   const secondsLeft = Math.max(byRate, ...byLimits)
   return {
     counts,
+    messages,
     rate,
     lanes,
     retrying,
@@ -84,49 +88,62 @@ export class RateWindow {
   }
 }
 
-/** How many rows are in each state, and how many are done per second. */
+/** How many rows, and messages, are in each state, and how many messages are done per second. */
 export class DeliveryCounts {
-  readonly #counts: Record<RowStatus, number>
+  readonly #rows: Record<RowStatus, number>
+  readonly #messages: Record<RowStatus, number>
+  readonly #isGrouped: boolean
   readonly #window: RateWindow
   /** Messages accepted since the start. */
   sent = 0
   #done = 0
   #retrying = 0
 
-  constructor(counts: StatusCounts, clock: Clock) {
-    this.#counts = { ...counts }
+  /** @param messages where rows are grouped: else each row is a message. */
+  constructor(rows: StatusCounts, clock: Clock, messages?: StatusCounts) {
+    this.#rows = { ...rows }
+    this.#messages = { ...(messages ?? rows) }
+    this.#isGrouped = messages !== undefined
     this.#window = new RateWindow(clock)
   }
 
+  /** Of rows. */
   get counts(): StatusCounts {
-    return { ...this.#counts }
+    return { ...this.#rows }
   }
 
-  /** Rows still to come. */
+  /** Where rows are grouped. */
+  get messages(): StatusCounts | undefined {
+    return this.#isGrouped ? { ...this.#messages } : undefined
+  }
+
+  /** Messages still to come. */
   get toCome(): number {
-    return this.#counts.deferred
+    return this.#messages.deferred
   }
 
-  /** Rows that the server deferred and that wait for another try. */
+  /** Messages that the server deferred and that wait for another try. */
   get retrying(): number {
     return this.#retrying
   }
 
-  /** A row that was still to come is now in `status`; `again` says that it was tried before. */
-  recordState(status: RowStatus, again: boolean): void {
+  /** A message of that many rows that was still to come is now in `status`; `again` says that it was tried before. */
+  recordState(status: RowStatus, again: boolean, rows: number): void {
     if (status === 'deferred') {
       if (!again) this.#retrying++
       return
     }
     // Rows that an earlier run deferred were not counted here.
     if (again && this.#retrying > 0) this.#retrying--
-    this.#counts.deferred--
-    this.#counts[status]++
+    this.#rows.deferred -= rows
+    this.#rows[status] += rows
+    this.#messages.deferred--
+    this.#messages[status]++
     this.#done++
     if (status === 'sent') this.sent++
   }
 
-  /** Rows per second over the last seconds. Remembers the moment of each call, so call it at intervals. */
+  /** Messages per second over the last seconds. Remembers the moment of each call, so call it at intervals. */
   rate(): number {
     return this.#window.rate(this.#done)
   }

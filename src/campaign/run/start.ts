@@ -126,7 +126,7 @@ async function plan(
   for (const text of source.notes) if (!known.has(text)) hooks.note?.(text)
   for (const problem of planned.problems) hooks.note?.(`row ${problem.row} is skipped: ${problem.message}`)
   if (planned.unlisted > 0) hooks.note?.(`and ${planned.unlisted} more problems; the results list every skipped row`)
-  const { rows, ...counts } = planned.counts
+  const { rows, messages: _, ...counts } = planned.counts
   const skipped = counts.skipped === 0 ? {} : Object.fromEntries(await ledger.results.skipCounts(runId))
   if (skipped.hidden !== undefined) hooks.note?.(hiddenWords(skipped.hidden))
   if (skipped.unselected === rows) hooks.note?.(`no row is selected by ${selectionWords(request)}`)

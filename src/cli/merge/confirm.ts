@@ -58,8 +58,10 @@ function sizeWords({ measured, smallest, largest }: MessageSizes, toSend: number
 const SKIPPED: Readonly<Record<SkipKind, readonly [one: string, several: string]>> = {
   'sent-before': ['sent before', 'sent before'],
   suppressed: ['suppressed', 'suppressed'],
+  'has-message': ['new for someone who has the message', 'new for people who have the message'],
   duplicate: ['duplicate', 'duplicates'],
   bad: ['bad', 'bad'],
+  'held-back': ['held back by a bad row of the same message', 'held back by bad rows of the same messages'],
   hidden: ['hidden in the workbook', 'hidden in the workbook'],
   'follow-up': ['not to be followed up', 'not to be followed up'],
   unselected: ['not selected', 'not selected'],

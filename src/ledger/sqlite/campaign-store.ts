@@ -9,7 +9,7 @@ import type { Campaigns, Claim } from '../ledger.ts'
 import { isAlive } from '../owner.ts'
 import type { Campaign, Owner } from '../records.ts'
 import * as sql from './queries.ts'
-import { planId, runNumberOf } from './run-store.ts'
+import { addToCounts, moveMessage, noDifferences, planId, runNumberOf } from './run-store.ts'
 import { DAMAGE_HINT } from './storage-errors.ts'
 import { numberOf, type SqliteStore, type SqlRow, textOf } from './store.ts'
 
@@ -187,7 +187,10 @@ export class CampaignStore implements Campaigns {
         began,
         null,
       )
-      if (row !== undefined) store.run(sql.addToCounts, runNumberOf(numberOf(row['plan'])), 0, 0, 0, -1, 1)
+      if (row === undefined) continue
+      const differences = noDifferences()
+      moveMessage(differences, 'deferred', 'in_doubt', numberOf(row['rows']))
+      addToCounts(store, runNumberOf(numberOf(row['plan'])), differences)
     }
   }
 }

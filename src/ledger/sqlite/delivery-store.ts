@@ -4,25 +4,28 @@
  */
 import { DefectError } from '../../errors.ts'
 import type { Deliveries } from '../ledger.ts'
-import {
-  type CopyUpdate,
-  type DueRow,
-  type LedgerEvent,
-  NO_ROWS,
-  type RowRange,
-  type RowStatus,
-  type RowUpdate,
-  type UndeliveredCopy,
-} from '../records.ts'
+import type { CopyUpdate, DueRow, LedgerEvent, RowRange, RowStatus, RowUpdate, UndeliveredCopy } from '../records.ts'
 import * as sql from './queries.ts'
-import { headOf, planId, type RunHead, runNumberOf } from './run-store.ts'
+import {
+  addToCounts,
+  type Differences,
+  headOf,
+  moveMessage,
+  noDifferences,
+  planId,
+  type RunHead,
+  runNumberOf,
+} from './run-store.ts'
 import { numberOf, optionalDate, optionalText, type SqliteStore, type SqlRow, textOf, timeOf } from './store.ts'
 
 /** Bytes of an attempt's time, outcome and code. */
 const END_OF_ATTEMPT = 12
 
-/** What events change in the counts of a run. */
-type Differences = Record<RowStatus, number>
+/** The message of a recipient: the plan id of its first row, and the number of its rows. */
+interface SettledMessage {
+  readonly plan: number
+  readonly rows: number
+}
 
 /** The ids of these rows in the plan of the run. */
 function planRange({ number, last }: RunHead, { from, to }: RowRange): Pick<RunHead, 'first' | 'last'> {
@@ -87,9 +90,7 @@ export class DeliveryStore implements Deliveries {
             this.#updateCopy(event.copy, event, event.at)
         }
       }
-      for (const [number, { sent, failed, skipped, deferred, in_doubt }] of runs) {
-        this.#store.run(sql.addToCounts, number, sent, failed, skipped, deferred, in_doubt)
-      }
+      for (const [number, differences] of runs) addToCounts(this.#store, number, differences)
     })
   }
 
@@ -107,18 +108,36 @@ export class DeliveryStore implements Deliveries {
   ): Promise<number> {
     return this.#store.write(() => {
       const head = headOf(this.#store, runId)
-      const ranges = rows === undefined ? [head] : rows.map((range) => planRange(head, range))
+      const ranges = rows === undefined ? [head] : this.#messagesIn(rows.map((range) => planRange(head, range)))
       if (decision === 'resend')
         // With a time, so that a delivery which is past these rows comes back to them.
         return this.#revive(head, ranges, 'in_doubt', 'was in doubt, to be sent again', at.getTime())
-      let kept = 0
+      const differences = noDifferences()
       for (const { first, last } of ranges) {
-        kept += this.#store.run(sql.keepInDoubt, first, last)
+        this.#moveTroubled(differences, first, last, 'in_doubt', 'sent')
+        this.#store.run(sql.keepInDoubt, first, last)
         this.#store.run(sql.keepCarbonCopies, first, last)
       }
-      this.#store.run(sql.addToCounts, head.number, kept, 0, 0, 0, -kept)
-      return kept
+      addToCounts(this.#store, head.number, differences)
+      return differences.messages.sent
     })
+  }
+
+  /** Ranges of plan ids, with the first rows of the messages that rows in them are part of. */
+  #messagesIn(ranges: readonly Pick<RunHead, 'first' | 'last'>[]): readonly Pick<RunHead, 'first' | 'last'>[] {
+    const heads = ranges.flatMap(({ first, last }) => this.#store.all(sql.headsOf, first, last))
+    const others = new Set(heads.map(({ head }) => numberOf(head)))
+    return [...ranges, ...[...others].map((id) => ({ first: id, last: id }))]
+  }
+
+  /** Counts those in a state before they get another. */
+  #moveTroubled(differences: Differences, first: number, last: number, from: RowStatus, to: RowStatus): void {
+    const found = this.#store.get(sql.troubledRecipients, first, last, from)
+    const [rows, messages] = [numberOf(found?.['rows']), numberOf(found?.['messages'])]
+    differences.rows[from] -= rows
+    differences.rows[to] += rows
+    differences.messages[from] -= messages
+    differences.messages[to] += messages
   }
 
   #revive(
@@ -128,14 +147,15 @@ export class DeliveryStore implements Deliveries {
     reason: string,
     due: number | null,
   ): number {
-    let revived = 0
+    const differences = noDifferences()
     let copies = 0
     for (const { first, last } of ranges) {
-      revived += this.#store.run(sql.reviveRecipients, first, last, status, reason, due)
+      this.#moveTroubled(differences, first, last, status, 'deferred')
+      this.#store.run(sql.reviveRecipients, first, last, status, reason, due)
       if (status === 'in_doubt') copies += this.#store.run(sql.reviveCarbonCopies, first, last, due)
     }
-    const [failed, inDoubt] = status === 'failed' ? [-revived, 0] : [0, -revived]
-    this.#store.run(sql.addToCounts, number, 0, failed, 0, revived, inDoubt)
+    addToCounts(this.#store, number, differences)
+    const revived = differences.messages.deferred
     if (revived + copies > 0) this.#store.run(sql.reopenRun, number)
     return revived
   }
@@ -145,13 +165,13 @@ export class DeliveryStore implements Deliveries {
     if (added === 0) throw this.#refusal('begun', recipient)
   }
 
-  /** Gives the plan id of the recipient's row. */
-  #update(update: RowUpdate): number {
+  /** Gives the plan id of the recipient's row, and how many rows its message has. */
+  #update(update: RowUpdate): SettledMessage {
     const { recipient, status } = update
     const attempt = this.#endAttempt(update)
     if (attempt !== undefined && update.copies !== undefined) this.#addCopies(update.copies, update)
     if (attempt !== undefined && status === 'sent') {
-      return this.#planOf(this.#store.get(sql.markSent, recipient, numberOf(attempt['id'])), recipient)
+      return this.#messageOf(this.#store.get(sql.markSent, recipient, numberOf(attempt['id'])), recipient)
     }
     const row = this.#store.get(
       sql.updateRecipient,
@@ -165,7 +185,7 @@ export class DeliveryStore implements Deliveries {
       attempt?.['began_at'] ?? null,
       update.skip?.kind ?? null,
     )
-    return this.#planOf(row, recipient)
+    return this.#messageOf(row, recipient)
   }
 
   #addCopies(copies: readonly UndeliveredCopy[], { recipient, at, date = at }: RowUpdate): void {
@@ -198,21 +218,20 @@ export class DeliveryStore implements Deliveries {
     return open ?? this.#store.get(sql.insertEndedAttempt, recipient, lane, at, messageId, status, ...answer)
   }
 
-  #planOf(row: SqlRow | undefined, recipient: number): number {
+  #messageOf(row: SqlRow | undefined, recipient: number): SettledMessage {
     if (row === undefined) throw this.#refusal('settled', recipient)
-    return numberOf(row['plan'])
+    return { plan: numberOf(row['plan']), rows: numberOf(row['rows']) }
   }
 
-  #count(runs: Map<number, Differences>, plan: number, status: RowStatus): void {
+  #count(runs: Map<number, Differences>, { plan, rows }: SettledMessage, status: RowStatus): void {
     if (status === 'deferred') return
     const number = runNumberOf(plan)
     let differences = runs.get(number)
     if (differences === undefined) {
-      differences = { ...NO_ROWS }
+      differences = noDifferences()
       runs.set(number, differences)
     }
-    differences[status] += 1
-    differences.deferred -= 1
+    moveMessage(differences, 'deferred', status, rows)
   }
 
   #refusal(what: string, recipient: number): DefectError {
@@ -247,6 +266,7 @@ export function dueRowOf(row: SqlRow): DueRow {
     address: textOf(row['address']),
     data: textOf(row['data']),
     variant: optionalText(row['variant']),
+    rows: numberOf(row['rows']),
     attempts: numberOf(row['tries']),
     firstAttemptAt: optionalDate(row['tries_since']),
     goesAlone: row['goes_alone'] === 1,

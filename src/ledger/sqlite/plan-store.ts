@@ -15,14 +15,20 @@ import {
   totalOf,
 } from '../records.ts'
 import * as sql from './queries.ts'
-import { rowCounts } from './result-store.ts'
-import { headOf, planId, type RunHead } from './run-store.ts'
+import { messageCounts, rowCounts } from './result-store.ts'
+import { columnsOf, headOf, planId, type RunHead } from './run-store.ts'
 import { numberOf, type SqliteStore, textOf, timeOf } from './store.ts'
 
 /** Rows that one statement inserts. */
 const AT_ONCE = 32
 const INSERT_MANY = sql.insertPlanRows(AT_ONCE)
 const INSERT_ONE = sql.insertPlanRows(1)
+
+/** What a run begins with in a campaign that has no memory yet. */
+interface Joined {
+  readonly rows: StatusCounts
+  readonly messages: StatusCounts
+}
 
 export class PlanStore implements Plans {
   readonly #store: SqliteStore
@@ -46,11 +52,13 @@ export class PlanStore implements Plans {
 
   #insert(statement: string, number: number, rows: readonly PlannedRow[]): void {
     const values: SQLInputValue[] = []
-    for (const { row, key, address, data, skip, notBefore, variant } of rows) {
+    for (const { row, key, address, data, skip, notBefore, variant, message } of rows) {
+      const isInNone = key === '' || skip?.kind === 'bad' || message === 'none'
+      const own = typeof message === 'object' ? message : undefined
       values.push(
         planId(number, row),
         key,
-        key === '' || skip?.kind === 'bad' ? 0 : 1,
+        isInNone ? 0 : 1,
         address === key ? null : address,
         data,
         // A row without a key can be sent to nobody.
@@ -58,6 +66,8 @@ export class PlanStore implements Plans {
         skip?.detail ?? (key === '' ? 'no address' : null),
         timeOf(notBefore),
         variant ?? null,
+        own === undefined || own.first === row ? null : planId(number, own.first),
+        own?.first === row ? own.rows : null,
       )
     }
     this.#store.run(statement, ...values)
@@ -86,51 +96,47 @@ export class PlanStore implements Plans {
       const joined = this.#joinNew(head) ?? this.#joinOthers(head, duplicates)
       if (joined === undefined) return undefined
       store.run(sql.supersedeRuns, head.campaign, head.number, this.#now().getTime())
-      const counts = this.#isFirst(head) ? joined : rowCounts(store, head)
+      const isFirst = this.#isFirst(head)
+      const counts = isFirst ? joined.rows : rowCounts(store, head)
+      const messages = isFirst ? joined.messages : messageCounts(store, head)
       const rows = totalOf(counts)
-      store.run(
-        sql.readyRun,
-        head.number,
-        rows,
-        counts.sent,
-        counts.failed,
-        counts.skipped,
-        counts.deferred,
-        counts.in_doubt,
-      )
-      return { rows, ...counts }
+      store.run(sql.readyRun, head.number, rows, ...columnsOf(counts), ...columnsOf(messages))
+      return { rows, ...counts, messages }
     })
     if (counts !== undefined) await store.truncateLog()
     return counts
   }
 
   /**
-   * What most lists are, in one pass: every row is to be sent and has a key of its own, in a campaign that knows nobody.
+   * What most lists are, in one pass: every row is to be sent and every message has a key of its own, in a campaign that knows nobody.
    * Undefined, with nothing done, for any other.
    */
-  #joinNew(head: RunHead): StatusCounts | undefined {
+  #joinNew(head: RunHead): Joined | undefined {
     const store = this.#store
     const { first, last, campaign } = head
-    const { rows, selected } = this.#size(head)
+    const { rows, selected, messages } = this.#size(head)
     if (rows !== selected || !this.#isFirst(head)) return undefined
     return store.attempt(() => {
-      if (store.run(sql.insertIdentities, first, last, campaign) < rows) return undefined
+      if (store.run(sql.insertIdentities, first, last, campaign) < messages) return undefined
       store.run(sql.insertAllRecipients, first, last)
-      return { ...NO_ROWS, deferred: rows }
+      return { rows: { ...NO_ROWS, deferred: rows }, messages: { ...NO_ROWS, deferred: messages } }
     })
   }
 
   /** Gives the counts that the run begins with in a campaign that has no memory yet; undefined for an error. */
-  #joinOthers(head: RunHead, duplicates: DuplicatePolicy): StatusCounts | undefined {
+  #joinOthers(head: RunHead, duplicates: DuplicatePolicy): Joined | undefined {
     const { first, last, campaign } = head
     const store = this.#store
     if (duplicates === 'error' && store.all(sql.duplicateRows, first, last, 1).length > 0) return undefined
     this.#resolveDuplicates(head, duplicates === 'all' ? 'all' : 'skip')
-    const { rows, selected } = this.#size(head)
+    const { rows, selected, messages } = this.#size(head)
     const fresh = store.run(sql.insertIdentities, first, last, campaign)
-    store.run(sql.insertRecipients, first, last, campaign, fresh === selected ? 1 : 0)
-    if (fresh < selected) store.run(sql.moveRecipients, first, last, campaign)
-    return { ...NO_ROWS, skipped: rows - selected, deferred: selected }
+    store.run(sql.insertRecipients, first, last, campaign, fresh === messages ? 1 : 0)
+    if (fresh < messages) store.run(sql.moveRecipients, first, last, campaign)
+    return {
+      rows: { ...NO_ROWS, skipped: rows - selected, deferred: selected },
+      messages: { ...NO_ROWS, deferred: messages },
+    }
   }
 
   #resolveDuplicates({ first, last }: RunHead, duplicates: 'skip' | 'all'): void {
@@ -142,10 +148,14 @@ export class PlanStore implements Plans {
     store.run(sql.clearTwins)
   }
 
-  /** Rows of the plan, and those of them that are to be sent. */
-  #size({ first, last }: RunHead): { readonly rows: number; readonly selected: number } {
+  /** Rows of the plan, those of them that are to be sent, and the messages that these are. */
+  #size({ first, last }: RunHead): { readonly rows: number; readonly selected: number; readonly messages: number } {
     const size = this.#store.get(sql.planSize, first, last)
-    return { rows: numberOf(size?.['rows']), selected: numberOf(size?.['selected']) }
+    return {
+      rows: numberOf(size?.['rows']),
+      selected: numberOf(size?.['selected']),
+      messages: numberOf(size?.['messages']),
+    }
   }
 
   /** True when nobody was ever written to in the campaign: what a row is, is what was planned. */

@@ -8,7 +8,7 @@ import type { Privacy } from '../ledger.ts'
 import type { Forgotten, Pruned } from '../records.ts'
 import { isHeld } from './campaign-store.ts'
 import * as sql from './queries.ts'
-import { planId, runNumberOf } from './run-store.ts'
+import { addToCounts, moveMessage, noDifferences, planId, runNumberOf } from './run-store.ts'
 import { numberOf, type SqliteStore, textOf } from './store.ts'
 import { normaliseSuppressed } from './suppression-store.ts'
 
@@ -79,8 +79,10 @@ export class PrivacyStore implements Privacy {
     store.run(sql.deleteCarbonCopies, recipient, recipient)
     store.run(sql.blankRecipient, recipient, this.#now().getTime())
     // Who was still to come is skipped now.
-    if (before?.['status'] === 'deferred')
-      store.run(sql.addToCounts, runNumberOf(numberOf(before['plan'])), 0, 0, 1, -1, 0)
+    if (before?.['status'] !== 'deferred') return
+    const differences = noDifferences()
+    moveMessage(differences, 'deferred', 'skipped', numberOf(before['rows']))
+    addToCounts(store, runNumberOf(numberOf(before['plan'])), differences)
   }
 
   #pruneCampaign(campaign: number): Promise<readonly string[]> {

@@ -60,25 +60,25 @@ export const deletePlan = `DELETE FROM run WHERE number = ?1 AND state = 'planni
 
 // ---- planning --------------------------------------------------------------------------------------------------------
 
-/** For `count` rows at once, each with its nine values: one statement a row costs twice as much. */
+/** For `count` rows at once, each with its eleven values: one statement a row costs twice as much. */
 export function insertPlanRows(count: number): string {
-  return `INSERT INTO run_row (id, key, occurrence, address, data, skip_kind, skip, not_before, variant) VALUES
-${Array.from({ length: count }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?)').join(',')}`
+  return `INSERT INTO run_row (id, key, occurrence, address, data, skip_kind, skip, not_before, variant, head, rows) VALUES
+${Array.from({ length: count }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(',')}`
 }
 
-/** Rows that are to be sent and share a key with an earlier one. ?1 first, ?2 last, ?3 limit. */
+/** Rows that are to be sent, each as a message, and share a key with an earlier one. ?1 first, ?2 last, ?3 limit. */
 export const duplicateRows = `
 WITH shared AS MATERIALIZED (
   SELECT key, min(id) AS first_id FROM run_row
-  WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND key <> '' GROUP BY key HAVING count(*) > 1)
+  WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND head IS NULL AND key <> '' GROUP BY key HAVING count(*) > 1)
 SELECT n.key, n.id & 0xffffffff AS row, shared.first_id & 0xffffffff AS first_row
 FROM shared JOIN run_row AS n ON n.key = shared.key
-WHERE n.id BETWEEN ?1 AND ?2 AND n.skip IS NULL AND n.id <> shared.first_id
+WHERE n.id BETWEEN ?1 AND ?2 AND n.skip IS NULL AND n.head IS NULL AND n.id <> shared.first_id
 ORDER BY n.id LIMIT ?3`
 
-/** Whether any key stands in two rows, selected or not. */
+/** Whether any key stands in two rows, selected or not, that are not of one message. */
 export const anySharedKey = `
-SELECT 1 FROM run_row WHERE id BETWEEN ?1 AND ?2 AND key <> '' GROUP BY key HAVING count(*) > 1 LIMIT 1`
+SELECT 1 FROM run_row WHERE id BETWEEN ?1 AND ?2 AND head IS NULL AND key <> '' GROUP BY key HAVING count(*) > 1 LIMIT 1`
 
 export const createTwins = `
 CREATE TEMP TABLE IF NOT EXISTS twin (id INTEGER PRIMARY KEY, first_id INTEGER NOT NULL, rank INTEGER NOT NULL)`
@@ -93,9 +93,9 @@ export const clearTwins = `DELETE FROM temp.twin`
 export const findTwins = `
 INSERT INTO temp.twin
 WITH shared AS MATERIALIZED (
-  SELECT key FROM run_row WHERE id BETWEEN ?1 AND ?2 AND key <> '' GROUP BY key HAVING count(*) > 1)
+  SELECT key FROM run_row WHERE id BETWEEN ?1 AND ?2 AND head IS NULL AND key <> '' GROUP BY key HAVING count(*) > 1)
 SELECT id, first_value(id) OVER nth, row_number() OVER nth
-FROM run_row WHERE id BETWEEN ?1 AND ?2 AND key IN (SELECT key FROM shared) AND (?3 OR occurrence > 0)
+FROM run_row WHERE id BETWEEN ?1 AND ?2 AND head IS NULL AND key IN (SELECT key FROM shared) AND (?3 OR occurrence > 0)
 WINDOW nth AS (PARTITION BY key ORDER BY CASE WHEN ?3 THEN 0 ELSE skip IS NOT NULL END, id)`
 
 /** Under `all`: the n-th row of a key is its n-th occurrence. */
@@ -108,23 +108,27 @@ export const skipTwins = `
 UPDATE run_row SET occurrence = 0, skip = coalesce(skip, twin.first_id & 0xffffffff), skip_kind = coalesce(skip_kind, 'duplicate')
 FROM temp.twin WHERE run_row.id = twin.id AND twin.rank > 1`
 
+/** A row that is to be sent and begins a message. Of the rows of one message the first alone has the recipient. */
+const beginsMessage = 'skip IS NULL AND occurrence > 0 AND head IS NULL'
+
 /** Gives new keys their identity, in key order so that the index is written from left to right. ?3 campaign. */
 export const insertIdentities = `
 INSERT INTO identity (campaign, key, occurrence, recipient)
 SELECT ?3, key, occurrence, id FROM run_row
-WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND occurrence > 0 ORDER BY key, occurrence
+WHERE id BETWEEN ?1 AND ?2 AND ${beginsMessage} ORDER BY key, occurrence
 ON CONFLICT DO NOTHING`
 
-/** Every row of the plan is a new recipient. */
+/** Every message of the plan has a new recipient. */
 export const insertAllRecipients = `
-INSERT INTO recipient (id, plan, status, due_at, variant)
-SELECT id, id, 'deferred', not_before, variant FROM run_row AS n WHERE id BETWEEN ?1 AND ?2 ORDER BY id`
+INSERT INTO recipient (id, plan, status, due_at, variant, rows)
+SELECT id, id, 'deferred', not_before, variant, coalesce(rows, 1) FROM run_row AS n
+WHERE id BETWEEN ?1 AND ?2 AND head IS NULL ORDER BY id`
 
-/** ?3 campaign, ?4 whether all rows to be sent are new. */
+/** ?3 campaign, ?4 whether all messages to be sent are new. */
 export const insertRecipients = `
-INSERT INTO recipient (id, plan, status, due_at, variant)
-SELECT id, id, 'deferred', not_before, variant FROM run_row AS n
-WHERE id BETWEEN ?1 AND ?2 AND skip IS NULL AND occurrence > 0 AND (?4 OR EXISTS (
+INSERT INTO recipient (id, plan, status, due_at, variant, rows)
+SELECT id, id, 'deferred', not_before, variant, coalesce(rows, 1) FROM run_row AS n
+WHERE id BETWEEN ?1 AND ?2 AND ${beginsMessage} AND (?4 OR EXISTS (
   SELECT 1 FROM identity AS i
   WHERE i.campaign = ?3 AND i.key = n.key AND i.occurrence = n.occurrence AND i.recipient = n.id))
 ORDER BY id`
@@ -137,16 +141,17 @@ ORDER BY id`
  */
 export const moveRecipients = `
 WITH n AS MATERIALIZED (
-  SELECT i.recipient AS id, p.id AS plan, p.not_before, p.variant,
+  SELECT i.recipient AS id, p.id AS plan, p.not_before, p.variant, coalesce(p.rows, 1) AS rows,
     (o.data IS p.data AND o.address IS p.address) AS same,
     (r.status = 'skipped' OR (r.status = 'failed' AND (o.data IS NOT p.data OR o.address IS NOT p.address))) AS revived
   FROM run_row AS p
     CROSS JOIN identity AS i ON i.campaign = ?3 AND i.key = p.key AND i.occurrence = p.occurrence
     CROSS JOIN recipient AS r ON r.id = i.recipient
     LEFT JOIN run_row AS o ON o.id = r.plan
-  WHERE p.id BETWEEN ?1 AND ?2 AND p.skip IS NULL AND p.occurrence > 0 AND i.recipient <> p.id)
+  WHERE p.id BETWEEN ?1 AND ?2 AND p.skip IS NULL AND p.occurrence > 0 AND p.head IS NULL AND i.recipient <> p.id)
 UPDATE recipient SET
   plan = n.plan,
+  rows = n.rows,
   status = CASE WHEN n.revived THEN 'deferred' ELSE status END,
   due_at = CASE WHEN status NOT IN ('deferred', 'failed', 'skipped') THEN NULL
                 WHEN status = 'deferred' AND n.same AND tries > 0 THEN max(coalesce(due_at, n.not_before), coalesce(n.not_before, due_at))
@@ -163,7 +168,8 @@ UPDATE recipient SET
 FROM n WHERE recipient.id = n.id`
 
 export const planSize = `
-SELECT count(*) AS rows, count(*) FILTER (WHERE skip IS NULL AND occurrence > 0) AS selected
+SELECT count(*) AS rows, count(*) FILTER (WHERE skip IS NULL AND occurrence > 0) AS selected,
+  count(*) FILTER (WHERE ${beginsMessage}) AS messages
 FROM run_row WHERE id BETWEEN ?1 AND ?2`
 
 /** ?1 campaign, ?2 the run that does not count. */
@@ -176,7 +182,8 @@ UPDATE run SET counted = 0, state = CASE state WHEN 'ready' THEN 'cancelled' ELS
 WHERE campaign = ?1 AND number <> ?2 AND state <> 'planning'`
 
 export const readyRun = `
-UPDATE run SET state = 'ready', counted = 1, rows = ?2, sent = ?3, failed = ?4, skipped = ?5, deferred = ?6, in_doubt = ?7
+UPDATE run SET state = 'ready', counted = 1, rows = ?2, sent = ?3, failed = ?4, skipped = ?5, deferred = ?6, in_doubt = ?7,
+  messages_sent = ?8, messages_failed = ?9, messages_skipped = ?10, messages_deferred = ?11, messages_in_doubt = ?12
 WHERE number = ?1`
 
 // ---- states of a run's rows ------------------------------------------------------------------------------------------
@@ -195,6 +202,10 @@ const rowStates = `${rowJoins} WHERE n.id BETWEEN ?1 AND ?2`
 export const countRows = `
 SELECT coalesce(r.status, 'skipped') AS status, count(*) AS rows ${rowStates} GROUP BY 1`
 
+/** The same of messages: each counts by its first row. */
+export const countMessages = `
+SELECT r.status AS status, count(*) AS rows ${rowStates} AND n.head IS NULL AND r.id IS NOT NULL GROUP BY 1`
+
 export const countSkips = `
 SELECT CASE WHEN r.id IS NULL THEN coalesce(n.skip_kind, 'unplanned') ELSE coalesce(r.skip_kind, 'other') END AS kind,
   count(*) AS rows ${rowStates} AND coalesce(r.status, 'skipped') = 'skipped' GROUP BY 1`
@@ -205,6 +216,11 @@ export const countVariants = `
 SELECT r.variant, r.status, count(*) AS rows ${rowStates} AND r.variant IS NOT NULL GROUP BY 1, 2 ORDER BY 1`
 
 export const keptCounts = `SELECT sent, failed, skipped, deferred, in_doubt FROM run WHERE number = ?1`
+
+export const keptMessageCounts = `
+SELECT messages_sent AS sent, messages_failed AS failed, messages_skipped AS skipped, messages_deferred AS deferred,
+  messages_in_doubt AS in_doubt
+FROM run WHERE number = ?1`
 
 /** ?4 rows at most. What came of a recipient who was sent to stands with the attempt that did it. */
 const resultColumns = `
@@ -217,6 +233,7 @@ SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS addr
   coalesce(a.response, r.response) AS response, coalesce(a.message_id, r.message_id) AS message_id,
   coalesce(r.attempts, 0) AS attempts, coalesce(r.first_attempt_at, a.began_at) AS first_attempt_at,
   coalesce(a.ended_at, r.finished_at) AS finished_at, r.variant, r.bounce_kind, r.bounce,
+  coalesce(n.head, CASE WHEN n.rows IS NOT NULL THEN n.id END) & 0xffffffff AS sent_with,
   (SELECT json_group_array(json_object('address', c.address, 'status', c.status, 'reason', c.reason, 'smtpCode', c.smtp_code,
       'enhancedCode', c.enhanced_code, 'response', c.response))
     FROM carbon_copy AS c WHERE c.recipient = r.id AND c.status <> 'sent' HAVING count(*) > 0) AS copies
@@ -236,7 +253,7 @@ WHERE n.id IN (
 /** ?1 plan id to go on after, ?2 last plan id, ?3 now, ?4 limit, ?5 run number. */
 export const dueRows = `
 SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
-  n.variant, r.tries, r.tries_since, EXISTS (SELECT 1 FROM carbon_copy AS c WHERE c.recipient = r.id) AS goes_alone
+  n.variant, r.tries, r.tries_since, r.rows, EXISTS (SELECT 1 FROM carbon_copy AS c WHERE c.recipient = r.id) AS goes_alone
 FROM (
   SELECT * FROM (
     SELECT id, plan FROM recipient INDEXED BY recipient_ready
@@ -279,7 +296,7 @@ VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9) RETURNING id, message_id, began_
 export const markSent = `
 UPDATE recipient SET status = 'sent', settled_by = ?2, due_at = NULL, attempts = attempts + 1, tries = tries + 1,
   reason = NULL, smtp_code = NULL, enhanced_code = NULL, response = NULL, message_id = NULL
-WHERE id = ?1 AND status = 'deferred' RETURNING plan`
+WHERE id = ?1 AND status = 'deferred' RETURNING plan, rows`
 
 /** ?10 1 for an attempt, else 0; ?11 when it began. */
 export const updateRecipient = `
@@ -287,14 +304,24 @@ UPDATE recipient SET status = ?2, reason = ?3, smtp_code = ?4, enhanced_code = ?
   message_id = coalesce(?7, message_id), due_at = ?8, finished_at = ?9,
   attempts = attempts + ?10, tries = tries + ?10,
   first_attempt_at = coalesce(first_attempt_at, ?11), tries_since = coalesce(tries_since, ?11), skip_kind = ?12
-WHERE id = ?1 AND status = 'deferred' RETURNING plan`
+WHERE id = ?1 AND status = 'deferred' RETURNING plan, rows`
 
-export const recipientState = `SELECT status, plan FROM recipient WHERE id = ?1`
+export const recipientState = `SELECT status, plan, rows FROM recipient WHERE id = ?1`
 
-/** Adds to the kept counts of a run. ?1 number, ?2-?6 differences. */
+/** Adds to the kept counts of a run. ?1 number, ?2-?6 differences of its rows, ?7-?11 of its messages. */
 export const addToCounts = `
-UPDATE run SET sent = sent + ?2, failed = failed + ?3, skipped = skipped + ?4, deferred = deferred + ?5, in_doubt = in_doubt + ?6
+UPDATE run SET sent = sent + ?2, failed = failed + ?3, skipped = skipped + ?4, deferred = deferred + ?5, in_doubt = in_doubt + ?6,
+  messages_sent = messages_sent + ?7, messages_failed = messages_failed + ?8, messages_skipped = messages_skipped + ?9,
+  messages_deferred = messages_deferred + ?10, messages_in_doubt = messages_in_doubt + ?11
 WHERE number = ?1`
+
+/** First rows of the messages that rows between ?1 and ?2 are part of without beginning them. */
+export const headsOf = `SELECT DISTINCT head FROM run_row WHERE id BETWEEN ?1 AND ?2 AND head IS NOT NULL`
+
+/** ?1 first, ?2 last, ?3 the status they have. */
+export const troubledRecipients = `
+SELECT count(*) AS messages, coalesce(sum(rows), 0) AS rows FROM recipient
+WHERE plan BETWEEN ?1 AND ?2 AND status IN ('failed', 'in_doubt') AND status = ?3`
 
 /** ?1 first, ?2 last, ?3 the status they have, ?5 when they are due; null puts them back into their place in the list. */
 export const reviveRecipients = `
@@ -452,7 +479,7 @@ SELECT count(DISTINCT recipient) AS messages FROM feedback WHERE kind = 'soft' A
 /** ?1 first, ?2 last, ?3 limit. */
 export const uncopiedRows = `
 SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
-  n.variant, r.tries, r.tries_since, coalesce(r.tries_since, a.began_at, r.finished_at) AS sent_at
+  n.variant, r.tries, r.tries_since, r.rows, coalesce(r.tries_since, a.began_at, r.finished_at) AS sent_at
 FROM recipient AS r JOIN run_row AS n ON n.id = r.plan LEFT JOIN attempt AS a ON a.id = r.settled_by
 WHERE r.plan BETWEEN ?1 AND ?2 AND r.status = 'sent' AND coalesce(a.message_id, r.message_id) IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM sent_copy AS c WHERE c.recipient = r.id)
@@ -474,7 +501,7 @@ WHERE r.plan BETWEEN ?1 AND ?2`
 export const dueCarbonCopies = `
 SELECT c.id AS copy, c.address AS copy_address, c.tries AS copy_tries, c.tries_since AS copy_tries_since,
   r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data, r.variant,
-  r.tries, r.tries_since, coalesce(r.tries_since, c.tries_since) AS sent_at
+  r.tries, r.tries_since, r.rows, coalesce(r.tries_since, c.tries_since) AS sent_at
 FROM carbon_copy AS c INDEXED BY carbon_copy_due
   JOIN recipient AS r ON r.id = c.recipient JOIN run_row AS n ON n.id = r.plan
 WHERE c.status = 'deferred' AND c.due_at <= ?3 AND c.id > ?4 AND r.plan BETWEEN ?1 AND ?2

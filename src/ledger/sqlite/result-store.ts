@@ -20,10 +20,17 @@ const RESULT_ROWS = 1000
 
 /** Counts a run's rows by their state in the campaign: exact, and as slow as the run is long. */
 export function rowCounts(store: SqliteStore, { first, last, campaign }: RunHead): StatusCounts {
+  return byStatus(store.all(sql.countRows, first, last, campaign))
+}
+
+/** The same of its messages, where rows are grouped: a row that is in no message does not count. */
+export function messageCounts(store: SqliteStore, { first, last, campaign }: RunHead): StatusCounts {
+  return byStatus(store.all(sql.countMessages, first, last, campaign))
+}
+
+function byStatus(rows: readonly SqlRow[]): StatusCounts {
   const counts: Record<RowStatus, number> = { ...NO_ROWS }
-  for (const { status, rows } of store.all(sql.countRows, first, last, campaign)) {
-    counts[textOf(status) as RowStatus] = numberOf(rows)
-  }
+  for (const { status, rows: count } of rows) counts[textOf(status) as RowStatus] = numberOf(count)
   return counts
 }
 
@@ -35,10 +42,19 @@ export class ResultStore implements Results {
   }
 
   counts(runId: string): Promise<StatusCounts> {
+    return this.#countsOf(runId, sql.keptCounts, rowCounts)
+  }
+
+  messageCounts(runId: string): Promise<StatusCounts> {
+    return this.#countsOf(runId, sql.keptMessageCounts, messageCounts)
+  }
+
+  /** As they are kept with the run, or counted where they are not. */
+  #countsOf(runId: string, kept: string, count: typeof rowCounts): Promise<StatusCounts> {
     return this.#store.read(() => {
       const head = headOf(this.#store, runId)
-      if (!head.counted) return rowCounts(this.#store, head)
-      const row = this.#store.get(sql.keptCounts, head.number)
+      if (!head.counted) return count(this.#store, head)
+      const row = this.#store.get(kept, head.number)
       return {
         sent: numberOf(row?.['sent']),
         failed: numberOf(row?.['failed']),
@@ -116,6 +132,7 @@ function resultOf(row: SqlRow): ResultRow {
     variant: optionalText(row['variant']),
     bounce: bounceOf(row),
     copies: copiesOf(row),
+    sentWith: optionalNumber(row['sent_with']),
   }
 }
 

@@ -1,7 +1,15 @@
 /** Runs in the SQLite ledger. Owns their records; the rows of a run are the plan's and the delivery's. */
 import { DefectError, UsageError } from '../../errors.ts'
 import type { Runs } from '../ledger.ts'
-import type { NewRun, RunRecord, RunRequest, RunState } from '../records.ts'
+import {
+  type NewRun,
+  NO_ROWS,
+  type RowStatus,
+  type RunRecord,
+  type RunRequest,
+  type RunState,
+  type StatusCounts,
+} from '../records.ts'
 import { readRunOptions } from '../run-options.ts'
 import * as sql from './queries.ts'
 import { numberOf, optionalDate, optionalText, type SqliteStore, type SqlRow, textOf, timeOf } from './store.ts'
@@ -28,6 +36,34 @@ const ROWS_OF_A_RUN = 2 ** 32
 /** The id of a row in a run's plan. */
 export function planId(runNumber: number, row: number): number {
   return runNumber * ROWS_OF_A_RUN + row
+}
+
+/** What one event changes in the counts of a run: so many of its rows, and of its messages. */
+export interface Differences {
+  readonly rows: Record<RowStatus, number>
+  readonly messages: Record<RowStatus, number>
+}
+
+export function noDifferences(): Differences {
+  return { rows: { ...NO_ROWS }, messages: { ...NO_ROWS } }
+}
+
+/** One message, made of that many rows, went from one state to another. */
+export function moveMessage({ rows, messages }: Differences, from: RowStatus, to: RowStatus, size: number): void {
+  rows[from] -= size
+  rows[to] += size
+  messages[from] -= 1
+  messages[to] += 1
+}
+
+/** Adds to the kept counts of a run. Call it in `write` of the store. */
+export function addToCounts(store: SqliteStore, number: number, { rows, messages }: Differences): void {
+  store.run(sql.addToCounts, number, ...columnsOf(rows), ...columnsOf(messages))
+}
+
+/** Counts in the order of their columns. */
+export function columnsOf({ sent, failed, skipped, deferred, in_doubt }: StatusCounts): readonly number[] {
+  return [sent, failed, skipped, deferred, in_doubt]
 }
 
 export function runNumberOf(plan: number): number {

@@ -283,6 +283,21 @@ CREATE TABLE run_report (
 ) STRICT;
 `
 
+const version9 = `
+-- Several rows in one message: each but the first names the plan row of the first, which has how many they are.
+ALTER TABLE run_row ADD COLUMN head INTEGER;
+ALTER TABLE run_row ADD COLUMN rows INTEGER;
+ALTER TABLE recipient ADD COLUMN rows INTEGER NOT NULL DEFAULT 1;
+-- The counts of a run are rows; these are its messages.
+ALTER TABLE run ADD COLUMN messages_sent INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN messages_failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN messages_skipped INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN messages_deferred INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE run ADD COLUMN messages_in_doubt INTEGER NOT NULL DEFAULT 0;
+UPDATE run SET messages_sent = sent, messages_failed = failed, messages_deferred = deferred, messages_in_doubt = in_doubt
+WHERE counted = 1;
+`
+
 /** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
 function kindsOfSentences(table: string, column: string, where: string): string {
   return `
@@ -309,6 +324,7 @@ export const migrations: readonly Migration[] = [
   { version: 6, sql: version6 },
   { version: 7, sql: version7 },
   { version: 8, sql: version8 },
+  { version: 9, sql: version9 },
 ]
 
 export function schemaVersion(database: DatabaseSync): number {

@@ -69,7 +69,7 @@ export async function openProject(settings: Settings, request: PreviewRequest): 
       // The plan goes on with marks of its own rows alone.
       branches.take()
       const { key, address, data, variant } = checked
-      const due = { recipient: 0, row: row.number, key, occurrence: 1, address, data, attempts: 0, variant }
+      const due = { recipient: 0, row: row.number, key, occurrence: 1, address, data, rows: 1, attempts: 0, variant }
       return { checked, message: await renderer.render(due, now) }
     },
     plan: (onRows, signal) => planInto(rows, merge, inputs, asked, { branches, onRows, signal }),

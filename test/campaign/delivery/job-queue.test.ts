@@ -13,6 +13,7 @@ const row = (number: number): DueRow => ({
   occurrence: 1,
   address: `p${number}@x.org`,
   data: '{}',
+  rows: 1,
   attempts: 0,
 })
 

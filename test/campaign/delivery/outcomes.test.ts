@@ -46,7 +46,16 @@ beforeEach(() => {
 })
 
 function job(number: number, began = true): Job {
-  const due = { recipient: number, row: number, key: '', occurrence: 1, address: 'p@x.org', data: '{}', attempts: 0 }
+  const due = {
+    recipient: number,
+    row: number,
+    key: '',
+    occurrence: 1,
+    address: 'p@x.org',
+    data: '{}',
+    rows: 1,
+    attempts: 0,
+  }
   return { due, row: number, lane: 1, began, date: new Date(), message: letterTo('p@x.org', number) }
 }
 

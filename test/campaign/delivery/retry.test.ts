@@ -14,6 +14,7 @@ const row: DueRow = {
   occurrence: 1,
   address: 'a@example.com',
   data: '{}',
+  rows: 1,
   attempts: 0,
 }
 const minutes = (count: number): Date => new Date(now.getTime() + count * 60_000)

@@ -12,6 +12,7 @@ const row = (number: number, address = `p${number}@x.org`): DueRow => ({
   occurrence: 1,
   address,
   data: '{}',
+  rows: 1,
   attempts: 0,
 })
 

@@ -34,7 +34,7 @@ async function planned(made: RowRenderer, data: Readonly<Record<string, unknown>
   const { key, address, data: kept, variant } = await made.check(row(data), NOW)
   return {
     ...{ recipient: 1, row: 1, key, address, occurrence, data: kept, variant },
-    ...{ attempts: 0, firstAttemptAt: undefined },
+    ...{ rows: 1, attempts: 0, firstAttemptAt: undefined },
   }
 }
 
