@@ -20,6 +20,8 @@ export interface PlannedEvent {
   /** Rows that are going to be sent now. */
   readonly toSend: number
   readonly counts: StatusCounts
+  /** Messages by their state, where rows are grouped; those deferred are sent now. */
+  readonly messages?: StatusCounts | undefined
   /** The skipped rows of `counts`, by why. */
   readonly skipped: SkipCounts
   /** Copies (cc, bcc) that the server did not take with their message; those deferred are sent now. */
@@ -50,6 +52,8 @@ export interface SummaryEvent {
   readonly campaign: string
   readonly rows: number
   readonly counts: StatusCounts
+  /** Messages by their state, where rows are grouped. */
+  readonly messages?: StatusCounts | undefined
   /** Copies (cc, bcc) that the server did not take with their message, by what became of them; `sent` are those sent later. */
   readonly copies: CopyCounts
   readonly seconds: number

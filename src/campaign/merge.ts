@@ -76,6 +76,8 @@ export interface PlanPreview {
   readonly rows: number
   readonly toSend: number
   readonly counts: StatusCounts
+  /** Messages by their state, where rows are grouped; those deferred are to be sent. */
+  readonly messages?: StatusCounts
   /** The skipped rows of `counts`, by why. */
   readonly skipped: SkipCounts
   /** The first message that will be sent. */

@@ -4,15 +4,18 @@
  */
 
 import { planRows } from '../campaign/plan/plan.ts'
+import { recipientRules } from '../campaign/plan/recipient.ts'
 import type { CheckedRow, RowRenderer } from '../campaign/plan/render-row.ts'
 import { openSelector, readingOf, type Selection } from '../campaign/plan/select.ts'
 import type { Split } from '../campaign/plan/variants.ts'
 import { lackingFields, usedColumns } from '../campaign/run/content.ts'
+import { openGrouping } from '../campaign/run/grouping.ts'
 import { addressColumn, openListAgain } from '../campaign/run/list.ts'
 import { openExclusion } from '../campaign/run/not-in.ts'
 import { openMerge } from '../campaign/run/open-merge.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Problem, problemsOf } from '../errors.ts'
+import { given } from '../given.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
 import { domainOf, gmailKey, normalizeAddress, parseAddress } from '../message/address/address.ts'
@@ -63,17 +66,19 @@ export async function checkList(
   const templates = split?.variants.map((variant) => variant.template) ?? (template === undefined ? [] : [template])
   const emailColumn = addressColumn(settings, source, templates)
   // Each reports what it lacks, also when another has reported so.
-  const isBound = templates.map((one) => fits(one, columns, findings)).every(Boolean)
+  const isGrouped = settings.groupBy !== undefined
+  const isBound = templates.map((one) => fits(one, { columns, isGrouped }, findings)).every(Boolean)
   const content = template !== undefined && isBound ? { template, split } : undefined
   const now = options.now ?? new Date()
-  const { key, foldGmail } = settings
+  const { key, groupBy } = settings
+  const rules = recipientRules(settings, emailColumn)
   await using exclusion =
-    options.notIn === undefined
-      ? undefined
-      : await openExclusion(settings, options.notIn, { emailColumn, key, foldGmail }, () => {})
+    options.notIn === undefined ? undefined : await openExclusion(settings, options.notIn, rules, () => {})
   const excluded = exclusion?.find
+  const grouping = openGrouping(settings, emailColumn, options)
+  using _groups = grouping?.groups
   const selector = await openSelector(
-    options,
+    grouping === undefined ? options : grouping.ofRows,
     columns,
     settings.segments ?? {},
     readingOf(settings, now),
@@ -88,9 +93,9 @@ export async function checkList(
     {},
   )
   const used = new Set(templates.flatMap((one) => one.columns))
-  const columnsUsed = usedColumns(templates, emailColumn, settings.key)
+  const columnsUsed = usedColumns(templates, emailColumn, key, groupBy)
   const check = new ListCheck({
-    ...{ settings, source, emailColumn, used, columnsUsed, findings },
+    ...{ settings, source, emailColumn, key: key ?? rules.key, used, columnsUsed, findings },
     hasTemplate: content !== undefined,
     sendsHidden: options.hiddenRows === 'send',
     tags: adviseOn(templates.flatMap(inAllLanguages), columns, settings, findings),
@@ -115,6 +120,7 @@ export async function checkList(
       follow: undefined,
       used: columnsUsed,
       leftOut: undefined,
+      grouping: grouping && { ...grouping, history: undefined },
       signal: options.signal,
       observer: {
         onChecked: (row, checked) => check.row(row, checked),
@@ -164,6 +170,8 @@ interface ListCheckParts {
   readonly settings: Settings
   readonly source: Source
   readonly emailColumn: string | undefined
+  /** Column of the recipient key. */
+  readonly key: string | undefined
   /** Columns that the templates read. */
   readonly used: ReadonlySet<string>
   /** Those, the key and the address. */
@@ -189,7 +197,9 @@ class ListCheck {
   #rows = 0
   #skipped = 0
   #duplicates = 0
+  /** Rows of the messages that would be sent, and these messages. */
   #good = 0
+  #messages = 0
   #suppressed = 0
   #hidden = 0
   /** Rows in which a column has spaces around its cell. */
@@ -207,7 +217,7 @@ class ListCheck {
       types: settings.source.types ?? {},
       used,
       emailColumn,
-      key: settings.key,
+      key: parts.key,
     })
     this.#lint = createMessageLints(source.columns, parts.tags)
   }
@@ -244,9 +254,10 @@ class ListCheck {
     this.#skipped++
   }
 
-  /** A row that would be sent. */
+  /** A row that would be sent, or the message of several by its first row. */
   row(row: Row, checked: CheckedRow): void {
-    this.#good++
+    this.#good += checked.rows
+    this.#messages++
     this.#seeAddress(row, checked.address)
     if (this.#samples.length < COMPOSED)
       this.#samples.push({ ...checked, row: row.number, secrets: secretsOf(row.data) })
@@ -340,7 +351,7 @@ class ListCheck {
   noteUnused(): void {
     const { used } = this.#parts
     for (const column of this.#parts.source.columns) {
-      if (used.has(column) || column === this.#parts.emailColumn || column === this.#parts.settings.key) continue
+      if (used.has(column) || column === this.#parts.emailColumn || column === this.#parts.key) continue
       this.#parts.findings.add({
         severity: 'info',
         code: 'unused-column',
@@ -355,10 +366,10 @@ class ListCheck {
   async sizes(renderer: RowRenderer, now: Date): Promise<SizeEstimate | undefined> {
     if (!this.#parts.hasTemplate || this.#samples.length === 0) return undefined
     const sizes: number[] = []
-    for (const { row, key, address, data, variant } of this.#samples) {
+    for (const { row, key, address, data, variant, rows } of this.#samples) {
       try {
         const split = variant === undefined ? {} : { variant }
-        const due = { recipient: 0, row, key, occurrence: 1, address, data, rows: 1, attempts: 0, ...split }
+        const due = { recipient: 0, row, key, occurrence: 1, address, data, rows, attempts: 0, ...split }
         const { size, chunks } = await renderer.render(due, now)
         sizes.push(size)
         const { rspamd, spamd } = this.#parts.settings.check
@@ -377,7 +388,7 @@ class ListCheck {
     }
     if (sizes.length === 0) return undefined
     const each = Math.round(sizes.reduce((sum, size) => sum + size, 0) / sizes.length)
-    const messages = this.#good - this.#duplicates
+    const messages = this.#messages - this.#duplicates
     return { messages, each, total: each * messages }
   }
 
@@ -388,6 +399,7 @@ class ListCheck {
       rows: this.#rows,
       chosen: this.#rows - this.#skipped,
       good: this.#good - this.#duplicates,
+      ...given({ messages: this.#parts.settings.groupBy === undefined ? undefined : this.#messages }),
       columns: this.#survey.facts(),
       mail: {
         domains: this.#domains,
@@ -416,7 +428,7 @@ class ListCheck {
       this.#parts.findings.add({
         severity: 'info',
         code: 'suppressed',
-        message: `${this.#suppressed.toLocaleString('en-US')} of the rows are suppressed and would be skipped`,
+        message: `${this.#suppressed.toLocaleString('en-US')} of the ${this.#parts.settings.groupBy === undefined ? 'rows' : 'messages'} are suppressed and would be skipped`,
         hint: 'mailmerge suppress list shows who is.',
       })
     }
@@ -461,11 +473,15 @@ class ListCheck {
 }
 
 /** Reports what no row can fix: fields that are missing, and columns that the list does not have. */
-function fits(template: Template, columns: readonly string[], findings: Findings): boolean {
+function fits(
+  template: Template,
+  { columns, isGrouped }: { readonly columns: readonly string[]; readonly isGrouped: boolean },
+  findings: Findings,
+): boolean {
   const lacking = lackingFields(template, false)
   for (const problem of lacking) findings.add(problem)
   try {
-    template.bind(columns)
+    template.bind(columns, isGrouped)
     return lacking.length === 0
   } catch (error) {
     for (const problem of problemsOf(error, 'unknown-column')) findings.add(problem)

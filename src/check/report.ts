@@ -32,6 +32,8 @@ export interface CheckReport {
   /** Rows that are neither left out by an option nor hidden. */
   readonly chosen: number
   readonly good: number
+  /** Messages that the good rows make, where rows are grouped. */
+  readonly messages?: number
   readonly source?: string | undefined
   readonly template?: string | undefined
   readonly columns: readonly ColumnFacts[]

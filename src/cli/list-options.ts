@@ -26,7 +26,7 @@ export const LIST_OPTIONS = {
     describe: 'Name under templates/, or a path',
   },
   rows: { type: 'string', value: 'ROWS', describe: 'Only these rows: 1-20,33' },
-  limit: { type: 'number', value: 'N', describe: 'Only the first N of them' },
+  limit: { type: 'number', value: 'N', describe: 'Only the first N of them; of messages, where rows are grouped' },
   where: {
     type: 'array',
     string: true,
@@ -55,6 +55,11 @@ export const LIST_OPTIONS = {
     describe: 'Name of what each person gets once; default: the template and the list',
   },
   key: { type: 'string', value: 'COLUMN', describe: 'Column that identifies a recipient; default: the address' },
+  'group-by': {
+    type: 'string',
+    value: 'COLUMN',
+    describe: 'One message for all rows with the same value in this column',
+  },
   'fold-gmail': {
     type: 'boolean',
     describe: 'Treat Gmail addresses that differ only in dots or after a plus as one person',
@@ -115,6 +120,7 @@ export function earlierOf(args: Arguments): Earlier | undefined {
 export function listFlags(args: Arguments): Flags {
   return given({
     key: args.text('key'),
+    groupBy: args.text('groupBy'),
     foldGmail: args.flag('foldGmail') || undefined,
     duplicates: args.choice('duplicates', DUPLICATES),
     encoding: args.text('encoding'),

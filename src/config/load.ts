@@ -30,6 +30,7 @@ export interface Flags {
   readonly rate?: readonly string[]
   readonly campaign?: string
   readonly key?: string
+  readonly groupBy?: string
   readonly foldGmail?: boolean
   readonly duplicates?: Settings['duplicates']
   readonly ledger?: string
@@ -65,6 +66,7 @@ const FLAGS: SchemaOf<Flags> = {
   rate: z.array(z.string()).optional(),
   campaign: text,
   key: text,
+  groupBy: text,
   foldGmail: z.boolean().optional(),
   duplicates: z.enum(['error', 'skip', 'all']).optional(),
   ledger: text,
@@ -124,6 +126,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
       campaign: flags.campaign ?? config.campaign,
       group: config.group,
       key: flags.key ?? config.key,
+      groupBy: (flags.groupBy ?? config.groupBy)?.normalize('NFC'),
       emailColumn: config.emailColumn?.normalize('NFC'),
       segments: config.segments,
       variants: config.variants,

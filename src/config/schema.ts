@@ -262,6 +262,7 @@ export const configSchema = z
     campaign: text.describe('Name of what each person gets once; default: the template and the list').optional(),
     group: text.describe('Campaigns of one group share their unsubscribes; default: the campaign').optional(),
     key: text.describe('Column that identifies a recipient; default: the address').optional(),
+    groupBy: text.describe('Column by which rows are grouped: one message for all rows with the same value').optional(),
     emailColumn: text.describe('Column that holds the address; default: found by its name').optional(),
     foldGmail: z
       .boolean()

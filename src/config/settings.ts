@@ -212,6 +212,8 @@ export interface Settings {
   readonly campaign?: string
   readonly group?: string
   readonly key?: string
+  /** Column by which rows are grouped: one message for all rows that have the same in it. */
+  readonly groupBy?: string
   /** Column that holds the address, where it is not found by itself. */
   readonly emailColumn?: string
   /** Addresses of Gmail that differ only in dots or from a plus on are one recipient key. */

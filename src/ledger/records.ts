@@ -151,8 +151,8 @@ export interface PlannedRow {
 export interface RowMessage {
   /** Number of its first row. */
   readonly first: number
-  /** How many rows it has. */
-  readonly rows: number
+  /** How many rows it has; known at the first alone. */
+  readonly rows: number | undefined
 }
 
 /** Two rows of one plan with the same key. */

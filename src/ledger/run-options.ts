@@ -11,6 +11,8 @@ const schema = z.object({
   emailColumn: z.string().optional(),
   /** The template says the address of each row: the column is not what its key is made of. */
   addressByTemplate: z.boolean().optional(),
+  /** Column by which the rows of one message were put together. */
+  groupBy: z.string().optional(),
   /** Everybody gets this variant of the project. */
   variant: z.string().optional(),
   /** Group of the suppressions that hold for the run. */

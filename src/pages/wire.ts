@@ -104,6 +104,8 @@ export interface RowView {
   readonly marks: readonly RowMark[]
   /** The row that this one is a duplicate of. */
   readonly duplicateOf?: number | undefined
+  /** Where rows are grouped: the first row of its message, and how many rows that has. */
+  readonly sentWith?: { readonly row: number; readonly rows: number } | undefined
 }
 
 /** A piece of the list of rows. */
@@ -204,6 +206,8 @@ export type LeftOutWhy =
 export interface ForecastView {
   readonly rows: number
   readonly toSend: number
+  /** Messages that these rows make, where rows are grouped. */
+  readonly messages?: number | undefined
   /** Rows with problems, and duplicates where they are refused: while there are any nothing is sent. */
   readonly stopping: number
   /** Who does not get it. */

@@ -7,6 +7,8 @@ import type { CopyCounts, RunRecord, StatusCounts } from '../ledger/records.ts'
 
 export interface RunStanding {
   readonly counts: StatusCounts
+  /** Of messages, where rows are grouped. */
+  readonly messages?: StatusCounts | undefined
   /** Copies that are still to come. */
   readonly copiesDeferred: number
   /** When all rows that are left wait for a later time: the first and the last of these times. */
@@ -15,14 +17,25 @@ export interface RunStanding {
 
 export async function standingOf(
   ledger: Ledger,
-  { id, state }: Pick<RunRecord, 'id' | 'state'>,
+  run: Pick<RunRecord, 'id' | 'state' | 'options'>,
   now = new Date(),
 ): Promise<RunStanding> {
+  const { id, state } = run
   const counts = await ledger.results.counts(id)
+  const messages = await messagesOf(ledger, run)
   // A run that ended sends nothing more.
-  if (state !== 'ready') return { counts, copiesDeferred: 0, waiting: undefined }
+  if (state !== 'ready') return { counts, messages, copiesDeferred: 0, waiting: undefined }
   const copiesDeferred = (await ledger.carbonCopies.counts(id)).deferred
-  return { counts, copiesDeferred, waiting: counts.deferred === 0 ? undefined : await waitingOf(ledger, id, now) }
+  const waiting = counts.deferred === 0 ? undefined : await waitingOf(ledger, id, now)
+  return { counts, messages, copiesDeferred, waiting }
+}
+
+/** Messages of a run by their state; undefined where each row is one. */
+export function messagesOf(
+  { results }: Pick<Ledger, 'results'>,
+  { id, options }: Pick<RunRecord, 'id' | 'options'>,
+): Promise<StatusCounts> | undefined {
+  return options.groupBy === undefined ? undefined : results.messageCounts(id)
 }
 
 async function waitingOf({ deliveries }: Ledger, id: string, now: Date): Promise<RunStanding['waiting']> {
@@ -41,6 +54,8 @@ export interface ReportHead {
   readonly results: string | undefined
   /** Copies that were not sent with their message, by what became of them. */
   readonly copies: CopyCounts
+  /** Messages by their state, where rows are grouped: the report then says of each row which one it was sent with. */
+  readonly messages: StatusCounts | undefined
   /** Counts of each variant, where the campaign is split: the report then says the variant of each row. */
   readonly variants: ReadonlyMap<string, StatusCounts> | undefined
   /** Rows by the worst that came back of them, where something did: the report then says it of each row. */
@@ -51,7 +66,7 @@ export interface ReportHead {
 export const PAGE_ROWS = 1000
 
 /** Columns behind the others, for runs that have something to say in them. */
-export type ExtraColumn = 'variant' | 'bounce'
+export type ExtraColumn = 'sent_with' | 'variant' | 'bounce'
 
 export async function reportHead(
   ledger: Ledger,
@@ -70,12 +85,18 @@ export async function reportHead(
     variants: variants.size === 0 ? undefined : variants,
     bounces: bounces.size === 0 ? undefined : bounces,
     copies: await ledger.carbonCopies.counts(runId),
+    messages: await messagesOf(ledger, run),
   }
 }
 
 /** Columns that this report has behind those that every report has. */
-export function extraColumns({ variants, bounces }: Pick<ReportHead, 'variants' | 'bounces'>): readonly ExtraColumn[] {
+export function extraColumns({
+  messages,
+  variants,
+  bounces,
+}: Pick<ReportHead, 'messages' | 'variants' | 'bounces'>): readonly ExtraColumn[] {
   return [
+    ...(messages === undefined ? [] : ['sent_with' as const]),
     ...(variants === undefined ? [] : ['variant' as const]),
     ...(bounces === undefined ? [] : ['bounce' as const]),
   ]

@@ -20,7 +20,11 @@ import { COPY_WORDS, causeTitle, FEEDBACK_WORDS, rowStateOf, titled } from './wo
 
 /** What a page shows at most; the results in CSV have the rest. */
 const SHOWN = { rows: PAGE_ROWS, stuck: 20, domains: 8, reasons: 14 }
-const EXTRA: Readonly<Record<ExtraColumn, string>> = { variant: 'Variant', bounce: 'Came back' }
+const EXTRA: Readonly<Record<ExtraColumn, string>> = {
+  sent_with: 'Sent with row',
+  variant: 'Variant',
+  bounce: 'Came back',
+}
 
 /** Of the reasons: what needs a person comes first. */
 const REASON_ORDER: readonly RowState[] = ['in_doubt', 'failed', 'deferred', 'skipped', 'to_send']
@@ -103,8 +107,8 @@ function when({ run }: ReportHead, { timeline, counts }: Digest, time: PageTime)
   return last === time.short(began, 'minutes') ? `${start} (${time.zone})` : `${start} to ${last} (${time.zone})`
 }
 
-function verdictOf({ counts, rows, inDoubt, failed, bad }: Digest, { rehearsal, run }: ReportHead) {
-  const done = DONE[rehearsal ?? 'send']
+function verdictOf({ counts, rows, inDoubt, failed, bad }: Digest, { rehearsal, run, messages }: ReportHead) {
+  const done = `${DONE[rehearsal ?? 'send']}${messages === undefined || messages.sent === 0 ? '' : `, in ${some(messages.sent, 'message', 'messages')}`}`
   const { sent, skipped } = counts
   if (rows === 0) return { lead: 'The list has no rows.', rest: '' }
   if (sent === rows)

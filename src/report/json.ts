@@ -19,7 +19,7 @@ export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
     attempts: row.attempts,
     first_attempt_at: row.firstAttemptAt?.toISOString() ?? null,
     finished_at: row.finishedAt?.toISOString() ?? null,
-    ...given({ variant: row.variant, bounce: row.bounce && bounceWords(row.bounce) }),
+    ...given({ sent_with: row.sentWith, variant: row.variant, bounce: row.bounce && bounceWords(row.bounce) }),
   }
 }
 
@@ -30,7 +30,7 @@ export function jsonLine(row: ResultRow): string {
 /** A run, in `status --json` and from `serve`. */
 export function runFields(
   run: RunRecord,
-  { counts, copiesDeferred, waiting }: RunStanding,
+  { counts, messages, copiesDeferred, waiting }: RunStanding,
   atWork?: boolean,
 ): Readonly<Record<string, unknown>> {
   return {
@@ -49,6 +49,7 @@ export function runFields(
     ...given({ at_work: atWork }),
     rows: totalOf(counts),
     ...counts,
+    ...given({ messages }),
     copies_deferred: copiesDeferred,
   }
 }

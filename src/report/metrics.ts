@@ -12,6 +12,8 @@ export interface RunMetrics {
   readonly run: string
   readonly startedAt: Date
   readonly counts: StatusCounts
+  /** Of messages, where rows are grouped. */
+  readonly messages?: StatusCounts | undefined
   /** How far the delivery is, once it has begun. */
   readonly progress?: {
     readonly rate: number
@@ -51,7 +53,16 @@ export function metricsText(metrics: RunMetrics): string {
     .join('')
 }
 
-function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }: RunMetrics): readonly Metric[] {
+function metricsOf({
+  run,
+  startedAt,
+  counts,
+  messages,
+  progress,
+  deferrals,
+  paused,
+  end,
+}: RunMetrics): readonly Metric[] {
   const quota = progress?.quota
   const limit =
     quota === undefined ? '' : `${quota.count}${quota.of === undefined ? '' : ` ${quota.of}`}/${quota.seconds}s`
@@ -66,10 +77,15 @@ function metricsOf({ run, startedAt, counts, progress, deferrals, paused, end }:
       help: 'Rows of the campaign by their state.',
       samples: Object.entries(counts).map(([status, value]) => ({ labels: { status }, value })),
     },
+    {
+      name: 'mailmerge_messages',
+      help: 'Messages of the campaign by their state, where one is made of several rows.',
+      samples: Object.entries(messages ?? {}).map(([status, value]) => ({ labels: { status }, value })),
+    },
     { name: 'mailmerge_lanes', help: 'Connections open now.', samples: one(end === undefined ? progress?.lanes : 0) },
     {
       name: 'mailmerge_rows_per_second',
-      help: 'Rows finished a second, over the last seconds.',
+      help: 'Rows finished a second, over the last seconds; messages, where one is made of several rows.',
       samples: one(end === undefined ? progress?.rate : 0),
     },
     {

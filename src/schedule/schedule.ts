@@ -26,6 +26,7 @@ const optionsSchema = z.strictObject({
     data: z.string().optional(),
     template: z.string().optional(),
     key: z.string().optional(),
+    groupBy: z.string().optional(),
     foldGmail: z.boolean().optional(),
     duplicates: z.enum(DUPLICATES).optional(),
     encoding: z.string().optional(),

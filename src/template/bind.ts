@@ -1,6 +1,6 @@
 /**
  * Finds names that no column has, before any row is rendered. Owns the walk over a template's tree and the partials that it
- * uses; what only a row can tell (inside `{{#each}}` and `{{#with}}`) is left to rendering.
+ * uses; what only a row can tell (inside `{{#each}}` of a cell and `{{#with}}`) is left to rendering.
  */
 
 import { nearest } from '../did-you-mean.ts'
@@ -8,7 +8,7 @@ import { docsPage } from '../docs-page.ts'
 import { DataError, type Problem } from '../errors.ts'
 import { pathOf } from './engine/tree.ts'
 import { failure, type Place, placeText, problemAt, type Snippet } from './files/place.ts'
-import type { NameUse } from './template.ts'
+import { type NameUse, ROWS } from './template.ts'
 
 export interface Parsed {
   readonly snippet: Snippet
@@ -26,6 +26,8 @@ interface Scope {
   /** False inside a block that changes what names mean. */
   readonly isRow: boolean
   readonly locals: ReadonlySet<string>
+  /** Names are those of each row of a message, where rows are grouped. */
+  readonly ofRows?: boolean
   readonly outer?: Scope
 }
 
@@ -36,11 +38,24 @@ export function namesIn({ program, snippet }: Parsed, known: Known): readonly Na
   return uses
 }
 
+/** What a row has. */
+export interface RowNames {
+  readonly columns: readonly string[]
+  /** Rows are grouped, and those of a message are there as `rows`. */
+  readonly isGrouped: boolean
+}
+
 /** @throws DataError for the names that are not columns, each with the nearest one. */
-export function checkNames(uses: readonly NameUse[], columns: readonly string[], helpers: ReadonlySet<string>): void {
-  const all = new Set(columns)
+export function checkNames(
+  uses: readonly NameUse[],
+  { columns, isGrouped }: RowNames,
+  helpers: ReadonlySet<string>,
+): void {
+  const all = new Set(isGrouped ? [...columns, ROWS] : columns)
   const problems = new Map<string, Problem>()
-  for (const { name, snippet, line, column, isCall } of uses) {
+  for (const { name, snippet, line, column, isCall, ofRows } of uses) {
+    // Without groups the list that is gone through is a cell, and its items are not rows.
+    if (ofRows && !isGrouped) continue
     if (isCall) {
       const meant = columns.find((one) => one.normalize('NFC').toLowerCase() === name.normalize('NFC').toLowerCase())
       if (meant === undefined) continue
@@ -52,11 +67,13 @@ export function checkNames(uses: readonly NameUse[], columns: readonly string[],
     if (all.has(name)) continue
     const guess = nearest(name, columns)
     const hint =
-      guess !== undefined
-        ? `Did you mean '${guess}'?`
-        : helpers.has(name)
-          ? `The helper of that name needs a value: {{${name} column}}. The columns are ${listed(columns)}.`
-          : `The list has the columns ${listed(columns)}.`
+      name === ROWS
+        ? 'The rows of a message are there where rows are grouped: --group-by COLUMN, or groupBy in mailmerge.yaml.'
+        : guess !== undefined
+          ? `Did you mean '${guess}'?`
+          : helpers.has(name)
+            ? `The helper of that name needs a value: {{${name} column}}. The columns are ${listed(columns)}.`
+            : `The list has the columns ${listed(columns)}.`
     const problem = problemAt(snippet, 'unknown-column', `the list has no column '${name}'`, hint, { line, column })
     problems.set(`${placeText(problem)} ${name}`, problem)
   }
@@ -85,6 +102,8 @@ interface Walk {
 }
 
 const CHANGES_SCOPE = new Set(['each', 'with'])
+/** Helpers that read a column of all rows: `{{sum rows "amount"}}`. */
+const READS_FIELD = new Set(['sum', 'count', 'average', 'min', 'max'])
 /** Helpers to which a cell is true when anything stands in it. */
 const ASKS_IF_FILLED = new Set(['if', 'unless', 'and', 'or', 'not'])
 
@@ -117,9 +136,22 @@ function block(node: hbs.AST.BlockStatement, scope: Scope, state: Walk): void {
   const name = pathOf(node.path)?.original ?? ''
   const locals = new Set([...scope.locals, ...(node.program?.blockParams ?? [])])
   const isPlain = !CHANGES_SCOPE.has(name) && state.known.helpers.has(name)
+  if (name === 'each' && isRows(node.params[0], scope)) {
+    walk(node.program, { isRow: true, ofRows: true, locals, outer: scope }, state)
+    walk(node.inverse, scope, state)
+    return
+  }
   // `{{#each}}` with names of its own for the turn leaves nothing to guess about those names.
   walk(node.program, isPlain ? { ...scope, locals } : { isRow: false, locals, outer: scope }, state)
   walk(node.inverse, scope, state)
+}
+
+/** Whether an expression is the rows of the message. */
+function isRows(expression: hbs.AST.Expression | undefined, scope: Scope): boolean {
+  const path = expression === undefined ? undefined : pathOf(expression)
+  if (path === undefined || path.parts.length !== (path.data ? 2 : 1)) return false
+  const { name, where } = meant(path, scope)
+  return name === ROWS && where?.isRow === true && where.ofRows !== true && !isLocal(path, scope)
 }
 
 function partial(node: hbs.AST.PartialStatement | hbs.AST.PartialBlockStatement, scope: Scope, state: Walk): void {
@@ -189,6 +221,11 @@ function call(
   }
   if (!isHelper && (!isBlock || !hasArguments))
     value(node.path as hbs.AST.Expression, scope, state, isBlock ? 'condition' : 'output')
+  const [list, field] = node.params
+  if (isHelper && READS_FIELD.has(path.original) && field?.type === 'StringLiteral' && isRows(list, scope)) {
+    const { value } = field as hbs.AST.StringLiteral
+    state.uses.push({ name: value, snippet: state.snippet, ofRows: true, ...start(field) })
+  }
   const how = isHelper && ASKS_IF_FILLED.has(path.original) ? 'condition' : undefined
   for (const expression of node.params) value(expression, scope, state, how)
   for (const pair of node.hash?.pairs ?? []) value(pair.value, scope, state)
@@ -210,18 +247,28 @@ function value(expression: hbs.AST.Expression, scope: Scope, state: Walk, how?: 
   }
   const path = pathOf(expression)
   if (path === undefined) return
-  let name = path.parts[0]
+  const { name, where } = meant(path, scope)
+  if (typeof name !== 'string' || where === undefined || !where.isRow || isLocal(path, scope)) return
+  state.uses.push({ name, snippet: state.snippet, how, ofRows: where.ofRows, ...start(path) })
+}
+
+/** The name that a path begins with, and the scope that it is a name of. */
+function meant(
+  path: hbs.AST.PathExpression,
+  scope: Scope,
+): { readonly name: unknown; readonly where: Scope | undefined } {
   let where: Scope | undefined = scope
   if (path.data) {
-    if (name !== 'root') return
-    name = path.parts[1]
+    if (path.parts[0] !== 'root') return { name: undefined, where: undefined }
     while (where.outer !== undefined) where = where.outer
-  } else {
-    for (let depth = path.depth; depth > 0 && where !== undefined; depth--) where = where.outer
+    return { name: path.parts[1], where }
   }
-  if (typeof name !== 'string' || where === undefined || !where.isRow) return
-  if (path.depth === 0 && !path.data && scope.locals.has(name)) return
-  state.uses.push({ name, snippet: state.snippet, how, ...start(path) })
+  for (let depth = path.depth; depth > 0 && where !== undefined; depth--) where = where.outer
+  return { name: path.parts[0], where }
+}
+
+function isLocal(path: hbs.AST.PathExpression, { locals }: Scope): boolean {
+  return path.depth === 0 && !path.data && locals.has(String(path.parts[0]))
 }
 
 function start(node: hbs.AST.Node): Place {

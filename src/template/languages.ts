@@ -58,9 +58,9 @@ export function withLanguages(usual: CompiledTemplate, versions: ReadonlyMap<str
       return usual.languageFrom ?? column
     },
     setsTo: all.every(({ setsTo }) => setsTo),
-    bind(columns) {
+    bind(columns, isGrouped) {
       column = localeOf === undefined ? languageColumn(columns) : undefined
-      for (const one of all) one.bind(columns)
+      for (const one of all) one.bind(columns, isGrouped)
     },
     render: (row, context) => rendered('render', row, context),
     check: (row, context) => rendered('check', row, context),

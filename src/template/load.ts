@@ -110,7 +110,7 @@ async function compile(file: Found, options: LoadOptions): Promise<CompiledTempl
       ? [
           ...new Set(
             namesIn(parsed(snippet), known)
-              .filter(({ isCall }) => !isCall)
+              .filter(({ isCall, ofRows }) => !isCall && !ofRows)
               .map(({ name }) => name),
           ),
         ]
@@ -191,7 +191,7 @@ async function compile(file: Found, options: LoadOptions): Promise<CompiledTempl
     notes: mail?.notes ?? [],
     versions: new Map(),
     languageFrom: localeOf && 'locale',
-    bind: (names) => checkNames(uses, names, known.helpers),
+    bind: (names, isGrouped = false) => checkNames(uses, { columns: names, isGrouped }, known.helpers),
     render,
     check,
     localeOf,

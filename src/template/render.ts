@@ -2,6 +2,7 @@
  * A row to texts: every field of a template compiled once and rendered for each row. Owns the order of the fields, and what
  * counts as content of a body.
  */
+import { normalize } from 'node:path/posix'
 import type { DataError } from '../errors.ts'
 import { knownLanguage, unknownLanguage } from '../language-tag.ts'
 import type { RowData } from '../source/source.ts'
@@ -16,7 +17,7 @@ import { readYes } from './helpers/values.ts'
 import type { Pictures } from './images.ts'
 import type { CompiledTemplate } from './languages.ts'
 import { guardLinks } from './links.ts'
-import { isBlank, type MarkedText, markedOutput, ownText, trimMarked } from './marked-text.ts'
+import { isBlank, type MarkedText, markedOutput, ownText, trimMarked, unmark } from './marked-text.ts'
 import { withPreheader } from './markup.ts'
 import {
   fieldKey,
@@ -24,6 +25,7 @@ import {
   type Rendered,
   type RenderedAttachment,
   type RenderedCalendar,
+  ROWS,
   type Template,
 } from './template.ts'
 
@@ -64,7 +66,11 @@ export interface RendererOptions {
 }
 
 type Data = Readonly<Record<string, unknown>>
-type AttachmentRenderer = (row: RowData, data: Data) => RenderedAttachment | undefined
+interface AttachmentRenderer {
+  render(row: RowData, data: Data): RenderedAttachment | undefined
+  /** It is made of all rows of a message, and so once; others are made of each row. */
+  readonly ofAll: boolean
+}
 type FieldPath = readonly (string | number)[]
 type Marked = (row: RowData, data: Data) => MarkedText
 
@@ -146,13 +152,15 @@ export function createRenderer(options: RendererOptions): Pick<CompiledTemplate,
   const localeOf: CompiledTemplate['localeOf'] =
     locale === undefined
       ? undefined
-      : (row, context) => {
-          const chosen = locale(cellsOf(row), { merge: { ...context }, helpers: helpersFor(context, []) }).trim()
+      : (given, { rows, ...context }) => {
+          const row = withRows(cellsOf(given), rows?.map(cellsOf))
+          const chosen = locale(row, { merge: { ...context }, helpers: helpersFor(context, []) }).trim()
           return chosen === '' ? '' : checkedLocale(chosen, localeWritten)
         }
 
-  const write = (given: RowData, context: RenderContext, isCheck: boolean): Rendered => {
-    const row = cellsOf(given)
+  const write = (given: RowData, { rows, ...context }: RenderContext, isCheck: boolean): Rendered => {
+    const group = rows?.map(cellsOf)
+    const row = withRows(cellsOf(given), group)
     const images: HelperData['images'] = []
     let helpers = helpersFor(context, images)
     const merge = { ...context, now: context.now }
@@ -169,10 +177,7 @@ export function createRenderer(options: RendererOptions): Pick<CompiledTemplate,
       from: from?.(row, data) ?? NOBODY,
       subject: subject?.(row, data) ?? '',
       headers: headers.length === 0 ? NONE : headers.map(([name, value]) => [name, value(row, data)] as const),
-      attachments:
-        attachments.length === 0
-          ? kept
-          : [...kept, ...attachments.map((render) => render(row, data)).filter((one) => one !== undefined)],
+      attachments: attachments.length === 0 ? kept : [...kept, ...attachmentsOf(attachments, row, group, data)],
       inline,
       columns,
     }
@@ -247,6 +252,43 @@ function preheaded(html: Snippet, { fields, look, written }: RendererOptions): S
   return { ...html, text: withPreheader(html.text, preheader.text), madeOf }
 }
 
+/** A row with all rows of its message, where rows are grouped. */
+function withRows(row: RowData, group: readonly RowData[] | undefined): RowData {
+  return group === undefined ? row : Object.assign(row, { [ROWS]: group })
+}
+
+/** The attachments of a row, or of all rows of a message: what is the same for several of them is attached once. */
+function attachmentsOf(
+  attachments: readonly AttachmentRenderer[],
+  row: RowData,
+  group: readonly RowData[] | undefined,
+  data: Data,
+): readonly RenderedAttachment[] {
+  const made = attachments
+    .flatMap(({ render, ofAll }) =>
+      group === undefined || ofAll ? [render(row, data)] : group.map((one) => render(one, data)),
+    )
+    .filter((one) => one !== undefined)
+  if (group === undefined) return made
+  const seen = new Set<string>()
+  return made.filter((one) => {
+    const same = sameAs(one)
+    return !seen.has(same) && seen.add(same)
+  })
+}
+
+/** What two attachments that are one have in common. */
+function sameAs(one: RenderedAttachment): string {
+  switch (one.kind) {
+    case 'file':
+      return JSON.stringify([one.kind, normalize(unmark(one.path)), one.name, one.type])
+    case 'pdf':
+      return JSON.stringify([one.kind, one.name, one.source])
+    case 'content':
+      return JSON.stringify([one.kind, one.name, one.type, String(one.content)])
+  }
+}
+
 function attachmentRenderer(
   one: NonNullable<MessageFields['attachments']>[number],
   index: number,
@@ -257,6 +299,12 @@ function attachmentRenderer(
   const at = (key: string): FieldPath => ['attachments', index, key]
   const when = 'when' in one ? compiler.text(at('when'), one.when) : undefined
   const wanted = (row: RowData, data: Data): boolean => when === undefined || readYes(when(row, data))
+  const isOfAll = (...made: readonly Snippet[]): boolean => {
+    const texts = Object.entries(one).flatMap(([key, text]) =>
+      typeof text === 'string' && text.includes('{{') ? [options.written(at(key), text)] : [],
+    )
+    return [...texts, ...made].some((snippet) => options.columnsOf(snippet).includes(ROWS))
+  }
   if ('path' in one) {
     // Marked as addresses are: a star in a row's value is a star, not a pattern that fits other people's files.
     const path = compiler.marked(at('path'), one.path)
@@ -267,35 +315,43 @@ function attachmentRenderer(
       ...('type' in one && one.type !== undefined ? { type: one.type } : {}),
       ...('optional' in one && one.optional ? { optional: true } : {}),
     }
-    return (row, data) => {
+    const render: AttachmentRenderer['render'] = (row, data) => {
       if (!wanted(row, data)) return undefined
       const where = path === undefined ? NOBODY : trimMarked(path(row, data))
       if ('optional' in one && one.optional && isBlank(where)) return undefined
       return { kind: 'file', path: where, ...(name === undefined ? {} : { name: name(row, data) }), ...more }
     }
+    return { render, ofAll: isOfAll() }
   }
   const name = compiler.text(at('name'), one.name)
   if ('pdf' in one) {
     // Marked too: a value is text in the document, whatever it would mean in Markdown.
-    const source = engines.marked.compile(look(options.attachmentTemplate(one.pdf)))
-    return (row, data) =>
-      wanted(row, data)
-        ? { kind: 'pdf', name: name?.(row, data) ?? '', source: markedOutput(source(row, data)) }
-        : undefined
+    const document = look(options.attachmentTemplate(one.pdf))
+    const source = engines.marked.compile(document)
+    return {
+      ofAll: isOfAll(document),
+      render: (row, data) =>
+        wanted(row, data)
+          ? { kind: 'pdf', name: name?.(row, data) ?? '', source: markedOutput(source(row, data)) }
+          : undefined,
+    }
   }
   const snippet = look(options.attachmentTemplate(one.template))
   const isHtml = /html/.test(one.type ?? '') || /\.html?$/i.test(one.name)
   const content = isHtml ? engines.html.compile(guardLinks(snippet)) : engines.text.compile(snippet)
   const { type } = one
-  return (row, data) =>
-    wanted(row, data)
-      ? {
-          kind: 'content',
-          name: name?.(row, data) ?? '',
-          content: content(row, data),
-          ...(type === undefined ? {} : { type }),
-        }
-      : undefined
+  return {
+    ofAll: isOfAll(snippet),
+    render: (row, data) =>
+      wanted(row, data)
+        ? {
+            kind: 'content',
+            name: name?.(row, data) ?? '',
+            content: content(row, data),
+            ...(type === undefined ? {} : { type }),
+          }
+        : undefined,
+  }
 }
 
 function calendarRenderer(

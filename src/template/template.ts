@@ -18,7 +18,12 @@ export interface RenderContext {
   readonly timeZone?: string
   /** One-click unsubscribe address of this recipient (RFC 8058), where the project has one. */
   readonly unsubscribeUrl?: string
+  /** All rows of the message, the rendered one first, where rows are grouped: templates have them as `rows`. */
+  readonly rows?: readonly RowData[]
 }
+
+/** Name under which a template has the rows of its message. */
+export const ROWS = 'rows'
 
 /** A file to attach: a path of the project, or content made by a template. */
 export type RenderedAttachment =
@@ -119,6 +124,8 @@ export interface NameUse extends Place {
   readonly snippet: Snippet
   /** Several words, as a call with its values is written: a column may be meant. */
   readonly isCall?: boolean
+  /** Read of each of the rows of a message, where rows are grouped; of something else than a row where they are not. */
+  readonly ofRows?: boolean | undefined
   /** Put out as it is, or asked whether it is filled; undefined where a helper gets it. */
   readonly how?: 'output' | 'condition' | undefined
 }
@@ -157,9 +164,10 @@ export interface Template {
   readonly setsTo: boolean
   /**
    * Fails early on what no row can fix: a name that no column has.
+   * @param isGrouped One message is made of several rows, and `rows` are there.
    * @throws DataError naming template, line, column and the nearest column name.
    */
-  bind(columns: readonly string[]): void
+  bind(columns: readonly string[], isGrouped?: boolean): void
   /** @throws DataError with the template's file, line and column. */
   render(row: RowData, context: RenderContext): Rendered
   /**

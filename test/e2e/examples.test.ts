@@ -137,6 +137,20 @@ test('languages: each reader has subject, words and dates in one language, and t
   ])
 })
 
+test('orders: one message a customer, with the labels of all their orders and one document of them', async () => {
+  const arrived = await send('orders')
+  expect(arrived.map(({ to, mail }) => [to[0], mail.subject])).toEqual([
+    ['ada@example.com', 'Your 3 orders are on the way'],
+    ['edsger@example.com', 'Your order is on the way'],
+    ['grace@example.com', 'Your order is on the way'],
+  ])
+  const ada = arrived[0]?.mail
+  expect(ada?.text).toContain('- 2 x Ink (order 1003): €3.05\n')
+  expect(ada?.text).toContain('Together: €15.65')
+  expect(ada?.attachments.map(({ filename }) => filename)).toEqual(['1001.txt', '1005.txt', 'Delivery note.pdf'])
+  expect(text(ada?.attachments[2]?.content).slice(0, 5)).toBe('%PDF-')
+})
+
 test('envelope: the sender and the copy of the envelope are in no header', async () => {
   const arrived = await send('envelope')
   expect(arrived).toHaveLength(2)

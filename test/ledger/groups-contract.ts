@@ -123,7 +123,7 @@ export function groupsContract(): void {
       expect(await dueOf(ledger, first)).toEqual([])
     })
 
-    test('are no duplicates of each other', async () => {
+    test('do not count as duplicates of each other', async () => {
       const id = await planRun(ledger, campaign, LIST)
       expect(await ledger.plans.duplicates(id, 10)).toEqual([])
     })

@@ -72,6 +72,18 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(base, { recursive: true, force: true }))
 
+test('files of one name have names of their own, whatever the case of their letters', async () => {
+  const parts = await store().load(
+    [
+      file('docs/a.txt', { name: 'Label.txt' }),
+      file('docs/b.txt', { name: 'label.txt' }),
+      file('docs/sub/c.txt', { name: 'Label.txt' }),
+    ],
+    [],
+  )
+  expect(parts.map(({ name }) => name)).toEqual(['Label.txt', 'label (2).txt', 'Label (3).txt'])
+})
+
 describe('nothing is attached from outside the fence', () => {
   test.each([
     ['', 'attachment-outside'],

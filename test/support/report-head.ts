@@ -19,6 +19,7 @@ export function reportHeadOf(run: Partial<RunRecord> = {}, head: Partial<ReportH
     rehearsal: undefined,
     rates: [],
     results: undefined,
+    messages: undefined,
     variants: undefined,
     bounces: undefined,
     copies: NO_COPIES,

@@ -50,7 +50,7 @@ export interface DeliverOptions {
   readonly stop?: AbortSignal | undefined
   /** Second request: cut everything now. */
   readonly abort?: AbortSignal | undefined
-  readonly onSettled?: ((row: ResultRow) => void) | undefined
+  readonly onSettled?: ((row: ResultRow, due: DueRow) => void) | undefined
   readonly onPaused?: ((reason: PauseReason, until?: Date) => void) | undefined
   /** Called four times a second. */
   readonly onProgress?: ((state: DeliveryProgress, lanes: () => LanesProgress) => void) | undefined

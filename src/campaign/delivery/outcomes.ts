@@ -36,7 +36,7 @@ export interface OutcomesOptions {
   readonly accepted: () => void
   /** The server complained about the rate. */
   readonly throttled: (reply: Reply) => void
-  readonly onSettled?: ((row: ResultRow) => void) | undefined
+  readonly onSettled?: ((row: ResultRow, due: DueRow) => void) | undefined
 }
 
 export class Outcomes {
@@ -178,19 +178,22 @@ export class Outcomes {
     counts.recordState(status, due.attempts > 0, due.rows)
     if (onSettled === undefined) return
     const firstAttemptAt = due.firstAttemptAt ?? (attempted ? at : undefined)
-    onSettled({
-      row: due.row,
-      key: due.key,
-      address: due.address,
-      status,
-      ...facts,
-      copies: copies?.filter((copy) => copy.status !== 'sent'),
-      reason,
-      attempts: due.attempts + (attempted ? 1 : 0),
-      firstAttemptAt,
-      variant: due.variant,
-      finishedAt: status === 'deferred' ? undefined : at,
-    })
+    onSettled(
+      {
+        row: due.row,
+        key: due.key,
+        address: due.address,
+        status,
+        ...facts,
+        copies: copies?.filter((copy) => copy.status !== 'sent'),
+        reason,
+        attempts: due.attempts + (attempted ? 1 : 0),
+        firstAttemptAt,
+        variant: due.variant,
+        finishedAt: status === 'deferred' ? undefined : at,
+      },
+      due,
+    )
   }
 }
 

@@ -12,7 +12,7 @@ export interface DeliveryProgress {
   /** Messages a second over the last seconds. */
   readonly rate: number
   readonly lanes: number
-  /** Messages that the server deferred and that wait for another try. */
+  /** Rows that the server deferred and that wait for another try. */
   readonly retrying: number
   /** What is left of the quota that will be used up first. */
   readonly quota?: QuotaLeft | undefined
@@ -122,7 +122,7 @@ export class DeliveryCounts {
     return this.#messages.deferred
   }
 
-  /** Messages that the server deferred and that wait for another try. */
+  /** Rows that the server deferred and that wait for another try. */
   get retrying(): number {
     return this.#retrying
   }
@@ -130,11 +130,11 @@ export class DeliveryCounts {
   /** A message of that many rows that was still to come is now in `status`; `again` says that it was tried before. */
   recordState(status: RowStatus, again: boolean, rows: number): void {
     if (status === 'deferred') {
-      if (!again) this.#retrying++
+      if (!again) this.#retrying += rows
       return
     }
     // Rows that an earlier run deferred were not counted here.
-    if (again && this.#retrying > 0) this.#retrying--
+    if (again) this.#retrying = Math.max(0, this.#retrying - rows)
     this.#rows.deferred -= rows
     this.#rows[status] += rows
     this.#messages.deferred--

@@ -3,58 +3,16 @@
  * every row is known to be good; opens no connection.
  */
 import { DataError, type Problem, problemsOf } from '../../errors.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
-import type { DuplicatePolicy, PlanCounts, PlannedRow, SkipReason } from '../../ledger/records.ts'
+import type { PlanCounts, PlannedRow, SkipReason } from '../../ledger/records.ts'
 import { andThen, isPending, type MaybePromise } from '../../maybe-promise.ts'
-import type { Row, Source } from '../../source/source.ts'
+import type { Row } from '../../source/source.ts'
 import type { Followed, FollowUp } from '../run/follow-up.ts'
-import type { RowIdentity } from './recipient.ts'
-import type { StartTimes } from './recipient-time.ts'
+import { planGroups } from './plan-groups.ts'
+import type { PlanOptions } from './plan-options.ts'
+import { LISTED_PROBLEMS, ProblemList, problemsIn } from './problem-list.ts'
+import { laterOf } from './recipient-time.ts'
+import { Recorder } from './recorder.ts'
 import type { CheckedRow, RowRenderer } from './render-row.ts'
-import type { Excluded, Selector } from './select.ts'
-
-export interface PlanOptions {
-  /** Columns that the templates and the recipients are made of. */
-  readonly used: ReadonlySet<string>
-  readonly ledger: Pick<Ledger, 'runs' | 'plans'>
-  readonly runId: string
-  readonly source: Source
-  readonly renderer: RowRenderer
-  readonly selector: Selector
-  /** Rows that are left out before the selector counts them. */
-  readonly excluded: Excluded | undefined
-  readonly duplicates: DuplicatePolicy
-  /** Column of the recipient key, to name it where two rows share one. */
-  readonly key: string | undefined
-  /** Plan the good rows and skip the bad ones. */
-  readonly skipBad: boolean
-  readonly now: Date
-  /** When each row may be sent at the earliest. */
-  readonly startTimes: StartTimes | undefined
-  /** False in a rehearsal, which checks start times and waits for none. */
-  readonly waits: boolean
-  /** The earlier campaign that this one follows. */
-  readonly follow: FollowUp | undefined
-  /** Which of the good rows are left out all the same, and why: those who are suppressed. */
-  readonly leftOut: LeftOut | undefined
-  readonly observer: PlanObserver
-  readonly signal: AbortSignal | undefined
-}
-
-/** Gives, by key, the rows that are not to be sent although they are good. */
-export type LeftOut = (rows: readonly RowIdentity[]) => Promise<ReadonlyMap<RowIdentity, SkipReason>>
-
-/** Who watches a plan being made. */
-export interface PlanObserver {
-  /** A row that would be sent. */
-  readonly onChecked?: (row: Row, checked: CheckedRow) => void
-  /** A row that is left out before it is rendered. */
-  readonly onSkipped?: (row: Row, skip: SkipReason) => void
-  /** Each problem, also those beyond the ones that are kept. */
-  readonly onProblem?: (problem: Problem) => void
-  /** After each batch of rows, with the number read so far. */
-  readonly onBatch?: (rows: readonly Row[], read: number) => void | Promise<void>
-}
 
 export interface Planned {
   readonly counts: PlanCounts
@@ -62,93 +20,8 @@ export interface Planned {
   readonly problems: readonly Problem[]
   /** Problems beyond those that are listed. */
   readonly unlisted: number
-}
-
-/** Problems listed in full; beyond it they are only counted. */
-const LISTED_PROBLEMS = 1000
-
-/** Problems of a plan: all counted, the first thousand kept. */
-class ProblemList {
-  readonly kept: Problem[] = []
-  readonly #onProblem: PlanObserver['onProblem']
-  count = 0
-  /** Rows that were rendered, or should have been. */
-  rendered = 0
-  /** The first problem that a template's own text has, and how many rows have it alike. */
-  #ofTemplate: { readonly problem: Problem; rows: number } | undefined
-
-  constructor(onProblem: PlanObserver['onProblem']) {
-    this.#onProblem = onProblem
-  }
-
-  get unlisted(): number {
-    return this.count - this.kept.length
-  }
-
-  /** The problem that every row has in the same place of the template, if there is one. */
-  get ofTemplate(): Problem | undefined {
-    const { problem, rows } = this.#ofTemplate ?? { problem: undefined, rows: 0 }
-    if (problem === undefined || rows < 2 || rows < this.rendered) return undefined
-    const { row: _, ...whole } = problem
-    return whole
-  }
-
-  add(problems: readonly Problem[], list: string): void {
-    this.count += problems.length
-    for (const problem of problems) {
-      this.#onProblem?.(problem)
-      if (this.kept.length < LISTED_PROBLEMS) this.kept.push(problem)
-      if (problem.file === undefined || problem.file === list) continue
-      this.#ofTemplate ??= { problem, rows: 0 }
-      if (isSame(this.#ofTemplate.problem, problem)) this.#ofTemplate.rows++
-    }
-  }
-}
-
-function isSame(one: Problem, other: Problem): boolean {
-  return (['file', 'line', 'column', 'code', 'message'] as const).every((key) => one[key] === other[key])
-}
-
-/** Rows, and bytes of them, that one transaction records. */
-const RECORDED_ROWS = 1000
-const RECORDED_BYTES = 2_000_000
-
-/** Records rows many at a time, while the next ones are checked: never more than two transactions' worth in memory. */
-class Recorder {
-  readonly #plans: Ledger['plans']
-  readonly #runId: string
-  #rows: PlannedRow[] = []
-  #bytes = 0
-  #recording: Promise<void> = Promise.resolve()
-
-  constructor(plans: Ledger['plans'], runId: string) {
-    this.#plans = plans
-    this.#runId = runId
-  }
-
-  add(row: PlannedRow): void {
-    this.#rows.push(row)
-    this.#bytes += row.data.length
-  }
-
-  /** Records when there is enough for a transaction. */
-  async flushFull(): Promise<void> {
-    if (this.#rows.length >= RECORDED_ROWS || this.#bytes >= RECORDED_BYTES) await this.#record()
-  }
-
-  async end(): Promise<void> {
-    if (this.#rows.length > 0) await this.#record()
-    await this.#recording
-  }
-
-  async #record(): Promise<void> {
-    await this.#recording
-    this.#recording = this.#plans.add(this.#runId, this.#rows)
-    // It is waited for at the next record; until then a failure must not count as unhandled.
-    this.#recording.catch(() => {})
-    this.#rows = []
-    this.#bytes = 0
-  }
+  /** Bad rows, of those problems, whose message is made of its other rows: the first of these by the number of the bad row. */
+  readonly withoutBad: ReadonlyMap<number, number>
 }
 
 /**
@@ -169,6 +42,26 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
   const { ledger, runId, source, skipBad, observer } = options
   const bad = new ProblemList(observer.onProblem)
   const recorder = new Recorder(ledger.plans, runId)
+  const { grouping } = options
+  const rows =
+    grouping === undefined ? await readRows(options, bad, recorder) : await planGroups(options, grouping, bad, recorder)
+  await recorder.end()
+  if (rows === 0) {
+    throw new DataError(`${source.name} has no rows`, {
+      hint: 'A list needs a line of column names and at least one row below it.',
+    })
+  }
+  // Rows that are bad are skipped on request, and so is the second of two.
+  const duplicates = skipBad && options.duplicates === 'error' ? 'skip' : options.duplicates
+  const counts = bad.count > 0 && !skipBad ? undefined : await ledger.plans.complete(runId, { duplicates })
+  if (counts !== undefined) return { counts, problems: bad.kept, unlisted: bad.unlisted, withoutBad: bad.withoutBad }
+  if (duplicates === 'error') bad.add(await duplicateProblems(options), source.name)
+  throw refused(source.name, bad)
+}
+
+/** Each row as a message. Gives the number of rows. */
+async function readRows(options: PlanOptions, bad: ProblemList, recorder: Recorder): Promise<number> {
+  const { source, observer } = options
   let rows = 0
   for await (const batch of source.rows()) {
     options.signal?.throwIfAborted()
@@ -193,18 +86,7 @@ async function readAndComplete(options: PlanOptions): Promise<Planned> {
     await recorder.flushFull()
     await observer.onBatch?.(batch, rows)
   }
-  await recorder.end()
-  if (rows === 0) {
-    throw new DataError(`${source.name} has no rows`, {
-      hint: 'A list needs a line of column names and at least one row below it.',
-    })
-  }
-  // Rows that are bad are skipped on request, and so is the second of two.
-  const duplicates = skipBad && options.duplicates === 'error' ? 'skip' : options.duplicates
-  const counts = bad.count > 0 && !skipBad ? undefined : await ledger.plans.complete(runId, { duplicates })
-  if (counts !== undefined) return { counts, problems: bad.kept, unlisted: bad.unlisted }
-  if (duplicates === 'error') bad.add(await duplicateProblems(options), source.name)
-  throw refused(source.name, bad)
+  return rows
 }
 
 interface RowOutcome {
@@ -237,19 +119,12 @@ function planRow(
     const followed = earlier && follow && followedBy(row, renderer, follow, earlier)
     if (followed?.stop !== undefined) return skipped(row, followed.stop, renderer)
     if (startTime instanceof DataError) throw startTime
-    const notBefore = later(options.waits ? startTime : undefined, followed?.notBefore)
+    const notBefore = laterOf(options.waits ? startTime : undefined, followed?.notBefore)
     const checked = renderer.check(row, options.now, followed?.thread)
     return andThen(checked, (good) => goodRow(row, good, notBefore), failed)
   } catch (error) {
     return failed(error)
   }
-}
-
-/** What is wrong with the row itself. */
-function problemsIn(row: Row, used: ReadonlySet<string>): readonly Problem[] {
-  const { problems = [], unreadable } = row
-  if (unreadable === undefined) return problems
-  return [...problems, ...unreadable.filter(({ column }) => column === undefined || used.has(column))]
 }
 
 function followedBy(
@@ -261,27 +136,14 @@ function followedBy(
   return earlier.get(renderer.identify(row).key) ?? { stop: follow.absent }
 }
 
-function later(one: Date | undefined, other: Date | undefined): Date | undefined {
-  return one === undefined || (other !== undefined && other > one) ? other : one
-}
-
 function goodRow(row: Row, checked: CheckedRow, notBefore: Date | undefined): RowOutcome {
-  const { rendered: _, ...rest } = checked
+  const { rendered: _, rows: __, ...rest } = checked
   // A copy, not a literal: while rows wait to be recorded, V8 would allocate every later one as old (see `BATCH_ROWS`).
   return { planned: { ...rest, row: row.number, notBefore }, checked }
 }
 
 function badRow(row: Row, problems: readonly Problem[], options: PlanOptions, bad: ProblemList): RowOutcome {
-  const placed = problems.map((problem) => ({
-    ...problem,
-    // A problem in a template's own text keeps that file and line; all else is in the list.
-    line: problem.file === undefined ? (row.line ?? problem.line) : problem.line,
-    file: problem.file ?? options.source.name,
-    row: row.number,
-  }))
-  bad.add(placed, options.source.name)
-  const [problem] = problems
-  return skipped(row, { kind: 'bad', detail: problem?.message ?? 'not readable' }, options.renderer)
+  return skipped(row, bad.addRow(row, problems, options.source.name), options.renderer)
 }
 
 /** A row that is not sent is planned too, with the key it would have, so that the report knows it. */

@@ -1,4 +1,5 @@
 /** Who a row is for: the address, and the key that makes two rows the same. Pure; reads no source and renders nothing. */
+import type { Settings } from '../../config/settings.ts'
 import { DataError, type Problem } from '../../errors.ts'
 import { gmailKey, normalizeAddress, parseRecipient } from '../../message/address/address.ts'
 import { parseAddressList } from '../../message/address/list.ts'
@@ -19,6 +20,15 @@ export interface RecipientRules {
 export interface RowIdentity {
   readonly key: string
   readonly address: string
+}
+
+/** Who is who in a list: the column that rows are grouped by is the recipient key, and that of the address is the address. */
+export function recipientRules(
+  { key, groupBy, foldGmail }: Pick<Settings, 'key' | 'groupBy' | 'foldGmail'>,
+  emailColumn: string | undefined,
+): RecipientRules {
+  if (groupBy === undefined) return { emailColumn, key, foldGmail }
+  return { emailColumn, key: groupBy === emailColumn ? undefined : groupBy, foldGmail }
 }
 
 /**
@@ -48,6 +58,24 @@ export function keyOf(cells: RowData, address: string, { key: column, foldGmail 
   })
 }
 
+/**
+ * The key of the group that a row belongs to: the same as its recipient key, from its cells alone.
+ * @throws DataError whose problem names the column.
+ */
+export function groupKeyOf(cells: RowData, rules: RecipientRules): string {
+  if (rules.key === undefined) return personOf(addressOf(cells, undefined, rules), rules.foldGmail)
+  const key = cellText(cells[rules.key]).trim()
+  if (key !== '') return key
+  throw rowError('empty-key', `the column '${rules.key}', by which rows are grouped, is empty`, rules.key, {
+    hint: 'Fill it, or leave the row out with --skip-bad.',
+  })
+}
+
+/** What two addresses of one person have in common. */
+export function personOf(address: string, foldGmail: boolean): string {
+  return foldGmail ? gmailKey(address) : normalizeAddress(address)
+}
+
 /** Key and address as far as the cells alone say them, for a row that is not sent. Never throws. */
 export function identify(cells: RowData, rules: RecipientRules): RowIdentity {
   const address = likelyAddress(cells, rules) ?? ''
@@ -71,10 +99,6 @@ export function rowError(
   return new DataError(message, {
     problems: [{ severity: 'error', code, message, column, ...more }],
   })
-}
-
-function personOf(address: string, foldGmail: boolean): string {
-  return foldGmail ? gmailKey(address) : normalizeAddress(address)
 }
 
 function addressIn(cell: string, column: string): string {

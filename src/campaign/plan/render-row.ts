@@ -16,10 +16,11 @@ import { createComposer } from '../../message/compose.ts'
 import type { FileFacts } from '../../message/files/library.ts'
 import type { Identity, Message } from '../../message/message.ts'
 import { returnPathOf } from '../../return-path.ts'
-import type { Row } from '../../source/source.ts'
+import type { Row, RowData } from '../../source/source.ts'
 import { type MarkedText, ownText, unmark } from '../../template/marked-text.ts'
 import type { RenderContext, Rendered, Template } from '../../template/template.ts'
 import type { UnsubscribeLinks } from '../../unsubscribe/links.ts'
+import { refuseDifferences } from './one-message.ts'
 import {
   addressOf,
   identify,
@@ -62,6 +63,17 @@ export interface CheckedRow extends RowIdentity {
   readonly rendered: Rendered | undefined
   /** Variant that the row fell to. */
   readonly variant: string | undefined
+  /** Rows that the message is made of. */
+  readonly rows: number
+}
+
+/** Rows that are one message. */
+export interface MessageGroup {
+  readonly key: string
+  /** Column that they are grouped by. */
+  readonly column: string
+  /** In the order of the list. */
+  readonly rows: readonly Row[]
 }
 
 /** The first lines of a message. */
@@ -73,10 +85,10 @@ export interface MessagePreview {
 
 export interface RowRenderer {
   /**
-   * Renders, composes and checks a row without reading what is attached.
+   * Renders, composes and checks a row, or the message of a group by its first row, without reading what is attached.
    * @throws DataError whose problems name row and column.
    */
-  check(row: Row, now: Date, thread?: Thread): MaybePromise<CheckedRow>
+  check(row: Row, now: Date, thread?: Thread, group?: MessageGroup): MaybePromise<CheckedRow>
   /** Key and address of a row as far as the cells say them, for one that is not sent. Never throws. */
   identify(row: Row): RowIdentity
   /** What a person sees of a planned row before it is sent. */
@@ -105,9 +117,14 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
   /** A link in a test mail unsubscribes its reader, never the person of the row. */
   const linksOf = (address: string): UnsubscribeLinks => options.unsubscribeLinks?.(test ?? address) ?? NO_LINKS
 
-  function contextOf(row: number, now: Date, address: string | undefined): RenderContext {
+  function contextOf(
+    row: number,
+    now: Date,
+    address: string | undefined,
+    rows: readonly RowData[] | undefined,
+  ): RenderContext {
     const { url } = address === undefined ? NO_LINKS : linksOf(address)
-    const context = { ...surroundings, row, campaign: campaign.name, now }
+    const context = { ...surroundings, row, campaign: campaign.name, now, ...given({ rows }) }
     return url === undefined ? context : { ...context, unsubscribeUrl: url }
   }
 
@@ -143,12 +160,22 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
     })
   }
 
-  function check(row: Row, now: Date, thread: Thread | undefined): MaybePromise<CheckedRow> {
+  function check(
+    row: Row,
+    now: Date,
+    thread: Thread | undefined,
+    group: MessageGroup | undefined,
+  ): MaybePromise<CheckedRow> {
     const variant = split && variantOf(split, row.data, recipients)
     const chosen = variant?.template ?? template
-    if (chosen === undefined) return dataAlone(row)
+    if (chosen === undefined) return dataAlone(row, group)
     const address = options.unsubscribeLinks && (likelyAddress(row.data, recipients) ?? SAMPLE_ADDRESS)
-    const context = contextOf(row.number, now, address)
+    const context = contextOf(
+      row.number,
+      now,
+      address,
+      group?.rows.map(({ data }) => data),
+    )
     const own = options.bodies ? chosen.render(row.data, context) : chosen.check(row.data, context)
     const rendered = thread === undefined ? own : threaded(own, thread)
     if (rendered.subject.trim() === '') {
@@ -156,32 +183,41 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
         hint: 'Set subject: in the template, or fill the cells that it is made of.',
       })
     }
-    const identified = withKey(row, addressOf(row.data, rendered.to, recipients))
+    if (group !== undefined) {
+      refuseDifferences(group, own, recipients, {
+        languageFrom: chosen.languageFrom,
+        alone: ({ number, data }) => chosen.check(data, contextOf(number, now, address, [data])),
+      })
+    }
+    const identified = withKey(row, addressOf(row.data, rendered.to, recipients), group)
     const identity = identityOf(rendered, SAMPLE_LOCAL, identified.address, now)
     const { to } = composer.check(returned(rendered, identity), identity)
     if (to.length > 1) refuseEndless(options.rates, to.length)
     const finish = (files: readonly FileFacts[]): CheckedRow => ({
       ...identified,
-      data: storeRow(row.data, files, thread, to.slice(1)),
+      data: storeRow(row.data, files, thread, to.slice(1), othersOf(group)),
       rendered,
       variant: variant?.name,
+      rows: group?.rows.length ?? 1,
     })
     if (rendered.attachments.length === 0 && rendered.inline.length === 0) return finish([])
     return andThen(attachments.inspect(rendered.attachments, rendered.inline), finish)
   }
 
-  function renderPlanned(due: DueRow, { cells, thread }: StoredRow, date: Date): Rendered {
-    const own = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address))
+  function renderPlanned(due: DueRow, { cells, thread, others }: StoredRow, date: Date): Rendered {
+    const rows = others && [cells, ...others.map(([, other]) => other)]
+    const own = plannedTemplate(due).render(cells, contextOf(due.row, date, due.address, rows))
     return thread === undefined ? own : threaded(own, thread)
   }
 
-  function dataAlone(row: Row): CheckedRow {
-    const identified = withKey(row, addressOf(row.data, undefined, recipients))
-    return { ...identified, data: storeRow(row.data, []), rendered: undefined, variant: undefined }
+  function dataAlone(row: Row, group: MessageGroup | undefined): CheckedRow {
+    const identified = withKey(row, addressOf(row.data, undefined, recipients), group)
+    const data = storeRow(row.data, [], undefined, [], othersOf(group))
+    return { ...identified, data, rendered: undefined, variant: undefined, rows: group?.rows.length ?? 1 }
   }
 
-  function withKey({ data }: Row, address: string): RowIdentity {
-    return { key: keyOf(data, address, recipients), address }
+  function withKey({ data }: Row, address: string, group: MessageGroup | undefined): RowIdentity {
+    return { key: group?.key ?? keyOf(data, address, recipients), address }
   }
 
   return {
@@ -199,6 +235,10 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
       return test === undefined ? composed : andThen(composed, (message) => sentTo(test, message))
     },
   }
+}
+
+function othersOf(group: MessageGroup | undefined): StoredRow['others'] {
+  return group?.rows.slice(1).map(({ number, data }) => [number, data] as const)
 }
 
 /** @throws DataError for a message whose recipients no rate ever lets through together. */

@@ -34,6 +34,8 @@ export interface StoredRow {
   readonly files?: readonly string[] | undefined
   /** Of a follow-up: the thread that it goes on with. */
   readonly thread?: Thread | undefined
+  /** Where rows are grouped: the other rows of the message, each with its number. */
+  readonly others?: readonly (readonly [row: number, cells: RowData])[] | undefined
   /** Who else gets the message (cc, bcc), so that a report on one of them is not taken for one on the recipient. */
   readonly copies?: readonly string[] | undefined
 }
@@ -83,12 +85,14 @@ export function storeRow(
   files: readonly FileFacts[],
   thread?: Thread,
   copies: readonly string[] = [],
+  others?: StoredRow['others'],
 ): string {
   const stored: StoredRow = {
     cells: marked(cells),
     files: files.length === 0 ? undefined : files.map(({ fingerprint }) => fingerprint),
     thread,
     copies: copies.length === 0 ? undefined : copies,
+    others: others?.map(([row, own]) => [row, marked(own)] as const),
   }
   return JSON.stringify(stored)
 }
@@ -110,7 +114,19 @@ export function restoreRow(text: string): StoredRow {
 
 function restored(text: string): StoredRow {
   const parsed = JSON.parse(text) as StoredRow
-  const cells = Object.assign(Object.create(null), parsed.cells) as Record<string, unknown>
-  if (text.includes('\\u0001')) for (const name in cells) cells[name] = unmarked(cells[name])
-  return { ...parsed, cells }
+  const hasMarks = text.includes('\\u0001')
+  const cells = restoredCells(parsed.cells, hasMarks)
+  if (parsed.others === undefined) return { ...parsed, cells }
+  return { ...parsed, cells, others: parsed.others.map(([row, own]) => [row, restoredCells(own, hasMarks)] as const) }
+}
+
+function restoredCells(kept: RowData, hasMarks: boolean): RowData {
+  const cells = Object.assign(Object.create(null), kept) as Record<string, unknown>
+  if (hasMarks) for (const name in cells) cells[name] = unmarked(cells[name])
+  return cells
+}
+
+/** Numbers of the rows that a message is made of. @throws OutputError as `restoreRow` does. */
+export function rowsOfMessage({ row, data }: { readonly row: number; readonly data: string }): readonly number[] {
+  return [row, ...(restoreRow(data).others ?? []).map(([other]) => other)]
 }

@@ -120,8 +120,7 @@ export function createSelector(
   const conditions = (selection.where ?? []).map((text) => parseCondition(text, columns, reading))
   const { segment } = selection
   const members = segment === undefined ? [] : segmentConditions(segment, columns, segments, reading)
-  const limit = selection.limit ?? Number.POSITIVE_INFINITY
-  if (!(limit >= 0)) throw new UsageError('--limit needs a number of rows, 0 or more')
+  const limit = limitOf(selection) ?? Number.POSITIVE_INFINITY
   let taken = 0
   const skipsHidden = selection.hiddenRows !== 'send'
   return (row) => {
@@ -138,6 +137,12 @@ export function createSelector(
     taken++
     return undefined
   }
+}
+
+/** @throws UsageError for less than none. */
+export function limitOf({ limit }: Pick<Selection, 'limit'>): number | undefined {
+  if (limit === undefined || limit >= 0) return limit
+  throw new UsageError('--limit needs a number of rows, 0 or more')
 }
 
 function by(option: string): SkipReason {

@@ -30,6 +30,8 @@ export interface ContentOptions {
   readonly columns: readonly string[]
   /** For people, and no rehearsal: a template of the package is refused. */
   readonly sends: boolean
+  /** One message is made of several rows. */
+  readonly isGrouped?: boolean
   /** A follow-up has the subject of the message that it follows. */
   readonly follows: boolean
   /** Sees which branches each row takes. */
@@ -46,7 +48,7 @@ export async function openContent(settings: Settings, options: ContentOptions): 
   for (const one of templates) {
     const lacking = lackingFields(one, options.follows)
     if (lacking.length > 0) throw lackingError(one, lacking)
-    one.bind(columns)
+    one.bind(columns, options.isGrouped)
   }
   return { templateName, template, split, hash: hashOf(template, split, settings) }
 }

@@ -4,7 +4,14 @@ import type { Settings } from '../../config/settings.ts'
 import { DefectError, MailmergeError, OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { outputWords } from '../../fs/system-errors.ts'
-import { canBeLate, hasRowStartTimes, type ResultRow, type RunRecord, type StatusCounts } from '../../ledger/records.ts'
+import {
+  canBeLate,
+  type DueRow,
+  hasRowStartTimes,
+  type ResultRow,
+  type RunRecord,
+  type StatusCounts,
+} from '../../ledger/records.ts'
 import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
 import { formatOf, writeReport } from '../../report/report.ts'
@@ -13,18 +20,26 @@ import { makesDrafts } from '../../transport/open.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
+import { rowsOfMessage } from '../plan/row-data.ts'
 import { type OpenMerge, runFolder } from './open-merge.ts'
 import { RequestWatch } from './request-watch.ts'
 import { awaitStart, LATE_BY_MS, startTimeOf } from './start-time.ts'
+
+/** The states of a run before it is delivered: of its rows and, where these are grouped, of its messages. */
+export interface StatesBefore {
+  readonly counts: StatusCounts
+  readonly messages: StatusCounts | undefined
+}
 
 /** Waits for the run's start time, if it has one, and delivers. */
 export async function beginAndDeliver(
   merge: OpenMerge,
   planned: { readonly id: string; readonly detach: boolean; readonly patience: number | undefined },
   transport: Transport,
-  counts: StatusCounts,
+  before: StatesBefore,
 ): Promise<DeliveryEnd> {
   const { ledger, settings, clock } = merge
+  const { counts } = before
   using watch = new RequestWatch(ledger.runs, planned.id)
   const signal = AbortSignal.any([watch.signal, ...(merge.hooks.signal === undefined ? [] : [merge.hooks.signal])])
   const hooks = { ...merge.hooks, signal }
@@ -55,7 +70,7 @@ export async function beginAndDeliver(
   }
   if (merge.mode === 'send') makeRunFolder(settings, run.id)
   const writer = new ProgressWriter(ledger.runs, run.id, transport.name, () => clock.now())
-  const options = { counts, patience: planned.patience }
+  const options = { ...before, patience: planned.patience }
   const end = asAsked(watch, await deliverRun({ ...merge, hooks }, run, transport, options, writer))
   await writer.end()
   if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
@@ -100,7 +115,7 @@ function deliverRun(
   { settings, ledger, hooks, clock, mode, renderer, follow }: OpenMerge,
   run: RunRecord,
   transport: Transport,
-  { counts, patience }: Pick<DeliverOptions, 'counts' | 'patience'>,
+  { counts, messages, patience }: StatesBefore & Pick<DeliverOptions, 'patience'>,
   writer: ProgressWriter,
 ): Promise<DeliveryEnd> {
   const runId = run.id
@@ -121,12 +136,13 @@ function deliverRun(
     group: groupOf(settings, run),
     lateBy: canBeLate(run) ? (settings.lateBy ?? LATE_BY_MS) : undefined,
     counts,
+    messages,
     patience,
     clock,
     stop: hooks.signal,
     abort: hooks.abort,
     onNote: (text) => hooks.note?.(text),
-    onSettled: onEvent && ((row) => onEvent(rowEvent(row))),
+    onSettled: onEvent && ((row, due) => eventsOf(row, due, run).forEach(onEvent)),
     onPaused: (reason, until) => {
       writer.paused(reason, until)
       onEvent?.({ event: 'paused', run: runId, reason, until })
@@ -142,6 +158,13 @@ function deliverRun(
 export function rowEvent(row: ResultRow): RowEvent {
   const { status, skip, reason } = row
   return { event: status, ...row, reason: skip === undefined ? reason : skipWords(skip) }
+}
+
+/** One event for each row of a message. */
+function eventsOf(row: ResultRow, due: DueRow, { options }: RunRecord): readonly RowEvent[] {
+  const event = rowEvent(row)
+  if (options.groupBy === undefined) return [event]
+  return rowsOfMessage(due).map((number) => ({ ...event, row: number, sentWith: due.row }))
 }
 
 /** The suppressions of a run: those that it was planned with, unless the settings name others now. */
@@ -190,6 +213,7 @@ export async function summarize(
     campaign: run.campaign,
     rows: run.rows,
     counts,
+    messages: head.messages,
     copies,
     seconds: end.seconds,
     rate: end.seconds > 0 ? end.sent / end.seconds : 0,

@@ -7,6 +7,7 @@
 import type { Settings } from '../../config/settings.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Campaign, DueRow, PriorMessage, RunRecord, SkipReason } from '../../ledger/records.ts'
 import type { Earlier } from '../merge.ts'
@@ -140,8 +141,10 @@ async function earlierSubjects(
   return ({ row, data, variant, finishedAt }) => {
     const planned = (variant === undefined ? undefined : split?.named(variant)?.template) ?? template
     try {
-      const context = { row, campaign: run.campaign.name, now: finishedAt ?? run.startedAt }
-      return planned.render(restoreRow(data).cells, context).subject
+      const { cells, others } = restoreRow(data)
+      const rows = others && [cells, ...others.map(([, other]) => other)]
+      const context = { row, campaign: run.campaign.name, now: finishedAt ?? run.startedAt, ...given({ rows }) }
+      return planned.render(cells, context).subject
     } catch {
       // The template changed since then and does not fit the row any more.
       return ''

@@ -4,6 +4,7 @@
  */
 import type { Settings } from '../../config/settings.ts'
 import { DataError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { BranchTrace } from '../../template/engine/branches.ts'
 import { foreignTags } from '../../template/foreign-tags.ts'
@@ -12,11 +13,12 @@ import { localZone } from '../../time-zone.ts'
 import { systemClock } from '../clock.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { CaseFinder } from '../plan/cases.ts'
-import type { RecipientRules } from '../plan/recipient.ts'
+import { type RecipientRules, recipientRules } from '../plan/recipient.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
 import { type ChooseRows, type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
 import { variantOf } from '../plan/variants.ts'
 import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
+import { type ListGrouping, openGrouping } from './grouping.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
 import { openExclusion } from './not-in.ts'
 import type { OpenMerge } from './open-merge.ts'
@@ -32,6 +34,8 @@ export interface RunInputs extends AsyncDisposable {
   readonly emailColumn: string | undefined
   readonly selector: Selector
   readonly excluded: Excluded | undefined
+  /** How rows are put together, where one message is made of several. */
+  readonly grouping: ListGrouping | undefined
   /** When each row starts, where each has a time of its own. */
   readonly startTime: ((row: Row) => Date) | undefined
   readonly now: Date
@@ -54,7 +58,8 @@ export async function openInputs(
   const sends = request.mode === 'send'
   const { variant } = request
   const follows = request.after !== undefined
-  const asked = { templateName, campaign: nameFor, variant, columns, sends, follows, branches }
+  const isGrouped = settings.groupBy !== undefined
+  const asked = { templateName, campaign: nameFor, variant, columns, sends, follows, isGrouped, branches }
   const content = await openContent(settings, asked)
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
@@ -65,8 +70,7 @@ export async function openInputs(
   const name = nameFor(content.template.name)
   const emailColumn = addressColumn(settings, source, templatesOf(content))
   const now = (hooks.clock ?? systemClock).now()
-  const { key, foldGmail } = settings
-  const recipients = { emailColumn, key, foldGmail }
+  const recipients = recipientRules(settings, emailColumn)
   await using closing = new AsyncDisposableStack()
   const exclusion =
     request.notIn === undefined
@@ -77,12 +81,15 @@ export async function openInputs(
   const findCases: ChooseRows | undefined =
     branches &&
     (async (selected) => {
-      const rows = await casesOf(selected, { columns, content, branches, recipients, name, now })
+      const messageOf = grouping === undefined ? undefined : (row: Row) => grouping.messageOf(row)
+      const rows = await casesOf(selected, { columns, content, branches, recipients, messageOf, name, now })
       hooks.note?.(`--sample cases takes ${rows.length === 1 ? 'row' : 'rows'} ${rows.join(', ')}`)
       return new Set(rows)
     })
+  const grouping = openGrouping(settings, emailColumn, request, findCases)
+  closing.use(grouping?.groups)
   const selector = await openSelector(
-    request,
+    grouping === undefined ? request : grouping.ofRows,
     columns,
     settings.segments ?? {},
     readingOf(settings, request.at ?? now),
@@ -105,6 +112,7 @@ export async function openInputs(
     emailColumn,
     selector,
     excluded,
+    grouping,
     startTime,
     now,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
@@ -117,6 +125,8 @@ interface CaseSearch {
   readonly content: Content
   readonly branches: BranchTrace
   readonly recipients: RecipientRules
+  /** All rows of the message that a row begins, where rows are grouped. */
+  readonly messageOf: ((row: Row) => readonly Row[]) | undefined
   /** Of the campaign. */
   readonly name: string
   readonly now: Date
@@ -125,18 +135,22 @@ interface CaseSearch {
 /** Renders each row once, to see what of the template it shows. Gives the rows that show all, in the order of the list. */
 async function casesOf(
   selected: AsyncIterable<readonly Row[]>,
-  { columns, content, branches, recipients, name, now }: CaseSearch,
+  { columns, content, branches, recipients, messageOf, name, now }: CaseSearch,
 ): Promise<readonly number[]> {
   const used = usedColumns(templatesOf(content))
   const read = columns.filter((column) => used.has(column))
   const finder = new CaseFinder(branches, read, columns)
   for await (const rows of selected) {
-    for (const { number: row, data, problems } of rows) {
+    for (const one of rows) {
+      const message = messageOf?.(one)
+      const { number: row, data, problems } = message?.[0] ?? one
       if (problems !== undefined) continue
       const { split } = content
       const { template } = split === undefined ? content : variantOf(split, data, recipients)
       try {
-        finder.see(row, data, template.render(data, { row, campaign: name, now, unsubscribeUrl: SOME_LINK }))
+        const context = { row, campaign: name, now, unsubscribeUrl: SOME_LINK }
+        const rendered = template.render(data, { ...context, ...given({ rows: message?.map((each) => each.data) }) })
+        finder.see(row, data, rendered)
       } catch (error) {
         // What is wrong with a row is said when it is planned.
         if (!(error instanceof DataError)) throw error
@@ -197,6 +211,7 @@ export async function createRun(
       template: templateName,
       sender: template.sender,
       emailColumn,
+      groupBy: settings.groupBy,
       variant,
       group,
       addressByTemplate: templatesOf(content).some(({ setsTo }) => setsTo) || undefined,

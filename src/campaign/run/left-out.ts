@@ -1,7 +1,7 @@
 /** Who of the good rows is left out all the same, and who has the message already. Owns asking the ledger while a run is planned. */
 import type { SkipReason } from '../../ledger/records.ts'
 import type { Row } from '../../source/source.ts'
-import type { LeftOut } from '../plan/plan.ts'
+import type { LeftOut } from '../plan/plan-options.ts'
 import type { RowIdentity } from '../plan/recipient.ts'
 import type { OpenMerge } from './open-merge.ts'
 

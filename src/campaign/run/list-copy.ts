@@ -8,13 +8,14 @@ import { basename, resolve } from 'node:path'
 import type { Settings } from '../../config/settings.ts'
 import { DataError, InputError, UsageError } from '../../errors.ts'
 import { checkOutput, writeOutput } from '../../fs/output-file.ts'
+import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Campaign, ResultRow, RunRecord } from '../../ledger/records.ts'
 import { bounceWords, reasonWords } from '../../report/reasons.ts'
 import { type CopyFormat, extendList } from '../../source/extend/extend.ts'
 import { type ExtendedRow, type Extension, freeName } from '../../source/extend/extension.ts'
 import type { Row } from '../../source/source.ts'
-import { identify, type RecipientRules } from '../plan/recipient.ts'
+import { identify, type RecipientRules, recipientRules } from '../plan/recipient.ts'
 import { openList } from './list.ts'
 
 export interface ListCopy {
@@ -78,11 +79,12 @@ export async function copyList(
   await checkOutput(out)
   const source = await openList(settings)
   const { key, foldGmail, root, locale, timeZone } = settings
-  const { emailColumn, addressByTemplate = false } = run.options
+  const { emailColumn = settings.emailColumn, groupBy, addressByTemplate = false } = run.options
   const count = { rows: 0, written: 0, unknown: 0 }
   const states = new RowStates(ledger, run, {
-    rules: { emailColumn: emailColumn ?? settings.emailColumn, key, foldGmail },
-    byNumber: addressByTemplate && key === undefined,
+    rules: recipientRules({ foldGmail, ...given({ key, groupBy }) }, emailColumn),
+    byNumber: addressByTemplate && key === undefined && groupBy === undefined,
+    isGrouped: groupBy !== undefined,
   })
   async function* rows(): AsyncGenerator<readonly ExtendedRow[]> {
     for await (const batch of source.rows()) {
@@ -141,18 +143,25 @@ class RowStates {
   readonly #rules: RecipientRules
   /** The template says the addresses, so that a row of the list has no key of its own. */
   readonly #byNumber: boolean
+  /** A key is a message of several rows: of a row that moved it is not known whether it is one of them. */
+  readonly #isGrouped: boolean
   readonly #results: AsyncIterator<readonly ResultRow[]>
   #batch: readonly ResultRow[] = []
 
   constructor(
     ledger: Ledger,
     run: RunRecord,
-    { rules, byNumber }: { readonly rules: RecipientRules; readonly byNumber: boolean },
+    {
+      rules,
+      byNumber,
+      isGrouped,
+    }: { readonly rules: RecipientRules; readonly byNumber: boolean; readonly isGrouped: boolean },
   ) {
     this.#ledger = ledger
     this.#campaign = run.campaign
     this.#rules = rules
     this.#byNumber = byNumber
+    this.#isGrouped = isGrouped
     this.#results = ledger.results.rows(run.id)[Symbol.asyncIterator]()
   }
 
@@ -165,7 +174,7 @@ class RowStates {
       return result !== undefined && (this.#byNumber || result.key === keys[i]) ? result : undefined
     })
     const moved = keys.filter((key, i) => same[i] === undefined && key !== '')
-    if (moved.length === 0 || this.#byNumber) return same
+    if (moved.length === 0 || this.#byNumber || this.#isGrouped) return same
     const byKey = await this.#ledger.results.ofKeys(this.#campaign, moved)
     return same.map((result, i) => result ?? byKey.get(keys[i] ?? ''))
   }

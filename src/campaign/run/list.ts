@@ -6,7 +6,7 @@ import { findAddressColumn } from '../../source/address-column.ts'
 import { openSource } from '../../source/open.ts'
 import type { Source } from '../../source/source.ts'
 import { computedColumns } from '../../template/computed.ts'
-import type { Template } from '../../template/template.ts'
+import { ROWS, type Template } from '../../template/template.ts'
 
 /** The list of the settings, with its columns as they are mapped. */
 export async function openList(settings: Settings, again = false): Promise<Source> {
@@ -41,19 +41,41 @@ export function addressColumn(
   for (const [flag, column] of [
     ['emailColumn', settings.emailColumn],
     ['--key', settings.key],
+    ['--group-by', settings.groupBy],
   ] as const) {
     if (column === undefined || source.columns.includes(column)) continue
     throw new ConfigError(`${flag} names the column '${column}', which ${source.name} does not have`, {
       hint: didYouMean(column, source.columns, `Its columns are ${source.columns.join(', ')}.`),
     })
   }
+  refuseGrouping(settings, source)
   if (settings.emailColumn !== undefined) return settings.emailColumn
   const found = findAddressColumn(source.columns, source.sample)
   if (found === undefined || 'column' in found) return found?.column
+  if (settings.groupBy !== undefined && found.candidates.includes(settings.groupBy)) return settings.groupBy
   if (templates.length > 0 && templates.every(({ setsTo }) => setsTo)) return undefined
   const names = found.candidates.map((column) => `'${column}'`)
   throw new DataError(`${source.name} has several columns that could hold the address: ${names.join(' and ')}`, {
     hint: `Say which with emailColumn in mailmerge.yaml: emailColumn: ${JSON.stringify(found.candidates[0])}`,
+  })
+}
+
+/** @throws UsageError, DataError for what does not go together with groups. */
+function refuseGrouping({ groupBy, key, duplicates }: Settings, { name, columns }: Source): void {
+  if (groupBy === undefined) return
+  if (key !== undefined && key !== groupBy) {
+    throw new UsageError(`rows are grouped by '${groupBy}', and --key names another column: '${key}'`, {
+      hint: 'The column that rows are grouped by is the key of their message: leave --key out.',
+    })
+  }
+  if (duplicates !== 'error') {
+    throw new UsageError(`--duplicates ${duplicates} and --group-by cannot both be given`, {
+      hint: 'Rows with the same value become one message, so there are no duplicates: leave --duplicates out.',
+    })
+  }
+  if (!columns.includes(ROWS)) return
+  throw new DataError(`${name} has a column '${ROWS}', which is what a template calls the rows of a message`, {
+    hint: `Give it another name in mailmerge.yaml: columns: { rename: { ${ROWS}: lines } }`,
   })
 }
 

@@ -62,8 +62,8 @@ class Meter {
 
   record(event: MergeEvent): void {
     if (event.event === 'planned') {
-      const { campaign, run, counts } = event
-      this.#metrics = { campaign, run, counts, startedAt: this.#clock.now(), deferrals: 0, paused: false }
+      const { campaign, run, counts, messages } = event
+      this.#metrics = { campaign, run, counts, messages, startedAt: this.#clock.now(), deferrals: 0, paused: false }
       this.#soon(true)
       return
     }
@@ -74,10 +74,10 @@ class Meter {
         this.#metrics = { ...metrics, deferrals: metrics.deferrals + 1 }
         return
       case 'progress': {
-        const { event: _, run: __, counts, ...progress } = event
+        const { event: _, run: __, counts, messages, ...progress } = event
         // Rows that get through say that a pause is over.
         const paused = metrics.paused && progress.rate === 0
-        this.#metrics = { ...metrics, counts, progress, paused }
+        this.#metrics = { ...metrics, counts, messages, progress, paused }
         this.#soon(false)
         return
       }
@@ -86,7 +86,7 @@ class Meter {
         this.#soon(false)
         return
       case 'summary':
-        this.#metrics = { ...metrics, counts: event.counts, paused: false }
+        this.#metrics = { ...metrics, counts: event.counts, messages: event.messages, paused: false }
     }
   }
 

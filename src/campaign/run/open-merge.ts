@@ -11,6 +11,7 @@ import type { Campaign } from '../../ledger/records.ts'
 import { openUnsubscribeLinks } from '../../unsubscribe/links.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Earlier, MergeHooks, MergeMode } from '../merge.ts'
+import { recipientRules } from '../plan/recipient.ts'
 import { createRowRenderer, type RowRenderer } from '../plan/render-row.ts'
 import type { Content } from './content.ts'
 import { type FollowUp, openFollowUpOf } from './follow-up.ts'
@@ -88,7 +89,7 @@ export async function openMerge(settings: Settings, options: MergeOptions, hooks
     split: content?.split,
     // In modes that record nothing, messages are still what they would be: with the campaign's own token, if it has one.
     campaign: mode === 'send' ? campaign : ((await project?.campaigns.find(campaign.name)) ?? campaign),
-    recipients: { emailColumn: options.emailColumn, key: settings.key, foldGmail: settings.foldGmail },
+    recipients: recipientRules(settings, options.emailColumn),
     testTo: options.testTo,
     bodies: mode === 'check',
     unsubscribeLinks: await openUnsubscribeLinks(settings, options.group),

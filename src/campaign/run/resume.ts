@@ -4,6 +4,7 @@ import { DataError, UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type RunRecord, totalOf } from '../../ledger/records.ts'
+import { messagesOf } from '../../report/head.ts'
 import { checkWritable } from '../../report/report.ts'
 import { draftSettings, makesDrafts } from '../../transport/open.ts'
 import { checkResumeRequest } from '../check-request.ts'
@@ -70,12 +71,14 @@ async function goOn(
   const rows = totalOf(counts)
   const skipped = counts.skipped === 0 ? {} : Object.fromEntries(await ledger.results.skipCounts(run.id))
   const copies = await ledger.carbonCopies.counts(run.id)
-  hooks.onEvent?.({ event: 'planned', run: run.id, campaign, rows, toSend: counts.deferred, counts, skipped, copies })
+  const messages = await messagesOf(ledger, run)
+  const planned = { run: run.id, campaign, rows, toSend: counts.deferred, counts, messages, skipped, copies }
+  hooks.onEvent?.({ event: 'planned', ...planned })
   const end = await beginAndDeliver(
     merge,
     { id: run.id, detach: false, patience: request.patience },
     await destination.transport(),
-    counts,
+    { counts, messages },
   )
   return await summarize(merge, { id: run.id, campaign, rows, mails: undefined }, end, request.reports)
 }
@@ -97,7 +100,8 @@ async function openRun(
   }
   const { emailColumn, after, timeZone = settings.timeZone } = run.options
   // Dates are written in the time zone that the run was planned in, whoever resumes it.
-  const zoned = { ...settings, ...given({ timeZone }) }
+  const { groupBy: _, ...ungrouped } = settings
+  const zoned = { ...ungrouped, ...given({ timeZone, groupBy: run.options.groupBy }) }
   const planned = run.options.drafts === true || makesDrafts(zoned) ? draftSettings(zoned) : zoned
   const content = await plannedContent(planned, run)
   const { campaign } = run
@@ -117,6 +121,7 @@ async function plannedContent(settings: Settings, run: RunRecord): Promise<Conte
     columns,
     sends: true,
     follows: options.after !== undefined,
+    isGrouped: options.groupBy !== undefined,
   })
   if (content.hash === templateHash) return content
   throw new DataError(`the template '${run.template}' changed after run ${run.id} was planned`, {

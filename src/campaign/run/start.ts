@@ -63,9 +63,9 @@ async function planAndDeliver(given: Settings, request: MergeRequest, hooks: Mer
   await using destination = await openDestination(merge, id, request.out)
   await createRun(merge, id, inputs, request)
   const counted = await plan(merge, id, inputs, request)
-  const { rows, toSend, counts, skipped } = counted
+  const { rows, toSend, counts, messages, skipped } = counted
   const copies = await merge.ledger.carbonCopies.counts(id)
-  hooks.onEvent?.({ event: 'planned', run: id, campaign: name, rows, toSend, counts, skipped, copies })
+  hooks.onEvent?.({ event: 'planned', run: id, campaign: name, rows, toSend, counts, messages, skipped, copies })
   const transport = await destination.transport()
   const run = { id, campaign: name, rows, mails: destination.mails }
   if (!(await confirmed(merge, id, inputs, counted, request, transport.name))) {
@@ -78,7 +78,7 @@ async function planAndDeliver(given: Settings, request: MergeRequest, hooks: Mer
     merge,
     { id, detach: request.detach ?? false, patience: request.patience },
     transport,
-    counts,
+    { counts, messages },
   )
   // What the sandbox took is on the disk before its folder is named.
   await destination.finish()
@@ -90,18 +90,20 @@ interface Counted {
   readonly rows: number
   readonly toSend: number
   readonly counts: StatusCounts
+  /** Of messages, where rows are grouped. */
+  readonly messages: StatusCounts | undefined
   readonly skipped: SkipCounts
 }
 
 async function plan(
   merge: OpenMerge,
   runId: string,
-  { source, selector, excluded, startTime, now, content, emailColumn }: RunInputs,
+  { source, selector, excluded, grouping, startTime, now, content, emailColumn }: RunInputs,
   request: MergeRequest,
 ): Promise<Counted> {
-  const { settings, ledger, renderer, follow, hooks, mode } = merge
+  const { settings, ledger, campaign, renderer, follow, hooks, mode } = merge
   const { skipBad = false, again = false } = request
-  const { duplicates, key } = settings
+  const { duplicates, key, groupBy } = settings
   const known = new Set(source.notes)
   const planned = await planRows({
     ledger,
@@ -118,19 +120,26 @@ async function plan(
     signal: hooks.signal,
     startTimes: startTime && startTimes(startTime, deliveredBy(merge, again)),
     waits: mode === 'send',
-    used: usedColumns(templatesOf(content), emailColumn, key),
+    used: usedColumns(templatesOf(content), emailColumn, key, groupBy),
     leftOut: await leftOutBy(merge, again),
+    // A rehearsal has a memory of its own, which is empty.
+    grouping: grouping && { ...grouping, history: (keys) => ledger.results.deliveryHistory(campaign, keys) },
     observer: { onBatch: (_, read) => hooks.onRows?.(read) },
   })
   // A character late in a list may have decided about its encoding.
   for (const text of source.notes) if (!known.has(text)) hooks.note?.(text)
-  for (const problem of planned.problems) hooks.note?.(`row ${problem.row} is skipped: ${problem.message}`)
+  for (const { row = 0, message } of planned.problems) {
+    const first = planned.withoutBad.get(row)
+    hooks.note?.(
+      `row ${row} is ${first === undefined ? 'skipped' : `left out of the message of row ${first}`}: ${message}`,
+    )
+  }
   if (planned.unlisted > 0) hooks.note?.(`and ${planned.unlisted} more problems; the results list every skipped row`)
-  const { rows, messages: _, ...counts } = planned.counts
+  const { rows, messages, ...counts } = planned.counts
   const skipped = counts.skipped === 0 ? {} : Object.fromEntries(await ledger.results.skipCounts(runId))
   if (skipped.hidden !== undefined) hooks.note?.(hiddenWords(skipped.hidden))
   if (skipped.unselected === rows) hooks.note?.(`no row is selected by ${selectionWords(request)}`)
-  return { rows, toSend: counts.deferred, counts, skipped }
+  return { rows, toSend: counts.deferred, counts, messages: grouping && messages, skipped }
 }
 
 /** The options that select rows, as they are given on the command line. */
@@ -177,7 +186,7 @@ async function confirmed(
     server,
     notBefore: at,
     drafts: makesDrafts(settings) || undefined,
-    pace: paceOf(counted.toSend, rates, start, settings.timeZone),
+    pace: paceOf(counted.messages?.deferred ?? counted.toSend, rates, start, settings.timeZone),
     sizes: await sizesOf(merge, run, counted.rows),
   }
   return hooks.confirm(given(preview))

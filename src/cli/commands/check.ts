@@ -132,14 +132,16 @@ function printSome({ problems, chosen }: CheckReport, severity: Severity, out: C
   if (rest > 0) out.result(`${''.padEnd(8)}and ${plural(rest, 'more', 'more')}; --verbose lists all`)
 }
 
-function lastLine({ counts, chosen, good, source }: CheckReport): string {
+function lastLine({ counts, chosen, good, messages, source }: CheckReport): string {
   const found = [
     plural(counts.error, 'error'),
     plural(counts.warning, 'warning'),
     `${plural(counts.info, 'note')}`,
   ].join(', ')
   const list =
-    source === undefined ? '' : `; ${count(good)} of ${plural(chosen, 'row')} ${chosen === 1 ? 'is' : 'are'} good`
+    source === undefined
+      ? ''
+      : `; ${count(good)} of ${plural(chosen, 'row')} ${chosen === 1 ? 'is' : 'are'} good${messages === undefined ? '' : `, in ${plural(messages, 'message')}`}`
   return `${found}${list}`
 }
 

@@ -2,7 +2,8 @@
 import type { Settings } from '../../config/settings.ts'
 import { InputError, UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
-import type { PreviewRequest } from '../../pages/preview/project.ts'
+import type { PreviewRequest, Project } from '../../pages/preview/project.ts'
+import type { Row } from '../../source/source.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Arguments, Context } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
@@ -90,23 +91,34 @@ async function printRow(settings: Settings, request: PreviewRequest, text: strin
   const { openProject } = await import('../../pages/preview/project.ts')
   const { readMessage } = await import('../../pages/message/read.ts')
   await using project = await openProject(settings, request)
-  const { source } = project.inputs
+  const { message } = await project.message(await rowOf(project, number))
+  const { headers, text: body, parts } = await readMessage(Buffer.concat(message.chunks))
+  for (const { name, value } of headers) {
+    if (SHOWN_HEADERS.test(name)) out.result(`${out.style('dim', `${name}:`)} ${escapeInvisible(value)}`)
+  }
+  out.result('')
+  out.result(escapedLines((body ?? '').trimEnd()))
+  for (const { name, type, content } of parts) {
+    out.result(`\n${out.style('dim', 'with')} ${escapeInvisible(name)} (${type}, ${plural(content.length, 'byte')})`)
+  }
+}
+
+/** The row of that number. @throws InputError for one that is not there. */
+async function rowOf({ inputs, rows, plan }: Project, number: number): Promise<Row> {
   let last = 0
-  for await (const rows of source.rows()) {
-    const row = rows.find((one) => one.number === number)
-    last = rows.at(-1)?.number ?? last
-    if (row === undefined) continue
-    const { message } = await project.message(row)
-    const { headers, text: body, parts } = await readMessage(Buffer.concat(message.chunks))
-    for (const { name, value } of headers) {
-      if (SHOWN_HEADERS.test(name)) out.result(`${out.style('dim', `${name}:`)} ${escapeInvisible(value)}`)
+  const { source, grouping } = inputs
+  if (grouping !== undefined) {
+    // The rows of its message may be anywhere.
+    await plan(() => {}, new AbortController().signal)
+    const row = await rows.row(number)
+    if (row !== undefined) return row
+    last = rows.size
+  } else {
+    for await (const batch of source.rows()) {
+      const row = batch.find((one) => one.number === number)
+      last = batch.at(-1)?.number ?? last
+      if (row !== undefined) return row
     }
-    out.result('')
-    out.result(escapedLines((body ?? '').trimEnd()))
-    for (const { name, type, content } of parts) {
-      out.result(`\n${out.style('dim', 'with')} ${escapeInvisible(name)} (${type}, ${plural(content.length, 'byte')})`)
-    }
-    return
   }
   throw new InputError(`there is no row ${number} in ${source.name}`, { hint: `Its last row is ${last}.` })
 }

@@ -102,7 +102,7 @@ function lines(listed: readonly ShownRun[], columns: number | undefined): readon
 }
 
 function showOne(shown: ShownRun, { out }: Context): void {
-  const { run, counts, copiesDeferred, waiting, condition, atWork, timeZone, progress } = shown
+  const { run, counts, messages, copiesDeferred, waiting, condition, atWork, timeZone, progress } = shown
   if (out.json) {
     out.result(JSON.stringify(runFields(run, shown, atWork)))
     return
@@ -119,8 +119,11 @@ function showOne(shown: ShownRun, { out }: Context): void {
     ['next', waiting === undefined ? undefined : dateTimeWords(waiting.first, timeZone)],
     ['last', waiting === undefined ? undefined : dateTimeWords(waiting.last, timeZone)],
     ['ended', run.endedAt === undefined ? undefined : dateTimeWords(run.endedAt, timeZone)],
-    ['rows', count(totalOf(counts))],
-    ...STATUSES.map((one) => [STATUS_WORDS[one].toLowerCase(), count(counts[one])] as const),
+    [
+      'rows',
+      `${count(totalOf(counts))}${messages === undefined ? '' : `, in ${plural(totalOf(messages), 'message')}`}`,
+    ],
+    ...STATUSES.map((one) => [STATUS_WORDS[one].toLowerCase(), stateWords(counts[one], messages?.[one])] as const),
     ['copies', copiesDeferred === 0 ? undefined : `${count(copiesDeferred)} still to come`],
   ]
   for (const [name, value] of facts) if (value !== undefined) out.result(`${name.padEnd(9)} ${value}`)
@@ -128,6 +131,11 @@ function showOne(shown: ShownRun, { out }: Context): void {
     out.info(`to continue: mailmerge resume ${run.id}`)
   if (counts.in_doubt > 0) out.info(`decide about rows in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
   if (counts.failed > 0) out.info(`to try failed messages again: mailmerge retry ${run.id}`)
+}
+
+/** `1,200 in 300 messages` */
+function stateWords(rows: number, messages: number | undefined): string {
+  return messages === undefined || messages === 0 ? count(rows) : `${count(rows)} in ${plural(messages, 'message')}`
 }
 
 /** Reads what is shown of a run. `runs` are all of the ledger, the newest first. */

@@ -13,13 +13,13 @@ import { cut } from '../terminal/table.ts'
 
 /** The lines above the question. */
 export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string): readonly string[] {
-  const { counts, skipped, first } = plan
+  const { counts, messages, skipped, first } = plan
   const leftOut = leftOutParts(counts, skipped)
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['campaign', plan.campaign],
     ['template', plan.template],
     ['list', `${plan.source}, ${plural(plan.rows, 'row')}`],
-    ['to send', `${plural(plan.toSend, 'message')}${leftOut.length === 0 ? '' : `; ${leftOut.join(', ')}`}`],
+    ['to send', `${toSendWords(plan.toSend, messages)}${leftOut.length === 0 ? '' : `; ${leftOut.join(', ')}`}`],
     ['from', first?.from],
     ['first', first?.address],
     ['subject', first?.subject],
@@ -34,6 +34,12 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
       ([name, value]) =>
         `  ${out.style('dim', name.padEnd(9))} ${cut(escapeInvisible(value), Math.max(40, out.columns - 13))}`,
     )
+}
+
+/** `300 messages made of 1,200 rows` */
+function toSendWords(rows: number, messages: StatusCounts | undefined): string {
+  if (messages === undefined) return plural(rows, 'message')
+  return `${plural(messages.deferred, 'message')} made of ${plural(rows, 'row')}`
 }
 
 /** A limit that lets all of them through at once holds nothing back. */

@@ -168,7 +168,8 @@ export class MergeScreen {
   /** Shows what is going to be sent, and gives the question. */
   question(plan: PlanPreview): string {
     for (const line of confirmLines(plan, this.#out, this.#options.timeZone)) this.#out.error(line)
-    const messages = plan.toSend === 1 ? 'this message' : `these ${count(plan.toSend)} messages`
+    const number = plan.messages?.deferred ?? plan.toSend
+    const messages = number === 1 ? 'this message' : `these ${count(number)} messages`
     return plan.drafts === true ? `Put ${messages} into Drafts?` : `Send ${messages}?`
   }
 

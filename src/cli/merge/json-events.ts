@@ -18,6 +18,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         to_send: event.toSend,
         ...event.counts,
         counts: event.counts,
+        ...given({ messages: event.messages }),
         skipped_by: event.skipped,
         copies_deferred: event.copies.deferred,
       }
@@ -27,6 +28,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         run: event.run,
         ...event.counts,
         counts: event.counts,
+        ...given({ messages: event.messages }),
         messages_per_second: rounded(event.rate),
         lanes: event.lanes,
         retrying: event.retrying,
@@ -48,6 +50,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         rows: event.rows,
         ...event.counts,
         counts: event.counts,
+        ...given({ messages: event.messages }),
         copies_deferred: event.copies.deferred,
         copies_refused: event.copies.refused,
         copies_in_doubt: event.copies.in_doubt,

@@ -48,12 +48,13 @@ export class Progress {
   }
 
   /** `what` was done to the rows: `checked` where they were read now. */
-  planned({ rows, toSend, counts, skipped, copies }: PlannedEvent, what: string): void {
+  planned({ rows, toSend, counts, messages, skipped, copies }: PlannedEvent, what: string): void {
     this.#out.endLive()
-    this.#toSend = toSend
-    this.#failedBefore = counts.failed
-    this.#skippedBefore = counts.skipped
-    this.#inDoubtBefore = counts.in_doubt
+    const before = messages ?? counts
+    this.#toSend = messages?.deferred ?? toSend
+    this.#failedBefore = before.failed
+    this.#skippedBefore = before.skipped
+    this.#inDoubtBefore = before.in_doubt
     this.#startedAt = this.#now()
     // The line of a run that is over at once would only flash.
     this.#lastShown = this.#startedAt
@@ -61,12 +62,12 @@ export class Progress {
     const waiting =
       copies.deferred === 0 ? '' : `, and ${plural(copies.deferred, 'copy', 'copies')} of earlier messages`
     this.#out.info(
-      `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${leftOut.length === 0 ? '' : ` (${leftOut.join(', ')})`}${waiting}`,
+      `${plural(rows, 'row')} ${what}, ${count(toSend)} to send${inMessages(messages?.deferred)}${leftOut.length === 0 ? '' : ` (${leftOut.join(', ')})`}${waiting}`,
     )
   }
 
   update(event: ProgressEvent): void {
-    const done = this.#toSend - event.counts.deferred
+    const done = this.#toSend - (event.messages ?? event.counts).deferred
     const tenth = this.#toSend === 0 ? 0 : Math.floor((done * 10) / this.#toSend)
     const due = this.#out.live
       ? this.#due(REDRAW_MS, REDRAW_MS)
@@ -104,18 +105,18 @@ export class Progress {
 
   /** The parts that matter most first; what does not cut is left out from the end. */
   #parts(
-    { rate: perSecond, lanes, retrying, quota, secondsLeft, counts }: ProgressEvent,
+    { rate: perSecond, lanes, retrying, quota, secondsLeft, counts, messages }: ProgressEvent,
     done: number,
   ): readonly string[] {
-    const newly = (status: keyof StatusCounts, before: number): number => counts[status] - before
+    const newly = (status: keyof StatusCounts, before: number): number => (messages ?? counts)[status] - before
     const problems: readonly (readonly [number, string])[] = [
       [newly('failed', this.#failedBefore), 'failed'],
       [newly('in_doubt', this.#inDoubtBefore), 'in doubt'],
-      [retrying, 'to try again'],
+      [retrying, messages === undefined ? 'to try again' : retrying === 1 ? 'row to try again' : 'rows to try again'],
       [newly('skipped', this.#skippedBefore), 'skipped'],
     ]
     return [
-      `${this.#bar(done)}${count(done)} of ${count(this.#toSend)}`,
+      `${this.#bar(done)}${count(done)} of ${messages === undefined ? count(this.#toSend) : plural(this.#toSend, 'message')}`,
       // While no lane is at work, why is what matters.
       ...(this.#pause === undefined ? [] : [this.#pause]),
       ...problems.filter(([number]) => number > 0).map(([number, word]) => `${count(number)} ${word}`),
@@ -147,4 +148,9 @@ export class Progress {
     }
     this.#out.redraw(cut(line, columns))
   }
+}
+
+/** Where rows are grouped. */
+export function inMessages(messages: number | undefined): string {
+  return messages === undefined ? '' : ` in ${plural(messages, 'message')}`
 }

@@ -7,7 +7,7 @@ import { count, dateTimeWords, duration, plural, rate, shortPath } from '../term
 import type { Output } from '../terminal/output.ts'
 
 /** What stood in the ledger before this command sent anything. */
-export type Before = Pick<PlannedEvent, 'toSend' | 'counts' | 'copies'>
+export type Before = Pick<PlannedEvent, 'toSend' | 'counts' | 'messages' | 'copies'>
 
 /** The lines of the summary: results, so they go to stdout. */
 export function summaryLines(
@@ -65,7 +65,15 @@ function outcome(summary: SummaryEvent, mode: MergeMode, out: Output, before: Be
     counts.skipped > 0 ? `${count(counts.skipped)} skipped` : undefined,
   ].filter((part) => part !== undefined)
   const pace = summary.rate > 0 ? `, ${rate(summary.rate)}` : ''
-  return `${parts.join(', ')} of ${plural(summary.rows, 'row')} in ${duration(summary.seconds)}${pace}`
+  const made = inMessagesOf(summary, before)
+  return `${parts.join(', ')} of ${plural(summary.rows, 'row')}${made} in ${duration(summary.seconds)}${pace}`
+}
+
+/** `, 300 messages` sent by this command, where rows are grouped. */
+function inMessagesOf({ messages }: SummaryEvent, before: Before | undefined): string {
+  if (messages === undefined) return ''
+  const sent = messages.sent - Math.min(before?.messages?.sent ?? 0, messages.sent)
+  return ` (${plural(sent, 'message')})`
 }
 
 function nothingToSend({ counts, rows }: SummaryEvent): string {

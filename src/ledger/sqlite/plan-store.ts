@@ -67,7 +67,7 @@ export class PlanStore implements Plans {
         timeOf(notBefore),
         variant ?? null,
         own === undefined || own.first === row ? null : planId(number, own.first),
-        own?.first === row ? own.rows : null,
+        own?.first === row ? (own.rows ?? 1) : null,
       )
     }
     this.#store.run(statement, ...values)

@@ -38,7 +38,7 @@ export function planId(runNumber: number, row: number): number {
   return runNumber * ROWS_OF_A_RUN + row
 }
 
-/** What one event changes in the counts of a run: so many of its rows, and of its messages. */
+/** What events change in the counts of a run: of its rows, and of its messages. */
 export interface Differences {
   readonly rows: Record<RowStatus, number>
   readonly messages: Record<RowStatus, number>

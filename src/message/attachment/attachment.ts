@@ -2,7 +2,7 @@
  * The files and images of a message. Owns the parts that rows share: a file gives all of them the very same part. What is
  * remembered of files is the library's.
  */
-import { basename } from 'node:path'
+import { basename, extname } from 'node:path'
 import { DataError, type Problem } from '../../errors.ts'
 import { given } from '../../given.ts'
 import { all, andThen, isPending, type MaybePromise } from '../../maybe-promise.ts'
@@ -133,7 +133,7 @@ export function createAttachmentStore(options: AttachmentStoreOptions): Attachme
   return {
     load(attachments, inline, planned) {
       const parts = (): MaybePromise<readonly LoadedPart[]> =>
-        andThen(all([...inline, ...attachments].map(partsOf)), (lists) => lists.flat())
+        andThen(all([...inline, ...attachments].map(partsOf)), (lists) => withOwnNames(lists.flat()))
       if (planned === undefined) return parts()
       return andThen(
         findAll(wantedFiles(attachments, inline)),
@@ -152,6 +152,24 @@ export function createAttachmentStore(options: AttachmentStoreOptions): Attachme
       return andThen(together<unknown>([facts, ...drawings]), () => facts)
     },
   }
+}
+
+/** Attachments whose names are all different: a reader who saves them saves each. */
+function withOwnNames(parts: readonly LoadedPart[]): readonly LoadedPart[] {
+  const taken = new Set<string>()
+  return parts.map((part) => {
+    if (part.disposition !== 'attachment') return part
+    let { name } = part
+    for (let number = 2; taken.has(name.toLowerCase()); number++) name = numbered(part.name, number)
+    taken.add(name.toLowerCase())
+    return name === part.name ? part : { ...part, name }
+  })
+}
+
+/** `label (2).pdf` */
+function numbered(name: string, number: number): string {
+  const ending = extname(name)
+  return `${name.slice(0, name.length - ending.length)} (${number})${ending}`
 }
 
 /** The part of a file: the same one for all rows that ask for it in the same way. */

@@ -65,10 +65,12 @@ export function forecastOf(
     rows: of(why),
     detail: why === 'suppressed' ? suppressedWords(suppressed) : undefined,
   }))
-  const pace = paceOf(counts.deferred, limits, now, settings.timeZone)
+  const messages = settings.groupBy === undefined ? undefined : counts.messages.deferred
+  const pace = paceOf(messages ?? counts.deferred, limits, now, settings.timeZone)
   return {
     rows: counts.rows,
     toSend: counts.deferred,
+    messages,
     stopping: of('bad') + duplicates,
     leftOut,
     sizes,

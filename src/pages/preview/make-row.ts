@@ -97,7 +97,7 @@ function bodies({ text, html }: ReadMessage): { readonly text?: string; readonly
 }
 
 function rowError(problems: readonly Problem[], list: string, row: Row): ErrorFields {
-  const placed = problems.map((problem) => ({ ...problem, row: row.number, file: problem.file ?? list }))
+  const placed = problems.map((problem) => ({ ...problem, row: problem.row ?? row.number, file: problem.file ?? list }))
   return { message: placed[0]?.message ?? '', problems: placed }
 }
 

@@ -170,7 +170,9 @@ export class Preview {
   }
 
   /** Sends the messages of rows to another address, as `run --test-to` does. @throws MailmergeError */
-  async sendTest(numbers: readonly number[], to: string): Promise<TestView> {
+  async sendTest(asked: readonly number[], to: string): Promise<TestView> {
+    // All rows of their messages, where rows are grouped.
+    const numbers = [...new Set(asked.flatMap((number) => this.#good?.project.rowsOf(number) ?? [number]))]
     const request: MergeRequest = {
       ...this.#options.request,
       mode: 'test',
@@ -188,7 +190,8 @@ export class Preview {
     })
     const { sent } = summary.counts
     if (sent === numbers.length) {
-      return { messages: sent, server: serverOf(settings), address: to, seconds: summary.seconds }
+      const messages = summary.messages?.sent ?? sent
+      return { messages, server: serverOf(settings), address: to, seconds: summary.seconds }
     }
     const why = last !== undefined && 'row' in last ? reasonWords(last) : ''
     const what = sent === 0 ? 'nothing was sent' : `${sent} of ${numbers.length} messages were sent`

@@ -5,13 +5,14 @@
 import type { MergeRequest } from '../../campaign/merge.ts'
 import { type Case, CaseFinder } from '../../campaign/plan/cases.ts'
 import { planRows } from '../../campaign/plan/plan.ts'
-import type { CheckedRow } from '../../campaign/plan/render-row.ts'
+import { groupKeyOf } from '../../campaign/plan/recipient.ts'
+import type { CheckedRow, MessageGroup, RowRenderer } from '../../campaign/plan/render-row.ts'
 import { templatesOf, usedColumns } from '../../campaign/run/content.ts'
 import { createRun, openInputs, type RunInputs } from '../../campaign/run/inputs.ts'
 import { leftOutBy } from '../../campaign/run/left-out.ts'
 import { type OpenMerge, openMerge } from '../../campaign/run/open-merge.ts'
 import type { Settings } from '../../config/settings.ts'
-import type { Problem } from '../../errors.ts'
+import { DataError, type Problem, problemsOf } from '../../errors.ts'
 import type { PlanCounts, SkipKind } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import type { Message } from '../../message/message.ts'
@@ -26,6 +27,8 @@ export interface Project extends AsyncDisposable {
   readonly settings: Settings
   readonly inputs: RunInputs
   readonly rows: RowStore
+  /** Numbers of the rows that are one message with that row, itself among them, as far as the list is read. */
+  rowsOf(row: number): readonly number[]
   /** @throws DataError that says what is wrong with the row or the template. */
   message(row: Row): Promise<{ readonly checked: CheckedRow; readonly message: Message }>
   /**
@@ -62,14 +65,17 @@ export async function openProject(settings: Settings, request: PreviewRequest): 
   const rows = new RowStore()
   return {
     ...{ settings, inputs, rows },
+    rowsOf: (row) => inputs.grouping?.messageOf({ number: row, data: {} }).map(({ number }) => number) ?? [row],
     async message(row) {
       const { renderer, clock } = merge
       const now = clock.now()
-      const checked = await renderer.check(row, now)
+      const group = groupOf(row, inputs)
+      const first = group?.rows[0] ?? row
+      const checked = await checkedMessage(renderer, first, now, group)
       // The plan goes on with marks of its own rows alone.
       branches.take()
-      const { key, address, data, variant } = checked
-      const due = { recipient: 0, row: row.number, key, occurrence: 1, address, data, rows: 1, attempts: 0, variant }
+      const { key, address, data, variant, rows } = checked
+      const due = { recipient: 0, row: first.number, key, occurrence: 1, address, data, rows, attempts: 0, variant }
       return { checked, message: await renderer.render(due, now) }
     },
     plan: (onRows, signal) => planInto(rows, merge, inputs, asked, { branches, onRows, signal }),
@@ -78,6 +84,37 @@ export async function openProject(settings: Settings, request: PreviewRequest): 
       await inputs[Symbol.asyncDispose]()
       rows.close()
     },
+  }
+}
+
+/** The message that a row is part of, without those of its rows that are bad by themselves; the row itself is in it in any case. */
+function groupOf(row: Row, { grouping }: RunInputs): MessageGroup | undefined {
+  if (grouping === undefined) return undefined
+  const { column, rules } = grouping
+  const rows = grouping.messageOf(row).filter(({ number, problems }) => number === row.number || problems === undefined)
+  return { key: groupKeyOf(row.data, rules), column, rows }
+}
+
+/** @throws DataError that names the row which is to blame, where it is another row of the message. */
+async function checkedMessage(
+  renderer: RowRenderer,
+  first: Row,
+  now: Date,
+  group: MessageGroup | undefined,
+): Promise<CheckedRow> {
+  try {
+    return await renderer.check(first, now, undefined, group)
+  } catch (error) {
+    for (const row of group?.rows ?? []) {
+      const { number } = row
+      try {
+        await renderer.check(row, now, undefined, group && { ...group, rows: [row] })
+      } catch (cause) {
+        const problems = problemsOf(cause, 'bad-row').map((problem) => ({ ...problem, row: number }))
+        throw new DataError(problems[0]?.message ?? '', { problems, cause })
+      }
+    }
+    throw error
   }
 }
 
@@ -98,7 +135,7 @@ async function planInto(
   { branches, onRows, signal }: Planning,
 ): Promise<PlannedList> {
   const { ledger, settings, renderer, follow, clock } = merge
-  const { source, content, emailColumn, selector, excluded, now } = inputs
+  const { source, content, emailColumn, selector, excluded, grouping, now } = inputs
   const runId = newRunId(now, clock.random)
   await createRun(merge, runId, inputs, request)
   const name = createLabeller(source.columns, emailColumn)
@@ -127,8 +164,9 @@ async function planInto(
     skipBad: true,
     startTimes: undefined,
     waits: false,
-    used: usedColumns(templatesOf(content), emailColumn, settings.key),
+    used: usedColumns(templatesOf(content), emailColumn, settings.key, settings.groupBy),
     leftOut: await leftOutBy(merge, request.again ?? false),
+    grouping: grouping && { ...grouping, history: undefined },
     observer: {
       onChecked({ number, data }, { rendered, address }) {
         finder.see(number, data, rendered)
@@ -159,6 +197,12 @@ async function planInto(
     duplicate: 'duplicate',
   }
   const suppressed = new Map<string, number>()
+  rows.messageOf =
+    grouping &&
+    ((row) => {
+      const group = grouping.groups.groupOf(row)
+      return group && { row: group.first, rows: group.rows }
+    })
   for await (const results of ledger.results.rows(runId)) {
     for (const { row, skip } of results) {
       if (skip?.kind === 'suppressed') suppressed.set(skip.detail, (suppressed.get(skip.detail) ?? 0) + 1)

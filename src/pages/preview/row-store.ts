@@ -60,6 +60,8 @@ export class RowStore {
     ...{ all: 0, problems: 0, suppressed: 0, sent: 0, hidden: 0, duplicates: 0 },
   }
   readonly #firsts = new Map<number, number>()
+  /** Which message a row is part of, where rows are grouped; set when the list is read. */
+  messageOf: ((row: number) => RowView['sentWith']) | undefined
   /** Moves with every mark. */
   #marked = 0
   #found: Found | undefined
@@ -162,7 +164,7 @@ export class RowStore {
       const row = this.#numbers.at(from + index)
       const bits = this.#marks[from + index] ?? 0
       const marks = MARKS.filter((mark) => (bits & BITS[mark]) !== 0)
-      return { row, name, address, marks, duplicateOf: this.#firsts.get(row) }
+      return { row, name, address, marks, duplicateOf: this.#firsts.get(row), sentWith: this.messageOf?.(row) }
     })
   }
 

@@ -86,15 +86,20 @@ test.each(readdirSync(EXAMPLES).filter((name) => name !== 'invite' && name !== '
     const settings = await loadSettings({ cwd: join(EXAMPLES, example), env: {}, flags: {} })
     const source = await openList(settings)
     const trace = new BranchTrace()
+    const isGrouped = settings.groupBy !== undefined
     const content = await openContent(settings, {
       ...{ templateName: settings.template ?? '', campaign: () => 'c', variant: undefined, columns: source.columns },
-      ...{ sends: false, follows: false, branches: trace },
+      ...{ sends: false, follows: false, isGrouped, branches: trace },
     })
     const { template } = content
-    const context = { campaign: 'c', now: NOW, unsubscribeUrl: 'https://example.org/u' }
+    // Each row as a message of its own, also where rows are grouped.
+    const contextOf = (data: RowData, row: number) => ({
+      ...{ campaign: 'c', now: NOW, unsubscribeUrl: 'https://example.org/u', row },
+      ...(isGrouped ? { rows: [data] } : {}),
+    })
     const plain = await openContent(settings, {
       ...{ templateName: settings.template ?? '', campaign: () => 'c', variant: undefined, columns: source.columns },
-      ...{ sends: false, follows: false },
+      ...{ sends: false, follows: false, isGrouped },
     })
     const finder = new CaseFinder(
       trace,
@@ -102,7 +107,7 @@ test.each(readdirSync(EXAMPLES).filter((name) => name !== 'invite' && name !== '
     )
     const rows = new Map<number, RowData>()
     const taken = (data: RowData, row: number): readonly number[] => {
-      template.render(data, { ...context, row })
+      template.render(data, contextOf(data, row))
       return [...trace.take()]
     }
     const all = new Set<number>()
@@ -110,11 +115,11 @@ test.each(readdirSync(EXAMPLES).filter((name) => name !== 'invite' && name !== '
       for (const { number, data } of batch) {
         rows.set(number, data)
         // What is looked at is what is sent.
-        const [looked, sent] = [template, plain.template].map((one) => one.render(data, { ...context, row: number }))
+        const [looked, sent] = [template, plain.template].map((one) => one.render(data, contextOf(data, number)))
         expect([looked?.subject, looked?.text, looked?.html]).toEqual([sent?.subject, sent?.text, sent?.html])
         trace.take()
         for (const branch of taken(data, number)) all.add(branch)
-        finder.see(number, data, template.render(data, { ...context, row: number }))
+        finder.see(number, data, template.render(data, contextOf(data, number)))
       }
     }
     const shown = new Set(finder.found().flatMap(({ row }) => taken(rows.get(row) ?? {}, row)))

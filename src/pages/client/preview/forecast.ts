@@ -37,7 +37,7 @@ export function forecastDrawer(forecast: ForecastView | undefined, actions: Fore
 }
 
 function bodyOf(
-  { rows, toSend, stopping, leftOut, sizes, pace, connections }: ForecastView,
+  { rows, toSend, messages, stopping, leftOut, sizes, pace, connections }: ForecastView,
   actions: ForecastActions,
 ): TemplateResult {
   return html`
@@ -48,7 +48,7 @@ function bodyOf(
           <p>Nothing is sent until ${stopping === 1 ? 'it is' : 'they are'} fixed, or left out with <code>--skip-bad</code>.</p>
           <span class="act"><button type="button" class="btn" @click=${actions.onProblems}>Show ${stopping === 1 ? 'it' : 'them'}</button></span></div>`
     }
-    <div><p class="headline num">${count(toSend)}</p><p class="soft">of ${count(rows)} rows get this message</p>
+    <div><p class="headline num">${count(toSend)}</p><p class="soft">of ${count(rows)} rows get this message${messages === undefined ? nothing : html`, as ${count(messages)} messages`}</p>
       <div class="stack" role="img" aria-label="${count(toSend)} of ${count(rows)} get it">
         ${part('m-accent', toSend)}${part('m-skipped', rows - toSend)}</div></div>
     ${leftOut.length === 0 ? html`<p class="soft">Nobody is left out.</p>` : leftOutTable(leftOut)}
