@@ -359,8 +359,8 @@ describe('what does not go together is refused before anything is sent', () => {
     )
     const { code, stderr } = await run()
     expect(code).toBe(65)
-    expect(stderr).toContain("templates/letter.txt:5, column 17: the list has no column 'itm'")
-    expect(stderr).toContain("templates/letter.txt:5, column 42: the list has no column 'prize'")
+    expect(stderr).toContain("templates/letter.txt:5:17: the list has no column 'itm'")
+    expect(stderr).toContain("templates/letter.txt:5:42: the list has no column 'prize'")
   })
 
   test('rows without groups', async () => {
