@@ -119,8 +119,10 @@ function showCopy(out: Output, { what, name }: NamedCopy, run: RunRecord, { rows
   if (what === 'failed') {
     out.info(`${name}: ${plural(written, 'row', 'rows')} that failed`)
     if (written === 0) return
-    const { template = run.template } = run.options
-    const words = ['--csv', name, '--template', template, '--campaign', run.campaign.name].map(shellWord)
+    const { template = run.template, groupBy } = run.options
+    const grouped = groupBy === undefined ? [] : ['--group-by', groupBy]
+    const options = ['--csv', name, '--template', template, '--campaign', run.campaign.name, ...grouped]
+    const words = options.map(shellWord)
     out.info(`Correct them there, then: mailmerge run ${words.join(' ')}`)
     return
   }

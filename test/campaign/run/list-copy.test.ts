@@ -112,6 +112,20 @@ test('rows whose address the template says are found by their number', async () 
   expect(text.match(/;sent;/g)).toHaveLength(3)
 })
 
+test('all rows of a message have its state, whatever they are grouped by', async () => {
+  await prepare({
+    'list.csv':
+      'house,email,item\nA,ann@example.com,1\nB,bob@gone.example,2\nA,ann@example.com,3\nB,bob@gone.example,4\n',
+    'templates/t.md': LETTER.replaceAll('{{name}}', '{{#each rows}}{{item}} {{/each}}'),
+  })
+  await send({ groupBy: 'house' })
+  expect(server.messages).toHaveLength(1)
+  const { text } = await copyOf('list', { groupBy: 'house' })
+  expect(text.match(/,sent,TIME,/g)).toHaveLength(2)
+  expect(text.match(/,failed,,mailbox unknown/g)).toHaveLength(2)
+  expect((await copyOf('failed', {}, 'failed.csv')).facts.written).toBe(2)
+})
+
 test('another list is refused, and no file appears', async () => {
   await prepare({ 'other.csv': 'name,email\nX,x@example.com\nY,y@example.com\n' })
   await send()
