@@ -414,8 +414,9 @@ describe('attachments', () => {
 
 test('a schedule groups its rows each time', async () => {
   expect((await mailmerge('schedule', 'add', 'daily', '--at', '2099-01-01 09:00', '--group-by', 'email')).code).toBe(0)
-  const { stdout } = await mailmerge('schedule', 'list', '--json')
-  expect(stdout).toContain('daily')
+  using ledger = new DatabaseSync(`${project.dir}/.mailmerge/ledger.db`, { readOnly: true })
+  const [kept] = ledger.prepare('SELECT options FROM schedule').all()
+  expect(JSON.parse(String(kept?.['options']))).toMatchObject({ flags: { groupBy: 'email' } })
 })
 
 test('the program says of one row what its whole message is', async () => {
