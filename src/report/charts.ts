@@ -5,6 +5,7 @@
 import { scaleLinear } from 'd3-scale'
 import { area, line } from 'd3-shape'
 import stringWidth from 'string-width'
+import type { RateLimit } from '../config/settings.ts'
 import type { StateCounts } from './digest.ts'
 import { count, type PageTime } from './page-text.ts'
 import type { RowState } from './row-states.ts'
@@ -41,13 +42,25 @@ export interface RateChart {
   readonly columns: readonly { readonly from: string; readonly sent: string; readonly rate: string }[]
 }
 
-export interface RateLimitLine {
+interface RateLimitLine {
   readonly perSecond: number
   readonly words: string
 }
 
-/** Undefined where the sending was too short to have a course. */
-export function rateChart(timeline: Timeline, time: PageTime, limit: RateLimitLine | undefined): RateChart | undefined {
+/** The limit that is reached within a minute: a quota of a day is not a rate. */
+function limitLine(limits: readonly RateLimit[]): RateLimitLine | undefined {
+  const lines = limits
+    .filter(({ seconds, of }) => seconds <= 60 && of !== 'recipients')
+    .map(({ count: number, seconds }) => ({
+      perSecond: number / seconds,
+      words: `limit: ${count(number)} ${seconds === 1 ? 'a second' : seconds === 60 ? 'a minute' : `in ${seconds} seconds`}`,
+    }))
+  return lines.sort((a, b) => a.perSecond - b.perSecond)[0]
+}
+
+/** Undefined where the sending was too short to have a course. `limits` are those that it was held to. */
+export function rateChart(timeline: Timeline, time: PageTime, limits: readonly RateLimit[]): RateChart | undefined {
+  const limit = limitLine(limits)
   const { span } = timeline
   if (span === undefined || span.last.getTime() - span.first.getTime() < SHORTEST_SECONDS * 1000) return undefined
   const start = new Date(Math.floor(span.first.getTime() / 1000) * 1000)

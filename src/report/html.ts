@@ -4,11 +4,10 @@
  */
 import { dirname, isAbsolute, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { RateLimit } from '../config/settings.ts'
 import type { CopyCounts, ResultRow } from '../ledger/records.ts'
 import { pageTemplate } from '../text/page-template.ts'
 import { localZone } from '../time-zone.ts'
-import { barChart, type RateLimitLine, rateChart, stackedBar } from './charts.ts'
+import { barChart, rateChart, stackedBar } from './charts.ts'
 import { extraWords } from './csv.ts'
 import { causeOfRow, codeOf, type Digest, digestOf, type ReasonCount, totalOfStates } from './digest.ts'
 import { type ExtraColumn, extraColumns, PAGE_ROWS, type ReportHead } from './head.ts'
@@ -232,7 +231,7 @@ function reasonOfRow(row: ResultRow): { readonly reason: string; readonly answer
 function rateOf({ timeline, sentBefore }: Digest, { rates }: ReportHead, time: PageTime) {
   const { span } = timeline
   if (span === undefined) return false
-  const chart = rateChart(timeline, time, limitLine(rates))
+  const chart = rateChart(timeline, time, rates)
   const seconds = Math.max(1, Math.ceil((span.last.getTime() - span.first.getTime()) / 1000))
   const short = `${timeline.total === 1 ? 'It was' : `All ${count(timeline.total)} were`} sent within ${some(seconds, 'second', 'seconds')}, at ${time.short(span.first, 'seconds')}.`
   return {
@@ -242,17 +241,6 @@ function rateOf({ timeline, sentBefore }: Digest, { rates }: ReportHead, time: P
       sentBefore > 0 &&
       `${some(sentBefore, 'row was', 'rows were')} sent before this run and ${sentBefore === 1 ? 'is' : 'are'} not counted here.`,
   }
-}
-
-/** The limit that is reached within a minute: a quota of a day is not a rate. */
-function limitLine(rates: readonly RateLimit[]): RateLimitLine | undefined {
-  const lines = rates
-    .filter(({ seconds, of }) => seconds <= 60 && of !== 'recipients')
-    .map(({ count: number, seconds }) => ({
-      perSecond: number / seconds,
-      words: `limit: ${count(number)} ${seconds === 1 ? 'a second' : seconds === 60 ? 'a minute' : `in ${seconds} seconds`}`,
-    }))
-  return lines.sort((a, b) => a.perSecond - b.perSecond)[0]
 }
 
 function reasonsOf({ reasons }: Digest) {

@@ -1,5 +1,6 @@
 /** How a delivery is going, as its process says in the ledger once a second, for pages in other processes. Owns the form. */
 import { z } from 'zod'
+import type { RateLimit } from '../config/settings.ts'
 import type { Runs } from '../ledger/ledger.ts'
 import type { PauseReason } from './reasons.ts'
 
@@ -7,6 +8,8 @@ export interface RunProgress {
   readonly at: Date
   /** Where the messages go, without secrets. */
   readonly server: string
+  /** Limits that it is held to. */
+  readonly limits: readonly RateLimit[]
   /** Connections at work. */
   readonly lanes: number
   /** How they go, each by itself; undefined where the process that sends does not say it. */
@@ -51,12 +54,8 @@ const EVERY_MS = 1000
 /** What is said of a delivery; the ledger adds when. */
 type Facts = Omit<RunProgress, 'at'>
 
-const quota = z.object({
-  count: z.number(),
-  seconds: z.number(),
-  of: z.literal('recipients').exactOptional(),
-  left: z.number(),
-})
+const limit = z.object({ count: z.number(), seconds: z.number(), of: z.literal('recipients').exactOptional() })
+const quota = limit.extend({ left: z.number() })
 /** As `PauseReason` has them; the types of both are compared when the program is compiled. */
 const reason = z.union([
   z.object({ kind: z.enum(['start-time', 'deferred']) }),
@@ -66,6 +65,7 @@ const reason = z.union([
 const facts = z
   .object({
     server: z.string(),
+    limits: z.array(limit).default([]),
     lanes: z.number(),
     connections: z
       .object({
@@ -93,14 +93,16 @@ export class ProgressWriter {
   readonly #runs: Runs
   readonly #run: string
   readonly #server: string
+  readonly #limits: readonly RateLimit[]
   readonly #now: () => Date
   #pause: RunProgress['pause']
   #written = Number.NEGATIVE_INFINITY
 
-  constructor(runs: Runs, run: string, server: string, now: () => Date) {
+  constructor(runs: Runs, run: string, { server, limits }: Pick<RunProgress, 'server' | 'limits'>, now: () => Date) {
     this.#runs = runs
     this.#run = run
     this.#server = server
+    this.#limits = limits
     this.#now = now
   }
 
@@ -118,7 +120,7 @@ export class ProgressWriter {
     if (until === undefined ? rate > 0 : until < now) this.#pause = undefined
     const server = this.#server
     const said: Facts = {
-      ...{ server, lanes, rate, retrying, secondsLeft, pause: this.#pause },
+      ...{ server, limits: this.#limits, lanes, rate, retrying, secondsLeft, pause: this.#pause },
       connections: described(connections()),
     }
     this.#runs.report(this.#run, JSON.stringify(said), now).catch(() => {})

@@ -69,7 +69,12 @@ export async function beginAndDeliver(
     })
   }
   if (merge.mode === 'send') makeRunFolder(settings, run.id)
-  const writer = new ProgressWriter(ledger.runs, run.id, transport.name, () => clock.now())
+  const writer = new ProgressWriter(
+    ledger.runs,
+    run.id,
+    { server: transport.name, limits: settings.delivery.rates },
+    () => clock.now(),
+  )
   const options = { ...before, patience: planned.patience }
   const end = asAsked(watch, await deliverRun({ ...merge, hooks }, run, transport, options, writer))
   await writer.end()

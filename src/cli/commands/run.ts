@@ -143,6 +143,11 @@ function requestOf(args: Arguments): MergeRequest {
       hint: 'Leave --watch out; mailmerge inbox shows what a rehearsal wrote, and serve the runs that it sends.',
     })
   }
+  if (!args.flag('watch') && (args.number('port') !== undefined || args.flag('noOpen'))) {
+    throw new UsageError('--port and --no-open are for the page of --watch', {
+      hint: 'Add --watch, or leave them out.',
+    })
+  }
   const limit = args.number('limit')
   if (limit !== undefined && (!Number.isInteger(limit) || limit < 0)) {
     throw new UsageError(`--limit ${limit} is not a number of rows`, { hint: 'Give a whole number: --limit 10' })

@@ -80,7 +80,7 @@ export class RunReader {
     const digest = await this.#digestOf(run, condition, standing)
     const zone = run.options.timeZone ?? this.#settings.timeZone ?? localZone()
     const time = pageTime(zone, new Date())
-    const rate = rateChart(digest.timeline, time, undefined)
+    const rate = rateChart(digest.timeline, time, progress?.limits ?? [])
     return {
       ...shown,
       counts: countsOf(standing, digest, progress),

@@ -96,6 +96,11 @@ test.each([
   expect([code, stderr]).toEqual([64, expect.stringMatching(words)])
 })
 
+test.each([['--port', '8025'], ['--no-open']])('%s is of the page alone', async (...args) => {
+  const { code, stderr } = await project.run(['run', '--yes', ...args])
+  expect([code, stderr]).toEqual([64, expect.stringContaining('--watch')])
+})
+
 test.skipIf(browser === undefined)(
   'in a browser it shows the run while it sends, and its end when it has ended',
   async () => {
