@@ -12,6 +12,7 @@ import { callback, checkOptions, type SchemaOf } from './check-options.ts'
 import { configFromEnvironment } from './environment.ts'
 import { findConfig, readConfig, readDotEnv } from './file.ts'
 import { bounceSettings, imapSettings } from './imap.ts'
+import { notifySettings } from './notify.ts'
 import { oauthProviders } from './oauth-provider.ts'
 import type { Config } from './schema.ts'
 import type { DeliverySettings, Environment, ListOrigin, RateLimit, Settings, SourceSettings } from './settings.ts'
@@ -137,6 +138,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
       imap,
       sentCopy: config.sentCopy,
       serve: config.serve === undefined ? undefined : serveSettings(config.serve),
+      notify: config.notify === undefined ? undefined : notifySettings(config.notify, root, providers),
       unsubscribe: config.unsubscribe === undefined ? undefined : unsubscribeSettings(config.unsubscribe),
     }),
     root,
@@ -173,6 +175,7 @@ function merged(file: Config, environment: Config): Config {
       oauth2: clients(file.oauth2, environment.oauth2),
       imap: group(file.imap, environment.imap),
       bounces: group(file.bounces, environment.bounces),
+      notify: group(file.notify, environment.notify),
     }),
   }
 }

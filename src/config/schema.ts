@@ -5,7 +5,7 @@ import { knownLanguage } from '../language-tag.ts'
 import { isReturnPath } from '../return-path.ts'
 import { checkZone } from '../time-zone.ts'
 import { DURATION_HINT, MESSAGES_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
-import { DUPLICATES } from './words.ts'
+import { DUPLICATES, NOTICE_KINDS } from './words.ts'
 
 const text = z.string().min(1)
 const path = text
@@ -230,6 +230,33 @@ const bounces = z
   })
   .describe('What to do with bounces')
 
+const mailbox = text.refine(
+  (value) => /^[^\s<>@:]+@[^\s<>@]+$/.test(value),
+  'must be an address. For example ops@example.org.',
+)
+
+const notify = z
+  .strictObject({
+    mail: z
+      .union([mailbox.transform((one) => [one]), z.array(mailbox).min(1)])
+      .describe('Address, or addresses, that notices are mailed to')
+      .optional(),
+    from: mailbox.describe('Sender of these mails; default: the first of their addresses').optional(),
+    smtp: text
+      .describe('Server for these mails; best set as MAILMERGE_NOTIFY_SMTP; default: the one that sends the run')
+      .optional(),
+    webhook: endpoint.describe('Address that notices are posted to as JSON').optional(),
+    secret: text
+      .describe('Key that signs what is posted, at least 16 characters; better set as MAILMERGE_NOTIFY_SECRET')
+      .optional(),
+    when: z
+      .array(z.enum(NOTICE_KINDS))
+      .min(1)
+      .describe('What to give notice of: ended, stopped, needs_you; default: all of them')
+      .optional(),
+  })
+  .describe('Notices when a run ends, stops or needs you')
+
 const variant = z.strictObject({
   share: z.number().positive().default(1).describe('Weight relative to the other variants; default 1'),
   subject: text.describe("Subject, instead of the template's").optional(),
@@ -351,6 +378,7 @@ export const configSchema = z
       })
       .describe('How to reach mailmerge serve')
       .optional(),
+    notify: notify.optional(),
     unsubscribe: z
       .strictObject({
         url: z

@@ -1,6 +1,6 @@
 /** What a project is set to, after flags, environment, `.env` and mailmerge.yaml are put together. Holds no behaviour. */
 import type { Secret } from '../secret.ts'
-import type { DUPLICATES } from './words.ts'
+import type { DUPLICATES, NOTICE_KINDS } from './words.ts'
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -195,6 +195,18 @@ export interface CheckSettings {
   readonly spamd: string | undefined
 }
 
+/** Who hears of runs without watching them. One of `mail` and `webhook` is set. */
+export interface NotifySettings {
+  readonly mail?: {
+    readonly to: readonly string[]
+    readonly from: string
+    /** A server of its own; without it the messages' own way. */
+    readonly smtp?: SmtpSettings
+  }
+  readonly webhook?: { readonly url: string; readonly secret: Secret }
+  readonly when: readonly (typeof NOTICE_KINDS)[number][]
+}
+
 export interface Settings {
   /** The project: folder of mailmerge.yaml, or the working directory. Paths of templates and attachments start here. */
   readonly root: string
@@ -236,6 +248,7 @@ export interface Settings {
   /** Folder of the mailbox for a copy of each sent message. */
   readonly sentCopy?: string
   readonly bounces: BounceSettings
+  readonly notify?: NotifySettings
   readonly check: CheckSettings
   readonly locale?: string
   /** Messages that say nothing are sent. */

@@ -22,3 +22,6 @@ export const IN_DOUBT = ['resend', 'keep'] as const
 
 /** What happens to rows that a workbook hides or filters out. */
 export const HIDDEN_ROWS = ['skip', 'send'] as const
+
+/** What a notice is about: a run that ended, one that stopped and can be resumed, one that needs a person. */
+export const NOTICE_KINDS = ['ended', 'stopped', 'needs_you'] as const

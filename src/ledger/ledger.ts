@@ -13,7 +13,9 @@ import type {
   DuplicatePolicy,
   Forgotten,
   LedgerEvent,
+  NewNotice,
   NewRun,
+  NoticeWay,
   Owner,
   PlanCounts,
   PlannedRow,
@@ -29,6 +31,7 @@ import type {
   SkipKind,
   StatusCounts,
   Suppression,
+  TakenNotice,
 } from './records.ts'
 import type { Schedules } from './schedules.ts'
 
@@ -48,6 +51,7 @@ export interface Ledger {
   readonly schedules: Schedules
   readonly servers: Servers
   readonly timestamps: Timestamps
+  readonly notices: Notices
   readonly privacy: Privacy
   close(): Promise<void>
 }
@@ -216,6 +220,28 @@ export interface Servers {
 export interface Timestamps {
   /** Records the time and gives the one recorded before. */
   replace(name: string, at: Date): Promise<Date | undefined>
+}
+
+/**
+ * What people are to be told who do not watch: of each subject (a run, an occurrence of a schedule) the last notice. One of them
+ * is owed from the moment that the work begins, so that a process that dies leaves a trace.
+ */
+export interface Notices {
+  /** From now on a notice of how it ended is owed. */
+  expect(subject: string): Promise<void>
+  /** The subjects of which one is owed. */
+  owed(): Promise<readonly string[]>
+  /**
+   * Settles what is owed of the subject; without a notice nothing is to be said. A notice takes the place of an earlier one that
+   * was not given yet; one with the `about` of the last is dropped. Changes nothing where none is owed.
+   */
+  record(subject: string, notice: NewNotice | undefined): Promise<void>
+  /** Those that were not given yet, for the caller alone until `until`; then they are somebody else's. */
+  take(now: Date, until: Date, limit: number): Promise<readonly TakenNotice[]>
+  /** This way has it, and is not used for it again. */
+  given(notice: TakenNotice, way: NoticeWay): Promise<void>
+  /** Nothing more is done about it. */
+  close(notice: TakenNotice): Promise<void>
 }
 
 export interface Privacy {

@@ -363,3 +363,22 @@ export interface Pruned {
   /** Ids of the runs removed. */
   readonly runs: readonly string[]
 }
+
+/** How a notice goes. */
+export type NoticeWay = 'mail' | 'webhook'
+
+export interface NewNotice {
+  /** What it is about: two notices of one subject that are equal in this say the same. */
+  readonly about: string
+  /** As JSON. */
+  readonly facts: string
+}
+
+export interface TakenNotice {
+  readonly subject: string
+  /** From 1, of this subject. */
+  readonly number: number
+  readonly facts: string
+  /** The ways that have it already. */
+  readonly given: readonly NoticeWay[]
+}

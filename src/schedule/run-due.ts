@@ -4,6 +4,7 @@
  */
 import { type Clock, systemClock } from '../campaign/clock.ts'
 import type { MergeHooks } from '../campaign/merge.ts'
+import { giveNotices } from '../campaign/notify/notify.ts'
 import { resumeMerge } from '../campaign/run/resume.ts'
 import { LATE_BY_MS } from '../campaign/run/start-time.ts'
 import type { Flags } from '../config/load.ts'
@@ -70,6 +71,8 @@ export async function runDue(options: RunDueOptions, report: DueReport = {}): Pr
     report.onEnd?.(work, result)
     results.push(result)
   }
+  // Work that was left has said so to nobody.
+  await giveNotices(settings, { clock })
   return results
 }
 

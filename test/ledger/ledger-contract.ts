@@ -9,6 +9,7 @@ import { deliveryContract } from './delivery-contract.ts'
 import { feedbackContract } from './feedback-contract.ts'
 import { groupsContract } from './groups-contract.ts'
 import { type LedgerBackend, useBackend } from './harness.ts'
+import { noticesContract } from './notices-contract.ts'
 import { personsContract } from './persons-contract.ts'
 import { planContract } from './plan-contract.ts'
 import { quotasContract } from './quotas-contract.ts'
@@ -26,5 +27,6 @@ export function ledgerContract(name: string, open: () => Promise<LedgerBackend>)
     quotasContract()
     personsContract()
     schedulesContract()
+    noticesContract()
   })
 }

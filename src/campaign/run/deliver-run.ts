@@ -20,6 +20,7 @@ import { makesDrafts } from '../../transport/open.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
+import { recordEnd } from '../notify/notify.ts'
 import { rowsOfMessage } from '../plan/row-data.ts'
 import { type OpenMerge, runFolder } from './open-merge.ts'
 import { RequestWatch } from './request-watch.ts'
@@ -69,6 +70,8 @@ export async function beginAndDeliver(
     })
   }
   if (merge.mode === 'send') makeRunFolder(settings, run.id)
+  if (merge.mode === 'send' && settings.notify !== undefined && (await hasWork(ledger, run.id, counts)))
+    await ledger.notices.expect(run.id)
   const writer = new ProgressWriter(
     ledger.runs,
     run.id,
@@ -80,6 +83,15 @@ export async function beginAndDeliver(
   await writer.end()
   if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
   return end
+}
+
+/** There is no notice of a run that finds nothing to send. */
+async function hasWork(
+  { carbonCopies }: OpenMerge['ledger'],
+  run: string,
+  { deferred }: StatusCounts,
+): Promise<boolean> {
+  return deferred > 0 || (await carbonCopies.counts(run)).deferred > 0
 }
 
 /** A delivery that stopped because a person asked for it from outside. */
@@ -201,6 +213,10 @@ export async function summarize(
   const isDone = counts.deferred === 0 && counts.in_doubt === 0 && copies.deferred === 0
   if (end.stopped?.kind === 'cancelled') await ledger.runs.end(run.id, 'cancelled', clock.now())
   else if (isDone && end.stopped?.kind !== 'not-confirmed') await ledger.runs.end(run.id, 'finished', clock.now())
+  if (mode === 'send') {
+    const said = { run: run.id, campaign: run.campaign, at: clock.now(), counts, copiesDeferred: copies.deferred }
+    await recordEnd(ledger, settings, { ...said, stopped: end.stopped, isDone })
+  }
   const head = await reportHead(ledger, run.id, {
     rehearsal: mode === 'send' || mode === 'check' ? undefined : mode,
     rates: mode === 'send' || mode === 'test' ? settings.delivery.rates : [],

@@ -10,6 +10,7 @@ import { draftSettings, makesDrafts } from '../../transport/open.ts'
 import { checkResumeRequest } from '../check-request.ts'
 import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, ResumeRequest } from '../merge.ts'
+import { withNotices } from '../notify/notify.ts'
 import { parseRowRanges } from '../plan/select.ts'
 import { type Content, openContent } from './content.ts'
 import { beginAndDeliver, groupOf, summarize } from './deliver-run.ts'
@@ -29,7 +30,7 @@ export async function resumeMerge(
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
   checkResumeRequest('resumeMerge', request, hooks)
-  return withMetricsFile(settings.metrics, hooks, (own) =>
+  return recorded(settings, request, hooks, (own) =>
     goOn(settings, request, own, newestUnfinished, async (ledger, run) => {
       const { inDoubt, rows } = request
       if (inDoubt === undefined) return
@@ -46,11 +47,23 @@ export async function retryMerge(
   hooks: MergeHooks = {},
 ): Promise<SummaryEvent> {
   checkResumeRequest('retryMerge', request, hooks)
-  return withMetricsFile(settings.metrics, hooks, (own) =>
+  return recorded(settings, request, hooks, (own) =>
     goOn(settings, request, own, findRun, async (ledger, run) => {
       await ledger.deliveries.retryFailed(run.id)
     }),
   )
+}
+
+/** `work` with the file of metrics and the notices. */
+function recorded(
+  settings: Settings,
+  { run, patience }: ResumeRequest,
+  hooks: MergeHooks,
+  work: (hooks: MergeHooks) => Promise<SummaryEvent>,
+): Promise<SummaryEvent> {
+  // Only what resumes runs by itself says how long it waits.
+  const unattended = run === undefined || patience === undefined ? undefined : { subject: run, campaign: undefined }
+  return withNotices(settings, hooks, unattended, (own) => withMetricsFile(settings.metrics, own, work))
 }
 
 async function goOn(

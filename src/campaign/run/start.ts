@@ -14,6 +14,7 @@ import { checkMergeRequest } from '../check-request.ts'
 import { END_OF_TIME } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
+import { withNotices } from '../notify/notify.ts'
 import { paceOf, takenLimits } from '../plan/pace.ts'
 import { planRows } from '../plan/plan.ts'
 import { startTimes } from '../plan/recipient-time.ts'
@@ -45,7 +46,11 @@ export async function runMerge(
 ): Promise<SummaryEvent> {
   checkMergeRequest(request, hooks)
   const metrics = request.mode === 'send' ? settings.metrics : undefined
-  return withMetricsFile(metrics, hooks, (own) => planAndDeliver(settings, request, own))
+  const { mode, occurrence, campaign } = request
+  const work = (own: MergeHooks) => withMetricsFile(metrics, own, (inner) => planAndDeliver(settings, request, inner))
+  if (mode !== 'send') return work(hooks)
+  const unattended = occurrence === undefined ? undefined : { subject: occurrence, campaign }
+  return withNotices(settings, hooks, unattended, work)
 }
 
 async function planAndDeliver(given: Settings, request: MergeRequest, hooks: MergeHooks): Promise<SummaryEvent> {

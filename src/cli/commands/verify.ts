@@ -1,5 +1,6 @@
-/** `mailmerge verify`: connects, logs in, says what the server offers. Sends nothing. */
+/** `mailmerge verify`: connects, logs in, says what the server offers. Sends nothing but a test notice that is asked for. */
 
+import { UsageError } from '../../errors.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { ServerReport } from '../../transport/transport.ts'
 import type { Action, Context } from '../command.ts'
@@ -9,10 +10,16 @@ import { count } from '../terminal/format.ts'
 export const verify: Action = {
   usage: 'verify',
   describe: 'Connect, log in and show what the server offers; send nothing',
-  options: SMTP_OPTION,
+  options: {
+    ...SMTP_OPTION,
+    notify: { type: 'boolean', describe: 'Give a test notice too, as notify in mailmerge.yaml says' },
+  },
   async run(args, context) {
     const { out } = context
     const settings = await settingsFor(args, context)
+    if (args.flag('notify') && settings.notify === undefined) {
+      throw new UsageError('no notices are set', { hint: 'Set notify.mail or notify.webhook in mailmerge.yaml.' })
+    }
     const { openTransport } = await import('../../transport/open.ts')
     const transport = await openTransport(settings, {
       ...(out.verbose ? { dialogue: (line: string) => out.info(out.style('dim', escapeInvisible(line))) } : {}),
@@ -23,6 +30,11 @@ export const verify: Action = {
       else if (!out.quiet) for (const line of lines(report, context)) out.result(line)
     } finally {
       await transport.close()
+    }
+    if (args.flag('notify')) {
+      const { giveTestNotice, noticeTargets } = await import('../../campaign/notify/notify.ts')
+      await giveTestNotice(settings)
+      for (const target of noticeTargets(settings)) out.info(`a test notice was given: ${target}`)
     }
     return 0
   },

@@ -618,6 +618,30 @@ export const deleteIdentities = `DELETE FROM identity WHERE campaign = ?1`
 export const deleteRun = `DELETE FROM run WHERE number = ?1`
 export const markPruned = `UPDATE campaign SET pruned_at = ?2 WHERE id = ?1`
 
+// ---- notices -----------------------------------------------------------------------------------------------------------
+
+export const expectNotice = `INSERT INTO notice (subject, owed) VALUES (?1, 1) ON CONFLICT DO UPDATE SET owed = 1`
+
+export const owedNotices = `SELECT subject FROM notice WHERE owed = 1 ORDER BY subject`
+
+export const recordNotice = `
+UPDATE notice SET number = number + 1, about = ?2, facts = ?3, taken_until = NULL, mailed = 0, posted = 0, closed = 0
+WHERE subject = ?1 AND owed = 1 AND about IS NOT ?2`
+
+export const noNoticeOwed = `UPDATE notice SET owed = 0 WHERE subject = ?1`
+
+/** ?1 now, ?2 until when they are the caller's, ?3 most. */
+export const takeNotices = `
+UPDATE notice SET taken_until = ?2 WHERE subject IN (
+  SELECT subject FROM notice
+  WHERE closed = 0 AND facts IS NOT NULL AND (taken_until IS NULL OR taken_until <= ?1 OR taken_until > ?2)
+  ORDER BY subject LIMIT ?3)
+RETURNING subject, number, facts, mailed, posted`
+
+export const noticeMailed = `UPDATE notice SET mailed = 1 WHERE subject = ?1 AND number = ?2`
+export const noticePosted = `UPDATE notice SET posted = 1 WHERE subject = ?1 AND number = ?2`
+export const closeNotice = `UPDATE notice SET closed = 1 WHERE subject = ?1 AND number = ?2`
+
 // ---- servers, and what the ledger knows of itself ----------------------------------------------------------------------
 
 export const selectServer = `SELECT pipelining, pipelining_until, messages_per_connection FROM server WHERE name = ?1`

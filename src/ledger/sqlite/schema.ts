@@ -298,6 +298,21 @@ UPDATE run SET messages_sent = sent, messages_failed = failed, messages_deferred
 WHERE counted = 1;
 `
 
+const version10 = `
+-- The last notice of each subject. Owed: work on it began, and nobody said yet how it ended.
+CREATE TABLE notice (
+  subject     TEXT PRIMARY KEY,
+  owed        INTEGER NOT NULL,
+  number      INTEGER NOT NULL DEFAULT 0,
+  about       TEXT,
+  facts       TEXT,
+  taken_until INTEGER,
+  mailed      INTEGER NOT NULL DEFAULT 0,
+  posted      INTEGER NOT NULL DEFAULT 0,
+  closed      INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+`
+
 /** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
 function kindsOfSentences(table: string, column: string, where: string): string {
   return `
@@ -325,6 +340,7 @@ export const migrations: readonly Migration[] = [
   { version: 7, sql: version7 },
   { version: 8, sql: version8 },
   { version: 9, sql: version9 },
+  { version: 10, sql: version10 },
 ]
 
 export function schemaVersion(database: DatabaseSync): number {

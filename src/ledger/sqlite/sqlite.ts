@@ -12,6 +12,7 @@ import { CarbonCopyStore } from './carbon-copy-store.ts'
 import { DeliveryStore, dueRowOf } from './delivery-store.ts'
 import { FeedbackStore } from './feedback-store.ts'
 import { fileSystemOf, openLedgerFile } from './file.ts'
+import { NoticeStore } from './notice-store.ts'
 import { PlanStore } from './plan-store.ts'
 import { PrivacyStore } from './privacy-store.ts'
 import * as sql from './queries.ts'
@@ -86,6 +87,7 @@ export async function openSqliteLedger(path: string, options: SqliteLedgerOption
     schedules: new ScheduleStore(store),
     servers: new ServerStore(store),
     timestamps: new TimestampStore(store),
+    notices: new NoticeStore(store),
     privacy: new PrivacyStore(store, now),
     /** Gives up the campaigns held, then the file. A broken ledger closes too. */
     async close() {
