@@ -7,7 +7,7 @@ import { createAttachmentStore } from '../../message/attachment/attachment.ts'
 import { createComposer } from '../../message/compose.ts'
 import { type NoticeFacts, noticeMail } from '../../report/notice.ts'
 import { ownText } from '../../template/marked-text.ts'
-import { openTransport } from '../../transport/open.ts'
+import { makesDrafts, openTransport } from '../../transport/open.ts'
 import { createSmtpTransport } from '../../transport/smtp/smtp-transport.ts'
 import type { Outcome } from '../../transport/transport.ts'
 
@@ -92,7 +92,9 @@ export async function mail(
         recipient: to[0] ?? from,
       },
     )
-    const transport = smtp === undefined ? await openTransport(settings) : createSmtpTransport(smtp)
+    // Among drafts a notice would wait for a person.
+    const server = smtp ?? (makesDrafts(settings) ? settings.smtp : undefined)
+    const transport = server === undefined ? await openTransport(settings) : createSmtpTransport(server)
     try {
       const lane = await transport.open(signal)
       const cut = (): void => lane.abort()
