@@ -29,7 +29,7 @@ const PAGE_BYTES = 4_000_000
 /** Reasons for which a message that its rows make is not sent; for all others a row is in no message. */
 const OF_MESSAGE: ReadonlySet<SkipKind> = new Set(['suppressed', 'sent-before', 'follow-up'])
 
-/** Before the number of a row whose key is not known: it is a group of its own. No key begins so. */
+/** Before the number of a row whose key is not known: it is a group of its own. */
 const WITHOUT_KEY = '\u0001row '
 
 /** Plans the rows of the source. Gives their number. */
@@ -158,7 +158,7 @@ class GroupPlan {
   /** Rows whose turn comes are part of the message as it was found, or of none. */
   #planned(row: PlacedRow, made: ReadonlyMap<number, PlannedRow>): PlannedRow {
     const { number, skip, first, head = first } = row
-    const key = row.key.startsWith(WITHOUT_KEY) ? '' : row.key
+    const key = row.key === WITHOUT_KEY + number ? '' : row.key
     const isInNone = skip !== undefined && !OF_MESSAGE.has(skip.kind)
     if (first === undefined || head === undefined || isInNone)
       return { row: number, key, address: row.address, data: '', skip, message: 'none' }

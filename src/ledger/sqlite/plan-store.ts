@@ -21,8 +21,8 @@ import { numberOf, type SqliteStore, textOf, timeOf } from './store.ts'
 
 /** Rows that one statement inserts. */
 const AT_ONCE = 32
-const INSERT_MANY = sql.insertPlanRows(AT_ONCE)
-const INSERT_ONE = sql.insertPlanRows(1)
+const INSERT = { many: sql.insertPlanRows(AT_ONCE, false), one: sql.insertPlanRows(1, false) }
+const INSERT_GROUPED = { many: sql.insertPlanRows(AT_ONCE, true), one: sql.insertPlanRows(1, true) }
 
 /** What a run begins with in a campaign that has no memory yet. */
 interface Joined {
@@ -45,12 +45,15 @@ export class PlanStore implements Plans {
     return store.draft(() => {
       const { number } = this.#planning(runId)
       const many = rows.length - (rows.length % AT_ONCE)
-      for (let at = 0; at < many; at += AT_ONCE) this.#insert(INSERT_MANY, number, rows.slice(at, at + AT_ONCE))
-      for (const row of rows.slice(many)) this.#insert(INSERT_ONE, number, [row])
+      const isGrouped = rows.some(({ message }) => message !== undefined)
+      const insert = isGrouped ? INSERT_GROUPED : INSERT
+      for (let at = 0; at < many; at += AT_ONCE)
+        this.#insert(insert.many, number, rows.slice(at, at + AT_ONCE), isGrouped)
+      for (const row of rows.slice(many)) this.#insert(insert.one, number, [row], isGrouped)
     })
   }
 
-  #insert(statement: string, number: number, rows: readonly PlannedRow[]): void {
+  #insert(statement: string, number: number, rows: readonly PlannedRow[], isGrouped: boolean): void {
     const values: SQLInputValue[] = []
     for (const { row, key, address, data, skip, notBefore, variant, message } of rows) {
       const isInNone = key === '' || skip?.kind === 'bad' || message === 'none'
@@ -66,6 +69,9 @@ export class PlanStore implements Plans {
         skip?.detail ?? (key === '' ? 'no address' : null),
         timeOf(notBefore),
         variant ?? null,
+      )
+      if (!isGrouped) continue
+      values.push(
         own === undefined || own.first === row ? null : planId(number, own.first),
         own?.first === row ? (own.rows ?? 1) : null,
       )

@@ -60,10 +60,14 @@ export const deletePlan = `DELETE FROM run WHERE number = ?1 AND state = 'planni
 
 // ---- planning --------------------------------------------------------------------------------------------------------
 
-/** For `count` rows at once, each with its eleven values: one statement a row costs twice as much. */
-export function insertPlanRows(count: number): string {
-  return `INSERT INTO run_row (id, key, occurrence, address, data, skip_kind, skip, not_before, variant, head, rows) VALUES
-${Array.from({ length: count }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').join(',')}`
+const PLAN_COLUMNS = ['id', 'key', 'occurrence', 'address', 'data', 'skip_kind', 'skip', 'not_before', 'variant']
+const GROUPED_COLUMNS = [...PLAN_COLUMNS, 'head', 'rows']
+
+/** For `count` rows at once, each with its values in the order of the columns: one statement a row costs twice as much. */
+export function insertPlanRows(count: number, isGrouped: boolean): string {
+  const columns = isGrouped ? GROUPED_COLUMNS : PLAN_COLUMNS
+  const values = `(${columns.map(() => '?').join()})`
+  return `INSERT INTO run_row (${columns.join()}) VALUES ${Array.from({ length: count }, () => values).join()}`
 }
 
 /** Rows that are to be sent, each as a message, and share a key with an earlier one. ?1 first, ?2 last, ?3 limit. */
