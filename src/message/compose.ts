@@ -10,7 +10,7 @@ import { holdsValue, isBlank, type MarkedText, unmark } from '../template/marked
 import { fieldKey, type Rendered } from '../template/template.ts'
 import { type Mailbox, parseAddress } from './address/address.ts'
 import { parseAddressList } from './address/list.ts'
-import type { AttachmentStore } from './attachment/attachment.ts'
+import { type AttachmentStore, withOwnNames } from './attachment/attachment.ts'
 import { buildCalendar, type CalendarPart } from './calendar/calendar.ts'
 import { createSigner, type DkimSigner } from './dkim/dkim.ts'
 import { furtherFields } from './fields.ts'
@@ -148,7 +148,7 @@ export function createComposer(options: ComposerOptions): Composer {
     compose(rendered, identity, planned) {
       if (rendered.attachments.length === 0 && rendered.inline.length === 0) return assemble(rendered, identity, [])
       return andThen(attachments.load(rendered.attachments, rendered.inline, planned), (parts) =>
-        assemble(rendered, identity, parts),
+        assemble(rendered, identity, rendered.isGrouped === true ? withOwnNames(parts) : parts),
       )
     },
     check(rendered, identity) {

@@ -181,6 +181,7 @@ export function createRenderer(options: RendererOptions): Pick<CompiledTemplate,
       inline,
       columns,
     }
+    if (group !== undefined) rendered.isGrouped = true
     if (to !== undefined) rendered.to = to(row, data)
     if (cc !== undefined) rendered.cc = cc(row, data)
     if (bcc !== undefined) rendered.bcc = bcc(row, data)

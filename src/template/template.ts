@@ -98,6 +98,8 @@ export interface Rendered {
   readonly calendar?: RenderedCalendar
   /** Tag of the version that it was rendered with; undefined for the usual one. */
   readonly language?: string
+  /** True for a message of several rows. */
+  readonly isGrouped?: boolean
   /** Columns that each field reads, by its `fieldKey`. */
   readonly columns?: ReadonlyMap<string, readonly string[]>
 }

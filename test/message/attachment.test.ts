@@ -14,7 +14,11 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DataError } from '../../src/errors.ts'
-import { type AttachmentStoreOptions, createAttachmentStore } from '../../src/message/attachment/attachment.ts'
+import {
+  type AttachmentStoreOptions,
+  createAttachmentStore,
+  withOwnNames,
+} from '../../src/message/attachment/attachment.ts'
 import { safeFileName, safeName } from '../../src/message/files/file-name.ts'
 import type { RenderedAttachment, RenderedInline } from '../../src/template/template.ts'
 import { marked, value as rowValue } from '../support/marked.ts'
@@ -72,7 +76,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(base, { recursive: true, force: true }))
 
-test('files of one name have names of their own, whatever the case of their letters', async () => {
+test('files of several rows have names of their own, whatever the case of their letters', async () => {
   const parts = await store().load(
     [
       file('docs/a.txt', { name: 'Label.txt' }),
@@ -81,7 +85,8 @@ test('files of one name have names of their own, whatever the case of their lett
     ],
     [],
   )
-  expect(parts.map(({ name }) => name)).toEqual(['Label.txt', 'label (2).txt', 'Label (3).txt'])
+  expect(withOwnNames(parts).map(({ name }) => name)).toEqual(['Label.txt', 'label (2).txt', 'Label (3).txt'])
+  expect(parts.map(({ name }) => name)).toEqual(['Label.txt', 'label.txt', 'Label.txt'])
 })
 
 describe('nothing is attached from outside the fence', () => {

@@ -133,7 +133,7 @@ export function createAttachmentStore(options: AttachmentStoreOptions): Attachme
   return {
     load(attachments, inline, planned) {
       const parts = (): MaybePromise<readonly LoadedPart[]> =>
-        andThen(all([...inline, ...attachments].map(partsOf)), (lists) => withOwnNames(lists.flat()))
+        andThen(all([...inline, ...attachments].map(partsOf)), (lists) => lists.flat())
       if (planned === undefined) return parts()
       return andThen(
         findAll(wantedFiles(attachments, inline)),
@@ -154,8 +154,11 @@ export function createAttachmentStore(options: AttachmentStoreOptions): Attachme
   }
 }
 
-/** Attachments whose names are all different: a reader who saves them saves each. */
-function withOwnNames(parts: readonly LoadedPart[]): readonly LoadedPart[] {
+/**
+ * Attachments of several rows, their names all different: a reader who saves them saves each. What one row attaches keeps the
+ * names that the template gives.
+ */
+export function withOwnNames(parts: readonly LoadedPart[]): readonly LoadedPart[] {
   const taken = new Set<string>()
   return parts.map((part) => {
     if (part.disposition !== 'attachment') return part
