@@ -64,11 +64,10 @@ test.each([
     }
     const { child, ended } = project.start(['resume'])
     // What is left of the quota goes at once; the rest of the list would take hours.
-    for (let quiet = 0, last = 0; quiet < 30; quiet++) {
-      await new Promise((go) => setTimeout(go, 100))
-      if (sink.ids.size !== last) quiet = 0
-      last = sink.ids.size
-    }
+    await new Promise<void>((resolve) => {
+      child.stderr?.on('data', (text: string) => /is used up/.test(text) && resolve())
+      void ended.then(() => resolve())
+    })
     child.kill('SIGTERM')
     const { code, stderr } = await ended
     expect(code, stderr).toBe(143)
