@@ -145,9 +145,12 @@ function hintOf({ run, counts, stopped, isDone }: RunEnd): string | null {
   return hint === undefined ? `To continue: mailmerge resume ${run}` : withoutAddresses(hint)
 }
 
+/** A word as servers put them into sentences: with a local part in quotes, or a domain in brackets. */
+const WORD = /(?:"[^"]{0,200}"(?=@|%40))?[^\s<>"'(),;:[\]]+(?:\[[^\]\s]{0,100}\])?/gi
+
 /** Words of a server may name a recipient, also as a return path writes it. */
 export function withoutAddresses(text: string): string {
-  return text.replace(/(?:"[^"]*"|[^\s<>"'(),;:]+)(?:@|%40)(?:\[[^\]\s]*\]|[^\s<>"'(),;:]+)/gi, '(address)')
+  return text.replace(WORD, (word) => (/@|%40/i.test(word) ? '(address)' : word))
 }
 
 /** Subject and text of its mail. */

@@ -147,7 +147,7 @@ export function joinMustaches(html: string): string {
     const begin = places[index] ?? 0
     const end = (places[index + mustache.length - 1] ?? 0) + 1
     const whole = html.slice(begin, end)
-    const tags = whole.length === mustache.length ? '' : [...whole.matchAll(/<[^>]*>/g)].join('')
+    const tags = whole.length === mustache.length ? '' : [...whole.matchAll(/<[^<>]*>/g)].join('')
     if (BLOCK.test(tags)) continue
     joined += html.slice(done, begin) + joinedText(decoded(mustache)) + tags
     done = end
