@@ -65,9 +65,9 @@ function makeRun(server: RealServer, files: Readonly<Record<string, string>>): P
   return project
 }
 
-function run(server: RealServer, args: readonly string[] = []): Promise<Ended> {
+function run(server: RealServer, args: readonly string[] = [], command = ['run', '--yes']): Promise<Ended> {
   if (project === undefined) throw new Error('there is no project')
-  return project.run(['run', '--yes', '--report', 'results.csv', ...args], {
+  return project.run([...command, '--report', 'results.csv', ...args], {
     MAILMERGE_SMTP_PASSWORD: server.password,
   })
 }
@@ -140,7 +140,10 @@ describe.each(SERVERS)('a real $name', ({ start, limit, smtputf8 }) => {
       .map((line) => line.replace(/^(\d*3),p(\d+)@/, '$1,gone$2@'))
     const before = sink.messages.length
     makeRun(server, { 'list.csv': lines.join('\n') })
-    const { code, stderr } = await run(server)
+    let { code, stderr } = await run(server)
+    // Postfix 3.7 can crash where a recipient is refused behind a message that it refused: what was unanswered is rightly in doubt.
+    for (let again = 0; again < 5 && code === 75 && server.log().includes('killed by signal 11'); again++)
+      ({ code, stderr } = await run(server, ['--in-doubt', 'resend'], ['resume']))
     expect(code, stderr + server.log().slice(-3000)).toBe(1)
     const rows = results()
     for (const [at, { status, reason }] of rows.entries()) {
