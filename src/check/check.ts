@@ -1,9 +1,7 @@
 /**
  * Everything that can be wrong with a merge, found without sending: list and template in one report. Owns what is checked
- * when one of them is missing; asks the network nothing
- * unless `dns` says so.
+ * when one of them is missing; asks the network nothing unless `dns` or `links` says so.
  */
-
 import type { Split } from '../campaign/plan/variants.ts'
 import { openTemplate, openVariants } from '../campaign/run/content.ts'
 import { openList } from '../campaign/run/list.ts'
@@ -15,11 +13,12 @@ import { checkClientNames } from './clients/mail-clients.ts'
 import { Findings } from './findings.ts'
 import { checkLinks } from './links/links.ts'
 import type { LinkOptions } from './links/request.ts'
-import { adviseOn, checkList, inAllLanguages, type ListCheckOptions, type ListFacts } from './list-check.ts'
+import { checkList, type ListCheckOptions, type ListFacts } from './list-check.ts'
 import type { CheckedMail, CheckReport } from './report.ts'
 import type { RuleVerdict } from './rules/bulk.ts'
 import { checkDeliverability, type DeliverabilityOptions } from './rules/deliverability.ts'
 import { askRspamd, askSpamd, type SpamAnswer } from './spam.ts'
+import { adviseOn, inAllLanguages } from './template-check.ts'
 
 export interface CheckOptions extends ListCheckOptions {
   /** Ask name servers about sender and recipients; without it no server is asked anything. */

@@ -8,7 +8,7 @@ import { recipientRules } from '../campaign/plan/recipient.ts'
 import type { CheckedRow, RowRenderer } from '../campaign/plan/render-row.ts'
 import { openSelector, readingOf, type Selection } from '../campaign/plan/select.ts'
 import type { Split } from '../campaign/plan/variants.ts'
-import { lackingFields, usedColumns } from '../campaign/run/content.ts'
+import { usedColumns } from '../campaign/run/content.ts'
 import { openGrouping } from '../campaign/run/grouping.ts'
 import { addressColumn, openListAgain } from '../campaign/run/list.ts'
 import { openExclusion } from '../campaign/run/not-in.ts'
@@ -18,32 +18,21 @@ import { type Problem, problemsOf } from '../errors.ts'
 import { given } from '../given.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { newRunId } from '../ledger/run-id.ts'
-import { domainOf, gmailKey, normalizeAddress, parseAddress } from '../message/address/address.ts'
-import { addressDoubts } from '../message/address/typos.ts'
+import { normalizeAddress } from '../message/address/address.ts'
 import type { Row, Source } from '../source/source.ts'
 import type { Template } from '../template/template.ts'
-import { DEFAULT_CLIENTS } from './clients/mail-clients.ts'
+import { AddressSurvey } from './address-survey.ts'
 import { ColumnSurvey } from './column-survey.ts'
 import type { Findings } from './findings.ts'
-import { secretsOf } from './links/links.ts'
 import { cellAdvice, paddedColumns } from './lints/cell-lints.ts'
-import { createMessageLints, GMAIL_CLIP } from './lints/message-lints.ts'
-import { pageAdvice } from './lints/page-lints.ts'
-import { columnAdvice, templateAdvice } from './lints/template-lints.ts'
+import { createMessageLints } from './lints/message-lints.ts'
+import { columnAdvice } from './lints/template-lints.ts'
 import type { CheckReport, SizeEstimate } from './report.ts'
+import { SizeSurvey } from './size-survey.ts'
+import { adviseOn, fits, inAllLanguages } from './template-check.ts'
 
 /** From this number of messages on a campaign is bulk mail, which people must be able to leave. */
 const BULK = 100
-/** Messages composed whole, to know their size. */
-const COMPOSED = 5
-/** Largest message that most servers take. */
-const LARGE = 10 * 1024 * 1024
-/** Rows named as those with the most HTML, and bytes from which on that is worth knowing. */
-const LARGEST = 3
-const NEARLY_CLIPPED = 0.9 * GMAIL_CLIP
-/** Bounds on what is remembered of a list of any length. */
-const REMEMBERED_DOMAINS = 5_000
-const REMEMBERED_GMAIL = 200_000
 
 export type ListFacts = Omit<CheckReport, 'problems' | 'counts' | 'source' | 'template' | 'rules'>
 
@@ -139,28 +128,7 @@ export async function checkList(
     for (const problem of problemsOf(error, 'bad-list')) if (!reported.has(problem)) findings.add(problem)
   }
   for (const one of templates.flatMap(inAllLanguages)) check.noteHabits(one)
-  return check.finish(await check.sizes(renderer, now))
-}
-
-/** A template and its versions, each as it is written. */
-export function inAllLanguages(template: Template): readonly Template[] {
-  return [template, ...template.versions.values()]
-}
-
-/** Reports what the templates alone show, and gives the placeholders that they hold. */
-export function adviseOn(
-  templates: readonly Template[],
-  columns: readonly string[],
-  settings: Settings,
-  findings: Findings,
-): ReadonlySet<string> {
-  const all = templates.map(({ written }) => templateAdvice(written, columns))
-  const { clients = DEFAULT_CLIENTS } = settings.check
-  const pages = templates.flatMap(({ written }) => pageAdvice(written, { root: settings.root, clients }))
-  const whole = [...all.flatMap(({ problems }) => problems), ...pages]
-  const problems = new Map(whole.map((one) => [JSON.stringify(one), one] as const))
-  for (const problem of problems.values()) findings.add(problem)
-  return new Set(all.flatMap(({ tags }) => [...tags]))
+  return check.finish(renderer, now)
 }
 
 /** A check is neither a follow-up, nor a test mail, nor a run of a ledger. */
@@ -189,10 +157,8 @@ class ListCheck {
   readonly #parts: ListCheckParts
   readonly #survey: ColumnSurvey
   readonly #lint: ReturnType<typeof createMessageLints>
-  readonly #domains = new Map<string, { row: number; address: string; rows: number }>()
-  readonly #gmail = new Map<string, { readonly row: number; readonly address: string }>()
-  readonly #samples: (CheckedRow & { readonly row: number; readonly secrets: readonly string[] })[] = []
-  #message: Uint8Array | undefined
+  readonly #recipients: AddressSurvey
+  readonly #sizes: SizeSurvey
   #addresses: string[] = []
   #rows = 0
   #skipped = 0
@@ -205,11 +171,9 @@ class ListCheck {
   /** Rows in which a column has spaces around its cell. */
   readonly #padded = new Map<string, number>()
   #withoutUnsubscribe = 0
-  /** The rows with the most HTML, the largest first. */
-  #largest: readonly { readonly row: number; readonly bytes: number }[] = []
 
   constructor(parts: ListCheckParts) {
-    const { settings, source, emailColumn, used } = parts
+    const { settings, source, emailColumn, used, findings } = parts
     this.#parts = parts
     this.#survey = new ColumnSurvey({
       reading: { locale: settings.locale },
@@ -219,6 +183,9 @@ class ListCheck {
       emailColumn,
       key: parts.key,
     })
+    this.#recipients = new AddressSurvey({ file: source.name, emailColumn, foldGmail: settings.foldGmail, findings })
+    const { rspamd, spamd } = settings.check
+    this.#sizes = new SizeSurvey(findings, rspamd !== undefined || spamd !== undefined)
     this.#lint = createMessageLints(source.columns, parts.tags)
   }
 
@@ -258,67 +225,13 @@ class ListCheck {
   row(row: Row, checked: CheckedRow): void {
     this.#good += checked.rows
     this.#messages++
-    this.#seeAddress(row, checked.address)
-    if (this.#samples.length < COMPOSED)
-      this.#samples.push({ ...checked, row: row.number, secrets: secretsOf(row.data) })
+    this.#addresses.push(normalizeAddress(checked.address))
+    this.#recipients.see(row.number, checked.address)
+    this.#sizes.see(row, checked)
     if (checked.rendered === undefined) return
     const { advice, unsubscribe } = this.#lint(checked.rendered)
     if (!unsubscribe) this.#withoutUnsubscribe++
     for (const one of advice) this.#parts.findings.addAlike({ ...one, row: row.number })
-    this.#seeSize(row.number, checked.rendered.html ?? '')
-  }
-
-  #seeSize(row: number, html: string): void {
-    const least = this.#largest.length < LARGEST ? 0 : (this.#largest.at(-1)?.bytes ?? 0)
-    if (html.length * 3 <= Math.max(least, NEARLY_CLIPPED)) return
-    const bytes = Buffer.byteLength(html)
-    if (bytes <= Math.max(least, NEARLY_CLIPPED)) return
-    this.#largest = [...this.#largest, { row, bytes }].sort((a, b) => b.bytes - a.bytes).slice(0, LARGEST)
-  }
-
-  #seeAddress(row: Row, address: string): void {
-    this.#addresses.push(normalizeAddress(address))
-    const place = {
-      severity: 'warning' as const,
-      file: this.#parts.source.name,
-      row: row.number,
-      value: address,
-      column: this.#parts.emailColumn,
-    }
-    const judged = parseAddress(address)
-    if (judged.kind === 'unlikely') {
-      const hint = 'It is allowed, but hardly any server accepts it. Ask the person for another.'
-      this.#parts.findings.add({
-        ...place,
-        code: 'unlikely-address',
-        message: `an unusual address: ${judged.why}`,
-        hint,
-      })
-    }
-    if (judged.kind !== 'invalid') {
-      for (const { code, text, hint } of addressDoubts(judged.mailbox))
-        this.#parts.findings.add({ ...place, code, message: text, hint })
-    }
-    if (!this.#parts.settings.foldGmail) this.#seeGmail(row, address, place)
-    const domain = domainOf(address)
-    const known = this.#domains.get(domain)
-    if (known !== undefined) known.rows++
-    else if (this.#domains.size < REMEMBERED_DOMAINS) this.#domains.set(domain, { row: row.number, address, rows: 1 })
-  }
-
-  /** Two ways to write one Gmail mailbox; rows that are the same letter by letter are the plan's to find. */
-  #seeGmail(row: Row, address: string, place: Omit<Problem, 'code' | 'message'>): void {
-    const key = gmailKey(address)
-    if (!key.endsWith('@gmail.com')) return
-    const known = this.#gmail.get(key)
-    if (known === undefined) {
-      if (this.#gmail.size < REMEMBERED_GMAIL)
-        this.#gmail.set(key, { row: row.number, address: normalizeAddress(address) })
-    } else if (known.address !== normalizeAddress(address)) {
-      const message = `the same Gmail mailbox as row ${known.row}, written differently`
-      const hint = 'Gmail ignores dots and what follows a plus. Remove one of them if it is one person.'
-      this.#parts.findings.add({ ...place, code: 'same-mailbox', message, hint })
-    }
   }
 
   /** Duplicates are as heavy as the settings make them. */
@@ -362,38 +275,10 @@ class ListCheck {
     }
   }
 
-  /** Composes the first messages whole, with all that is attached. */
-  async sizes(renderer: RowRenderer, now: Date): Promise<SizeEstimate | undefined> {
-    if (!this.#parts.hasTemplate || this.#samples.length === 0) return undefined
-    const sizes: number[] = []
-    for (const { row, key, address, data, variant, rows } of this.#samples) {
-      try {
-        const split = variant === undefined ? {} : { variant }
-        const due = { recipient: 0, row, key, occurrence: 1, address, data, rows, attempts: 0, ...split }
-        const { size, chunks } = await renderer.render(due, now)
-        sizes.push(size)
-        const { rspamd, spamd } = this.#parts.settings.check
-        if (rspamd !== undefined || spamd !== undefined) this.#message ??= Buffer.concat(chunks)
-        if (size <= LARGE) continue
-        this.#parts.findings.addAlike({
-          severity: 'warning',
-          code: 'large-message',
-          message: 'a message is larger than 10 MB, which many servers refuse',
-          hint: 'Put large files on a server and link to them.',
-          row,
-        })
-      } catch (error) {
-        for (const problem of problemsOf(error, 'bad-message')) this.#parts.findings.add({ ...problem, row })
-      }
-    }
-    if (sizes.length === 0) return undefined
-    const each = Math.round(sizes.reduce((sum, size) => sum + size, 0) / sizes.length)
-    const messages = this.#messages - this.#duplicates
-    return { messages, each, total: each * messages }
-  }
-
   /** What only the whole list shows, and the facts about it. */
-  finish(size: SizeEstimate | undefined): ListFacts {
+  async finish(renderer: RowRenderer, now: Date): Promise<ListFacts> {
+    const messages = this.#messages - this.#duplicates
+    const size = this.#parts.hasTemplate ? await this.#sizes.estimate(renderer, now, messages) : undefined
     this.#sumUp(size)
     return {
       rows: this.#rows,
@@ -402,12 +287,10 @@ class ListCheck {
       ...given({ messages: this.#parts.settings.groupBy === undefined ? undefined : this.#messages }),
       columns: this.#survey.facts(),
       mail: {
-        domains: this.#domains,
+        domains: this.#recipients.domains,
         unsubscribe: this.#good > 0 && this.#withoutUnsubscribe === 0,
-        samples: this.#samples.flatMap(({ row, address, secrets, rendered }) =>
-          rendered === undefined ? [] : [{ row, address, secrets, rendered }],
-        ),
-        message: this.#message,
+        samples: this.#sizes.samples,
+        message: this.#sizes.message,
       },
       size,
     }
@@ -451,48 +334,6 @@ class ListCheck {
         hint: this.#parts.sendsHidden ? undefined : '--hidden-rows send sends them too.',
       })
     }
-    if (this.#largest.length > 0) {
-      const rows = this.#largest.map(({ row, bytes }) => `${Math.round(bytes / 1024)} KB in row ${row}`)
-      this.#parts.findings.add({
-        severity: 'info',
-        code: 'largest-html',
-        message: `the largest HTML is ${rows.join(', ')}; Gmail shows ${GMAIL_CLIP / 1024} KB`,
-      })
-    }
-    if (size !== undefined) {
-      this.#parts.findings.add({
-        severity: 'info',
-        code: 'run-size',
-        message:
-          size.messages === 1
-            ? `1 message of about ${sizeText(size.each)}`
-            : `${size.messages.toLocaleString('en-US')} messages of about ${sizeText(size.each)}, ${sizeText(size.total)} in all`,
-      })
-    }
+    this.#sizes.report(size)
   }
-}
-
-/** Reports what no row can fix: fields that are missing, and columns that the list does not have. */
-function fits(
-  template: Template,
-  { columns, isGrouped }: { readonly columns: readonly string[]; readonly isGrouped: boolean },
-  findings: Findings,
-): boolean {
-  const lacking = lackingFields(template, false)
-  for (const problem of lacking) findings.add(problem)
-  try {
-    template.bind(columns, isGrouped)
-    return lacking.length === 0
-  } catch (error) {
-    for (const problem of problemsOf(error, 'unknown-column')) findings.add(problem)
-    return false
-  }
-}
-
-/** `3.2 KB`, `1.4 MB`, by thousands. */
-function sizeText(count: number): string {
-  if (count < 1000) return `${count} B`
-  const power = Math.min(3, Math.floor(Math.log10(count) / 3))
-  const value = count / 1000 ** power
-  return `${value >= 100 ? Math.round(value) : value.toFixed(1)} ${['B', 'KB', 'MB', 'GB'][power]}`
 }
