@@ -116,7 +116,7 @@ export async function giveNotices(
   }
 }
 
-/** Runs that were being sent, and are no longer, with nobody who said so. */
+/** Records the end of runs whose process ended before it could record it. */
 async function recordAbandoned(ledger: Ledger, when: readonly string[], at: Date): Promise<void> {
   for (const subject of await ledger.notices.owed()) {
     const run = await ledger.runs.find(subject)
