@@ -8,13 +8,22 @@ import { given } from '../given.ts'
 
 const TIMEOUT_MS = 60_000
 
-/** Connects and logs in. Who asked for it ends it. @throws UnreachableError, LoginError */
+/** Connects and logs in; the caller logs out or closes it. @throws UnreachableError, LoginError */
 export async function openMailbox(imap: ImapSettings): Promise<ImapFlow> {
+  const client = await clientFor(imap)
+  await connect(client, imap)
+  return client
+}
+
+async function clientFor(imap: ImapSettings): Promise<ImapFlow> {
   const client = new ImapFlow(await clientOptions(imap))
   // A connection that breaks rejects the command under way; without a listener it would end the program.
   client.on('error', () => {})
-  await client.connect().catch((error: unknown) => Promise.reject(connectError(imap, error)))
   return client
+}
+
+async function connect(client: ImapFlow, imap: ImapSettings): Promise<void> {
+  await client.connect().catch((error: unknown) => Promise.reject(connectError(imap, error)))
 }
 
 /** Connects, logs in, works and logs out; all of it ends with the signal. @throws the signal's reason. */
@@ -23,16 +32,14 @@ export async function withMailbox<T>(
   work: (client: ImapFlow) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const client = new ImapFlow(await clientOptions(imap))
-  // A connection that breaks rejects the command under way; without a listener it would end the program.
-  client.on('error', () => {})
+  const client = await clientFor(imap)
   const { promise: ended, reject } = Promise.withResolvers<never>()
   const stop = (): void => reject(signal?.reason)
   // Nobody may be waiting for it.
   ended.catch(() => {})
   signal?.addEventListener('abort', stop, { once: true })
   const session = async (): Promise<T> => {
-    await client.connect().catch((error: unknown) => Promise.reject(connectError(imap, error)))
+    await connect(client, imap)
     const result = await work(client)
     await client.logout().catch(() => {})
     return result
