@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
-import { fromBufferPromise, openPromise, type ZipFile } from 'yauzl'
+import { type Entry, fromBufferPromise, openPromise, type ZipFile } from 'yauzl'
 import { DataError, InputError } from '../../errors.ts'
 import type { Input } from '../input/input.ts'
 
@@ -69,17 +69,23 @@ export class Zip {
           writer.addEmptyDirectory(fileName, { mtime })
           continue
         }
-        const bytes = this.read(fileName)
-        const content = fileName.toLowerCase() === part.toLowerCase() ? change(bytes) : bytes
-        const stream = Readable.from(content, { objectMode: false }).on('error', (error) => output.destroy(error))
         const options = { mtime, compress: entry.compressionMethod !== STORED }
-        writer.addReadStreamLazy(fileName, options, (give) => give(undefined, stream))
+        writer.addReadStreamLazy(fileName, options, (give) => {
+          const bytes = this.#unpacked(file, entry)
+          const content = fileName.toLowerCase() === part.toLowerCase() ? change(bytes) : bytes
+          give(
+            undefined,
+            Readable.from(content, { objectMode: false }).on('error', (error) => output.destroy(error)),
+          )
+        })
       }
+      writer.end()
+      yield* output
+    } catch (error) {
+      throw damaged(this.name, error)
     } finally {
       file.close()
     }
-    writer.end()
-    yield* output
   }
 
   /** The bytes of one part. @throws DataError when it is not there, damaged, or unpacks to far too much. */
@@ -89,14 +95,7 @@ export class Zip {
     try {
       for await (const entry of file.eachEntry()) {
         if (entry.fileName.toLowerCase() !== wanted) continue
-        if ((entry.generalPurposeBitFlag & 1) === 1) {
-          throw new DataError(`${this.name} is protected with a password`, { hint: 'Save it without one, or as CSV.' })
-        }
-        const { uncompressedSize: size, compressedSize } = entry
-        if (size > MAX_PART || (size > FREE_SIZE && size > compressedSize * MAX_RATIO)) {
-          throw tooLarge(this.name, `${part} would unpack from ${compressedSize} to ${size} bytes`)
-        }
-        yield* await file.openReadStreamPromise(entry)
+        yield* this.#unpacked(file, entry)
         return
       }
       throw new DataError(`${this.name} is damaged: it has no part ${part}`, {
@@ -107,6 +106,17 @@ export class Zip {
     } finally {
       file.close()
     }
+  }
+
+  async *#unpacked(file: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
+    const { fileName, uncompressedSize: size, compressedSize, generalPurposeBitFlag } = entry
+    if ((generalPurposeBitFlag & 1) === 1) {
+      throw new DataError(`${this.name} is protected with a password`, { hint: 'Save it without one, or as CSV.' })
+    }
+    if (size > MAX_PART || (size > FREE_SIZE && size > compressedSize * MAX_RATIO)) {
+      throw tooLarge(this.name, `${fileName} would unpack from ${compressedSize} to ${size} bytes`)
+    }
+    yield* await file.openReadStreamPromise(entry)
   }
 }
 
