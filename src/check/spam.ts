@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net'
 import { z } from 'zod'
-import { isSystemError, systemWords } from '../fs/system-errors.ts'
+import { isSystemError, systemWords, underlyingError } from '../fs/system-errors.ts'
 
 export interface SpamVerdict {
   readonly score: number
@@ -82,7 +82,7 @@ function spamdVerdict(answer: string): SpamAnswer {
 
 function why(error: unknown): string {
   if (error instanceof z.ZodError) return 'it does not answer as rspamd'
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const cause = underlyingError(error)
   if (isSystemError(cause)) return systemWords(cause)
   return error instanceof Error && error.name === 'TimeoutError' ? 'it does not answer in time' : 'it cannot be reached'
 }

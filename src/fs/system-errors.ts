@@ -62,6 +62,11 @@ export function systemWords(error: unknown): string {
   return WORDS[code] ?? WORDS[inner] ?? (said || code)
 }
 
+/** What lies behind an error: `fetch` throws one that says only that it failed. */
+export function underlyingError(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? error.cause : error
+}
+
 /** The same of a file that was to be written, perhaps in a folder that was to be made: what was missing is the folder. */
 export function outputWords(error: unknown): string {
   const { code, syscall } = error as Failure

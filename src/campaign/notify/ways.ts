@@ -2,7 +2,7 @@
 import { createHmac, hash } from 'node:crypto'
 import type { NotifySettings, Settings } from '../../config/settings.ts'
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
-import { systemWords } from '../../fs/system-errors.ts'
+import { systemWords, underlyingError } from '../../fs/system-errors.ts'
 import { createAttachmentStore } from '../../message/attachment/attachment.ts'
 import { createComposer } from '../../message/compose.ts'
 import { type NoticeFacts, noticeMail } from '../../report/notice.ts'
@@ -55,9 +55,8 @@ export async function post(
   }
 }
 
-/** What fetch throws says only that it failed; why is within. */
 function reasonOf(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const cause = underlyingError(error)
   return cause instanceof Error ? systemWords(cause) : 'it cannot be reached'
 }
 

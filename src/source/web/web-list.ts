@@ -10,8 +10,8 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { ListOrigin } from '../../config/settings.ts'
 import { InputError } from '../../errors.ts'
-import { writeFileAtomically } from '../../fs/atomic.ts'
-import { systemWords } from '../../fs/system-errors.ts'
+import { draftPath, writeFileAtomically } from '../../fs/atomic.ts'
+import { systemWords, underlyingError } from '../../fs/system-errors.ts'
 import { type Input, openInput } from '../input/input.ts'
 import { csvAddressOf } from './google-sheet.ts'
 
@@ -168,7 +168,7 @@ async function save(
   { size: most }: WebLimits,
   onChunk: () => void,
 ): Promise<void> {
-  const draft = `${path}.part`
+  const draft = draftPath(path)
   const file = await open(draft, 'wx', 0o600)
   try {
     let size = 0
@@ -221,6 +221,5 @@ function unreachable(name: string, error: unknown, limits: WebLimits): InputErro
     const what = error.name === 'TimeoutError' ? 'was not read whole within' : 'gave nothing for'
     return new InputError(`${name} ${what} ${seconds} seconds`, { hint, cause: error })
   }
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  return new InputError(`${name} cannot be read: ${systemWords(cause)}`, { hint, cause: error })
+  return new InputError(`${name} cannot be read: ${systemWords(underlyingError(error))}`, { hint, cause: error })
 }
