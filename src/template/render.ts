@@ -149,30 +149,26 @@ export function createRenderer(options: RendererOptions): Pick<CompiledTemplate,
     images,
     tables,
   })
+  /** The language that `locale` says, empty where it says none. */
+  const localeIn = (row: RowData, data: Data): string => {
+    const chosen = locale?.(row, data).trim() ?? ''
+    return chosen === '' ? '' : checkedLocale(chosen, localeWritten)
+  }
   const localeOf: CompiledTemplate['localeOf'] =
-    locale === undefined
-      ? undefined
-      : (given, { rows, ...context }) => {
-          const row = withRows(cellsOf(given), rows?.map(cellsOf))
-          const chosen = locale(row, { merge: { ...context }, helpers: helpersFor(context, []) }).trim()
-          return chosen === '' ? '' : checkedLocale(chosen, localeWritten)
-        }
+    locale &&
+    ((given, { rows, ...merge }) => {
+      const row = withRows(cellsOf(given), rows?.map(cellsOf))
+      return localeIn(row, { merge, helpers: helpersFor(merge, []) })
+    })
 
-  const write = (given: RowData, { rows, ...context }: RenderContext, isCheck: boolean): Rendered => {
+  const write = (given: RowData, { rows, ...merge }: RenderContext, isCheck: boolean): Rendered => {
     const group = rows?.map(cellsOf)
     const row = withRows(cellsOf(given), group)
     const images: HelperData['images'] = []
-    let helpers = helpersFor(context, images)
-    const merge = { ...context, now: context.now }
-    let data = { merge, helpers }
-    if (locale !== undefined) {
-      const chosen = locale(row, data).trim()
-      if (chosen !== '') {
-        const tag = checkedLocale(chosen, localeWritten)
-        helpers = { ...helpers, locale: tag, listLocale: tag }
-      }
-      data = { merge, helpers }
-    }
+    let helpers = helpersFor(merge, images)
+    const tag = localeIn(row, { merge, helpers })
+    if (tag !== '') helpers = { ...helpers, locale: tag, listLocale: tag }
+    const data = { merge, helpers }
     const rendered: Mutable<Rendered> = {
       from: from?.(row, data) ?? NOBODY,
       subject: subject?.(row, data) ?? '',
