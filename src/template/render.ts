@@ -221,7 +221,7 @@ export function createRenderer(options: RendererOptions): Pick<CompiledTemplate,
   return {
     render: (row, context) => withinLimit(() => render(row, context), late),
     check: (row, context) => withinLimit(() => check(row, context), late),
-    localeOf,
+    localeOf: localeOf && ((row, context) => withinLimit(() => localeOf(row, context), late)),
   }
 }
 

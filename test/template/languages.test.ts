@@ -52,6 +52,17 @@ describe('a row gets the version', () => {
     ])
   })
 
+  test('within the time of a row: a helper in locale that never ends is ended', { timeout: 60_000 }, async () => {
+    const files = {
+      ...FOLDER,
+      'templates/_helpers/x.mjs': 'export const spin = () => { for (;;); }',
+      'templates/t/message.yaml': 'from: a@example.org\nsubject: Hello\nlocale: "{{spin}}"\n',
+    }
+    expect(await problems(render('t', files, { name: '', price: '' }))).toMatchObject([
+      { code: 'endless-helper', file: 'templates/_helpers/x.mjs' },
+    ])
+  })
+
   test('while numbers of the list are read as the list writes them', async () => {
     const files = { ...FOLDER, 'templates/t/text.de.hbs': '{{number price}}' }
     const { text } = await render('t', files, { name: '', price: '1,234', lang: 'de' }, {}, { locale: 'en-GB' })
