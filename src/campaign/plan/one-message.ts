@@ -20,10 +20,12 @@ const ONCE = {
   envelopeFrom: 'return path',
 } as const
 
-export interface SameRows {
+/** Rows that are one message. */
+export interface MessageGroup {
   readonly key: string
   /** Column that they are grouped by. */
   readonly column: string
+  /** In the order of the list. */
   readonly rows: readonly Row[]
 }
 
@@ -40,7 +42,7 @@ interface OneMessage {
  * @throws DataError that names two rows and what differs in them; the addresses of two rows differ when they are of two people.
  */
 export function refuseDifferences(
-  group: SameRows,
+  group: MessageGroup,
   whole: Rendered,
   rules: RecipientRules,
   { languageFrom, alone }: OneMessage,
@@ -74,7 +76,7 @@ export function refuseDifferences(
 }
 
 /** The error for rows of one group that cannot be one message. */
-export function differing(group: SameRows, row: Row, what: string, one: string, other: string): DataError {
+export function differing(group: MessageGroup, row: Row, what: string, one: string, other: string): DataError {
   const [first] = group.rows
   const message = `rows ${first?.number} and ${row.number} have the same ${group.column} and not the same ${what}: '${one}' and '${other}'`
   const hint = 'One message has one. Correct one of the rows, or group by another column.'

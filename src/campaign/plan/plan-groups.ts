@@ -10,13 +10,13 @@ import type { GroupedRow, PlacedRow, RowGroup } from '../../ledger/sqlite/row-gr
 import { cellText } from '../../source/cells/cell.ts'
 import type { Row, RowData } from '../../source/source.ts'
 import type { Followed } from '../run/follow-up.ts'
-import { differing } from './one-message.ts'
+import { differing, type MessageGroup } from './one-message.ts'
 import type { Grouping, PlanOptions } from './plan-options.ts'
 import { type ProblemList, problemsIn } from './problem-list.ts'
 import { groupKeyOf, type RowIdentity, rowError } from './recipient.ts'
 import { laterOf, type StartTimes } from './recipient-time.ts'
 import type { Recorder } from './recorder.ts'
-import type { CheckedRow, MessageGroup } from './render-row.ts'
+import type { CheckedRow } from './render-row.ts'
 import { restoreRow, storeRow } from './row-data.ts'
 
 /** Rows that one message may be made of, and bytes of their cells: more is a list grouped by the wrong column. */
@@ -198,7 +198,9 @@ class GroupPlan {
       this.#allBad(group, tooLarge(group, column))
       return undefined
     }
-    const good = members.filter((member) => !this.#isBad(member)).map(({ row }) => row)
+    const badAlone = members.filter(({ problems }) => problems.length > 0)
+    for (const { row, problems } of badAlone) this.#rowBad(row, problems)
+    const good = members.filter(({ problems }) => problems.length === 0).map(({ row }) => row)
     const prior = history?.get(key)
     const has = prior?.status === 'sent' || prior?.status === 'in_doubt'
     const [rows, late] = has ? parted(good, restoreRow(prior.data), computed) : [good, []]
@@ -208,8 +210,8 @@ class GroupPlan {
     if (earlier?.stop !== undefined) return this.#stopped(group, rows, earlier.stop)
     const made = await this.#make({ key, column, rows }, earlier)
     if (made === undefined) return undefined
-    const left = rows.filter((row) => !made.rows.includes(row))
-    const badOnes = [...members.filter(({ problems }) => problems.length > 0).map(({ row }) => row), ...left]
+    const inMessage = new Set(made.rows)
+    const badOnes = [...badAlone.map(({ row }) => row), ...rows.filter((row) => !inMessage.has(row))]
     const [oneBad] = badOnes
     const head = made.rows[0]
     if (head === undefined) return undefined
@@ -223,11 +225,9 @@ class GroupPlan {
   }
 
   /** A row that is bad by itself is reported as such. */
-  #isBad({ row, problems }: Member): boolean {
-    if (problems.length === 0) return false
+  #rowBad(row: Row, problems: readonly Problem[]): void {
     const reason = this.#bad.addRow(row, problems, this.#options.source.name)
     this.#grouping.groups.leaveOut([row.number], reason)
-    return true
   }
 
   /**
@@ -257,8 +257,7 @@ class GroupPlan {
       await this.#check({ ...group, rows: [row] }, earlier)
       return true
     } catch (error) {
-      const reason = this.#bad.addRow(row, problemsOf(error, 'bad-row'), this.#options.source.name)
-      this.#grouping.groups.leaveOut([row.number], reason)
+      this.#rowBad(row, problemsOf(error, 'bad-row'))
       return false
     }
   }
@@ -390,12 +389,15 @@ function parted(
   if (columns.length === 0) return [[], rows]
   const print = (data: RowData): string => JSON.stringify(columns.map((column) => cellText(data[column])))
   const left = new Map<string, number>()
-  for (const data of [cells, ...others.map(([, other]) => other)])
-    left.set(print(data), (left.get(print(data)) ?? 0) + 1)
+  for (const data of [cells, ...others.map(([, other]) => other)]) {
+    const same = print(data)
+    left.set(same, (left.get(same) ?? 0) + 1)
+  }
   const [inMessage, late]: [Row[], Row[]] = [[], []]
   for (const row of rows) {
-    const count = left.get(print(row.data)) ?? 0
-    left.set(print(row.data), count - 1)
+    const same = print(row.data)
+    const count = left.get(same) ?? 0
+    left.set(same, count - 1)
     ;(count > 0 ? inMessage : late).push(row)
   }
   return [inMessage, late]

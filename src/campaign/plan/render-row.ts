@@ -20,7 +20,7 @@ import type { Row, RowData } from '../../source/source.ts'
 import { type MarkedText, ownText, unmark } from '../../template/marked-text.ts'
 import type { RenderContext, Rendered, Template } from '../../template/template.ts'
 import type { UnsubscribeLinks } from '../../unsubscribe/links.ts'
-import { refuseDifferences } from './one-message.ts'
+import { type MessageGroup, refuseDifferences } from './one-message.ts'
 import {
   addressOf,
   identify,
@@ -65,15 +65,6 @@ export interface CheckedRow extends RowIdentity {
   readonly variant: string | undefined
   /** Rows that the message is made of. */
   readonly rows: number
-}
-
-/** Rows that are one message. */
-export interface MessageGroup {
-  readonly key: string
-  /** Column that they are grouped by. */
-  readonly column: string
-  /** In the order of the list. */
-  readonly rows: readonly Row[]
 }
 
 /** The first lines of a message. */

@@ -4,9 +4,10 @@
  */
 import type { MergeRequest } from '../../campaign/merge.ts'
 import { type Case, CaseFinder } from '../../campaign/plan/cases.ts'
+import type { MessageGroup } from '../../campaign/plan/one-message.ts'
 import { planRows } from '../../campaign/plan/plan.ts'
 import { groupKeyOf } from '../../campaign/plan/recipient.ts'
-import type { CheckedRow, MessageGroup, RowRenderer } from '../../campaign/plan/render-row.ts'
+import type { CheckedRow, RowRenderer } from '../../campaign/plan/render-row.ts'
 import { templatesOf, usedColumns } from '../../campaign/run/content.ts'
 import { createRun, openInputs, type RunInputs } from '../../campaign/run/inputs.ts'
 import { leftOutBy } from '../../campaign/run/left-out.ts'
