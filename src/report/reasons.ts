@@ -206,6 +206,14 @@ export function reasonWords({ reason, skip, copies = [] }: Pick<ResultRow, 'reas
   return [...(own === '' ? [] : [own]), ...copies.map(copyWords)].join('; ')
 }
 
+/** The same with what the server said: `mailbox unknown: 550 5.1.1 no such user`. */
+export function answeredWords(
+  row: Pick<ResultRow, 'reason' | 'skip' | 'copies' | 'smtpCode' | 'enhancedCode' | 'response'>,
+): string {
+  const answer = [row.smtpCode, row.enhancedCode, row.response].filter((part) => part !== undefined).join(' ')
+  return [reasonWords(row), answer].filter((part) => part !== '').join(': ')
+}
+
 /** `copy to boss@example.com refused: 550 no such user` */
 function copyWords({ address, status, reason = '', smtpCode, response = '' }: UndeliveredCopy): string {
   const said = smtpCode === undefined ? reason : `${smtpCode} ${response}`

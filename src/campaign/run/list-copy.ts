@@ -11,7 +11,7 @@ import { checkOutput, writeOutput } from '../../fs/output-file.ts'
 import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Campaign, ResultRow, RunRecord } from '../../ledger/records.ts'
-import { bounceWords, reasonWords } from '../../report/reasons.ts'
+import { answeredWords, bounceWords, reasonWords } from '../../report/reasons.ts'
 import { type CopyFormat, extendList } from '../../source/extend/extend.ts'
 import { type ExtendedRow, type Extension, freeName } from '../../source/extend/extension.ts'
 import type { Row } from '../../source/source.ts'
@@ -124,16 +124,10 @@ async function* endedBy<T>(parts: AsyncIterable<T>, check: () => void): AsyncGen
 function extended({ number, line }: Row, result: ResultRow | undefined, what: CopyRequest['what']): ExtendedRow {
   if (result === undefined) return { number, line, cells: COLUMNS[what].map(() => '') }
   const { status, finishedAt, bounce } = result
-  const reason = [answered(result), bounce === undefined ? '' : bounceWords(bounce)].filter(Boolean).join('; ')
+  const own = status === 'sent' ? reasonWords(result) : answeredWords(result)
+  const reason = [own, bounce === undefined ? '' : bounceWords(bounce)].filter(Boolean).join('; ')
   const sentAt = status === 'sent' ? (finishedAt?.toISOString() ?? '') : ''
   return { number, line, cells: what === 'failed' ? [reason] : [status, sentAt, reason] }
-}
-
-/** Why a row is in its state, with what the server said. */
-function answered(result: ResultRow): string {
-  const { smtpCode, enhancedCode, response, status } = result
-  const said = status === 'sent' ? [] : [smtpCode, enhancedCode, response].filter((part) => part !== undefined)
-  return [reasonWords(result), said.join(' ')].filter((part) => part !== '').join(': ')
 }
 
 /** What became of rows, asked for by the rows of a list in their order. */

@@ -5,7 +5,7 @@
 import type { MergeEvent, PlannedEvent, RowEvent, SummaryEvent } from '../../campaign/events.ts'
 import type { MergeHooks, MergeMode, PlanPreview } from '../../campaign/merge.ts'
 import { type LedgerMissingError, UnfinishedError } from '../../errors.ts'
-import { reasonWords, stopHint, stopWords } from '../../report/reasons.ts'
+import { answeredWords, stopHint, stopWords } from '../../report/reasons.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Context } from '../command.ts'
 import { showError } from '../terminal/errors.ts'
@@ -222,8 +222,7 @@ export class MergeScreen {
 /** `row 7 ada@example.com failed: mailbox unknown: 550 5.1.1 No such user` */
 function rowLine(event: RowEvent): string {
   const who = event.address === '' ? event.key : event.address
-  const answer = [event.smtpCode, event.enhancedCode, event.response].filter((part) => part !== undefined).join(' ')
-  const why = [reasonWords(event), answer].filter((part) => part !== '').join(': ')
+  const why = answeredWords(event)
   const words = event.event.replace('_', ' ')
   return `row ${event.row} ${escapeInvisible(who)} ${words}${why === '' ? '' : `: ${cut(escapeInvisible(why), 300)}`}`
 }
