@@ -167,6 +167,7 @@ describe('placeholders in HTML', () => {
     ['<p>{{a}}</p><p>{{b}}</p>', '<p>{{a}}</p><p>{{b}}</p>'],
     ['{{name<!-- x -->}}', '{{name}}<!-- x -->'],
     ['{{#if&nbsp;(eq a &quot;x&quot;)}}y{{/if}}', '{{#if (eq a "x")}}y{{/if}}'],
+    ['{{#if (eq a &ldquo;x&rdquo;)}}y{{/if}}', '{{#if (eq a "x")}}y{{/if}}'],
     ['{{date d format=„EEEE“}}', '{{date d format="EEEE"}}'],
     ['{{na\u200Bme}}', '{{name}}'],
     ['{{{raw}}}', '{{{raw}}}'],

@@ -1,5 +1,6 @@
 /** Running text of a document: words with their faces, and pictures between them. Owns how Markdown's tokens become these. */
 import type { Token, Tokens } from 'marked'
+import { decodeEntities } from '../../text/entities.ts'
 
 export type Face = 'plain' | 'strong' | 'em' | 'strongEm' | 'code'
 
@@ -76,28 +77,4 @@ function decoded(href: string): string {
 /** A link that a reader of PDFs may follow; undefined for others, whose text stays. */
 function linkOf(href: string): string | undefined {
   return /^(?:https?:\/\/|mailto:|tel:)[^\s\p{C}]+$/iu.test(href) ? href : undefined
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  amp: '&',
-  apos: "'",
-  nbsp: '\u00A0',
-  shy: '',
-  euro: '€',
-  copy: '©',
-  ndash: '–',
-  mdash: '—',
-  hellip: '…',
-  times: '×',
-}
-
-function decodeEntities(text: string): string {
-  return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,8}));/gi, (whole, decimal, hex, name) => {
-    if (name !== undefined) return ENTITIES[name] ?? whole
-    const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)
-    return code > 31 && code <= 0x10ffff ? String.fromCodePoint(code) : whole
-  })
 }

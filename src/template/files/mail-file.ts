@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import PostalMime, { type Address, type Email } from 'postal-mime'
 import { DataError } from '../../errors.ts'
+import { decodeEntities } from '../../text/entities.ts'
 import type { RenderedAttachment, RenderedInline } from '../template.ts'
 import type { MessageFields } from './message-file.ts'
 import { type Snippet, unreadable } from './place.ts'
@@ -149,7 +150,7 @@ export function joinMustaches(html: string): string {
     const whole = html.slice(begin, end)
     const tags = whole.length === mustache.length ? '' : [...whole.matchAll(/<[^<>]*>/g)].join('')
     if (BLOCK.test(tags)) continue
-    joined += html.slice(done, begin) + joinedText(decoded(mustache)) + tags
+    joined += html.slice(done, begin) + joinedText(decodeEntities(mustache)) + tags
     done = end
   }
   return joined + html.slice(done)
@@ -181,16 +182,6 @@ function* textsOf(html: string): Generator<{ readonly begin: number; readonly en
     if (end === -1) return
     at = end + 1
   }
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { quot: '"', apos: "'", amp: '&', lt: '<', gt: '>', nbsp: ' ' }
-
-function decoded(text: string): string {
-  return text.replace(/&(?:#(\d{1,6})|#x([0-9a-f]{1,5})|([a-z]{2,5}));/gi, (whole, decimal, hex, name) => {
-    if (name !== undefined) return ENTITIES[String(name).toLowerCase()] ?? whole
-    const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)
-    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole
-  })
 }
 
 /** Text whose placeholders have plain spaces and quotes. */
