@@ -9,7 +9,7 @@ import type { Campaigns, Claim } from '../ledger.ts'
 import { isAlive } from '../owner.ts'
 import type { Campaign, Owner } from '../records.ts'
 import * as sql from './queries.ts'
-import { addToCounts, moveMessage, noDifferences, planId, runNumberOf } from './run-store.ts'
+import { addToCounts, moveMessages, noDifferences, planId, runNumberOf } from './run-store.ts'
 import { DAMAGE_HINT } from './storage-errors.ts'
 import { numberOf, type SqliteStore, type SqlRow, textOf } from './store.ts'
 
@@ -189,7 +189,7 @@ export class CampaignStore implements Campaigns {
       )
       if (row === undefined) continue
       const differences = noDifferences()
-      moveMessage(differences, 'deferred', 'in_doubt', numberOf(row['rows']))
+      moveMessages(differences, 'deferred', 'in_doubt', numberOf(row['rows']))
       addToCounts(store, runNumberOf(numberOf(row['plan'])), differences)
     }
   }

@@ -10,7 +10,7 @@ import {
   addToCounts,
   type Differences,
   headOf,
-  moveMessage,
+  moveMessages,
   noDifferences,
   planId,
   type RunHead,
@@ -133,11 +133,7 @@ export class DeliveryStore implements Deliveries {
   /** Counts those in a state before they get another. */
   #moveTroubled(differences: Differences, first: number, last: number, from: RowStatus, to: RowStatus): void {
     const found = this.#store.get(sql.troubledRecipients, first, last, from)
-    const [rows, messages] = [numberOf(found?.['rows']), numberOf(found?.['messages'])]
-    differences.rows[from] -= rows
-    differences.rows[to] += rows
-    differences.messages[from] -= messages
-    differences.messages[to] += messages
+    moveMessages(differences, from, to, numberOf(found?.['rows']), numberOf(found?.['messages']))
   }
 
   #revive(
@@ -231,7 +227,7 @@ export class DeliveryStore implements Deliveries {
       differences = noDifferences()
       runs.set(number, differences)
     }
-    moveMessage(differences, 'deferred', status, rows)
+    moveMessages(differences, 'deferred', status, rows)
   }
 
   #refusal(what: string, recipient: number): DefectError {

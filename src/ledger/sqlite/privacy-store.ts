@@ -8,7 +8,7 @@ import type { Privacy } from '../ledger.ts'
 import type { Forgotten, Pruned } from '../records.ts'
 import { isHeld } from './campaign-store.ts'
 import * as sql from './queries.ts'
-import { addToCounts, moveMessage, noDifferences, planId, runNumberOf } from './run-store.ts'
+import { addToCounts, moveMessages, noDifferences, planId, runNumberOf } from './run-store.ts'
 import { numberOf, type SqliteStore, textOf } from './store.ts'
 import { normaliseSuppressed } from './suppression-store.ts'
 
@@ -81,7 +81,7 @@ export class PrivacyStore implements Privacy {
     // Who was still to come is skipped now.
     if (before?.['status'] !== 'deferred') return
     const differences = noDifferences()
-    moveMessage(differences, 'deferred', 'skipped', numberOf(before['rows']))
+    moveMessages(differences, 'deferred', 'skipped', numberOf(before['rows']))
     addToCounts(store, runNumberOf(numberOf(before['plan'])), differences)
   }
 

@@ -48,12 +48,18 @@ export function noDifferences(): Differences {
   return { rows: { ...NO_ROWS }, messages: { ...NO_ROWS } }
 }
 
-/** One message, made of that many rows, went from one state to another. */
-export function moveMessage({ rows, messages }: Differences, from: RowStatus, to: RowStatus, size: number): void {
-  rows[from] -= size
-  rows[to] += size
-  messages[from] -= 1
-  messages[to] += 1
+/** Messages, one unless it is said, that are made of that many rows went from one state to another. */
+export function moveMessages(
+  differences: Differences,
+  from: RowStatus,
+  to: RowStatus,
+  rows: number,
+  messages = 1,
+): void {
+  differences.rows[from] -= rows
+  differences.rows[to] += rows
+  differences.messages[from] -= messages
+  differences.messages[to] += messages
 }
 
 /** Adds to the kept counts of a run. Call it in `write` of the store. */
