@@ -1,6 +1,7 @@
 /** What every ledger promises of quotas. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { OutputError } from '../../src/errors.ts'
 import { backend, later, ledger, NOW } from './harness.ts'
 
 export function quotasContract(): void {
@@ -60,6 +61,13 @@ export function quotasContract(): void {
       expect(taken?.age).toBeLessThanOrEqual(7200 + 86_400 / 60)
       expect(await ledger.quotas.taken([day], later(7200))).toEqual([taken])
       expect(await ledger.quotas.taken([day], later(3 * 86_400))).toEqual([{ count: 0, age: 0 }])
+    })
+
+    test('asked of a ledger that is closed, what is taken is refused in its own words', async () => {
+      const another = await backend.open(() => NOW)
+      await another.close()
+      const asked = async () => another.quotas.taken([{ name: 'ada@mail', count: 100, seconds: 86_400 }], NOW)
+      await expect(asked()).rejects.toBeInstanceOf(OutputError)
     })
 
     test('of several the tightest counts, and none is taken of one that another does not grant', async () => {

@@ -57,17 +57,20 @@ export class QuotaStore implements Quotas {
   }
 
   taken(quotas: readonly Quota[], now: Date): Promise<readonly QuotaTaken[]> {
-    const { time } = this.#clock(now)
-    const taken = quotas.map((quota) => {
-      const { seconds } = quota
-      const parts = namesOf(quota).flatMap((name) =>
-        this.#store.all(sql.quotaBuckets, name, seconds, oldestPart(seconds, time)),
-      )
-      const first = Math.min(...parts.map(({ bucket }) => numberOf(bucket)))
-      const age = parts.length === 0 ? 0 : Math.max(0, (time - first * partLength(seconds)) / 1000)
-      return { count: parts.reduce((sum, { used }) => sum + numberOf(used), 0), age: Math.min(age, seconds) }
+    return this.#store.read(() => {
+      const { time } = this.#clock(now)
+      return quotas.map((quota) => this.#taken(quota, time))
     })
-    return Promise.resolve(taken)
+  }
+
+  #taken(quota: Quota, time: number): QuotaTaken {
+    const { seconds } = quota
+    const parts = namesOf(quota).flatMap((name) =>
+      this.#store.all(sql.quotaBuckets, name, seconds, oldestPart(seconds, time)),
+    )
+    const first = Math.min(...parts.map(({ bucket }) => numberOf(bucket)))
+    const age = parts.length === 0 ? 0 : Math.max(0, (time - first * partLength(seconds)) / 1000)
+    return { count: parts.reduce((sum, { used }) => sum + numberOf(used), 0), age: Math.min(age, seconds) }
   }
 
   /**
