@@ -223,22 +223,22 @@ export interface Timestamps {
 }
 
 /**
- * What people are to be told who do not watch: of each subject (a run, an occurrence of a schedule) the last notice. One of them
- * is owed from the moment that the work begins, so that a process that dies leaves a trace.
+ * What people who do not watch should know: the last notice of each subject (a run, an occurrence of a schedule). A notice is
+ * owed from the moment that the work begins, so that a process that dies leaves a trace.
  */
 export interface Notices {
   /** From now on a notice of how it ended is owed. */
   expect(subject: string): Promise<void>
-  /** The subjects of which one is owed. */
+  /** The subjects for which a notice is owed. */
   owed(): Promise<readonly string[]>
   /**
-   * Settles what is owed of the subject; without a notice nothing is to be said. A notice takes the place of an earlier one that
+   * Settles what is owed for the subject; without a notice there is nothing to say. A notice takes the place of an earlier one that
    * was not given yet; one with the `about` of the last is dropped. Changes nothing where none is owed.
    */
   record(subject: string, notice: NewNotice | undefined): Promise<void>
-  /** Those that were not given yet, for the caller alone until `until`; then they are somebody else's. */
+  /** Those that were not given yet, for the caller alone until `until`; after that anybody may take them again. */
   take(now: Date, until: Date, limit: number): Promise<readonly TakenNotice[]>
-  /** This way has it, and is not used for it again. */
+  /** It was given in this way, which is not used for it again. */
   given(notice: TakenNotice, way: NoticeWay): Promise<void>
   /** Nothing more is done about it. */
   close(notice: TakenNotice): Promise<void>

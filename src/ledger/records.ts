@@ -334,7 +334,7 @@ export interface Quota extends RateLimit {
 /** What is taken of a quota, in what it counts. */
 export interface QuotaTaken {
   readonly count: number
-  /** Seconds since the first of it was taken: with the rest of the window over it begins to be free. */
+  /** Seconds since the first of it was taken: when these are as many as the window has, it begins to be free again. */
   readonly age: number
 }
 

@@ -56,7 +56,7 @@ export function mustacheAt(text: string, offset: number): Mustache | undefined {
 /** Opens a block, closes it, or is in the middle of it: `{{else}}`. */
 export type BlockRole = 'o' | 'c' | 'e'
 
-/** Undefined for a mustache that is of no block: a value, a partial, a comment. */
+/** Undefined for a mustache that belongs to no block: a value, a partial, a comment. */
 export function roleOf(mustache: string): BlockRole | undefined {
   const sign = /^\{\{~?\s*([#^/]|else\b)/.exec(mustache)?.[1]
   if (sign === undefined) return undefined

@@ -126,7 +126,7 @@ export interface NameUse extends Place {
   readonly snippet: Snippet
   /** Several words, as a call with its values is written: a column may be meant. */
   readonly isCall?: boolean
-  /** Read of each of the rows of a message, where rows are grouped; of something else than a row where they are not. */
+  /** Read from each row of a message, where rows are grouped; from something other than a row where they are not. */
   readonly ofRows?: boolean | undefined
   /** Put out as it is, or asked whether it is filled; undefined where a helper gets it. */
   readonly how?: 'output' | 'condition' | undefined

@@ -48,7 +48,7 @@ export class DomainGate<D extends Addressed> {
     return this.#held.size
   }
 
-  /** @param id As it was admitted by. */
+  /** @param id The one that it was admitted with. */
   holds(id: number): boolean {
     return this.#held.has(id)
   }

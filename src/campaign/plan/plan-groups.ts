@@ -26,7 +26,7 @@ const MOST_BYTES = 16_000_000
 const PAGE_ROWS = 250
 const PAGE_BYTES = 4_000_000
 
-/** Reasons for which a message that its rows make is not sent; for all others a row is in no message. */
+/** Reasons for which a whole message is not sent; a row that is left out for any other reason is in no message. */
 const OF_MESSAGE: ReadonlySet<SkipKind> = new Set(['suppressed', 'sent-before', 'follow-up'])
 
 /** Before the number of a row whose key is not known: it is a group of its own. */
@@ -103,7 +103,7 @@ interface Member {
   readonly problems: readonly Problem[]
 }
 
-/** What is followed, where something is and nothing stands against it. */
+/** The earlier message that is followed, where there is one and nothing prevents it. */
 type Going = Exclude<Followed, { readonly stop: SkipReason }>
 
 /** A message that its rows make. */
@@ -155,7 +155,7 @@ class GroupPlan {
     return { to, planned: groups.rowsIn(after, to).map((row) => this.#planned(row, made)) }
   }
 
-  /** Rows whose turn comes are part of the message as it was found, or of none. */
+  /** The row as it is recorded: part of its message as that was found, or of none. */
   #planned(row: PlacedRow, made: ReadonlyMap<number, PlannedRow>): PlannedRow {
     const { number, skip, first, head = first } = row
     const key = row.key === WITHOUT_KEY + number ? '' : row.key
@@ -184,7 +184,7 @@ class GroupPlan {
     return false
   }
 
-  /** Makes the message of a group, and says of each row that is not in it why. Gives the row that begins the message. */
+  /** Makes the message of a group, and says why each row that is not in it is left out. Gives the row that begins the message. */
   async #message(
     group: RowGroup,
     history: ReadonlyMap<string, PriorMessage> | undefined,
@@ -278,7 +278,7 @@ class GroupPlan {
     return { checked, rows, notBefore: laterOf(waits ? start : undefined, earlier?.notBefore) }
   }
 
-  /** Rows that are good one by one, and not together: each has the same reason. */
+  /** Rows that are good one by one but not together: all have the same reason. */
   #together(rows: readonly Row[], error: unknown): void {
     const { source } = this.#options
     const problems = problemsOf(error, 'bad-row')

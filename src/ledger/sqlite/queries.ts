@@ -1,5 +1,5 @@
 /**
- * Every statement of the SQLite ledger, to be read as one document next to `sqlite-schema.ts`. Owns the SQL; never runs
+ * Every statement of the SQLite ledger, to be read as one document next to `schema.ts`. Owns the SQL; never runs
  * it. Numbered parameters are explained where a name does not say it; `?first` and `?last` are a run's range of plan ids.
  */
 

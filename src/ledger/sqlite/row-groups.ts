@@ -1,5 +1,5 @@
 /**
- * Rows of a list put together by their key: in a private file of SQLite that is gone when it is closed, so that memory stays
+ * Rows of a list put together by their key: in a private SQLite file that is gone when it is closed, so that memory stays
  * flat and the list need not be sorted. Owns which rows share a key; never knows what becomes of them.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
@@ -53,7 +53,7 @@ CREATE TABLE row_group (first INTEGER PRIMARY KEY, key TEXT NOT NULL, rows INTEG
 CREATE TABLE member (
   first INTEGER NOT NULL, id INTEGER NOT NULL, address TEXT, line INTEGER, data TEXT NOT NULL, problems TEXT,
   PRIMARY KEY (first, id)) STRICT, WITHOUT ROWID;
--- Of what is not as it is for most groups and rows.
+-- Only for groups and rows that are not like most.
 CREATE TABLE message (first INTEGER PRIMARY KEY, head INTEGER NOT NULL, address TEXT NOT NULL) STRICT;
 CREATE TABLE left_out (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
 CREATE TABLE kept (id INTEGER PRIMARY KEY, value TEXT NOT NULL) STRICT;`

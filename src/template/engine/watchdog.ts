@@ -16,7 +16,7 @@ const script = new Script('work()', { filename: 'watchdog' })
  * @throws what the function throws; `late()` when it did not end.
  */
 export function withinLimit<T>(work: () => T, late: () => Error): T {
-  // What is ended in the middle takes nothing back: whose work it was must not stay set for what comes after.
+  // Work that is cut off cannot clean up after itself: whose work it was must not stay set for what comes after.
   const asBefore = AsyncLocalStorage.snapshot()
   for (let tries = 1; ; tries++) {
     try {

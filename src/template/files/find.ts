@@ -63,7 +63,7 @@ export function shown(path: string, root: string): string {
 
 /**
  * @param language one of its `languages`: the version in that language. Its body is what has that language in the name
- *   (`html.de.hbs`, `invite.de.md`), and the usual one where nothing has.
+ *   (`html.de.hbs`, `invite.de.md`), and the usual one where no file has.
  * @throws InputError when there is none, naming the nearest; DataError when its files contradict each other.
  */
 export function findTemplate(nameOrPath: string, root: string, language?: string): Found {
@@ -155,7 +155,7 @@ function versionOf(stem: string): { readonly base?: string; readonly language?: 
   return base === undefined || knownLanguage(language) === undefined ? {} : { base, language }
 }
 
-/** Languages in the names of files that are called as one of these, but for the language. */
+/** Languages in the names of files that have one of these names apart from the language. */
 function languagesOf(folder: string, names: readonly string[]): readonly string[] {
   const known = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const ending = extname(entry.name)

@@ -1,6 +1,6 @@
 /**
- * What a project's helpers begin beside the values that they give: a timer, a promise. Owns knowing that it was theirs, so that
- * its failure is blamed on their file, and that nothing of theirs ends the program as if all were done.
+ * What a project's helpers begin beside the values that they give: a timer, a promise. Owns the record that it was
+ * theirs, so that their file is blamed when it fails, and nothing of theirs ends the program as if all were done.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { ConfigError } from '../../errors.ts'

@@ -117,7 +117,7 @@ function exactSum(numbers: readonly number[]): string {
   return `${total < 0n ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`
 }
 
-/** A number as it is written: all its digits, and how many of them are behind the mark. */
+/** A number as it is written: all its digits, and how many of them are behind the decimal mark. */
 function decimalOf(number: number): { readonly digits: bigint; readonly places: number } {
   const [, sign = '', whole = '0', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(number)) ?? []
