@@ -14,7 +14,7 @@ import {
   type StatusCounts,
   totalOf,
 } from '../records.ts'
-import * as sql from './queries.ts'
+import * as sql from './plan-queries.ts'
 import { messageCounts, rowCounts } from './result-store.ts'
 import { columnsOf, headOf, planId, type RunHead } from './run-store.ts'
 import { numberOf, type SqliteStore, textOf, timeOf } from './store.ts'

@@ -13,6 +13,7 @@ import { DeliveryStore, dueRowOf } from './delivery-store.ts'
 import { FeedbackStore } from './feedback-store.ts'
 import { fileSystemOf, openLedgerFile } from './file.ts'
 import { NoticeStore } from './notice-store.ts'
+import { createTwins } from './plan-queries.ts'
 import { PlanStore } from './plan-store.ts'
 import { PrivacyStore } from './privacy-store.ts'
 import * as sql from './queries.ts'
@@ -66,7 +67,7 @@ export async function openSqliteLedger(path: string, options: SqliteLedgerOption
     fileSystem: options.fileSystem ?? fileSystemOf,
   })
   const store = new SqliteStore(path, database, { lockWait: options.lockWait ?? 30_000, readOnly })
-  if (!readOnly) store.exec(sql.createTwins)
+  if (!readOnly) store.exec(createTwins)
   const now = options.now ?? (() => new Date())
   const boot = options.boot ?? (options.now === undefined ? { bootId: ownerOfThisProcess().bootId, uptime } : undefined)
   const campaigns = new CampaignStore(store, now)

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { insertAllRecipients, insertRecipients, moveRecipients } from '../../../src/ledger/sqlite/plan-queries.ts'
 import * as sql from '../../../src/ledger/sqlite/queries.ts'
 import { migrations } from '../../../src/ledger/sqlite/schema.ts'
 
@@ -20,9 +21,9 @@ function stepsOf(statement: string): readonly string[] {
 const WHOLE_RUN = 'SEARCH %s USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)'
 
 test.each([
-  ['a list planned again', sql.moveRecipients, 'p'],
-  ['new recipients', sql.insertRecipients, 'n'],
-  ['a list of new recipients', sql.insertAllRecipients, 'n'],
+  ['a list planned again', moveRecipients, 'p'],
+  ['new recipients', insertRecipients, 'n'],
+  ['a list of new recipients', insertAllRecipients, 'n'],
   ['the counts of a run', sql.countRows, 'n'],
   ['the results of a run', sql.resultRows, 'n'],
 ])('%s: each row of the plan is read once, and everything else by its key', (_what, statement, plan) => {
