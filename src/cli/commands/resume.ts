@@ -3,6 +3,7 @@ import { IN_DOUBT } from '../../config/words.ts'
 import { given } from '../../given.ts'
 import type { Action, Context } from '../command.ts'
 import { driveMerge } from '../merge/drive.ts'
+import { checkWatchOptions, WATCH_OPTIONS, watched } from '../merge/run-page.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { plural } from '../terminal/format.ts'
 
@@ -20,8 +21,10 @@ export const resume: Action = {
     ...DELIVERY_OPTIONS,
     ...LEDGER_OPTION,
     report: { type: 'array', string: true, value: 'FILE', describe: 'Results file: .csv, .json or .html; repeatable' },
+    ...WATCH_OPTIONS,
   },
   async run(args, context) {
+    checkWatchOptions(args)
     const settings = await settingsFor(args, context)
     const { resumeMerge } = await import('../../campaign/run/resume.ts')
     const inDoubt = args.choice('inDoubt', IN_DOUBT)
@@ -35,8 +38,9 @@ export const resume: Action = {
         return 0
       }
     }
-    return driveMerge(context, { mode: 'send', yes: true, planned: true, timeZone: settings.timeZone }, (hooks) =>
-      resumeMerge(settings, request, hooks),
+    const screen = { mode: 'send', yes: true, planned: true, timeZone: settings.timeZone } as const
+    return watched(args, context, settings, (own) =>
+      driveMerge(context, screen, (hooks) => resumeMerge(settings, request, own(hooks))),
     )
   },
 }

@@ -1,14 +1,13 @@
 /** `mailmerge run`: plan, then deliver. Parses and prints; the merge is `runMerge`. */
-import type { MergeHooks, MergeMode, MergeRequest } from '../../campaign/merge.ts'
+import type { MergeMode, MergeRequest } from '../../campaign/merge.ts'
 import type { Settings } from '../../config/settings.ts'
 import { UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import { localZone } from '../../time-zone.ts'
 import type { Action, Arguments } from '../command.ts'
 import { earlierOf, FOLLOW_UP_OPTIONS, grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
-import { pageOptions } from '../local-page.ts'
 import { driveMerge } from '../merge/drive.ts'
-import { RunPage } from '../merge/run-page.ts'
+import { checkWatchOptions, WATCH_OPTIONS, watched } from '../merge/run-page.ts'
 import { DELIVERY_OPTIONS, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { dateTimeWords } from '../terminal/format.ts'
 
@@ -17,7 +16,6 @@ const WHERE = 'Where to send it:'
 const WHEN = 'When to send it:'
 const HOW = 'How to send it:'
 const REPORT = 'What to keep:'
-const WATCH = 'Seeing it in a browser:'
 
 export const run: Action = {
   usage: 'run',
@@ -81,8 +79,7 @@ export const run: Action = {
     ...grouped(WHEN, FOLLOW_UP_OPTIONS),
     detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, then return; serve or resume sends' },
     yes: { alias: 'y', type: 'boolean', group: HOW, describe: 'Do not ask before sending' },
-    watch: { type: 'boolean', group: WATCH, describe: 'Open a page that shows the run while it sends' },
-    ...pageOptions(WATCH),
+    ...WATCH_OPTIONS,
     report: {
       type: 'array',
       string: true,
@@ -105,21 +102,10 @@ export const run: Action = {
       timeZone: settings.timeZone,
       listFromStdin: settings.source.from?.kind === 'stdin',
     }
-    await using page = args.flag('watch') ? new RunPage(args, context, settings) : undefined
-    return await driveMerge(context, screen, (hooks) =>
-      runMerge(settings, request, page === undefined ? hooks : heardBy(page, hooks)),
+    return watched(args, context, settings, (own) =>
+      driveMerge(context, screen, (hooks) => runMerge(settings, request, own(hooks))),
     )
   },
-}
-
-function heardBy(page: RunPage, hooks: MergeHooks): MergeHooks {
-  return {
-    ...hooks,
-    onEvent(event) {
-      hooks.onEvent?.(event)
-      page.event(event)
-    },
-  }
 }
 
 /** @throws UsageError for options that contradict each other. */
@@ -143,11 +129,7 @@ function requestOf(args: Arguments): MergeRequest {
       hint: 'Leave --watch out; mailmerge inbox shows what a rehearsal wrote, and serve the runs that it sends.',
     })
   }
-  if (!args.flag('watch') && (args.number('port') !== undefined || args.flag('noOpen'))) {
-    throw new UsageError('--port and --no-open are for the page of --watch', {
-      hint: 'Add --watch, or leave them out.',
-    })
-  }
+  checkWatchOptions(args)
   const limit = args.number('limit')
   if (limit !== undefined && (!Number.isInteger(limit) || limit < 0)) {
     throw new UsageError(`--limit ${limit} is not a number of rows`, { hint: 'Give a whole number: --limit 10' })

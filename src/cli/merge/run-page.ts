@@ -1,15 +1,48 @@
 /** The page of one run while this process sends it. Owns its opening once the run sends, and that it shows the end before it goes. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { MergeEvent } from '../../campaign/events.ts'
+import type { MergeHooks } from '../../campaign/merge.ts'
 import type { Settings } from '../../config/settings.ts'
-import type { Arguments, Context } from '../command.ts'
-import { openInBrowser, portOf, servePages } from '../local-page.ts'
+import { UsageError } from '../../errors.ts'
+import type { Arguments, Context, Option } from '../command.ts'
+import { openInBrowser, pageOptions, portOf, servePages } from '../local-page.ts'
 import { showError } from '../terminal/errors.ts'
 
 /** How long a page that is open gets to ask for the last figures. */
 const FAREWELL_MS = 1_000
+const GROUP = 'Seeing it in a browser:'
 
-export class RunPage implements AsyncDisposable {
+/** Options of the commands that send, for those who want to watch. */
+export const WATCH_OPTIONS: Readonly<Record<string, Option>> = {
+  watch: { type: 'boolean', group: GROUP, describe: 'Open a page that shows the run while it sends' },
+  ...pageOptions(GROUP),
+}
+
+/** @throws UsageError for options of the page where there is no page. */
+export function checkWatchOptions(args: Arguments): void {
+  if (args.flag('watch') || (args.number('port') === undefined && !args.flag('noOpen'))) return
+  throw new UsageError('--port and --no-open are for the page of --watch', { hint: 'Add --watch, or leave them out.' })
+}
+
+/** Sends with a page that shows it, where `--watch` asks for one. */
+export async function watched(
+  args: Arguments,
+  context: Context,
+  settings: Settings,
+  send: (own: (hooks: MergeHooks) => MergeHooks) => Promise<number>,
+): Promise<number> {
+  if (!args.flag('watch')) return send((hooks) => hooks)
+  await using page = new RunPage(args, context, settings)
+  return await send((hooks) => ({
+    ...hooks,
+    onEvent(event) {
+      hooks.onEvent?.(event)
+      page.event(event)
+    },
+  }))
+}
+
+class RunPage implements AsyncDisposable {
   readonly #args: Arguments
   readonly #context: Context
   readonly #settings: Settings

@@ -23,14 +23,21 @@ let answer: () => void
 let answers: Promise<void>
 /** Milliseconds before each answer from then on. */
 let delay: number
+/** Messages that are taken before it waits. */
+let waitsFrom: number
+/** An address that is refused. */
+let refused: string
 
 beforeEach(async () => {
   answers = new Promise((resolve) => {
     answer = resolve
   })
   delay = 0
+  waitsFrom = 5
+  refused = ''
   sink = await startRecordingSink({
-    gate: () => (sink.ids.size < 5 ? Promise.resolve() : answers.then(() => sleep(delay))),
+    gate: () => (sink.ids.size < waitsFrom ? Promise.resolve() : answers.then(() => sleep(delay))),
+    recipient: (address) => (address === refused ? '550 5.1.1 no such user here' : undefined),
   })
   project = makeProject({
     'list.csv': listOf(ROWS),
@@ -48,7 +55,12 @@ afterAll(() => browser?.close())
 
 /** A run that is watched; its server waits with the fifth answer until the test says so. */
 async function watchedRun(...args: readonly string[]): Promise<{ running: Running; url: URL }> {
-  const running = project.start(['run', '--yes', '--watch', '--no-open', ...args])
+  return watched('run', '--yes', ...args)
+}
+
+/** A command that sends, and the page that it opens. */
+async function watched(...args: readonly string[]): Promise<{ running: Running; url: URL }> {
+  const running = project.start([...args, '--watch', '--no-open'])
   let stderr = ''
   running.child.stderr?.on('data', (text: string) => {
     stderr += text
@@ -96,9 +108,41 @@ test.each([
   expect([code, stderr]).toEqual([64, expect.stringMatching(words)])
 })
 
-test.each([['--port', '8025'], ['--no-open']])('%s is of the page alone', async (...args) => {
-  const { code, stderr } = await project.run(['run', '--yes', ...args])
+test.each([
+  ['run', '--yes', '--port', '8025'],
+  ['run', '--yes', '--no-open'],
+  ['resume', '--port', '8025'],
+  ['retry', '--no-open'],
+])('options of the page are wrong without --watch: %s %s %s', async (...args) => {
+  const { code, stderr } = await project.run(args)
   expect([code, stderr]).toEqual([64, expect.stringContaining('--watch')])
+})
+
+test.each([
+  ['resume', ['run', '--yes', '--detach'], 0, ROWS],
+  ['retry', ['run', '--yes'], 1, 1],
+] as const)('%s --watch opens the same page, of the run that it sends', async (command, before, code, sends) => {
+  answer()
+  refused = 'p3@example.com'
+  expect((await project.run(before)).code).toBe(code)
+  const had = sink.ids.size
+  refused = ''
+  answers = new Promise((resolve) => {
+    answer = resolve
+  })
+  waitsFrom = 0
+  const { running, url } = await watched(command, '--json')
+  const headers = { authorization: `Bearer ${url.searchParams.get('token')}` }
+  const run = url.searchParams.get('run')
+  expect((await fetch(`${url.origin}/api/runs/${run}`)).status).toBe(401)
+  expect(await (await fetch(`${url.origin}/api/runs/${run}`, { headers })).json()).toMatchObject({
+    ...{ run, atWork: true, sign: 'sending', rows: ROWS },
+  })
+  answer()
+  const { code: ended, stdout } = await running.ended
+  expect([ended, sink.ids.size - had]).toEqual([0, sends])
+  // Standard output is for programs.
+  for (const line of stdout.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('event')
 })
 
 test.skipIf(browser === undefined)(
