@@ -17,7 +17,7 @@ import { checkList, type ListCheckOptions, type ListFacts } from './list-check.t
 import type { CheckedMail, CheckReport } from './report.ts'
 import type { RuleVerdict } from './rules/bulk.ts'
 import { checkDeliverability, type DeliverabilityOptions } from './rules/deliverability.ts'
-import { askRspamd, askSpamd, type SpamAnswer } from './spam.ts'
+import { askSpamFilters, type FilterAnswer } from './spam.ts'
 import { adviseOn, inAllLanguages } from './template-check.ts'
 
 export interface CheckOptions extends ListCheckOptions {
@@ -48,7 +48,9 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
   const facts =
     source === undefined ? NOTHING_READ : await checkList(settings, options, source, { template, split }, findings)
   if (options.links !== undefined) await askedLinks(facts.mail, options.links, findings)
-  if (facts.mail.message !== undefined) await askedFilters(settings, facts.mail.message, findings)
+  if (facts.mail.message !== undefined) {
+    for (const one of await askSpamFilters(settings, facts.mail.message)) findings.add(filterProblem(one))
+  }
   const rules = options.dns === undefined ? undefined : await askedRules(settings, facts.mail, options.dns, findings)
   return {
     ...head,
@@ -76,20 +78,7 @@ async function askedLinks({ samples }: CheckedMail, options: LinkOptions, findin
   findings.add({ severity: 'info', code: 'links-asked', message: `${links} asked${not}` })
 }
 
-/** Spam filters of the project, about the first message. */
-async function askedFilters(
-  { check: { rspamd, spamd } }: Settings,
-  message: Uint8Array,
-  findings: Findings,
-): Promise<void> {
-  const asked = [
-    ...(rspamd === undefined ? [] : [{ name: 'rspamd', answer: askRspamd(rspamd, message) }]),
-    ...(spamd === undefined ? [] : [{ name: 'spamd', answer: askSpamd(spamd, message) }]),
-  ]
-  for (const { name, answer } of asked) findings.add(filterProblem(name, await answer))
-}
-
-function filterProblem(name: string, answer: SpamAnswer): Problem {
+function filterProblem({ name, answer }: FilterAnswer): Problem {
   const code = 'spam-filter'
   if ('failed' in answer) {
     const hint = 'Start it, or take its address out of check: in mailmerge.yaml.'

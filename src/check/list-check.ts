@@ -29,6 +29,7 @@ import { createMessageLints } from './lints/message-lints.ts'
 import { columnAdvice } from './lints/template-lints.ts'
 import type { CheckReport, SizeEstimate } from './report.ts'
 import { SizeSurvey } from './size-survey.ts'
+import { spamFilters } from './spam.ts'
 import { adviseOn, fits, inAllLanguages } from './template-check.ts'
 
 /** From this number of messages on a campaign is bulk mail, which people must be able to leave. */
@@ -184,8 +185,7 @@ class ListCheck {
       key: parts.key,
     })
     this.#recipients = new AddressSurvey({ file: source.name, emailColumn, foldGmail: settings.foldGmail, findings })
-    const { rspamd, spamd } = settings.check
-    this.#sizes = new SizeSurvey(findings, rspamd !== undefined || spamd !== undefined)
+    this.#sizes = new SizeSurvey(findings, spamFilters(settings).length > 0)
     this.#lint = createMessageLints(source.columns, parts.tags)
   }
 

@@ -4,7 +4,9 @@
  */
 import { connect } from 'node:net'
 import { z } from 'zod'
+import type { Settings } from '../config/settings.ts'
 import { isSystemError, systemWords, underlyingError } from '../fs/system-errors.ts'
+import { given } from '../given.ts'
 
 export interface SpamVerdict {
   readonly score: number
@@ -29,11 +31,35 @@ const RSPAMD = z.object({
   symbols: z.record(z.string(), z.object({ score: z.number().default(0) })).default({}),
 })
 
+/** A spam filter of the project, by name, and what it answered. */
+export interface FilterAnswer {
+  readonly name: 'rspamd' | 'spamd'
+  readonly answer: SpamAnswer
+}
+
+/** Names of the spam filters that the settings name. */
+export function spamFilters({ check: { rspamd, spamd } }: Settings): readonly FilterAnswer['name'][] {
+  return [...(rspamd === undefined ? [] : (['rspamd'] as const)), ...(spamd === undefined ? [] : (['spamd'] as const))]
+}
+
+/** Asks each of them about a message, at the same time. Never rejects. @param stop Nobody waits for the answers any more. */
+export function askSpamFilters(
+  { check: { rspamd, spamd } }: Settings,
+  message: Uint8Array,
+  stop?: AbortSignal,
+): Promise<readonly FilterAnswer[]> {
+  const asked: Promise<FilterAnswer>[] = []
+  if (rspamd !== undefined) asked.push(askRspamd(rspamd, message, stop).then((answer) => ({ name: 'rspamd', answer })))
+  if (spamd !== undefined) asked.push(askSpamd(spamd, message, stop).then((answer) => ({ name: 'spamd', answer })))
+  return Promise.all(asked)
+}
+
 /** Asks an rspamd worker, as its clients do: `POST /checkv2`. Never rejects. */
-export async function askRspamd(address: string, message: Uint8Array): Promise<SpamAnswer> {
+export async function askRspamd(address: string, message: Uint8Array, stop?: AbortSignal): Promise<SpamAnswer> {
   try {
     const url = new URL('checkv2', address.endsWith('/') ? address : `${address}/`)
-    const signal = AbortSignal.timeout(TIMEOUT)
+    const timeout = AbortSignal.timeout(TIMEOUT)
+    const signal = stop === undefined ? timeout : AbortSignal.any([timeout, stop])
     const response = await fetch(url, { method: 'POST', body: Buffer.from(message), signal, redirect: 'error' })
     if (!response.ok) return { failed: `it answers with ${response.status}` }
     const { score, required_score: limit, symbols } = RSPAMD.parse(await response.json())
@@ -46,10 +72,11 @@ export async function askRspamd(address: string, message: Uint8Array): Promise<S
 }
 
 /** Asks a spamd: `SYMBOLS SPAMC/1.5`. Never rejects. @param address `localhost:783` */
-export function askSpamd(address: string, message: Uint8Array): Promise<SpamAnswer> {
+export function askSpamd(address: string, message: Uint8Array, stop?: AbortSignal): Promise<SpamAnswer> {
   const { promise, resolve } = Promise.withResolvers<SpamAnswer>()
   const colon = address.lastIndexOf(':')
-  const socket = connect(Number(address.slice(colon + 1)), address.slice(0, colon).replace(/^\[|\]$/g, ''))
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '')
+  const socket = connect({ port: Number(address.slice(colon + 1)), host, ...given({ signal: stop }) })
   let answer = ''
   socket.setTimeout(TIMEOUT, () => socket.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })))
   socket.setEncoding('utf8')

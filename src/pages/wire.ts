@@ -34,9 +34,13 @@ export interface PartView {
   readonly isInline: boolean
 }
 
+/** What can be asked about a message when a person wants it: others get to see something of it. */
+export const QUESTIONS = ['links', 'spam'] as const
+export type Question = (typeof QUESTIONS)[number]
+
 /** What is to be looked at in a message. */
 export interface FindingView {
-  readonly group: 'inbox' | 'programs' | 'readers' | 'weight' | 'links' | 'row'
+  readonly group: 'inbox' | 'programs' | 'readers' | 'weight' | 'links' | 'spam' | 'row'
   readonly severity: Severity | 'passed'
   readonly title: string
   readonly effect?: string | undefined
@@ -46,13 +50,13 @@ export interface FindingView {
   readonly column?: string | undefined
   /** Where more is said of it. */
   readonly url?: string | undefined
-  /** Links that a person may have asked. */
-  readonly isUnvisited?: boolean | undefined
+  /** It was not asked: what the answer says takes its place. */
+  readonly asks?: Question | undefined
   /** How much of a limit it takes: 0 to 1. */
   readonly share?: number | undefined
 }
 
-/** What is to be looked at in a message, after more was asked about it. */
+/** What a question about a message was answered. */
 export interface FindingsView {
   readonly findings: readonly FindingView[]
 }

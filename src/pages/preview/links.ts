@@ -15,7 +15,7 @@ export function unvisitedLinks(sample: LinkSample): readonly FindingView[] {
       severity: 'info',
       title: `${links === 1 ? '1 link' : `${links} links`}, not visited`,
       effect: 'Visiting them asks other people’s servers.',
-      isUnvisited: true,
+      asks: 'links',
     },
   ]
 }

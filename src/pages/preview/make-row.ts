@@ -12,6 +12,7 @@ import type { Looked } from './findings.ts'
 import { unvisitedLinks } from './links.ts'
 import type { Places } from './places.ts'
 import type { Project } from './project.ts'
+import { unaskedFilters } from './spam.ts'
 
 export interface RowMaker {
   readonly project: Project
@@ -55,7 +56,7 @@ export async function makeRow(
           ...shown,
           headers: shown.headers.map((header) => ({ ...header, place: headerPlace(header, places) })),
           remoteHosts: read.html === undefined ? [] : remoteHosts(read.html),
-          findings: [...of, ...links],
+          findings: [...of, ...links, ...(sample === undefined ? [] : unaskedFilters(project.settings))],
           envelope,
         },
       },

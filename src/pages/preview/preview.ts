@@ -21,6 +21,7 @@ import type {
   FindingsView,
   ForecastView,
   PreviewView,
+  Question,
   RowMessageView,
   SizesView,
   TestView,
@@ -32,6 +33,7 @@ import { type MadeRow, makeRow, type RowMaker } from './make-row.ts'
 import { linesAround, openPlaces } from './places.ts'
 import { openProject, type PlannedList, type PreviewRequest, type Project } from './project.ts'
 import type { RowStore } from './row-store.ts'
+import { askedFilters } from './spam.ts'
 import { type Watcher, watchFiles } from './watch.ts'
 
 export interface PreviewOptions {
@@ -150,13 +152,16 @@ export class Preview {
     return (await this.#made(number, signal))?.message
   }
 
-  /** What is to be looked at in the message of a row, with what its links answer. */
-  async checkLinks(number: number, signal: AbortSignal): Promise<FindingsView | undefined> {
-    const places = this.#good?.places
-    const { view, sample } = (await this.#made(number, signal)) ?? {}
-    if (view?.message === undefined || sample === undefined || places === undefined) return undefined
-    const others = view.message.findings.filter(({ isUnvisited }) => isUnvisited !== true)
-    return { findings: [...others, ...(await visitedLinks(sample, places, signal))] }
+  /** Asks others about the message of a row; undefined where there is none. */
+  async ask(what: Question, number: number, signal: AbortSignal): Promise<FindingsView | undefined> {
+    const good = this.#good
+    const { message, sample } = (await this.#made(number, signal)) ?? {}
+    if (good === undefined || message === undefined || sample === undefined) return undefined
+    const findings =
+      what === 'links'
+        ? await visitedLinks(sample, good.places, signal)
+        : await askedFilters(good.project.settings, message.bytes, signal)
+    return { findings }
   }
 
   /** What a run would do now; undefined while the list is being read. */

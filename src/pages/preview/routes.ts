@@ -2,7 +2,7 @@
 import { UsageError } from '../../errors.ts'
 import { messageRoutes } from '../message/routes.ts'
 import { json, type Route } from '../route.ts'
-import { FILTERS, type RowsView } from '../wire.ts'
+import { FILTERS, QUESTIONS, type RowsView } from '../wire.ts'
 import type { Preview } from './preview.ts'
 
 const PREFIX = '/api/rows'
@@ -61,9 +61,10 @@ export function previewRoutes(preview: Preview): readonly Route[] {
     },
     {
       method: 'POST',
-      path: /^\/api\/rows\/(\d{1,10})\/links$/,
-      async answer({ match: [number], signal }) {
-        const view = await preview.checkLinks(Number(number), signal)
+      path: /^\/api\/rows\/(\d{1,10})\/(links|spam)$/,
+      async answer({ match: [number, name], signal }) {
+        const what = QUESTIONS.find((one) => one === name)
+        const view = what === undefined ? undefined : await preview.ask(what, Number(number), signal)
         return view === undefined ? undefined : json(view)
       },
     },

@@ -1,6 +1,6 @@
 /** What is to be looked at in a message, in the order in which its reader meets it. */
 import { html, nothing, type TemplateResult } from 'lit'
-import type { FindingView } from '../../wire.ts'
+import type { FindingView, Question } from '../../wire.ts'
 import { type IconName, icon } from '../icons.ts'
 import { type OnPlace, placeLink } from './place-link.ts'
 
@@ -11,6 +11,7 @@ const GROUPS: readonly (readonly [FindingView['group'], string])[] = [
   ['readers', 'For every reader'],
   ['weight', 'Weight'],
   ['links', 'Links'],
+  ['spam', 'Spam filter'],
 ]
 
 export const FINDING_SIGNS: Readonly<Record<FindingView['severity'], readonly [icon: IconName, look: string]>> = {
@@ -31,9 +32,13 @@ const LISTED = 6
 /** What can be done from the list of findings. */
 export interface FindingActions {
   readonly onPlace?: OnPlace
-  /** Asks the links whether they lead anywhere. */
-  readonly onLinks?: (() => void) | undefined
+  /** Asks what a finding offers to ask. */
+  readonly onAsk?: ((what: Question) => void) | undefined
+  /** It is asked now, and not answered yet. */
+  readonly isAsked?: ((what: Question) => boolean) | undefined
 }
+
+const ASK_WORDS: Readonly<Record<Question, string>> = { links: 'Check the links', spam: 'Ask the spam filter' }
 
 export function findingList(findings: readonly FindingView[], actions: FindingActions): TemplateResult {
   const groups = GROUPS.map(([group, words]) => ({ words, of: findings.filter((finding) => finding.group === group) }))
@@ -54,9 +59,9 @@ export function revealFinding(findings: readonly FindingView[], finding: Finding
 }
 
 function oneFinding(
-  { severity, title, effect, places = [], column, url, isUnvisited, share }: FindingView,
+  { severity, title, effect, places = [], column, url, asks, share }: FindingView,
   index: number,
-  { onPlace, onLinks }: FindingActions,
+  { onPlace, onAsk, isAsked }: FindingActions,
 ): TemplateResult {
   const [name, look] = FINDING_SIGNS[severity]
   const more = places.length - LISTED
@@ -66,12 +71,17 @@ function oneFinding(
     ${places.slice(0, LISTED).map((place) => placeLink(place, onPlace))}
     ${more > 0 ? html`<p>And ${more} more places.</p>` : nothing}
     ${share === undefined ? nothing : html`<div class="meter"><i .style=${`width:${Math.round(share * 100)}%`}></i></div>`}
-    ${isUnvisited === true && onLinks !== undefined ? html`<button type="button" class="btn" @click=${onLinks}>Check the links</button>` : nothing}
+    ${asks !== undefined && onAsk !== undefined ? html`<button type="button" class="btn" aria-disabled=${String(isAsked?.(asks) === true)} @click=${() => onAsk(asks)}>${isAsked?.(asks) === true ? 'Waiting for an answer' : ASK_WORDS[asks]}</button>` : nothing}
   </div>`
 }
 
 export function findingsPill(findings: readonly FindingView[]): TemplateResult {
   const rows = toLookAt(findings)
-  if (rows === 0) return html`<span class="st sent pill">${icon('sent')}Nothing to look at</span>`
-  return html`<span class="st doubt pill">${icon('warn')}${rows} to look at</span>`
+  if (rows > 0) return html`<span class="st doubt pill">${icon('warn')}${rows} to look at</span>`
+  // How heavy it is, and what can be asked, is not a note about it.
+  const notes = findings.filter(
+    ({ severity, share, asks }) => severity === 'info' && (share ?? asks) === undefined,
+  ).length
+  if (notes === 0) return html`<span class="st sent pill">${icon('sent')}Nothing to look at</span>`
+  return html`<span class="st skipped pill">${icon('info')}No warnings, ${notes === 1 ? '1 note' : `${notes} notes`}</span>`
 }

@@ -8,6 +8,7 @@ import type {
   FindingsView,
   ForecastView,
   PreviewView,
+  Question,
   RowFilter,
   RowMessageView,
   RowsView,
@@ -47,13 +48,16 @@ class PreviewPage {
   readonly #forecastDialog = new Dialog('forecast', 'drawer')
   readonly #findingActions = {
     onPlace: (place: FilePlace) => this.#openFile(place),
-    onLinks: () => void this.#checkLinks(),
+    onAsk: (what: Question) => void this.#askOthers(what),
+    isAsked: (what: Question) => this.#asked.has(what),
   }
   #status: PreviewView | undefined
   #shown: RowMessageView | undefined
   #row = Number(chosen('row') ?? 0)
   /** Rows to look at that were looked at on this page. */
   readonly #done = new Set<number>()
+  /** Questions about the message that are not answered yet. */
+  readonly #asked = new Set<Question>()
   #updatedAt: Date | undefined
   #asking: AbortController | undefined
 
@@ -248,18 +252,31 @@ class PreviewPage {
     return html`<p class="faint for">For ${programs.join(', ')}; others by <code>check.clients</code> in mailmerge.yaml.</p>`
   }
 
-  /** What the links answer stands where it stood that they were not asked. */
-  async #checkLinks(): Promise<void> {
+  /** The answer stands where it stood that it was not asked. */
+  async #askOthers(what: Question): Promise<void> {
     const shown = this.#shown
-    if (shown?.message === undefined) return
+    if (shown?.message === undefined || this.#asked.has(what)) return
+    const button = document.activeElement
+    this.#asked.add(what)
+    this.#draw()
     try {
-      const { findings } = await post<FindingsView>(`/api/rows/${shown.row}/links`, {})
-      if (this.#shown !== shown) return
-      this.#shown = { ...shown, message: { ...shown.message, findings } }
+      const { findings } = await post<FindingsView>(`/api/rows/${shown.row}/${what}`, {})
+      const { message } = this.#shown ?? {}
+      if (message === undefined || this.#shown?.row !== shown.row || this.#shown.version !== shown.version) return
+      const others = message.findings.filter(({ asks }) => asks !== what)
+      const all = [...others, ...findings]
+      this.#shown = { ...this.#shown, message: { ...message, findings: all } }
       this.#draw()
       this.#showMessage()
+      // The button went with the question: who pressed it goes on with the answer.
+      const [first] = findings
+      if (button?.isConnected === false && first !== undefined) revealFinding(all, first)
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
+    } finally {
+      this.#asked.delete(what)
+      this.#draw()
+      this.#showMessage()
     }
   }
 
