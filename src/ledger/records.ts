@@ -277,6 +277,8 @@ export interface ResultRow {
   readonly attempts: number
   readonly firstAttemptAt?: Date | undefined
   readonly finishedAt?: Date | undefined
+  /** For `deferred`: not before this moment. */
+  readonly dueAt?: Date | undefined
   /** Variant that the recipient got, or is to get. */
   readonly variant?: string | undefined
   /** The worst that came back of it. */

@@ -300,6 +300,16 @@ export interface ReasonItem {
   readonly rows: number
 }
 
+/** Why rows wait, and for whom. */
+export interface WaitingItem extends ReasonItem {
+  /** `example.net`, `7 domains` */
+  readonly where: string
+  /** When the first of them is tried again; undefined where nobody can know: no process sends the run. */
+  readonly nextAt: string | undefined
+  /** What a server said. */
+  readonly said: string
+}
+
 export interface DomainItem {
   readonly domain: string
   readonly counts: RowCounts
@@ -323,6 +333,8 @@ export interface LaneItem {
   /** Since its server said something. */
   readonly quietMs: number
   readonly perSecond: number
+  /** `TLS 1.3, TLS_AES_256_GCM_SHA384`, `not encrypted`; undefined where it is not known. */
+  readonly encryption: string | undefined
 }
 
 export interface RunView extends RunItem {
@@ -349,7 +361,7 @@ export interface RunView extends RunItem {
       }
     | undefined
   readonly inDoubt: readonly StuckRow[]
-  readonly waiting: readonly ReasonItem[]
+  readonly waiting: readonly WaitingItem[]
   readonly failed: readonly ReasonItem[]
   readonly domains: readonly DomainItem[]
   /** Domains beyond those. */

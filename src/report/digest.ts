@@ -25,6 +25,18 @@ export interface ReasonCount {
   readonly rows: number
   /** The code that most of them have: `550 5.1.1`; empty where there is none. */
   readonly code: string
+  /** Of rows that are tried again. */
+  readonly waits: Waits | undefined
+}
+
+/** Where and for how long rows wait that a server deferred. */
+export interface Waits {
+  /** Of the addresses, empty for one that was forgotten; at most `MOST_PLACES` of them. */
+  readonly domains: ReadonlySet<string>
+  /** When the first of them is tried again. */
+  readonly nextAt: Date | undefined
+  /** What a server said to one of them, without addresses; empty where there is nothing. */
+  readonly said: string
 }
 
 export interface DomainCount {
@@ -65,6 +77,8 @@ export interface DigestLimits {
 /** Different reasons, and different domains, that are counted one by one. */
 const MOST_REASONS = 500
 const MOST_DOMAINS = 100_000
+/** Domains that are counted for one reason. */
+export const MOST_PLACES = 1_000
 
 type Counts = Record<RowState, number>
 
@@ -94,8 +108,9 @@ export async function digestOf(
       if (first.length < limits.rows) first.push(row)
       if (state === 'in_doubt' || state === 'failed') stuck[state].add(row)
       if (row.skip?.kind === 'bad') stuck.bad.add(row)
-      if (state !== 'skipped') domains.add(row.address.includes('@') ? domainOf(row.address) : '', state)
-      if (state !== 'sent') reasons.add(row, state)
+      const domain = row.address.includes('@') ? domainOf(row.address) : ''
+      if (state !== 'skipped') domains.add(domain, state)
+      if (state !== 'sent') reasons.add(row, state, domain)
       else if (row.finishedAt === undefined || row.finishedAt < since) sentBefore += 1
       else timeline.add(row.finishedAt)
     }
@@ -169,10 +184,16 @@ function sharedPart({ kind, detail }: SkipReason): SkipReason {
 class Reasons {
   readonly #counts = new Map<
     string,
-    { readonly state: RowState; readonly reason: RowReason; rows: number; readonly codes: Map<string, number> }
+    {
+      readonly state: RowState
+      readonly reason: RowReason
+      rows: number
+      readonly codes: Map<string, number>
+      readonly waits: WaitCount | undefined
+    }
   >()
 
-  add(row: ResultRow, state: RowState): void {
+  add(row: ResultRow, state: RowState, domain: string): void {
     let reason = reasonOf(row, state)
     let key = `${state} ${JSON.stringify(reason)}`
     if (!this.#counts.has(key) && this.#counts.size >= MOST_REASONS) {
@@ -181,12 +202,14 @@ class Reasons {
     }
     let count = this.#counts.get(key)
     if (count === undefined) {
-      count = { state, reason, rows: 0, codes: new Map() }
+      const waits = state === 'deferred' ? new WaitCount(row) : undefined
+      count = { state, reason, rows: 0, codes: new Map(), waits }
       this.#counts.set(key, count)
     }
     count.rows += 1
     const code = codeOf(row)
     if (count.codes.has(code) || count.codes.size < 20) count.codes.set(code, (count.codes.get(code) ?? 0) + 1)
+    count.waits?.add(row, domain)
   }
 
   all(): readonly ReasonCount[] {
@@ -194,6 +217,21 @@ class Reasons {
       const [[code = ''] = []] = [...codes].sort(([, a], [, b]) => b - a)
       return { ...count, code }
     })
+  }
+}
+
+class WaitCount implements Waits {
+  readonly domains = new Set<string>()
+  nextAt: Date | undefined
+  readonly said: string
+
+  constructor({ response = '' }: ResultRow) {
+    this.said = withoutAddresses(response)
+  }
+
+  add({ dueAt }: ResultRow, domain: string): void {
+    if (this.domains.size < MOST_PLACES) this.domains.add(domain)
+    if (dueAt !== undefined && (this.nextAt === undefined || dueAt < this.nextAt)) this.nextAt = dueAt
   }
 }
 

@@ -273,7 +273,7 @@ function reasonsOf({ reasons }: Digest) {
 function restOf(reasons: readonly ReasonCount[]): ReasonCount[] {
   return REASON_ORDER.flatMap((state) => {
     const rows = reasons.filter((one) => one.state === state).reduce((sum, one) => sum + one.rows, 0)
-    return rows === 0 ? [] : [{ state, reason: { kind: 'rest' } as const, rows, code: '' }]
+    return rows === 0 ? [] : [{ state, reason: { kind: 'rest' } as const, rows, code: '', waits: undefined }]
   })
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { RateLimit } from '../config/settings.ts'
 import type { Runs } from '../ledger/ledger.ts'
+import type { Lane } from '../transport/transport.ts'
 import type { PauseReason } from './reasons.ts'
 
 export interface RunProgress {
@@ -42,6 +43,8 @@ interface ConnectionProgress {
   readonly quietMs: number
   /** Messages a second over the last seconds. */
   readonly rate: number
+  /** Undefined where it is not a connection to a mail server, or the process that sends does not say it. */
+  readonly encryption: Lane['encryption']
 }
 
 type Progress = Pick<RunProgress, 'lanes' | 'rate' | 'retrying'> & Partial<Pick<RunProgress, 'secondsLeft'>>
@@ -71,8 +74,13 @@ const facts = z
       .object({
         lanes: z.array(
           z
-            .object({ place: z.number(), row: z.number().optional(), quietMs: z.number(), rate: z.number() })
-            .transform(({ row, ...lane }) => ({ ...lane, row })),
+            .object({
+              ...{ place: z.number(), row: z.number().optional(), quietMs: z.number(), rate: z.number() },
+              encryption: z
+                .union([z.literal('none'), z.object({ protocol: z.string(), cipher: z.string() })])
+                .optional(),
+            })
+            .transform(({ row, encryption, ...lane }) => ({ ...lane, row, encryption })),
         ),
         most: z.number(),
         isHeldBack: z.boolean(),

@@ -81,8 +81,16 @@ export type LaneEnd =
   /** The server answered what no server may; this lane trusts it no more and the next one pipelines less. */
   | { readonly kind: 'protocol'; readonly reason: string }
 
+/** How a connection is encrypted: `TLSv1.3`, `TLS_AES_256_GCM_SHA384`. */
+export interface Encryption {
+  readonly protocol: string
+  readonly cipher: string
+}
+
 /** One connection working through messages. */
 export interface Lane {
+  /** Undefined where the lane is not a connection of ours to a mail server. */
+  readonly encryption?: Encryption | 'none' | undefined
   /** Works until the feed is empty or the connection is closed. Never rejects because of what a server does. */
   run<J extends Job>(feed: Feed<J>): Promise<LaneEnd>
   /** Cuts the connection at once. What was handed over and not answered becomes in doubt. */

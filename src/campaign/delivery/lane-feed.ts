@@ -45,7 +45,7 @@ export class LaneFeed implements Feed<MergeJob> {
   }
 
   /** How the lane is going. Looks back to the calls before, so call it at intervals. */
-  progress(): Omit<LaneProgress, 'place'> {
+  progress(): Pick<LaneProgress, 'row' | 'quietMs' | 'rate'> {
     const quietMs = this.#clock.monotonic() - this.#movedAt
     return { row: this.#open === 0 ? undefined : this.#row, quietMs, rate: this.#pace.rate(this.served) }
   }

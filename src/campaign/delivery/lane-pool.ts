@@ -68,8 +68,8 @@ export class LanePool {
 
   /** Each lane at work, by its place. Looks back to the calls before, so call it at intervals. */
   progress(): readonly LaneProgress[] {
-    return [...this.#lanes.values()]
-      .map(({ place, feed }) => ({ place, ...feed.progress() }))
+    return [...this.#lanes]
+      .map(([{ encryption }, { place, feed }]) => ({ place, encryption, ...feed.progress() }))
       .sort((a, b) => a.place - b.place)
   }
 

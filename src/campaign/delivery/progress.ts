@@ -2,6 +2,7 @@
 import type { RateLimit } from '../../config/settings.ts'
 import type { RowStatus, StatusCounts } from '../../ledger/records.ts'
 import type { QuotaLeft } from '../../report/reasons.ts'
+import type { Lane } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 
 export interface DeliveryProgress {
@@ -64,6 +65,8 @@ export interface LaneProgress {
   readonly quietMs: number
   /** Messages a second over the last seconds. */
   readonly rate: number
+  /** As `Lane.encryption` says it. */
+  readonly encryption: Lane['encryption']
 }
 
 /** Seconds that the shown rate looks back over. */

@@ -105,7 +105,8 @@ SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS addr
   coalesce(a.smtp_code, r.smtp_code) AS smtp_code, coalesce(a.enhanced_code, r.enhanced_code) AS enhanced_code,
   coalesce(a.response, r.response) AS response, coalesce(a.message_id, r.message_id) AS message_id,
   coalesce(r.attempts, 0) AS attempts, coalesce(r.first_attempt_at, a.began_at) AS first_attempt_at,
-  coalesce(a.ended_at, r.finished_at) AS finished_at, r.variant, r.bounce_kind, r.bounce,
+  coalesce(a.ended_at, r.finished_at) AS finished_at, CASE WHEN r.status = 'deferred' THEN r.due_at END AS due_at,
+  r.variant, r.bounce_kind, r.bounce,
   coalesce(n.head, CASE WHEN n.rows IS NOT NULL THEN n.id END) & 0xffffffff AS sent_with,
   (SELECT json_group_array(json_object('address', c.address, 'status', c.status, 'reason', c.reason, 'smtpCode', c.smtp_code,
       'enhancedCode', c.enhanced_code, 'response', c.response))

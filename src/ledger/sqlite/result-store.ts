@@ -129,6 +129,7 @@ function resultOf(row: SqlRow): ResultRow {
     attempts: numberOf(row['attempts']),
     firstAttemptAt: optionalDate(row['first_attempt_at']),
     finishedAt: optionalDate(row['finished_at']),
+    dueAt: optionalDate(row['due_at']),
     variant: optionalText(row['variant']),
     bounce: bounceOf(row),
     copies: copiesOf(row),

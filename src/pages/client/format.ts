@@ -23,6 +23,11 @@ export function shortTime(date: Date): string {
   return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
 }
 
+/** `14:02` today, `27 Nov, 14:02` on another day. */
+export function timeOrDay(text: string): string {
+  return dayAndTime(text).replace(/^today, /, '')
+}
+
 /** `today, 14:02`, `27 Nov, 14:02` */
 export function dayAndTime(text: string): string {
   const date = new Date(text)

@@ -7,18 +7,21 @@ import type { Settings } from '../../config/settings.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type RunRecord, totalOf } from '../../ledger/records.ts'
 import { rateChart } from '../../report/charts.ts'
-import { type Digest, digestOf } from '../../report/digest.ts'
+import { type Digest, digestOf, MOST_PLACES, type ReasonCount } from '../../report/digest.ts'
 import { type RunStanding, standingOf } from '../../report/head.ts'
-import { pageTime, shownText } from '../../report/page-text.ts'
+import { count, pageTime, shownText } from '../../report/page-text.ts'
 import { pauseWords, reasonTitle, reasonWords } from '../../report/reasons.ts'
 import { type RunProgress, readProgress } from '../../report/run-progress.ts'
 import { conditionWords, type RunCondition, runCondition } from '../../report/words.ts'
 import { recurrenceOf } from '../../schedule/schedule.ts'
 import { localZone } from '../../time-zone.ts'
-import type { ReasonItem, RowCounts, RunItem, RunSign, RunsView, RunView, ScheduleItem } from '../wire.ts'
+import type { Lane } from '../../transport/transport.ts'
+import type { ReasonItem, RowCounts, RunItem, RunSign, RunsView, RunView, ScheduleItem, WaitingItem } from '../wire.ts'
 
 /** Runs in the list; older ones are in `mailmerge status`. */
 const LISTED = 100
+/** Reasons why rows wait, and why they failed, that are shown. */
+const REASONS = 12
 const LIMITS = { rows: 0, stuck: 100, domains: 8 }
 /** Every row of a run is read for its figures: again after this many times as long as that took. */
 const REST = 10
@@ -97,8 +100,8 @@ export class RunReader {
           at: row.finishedAt?.toISOString(),
           why: reasonWords(row),
         })),
-      waiting: reasonsOf(digest, 'deferred'),
-      failed: reasonsOf(digest, 'failed'),
+      waiting: reasonsOf(digest, 'deferred').map((one) => waitingItem(one, progress)),
+      failed: reasonsOf(digest, 'failed').map(reasonItem),
       domains: digest.domains.map(({ domain, counts }) => ({ domain, counts })),
       otherDomains: digest.otherDomains?.domains ?? 0,
       rate,
@@ -225,7 +228,10 @@ function progressView(progress: RunProgress): NonNullable<RunView['progress']> {
   return {
     server,
     connections: lanes,
-    lanes: connections?.lanes.map(({ rate: perSecond, ...lane }) => ({ ...lane, perSecond })),
+    lanes: connections?.lanes.map(({ rate: perSecond, encryption, ...lane }) => ({
+      ...{ ...lane, perSecond },
+      encryption: encryptionWords(encryption),
+    })),
     most: connections?.most,
     isHeldBack: connections?.isHeldBack ?? false,
     perSecond: rate,
@@ -234,10 +240,34 @@ function progressView(progress: RunProgress): NonNullable<RunView['progress']> {
   }
 }
 
-function reasonsOf({ reasons }: Digest, state: 'deferred' | 'failed'): readonly ReasonItem[] {
+/** `TLSv1.3` is what OpenSSL calls TLS 1.3. */
+function encryptionWords(encryption: Lane['encryption']): string | undefined {
+  if (encryption === undefined || encryption === 'none') return encryption && 'not encrypted'
+  return `${encryption.protocol.replace(/^TLSv/, 'TLS ')}, ${encryption.cipher}`
+}
+
+function reasonsOf({ reasons }: Digest, state: 'deferred' | 'failed'): readonly ReasonCount[] {
   return reasons
     .filter((one) => one.state === state)
-    .map(({ reason, code, rows }) => ({ words: shownText(reasonTitle(reason)), code, rows }))
     .sort((a, b) => b.rows - a.rows)
-    .slice(0, 12)
+    .slice(0, REASONS)
+}
+
+function reasonItem({ reason, code, rows }: ReasonCount): ReasonItem {
+  return { words: shownText(reasonTitle(reason)), code, rows }
+}
+
+/** A row whose time has come waits all the same while the whole run does. */
+function waitingItem(one: ReasonCount, progress: RunProgress | undefined): WaitingItem {
+  const { said = '', domains = new Set<string>(), nextAt } = one.waits ?? {}
+  const [first = ''] = domains
+  const many = `${domains.size < MOST_PLACES ? '' : 'at least '}${count(domains.size)} domains`
+  const until = progress?.lanes === 0 ? progress.pause?.until : undefined
+  const next = until !== undefined && nextAt !== undefined && until > nextAt ? until : nextAt
+  return {
+    ...reasonItem(one),
+    where: domains.size > 1 ? many : first === '' ? 'forgotten' : first,
+    nextAt: progress === undefined ? undefined : next?.toISOString(),
+    said: shownText(said),
+  }
 }

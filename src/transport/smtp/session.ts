@@ -17,7 +17,7 @@
 import type { SmtpTimeouts } from '../../config/settings.ts'
 import { hungUpOnIdle, type Reply } from '../../replies/reply.ts'
 import type { Feed, Job, Lane, LaneEnd, Outcome } from '../transport.ts'
-import type { AuthenticatedSocket, DialogueLog } from './connect/socket.ts'
+import { type AuthenticatedSocket, type DialogueLog, encryptionOf } from './connect/socket.ts'
 import {
   ConnectionLimits,
   type ConnectionProgress,
@@ -54,6 +54,7 @@ export function createSession(options: SessionOptions): Lane {
     options.connection.socket.destroy()
   }
   return {
+    encryption: encryptionOf(options.connection) ?? 'none',
     run<J extends Job>(feed: Feed<J>): Promise<LaneEnd> {
       const session = new Session<J>(options, feed)
       abort = () => session.abort()

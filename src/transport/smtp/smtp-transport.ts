@@ -5,7 +5,7 @@
 import type { SmtpSettings } from '../../config/settings.ts'
 import { LoginError } from '../../errors.ts'
 import type { Lane, ServerReport, ServerTraits, Transport } from '../transport.ts'
-import { type AuthenticatedSocket, type DialogueLog, openSocket } from './connect/socket.ts'
+import { type AuthenticatedSocket, type DialogueLog, encryptionOf, openSocket } from './connect/socket.ts'
 import { isSocketPath } from './connect/unix-socket.ts'
 import { allowedLevel, fallenBack, type LimitSettings, type Pipelining } from './connection-policy.ts'
 import { createSession } from './session.ts'
@@ -151,17 +151,14 @@ function leave({ socket }: AuthenticatedSocket): void {
   setTimeout(() => socket.destroy(), 1000).unref()
 }
 
-function report(
-  server: string,
-  { socket, greeting, secure, authenticated, extensions }: AuthenticatedSocket,
-): ServerReport {
-  const protocol = 'getProtocol' in socket ? socket.getProtocol() : null
-  const cipher = 'getCipher' in socket ? socket.getCipher().name : undefined
+function report(server: string, connection: AuthenticatedSocket): ServerReport {
+  const { greeting, secure, authenticated, extensions } = connection
+  const encryption = encryptionOf(connection)
   return {
     server,
     greeting: greeting === '' ? undefined : greeting,
     secure,
-    tls: protocol === null ? undefined : cipher === undefined ? protocol : `${protocol}, ${cipher}`,
+    tls: encryption && `${encryption.protocol}, ${encryption.cipher}`,
     authenticated,
     extensions: extensions.lines,
     size: extensions.maxSize > 0 ? extensions.maxSize : undefined,

@@ -140,8 +140,8 @@ describe('how each is going', () => {
     second?.feed.end(begun(8), OK)
     vi.advanceTimersByTime(500)
     expect(pool.progress()).toEqual([
-      { place: 1, row: 7, quietMs: 1000, rate: 0 },
-      { place: 2, row: undefined, quietMs: 500, rate: 1 },
+      { place: 1, row: 7, quietMs: 1000, rate: 0, encryption: undefined },
+      { place: 2, row: undefined, quietMs: 500, rate: 1, encryption: undefined },
     ])
   })
 

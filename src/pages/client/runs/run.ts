@@ -2,7 +2,7 @@
 import { html, nothing, svg, type TemplateResult } from 'lit'
 import { ROW_STATES, STATE_LOOKS, STATE_WORDS } from '../../../report/row-states.ts'
 import type { LaneItem, ReasonItem, RowCounts, RunAction, RunView, StuckRow } from '../../wire.ts'
-import { clockTime, count, dayAndTime, shortTime } from '../format.ts'
+import { clockTime, count, dayAndTime, shortTime, timeOrDay } from '../format.ts'
 import { icon } from '../icons.ts'
 import { SIGNS } from './run-list.ts'
 
@@ -147,15 +147,15 @@ function connectionsCard({ progress, zone }: RunView): TemplateResult {
   return html`<section class="card" aria-labelledby="connections"><div class="card-h"><h2 id="connections" class="grow">Connections</h2>
       <span class="soft num">${count(connections)}${of} at work</span></div>
     ${lanes.length === 0 ? nothing : html`<ol class="lanes num">${lanes.map(laneLine)}${restingLine(progress)}</ol>`}
-    <dl class="facts"><div><dt>Server</dt><dd>${progress.server}</dd></div>
-      ${pause === undefined ? nothing : html`<div><dt>Waits</dt><dd>${pause.words}${pause.until === undefined ? nothing : html`<br>until ${shortTime(new Date(pause.until))}`}</dd></div>`}
+    <dl class="facts"><div><dt>Server</dt><dd>${progress.server}</dd></div>${encryptionFact(lanes)}
+      ${pause === undefined ? nothing : html`<div><dt>Waits</dt><dd>${pause.words}${pause.until === undefined ? nothing : html`<br>until ${timeOrDay(pause.until)}`}</dd></div>`}
       <div><dt>Times</dt><dd>${zone}</dd></div></dl></section>`
 }
 
 /** A connection that its server keeps waiting for this long is said to wait. */
 const QUIET_MS = 2_000
 
-function laneLine({ place, row, quietMs, perSecond }: LaneItem): TemplateResult {
+function laneLine({ place, row, quietMs, perSecond, encryption }: LaneItem): TemplateResult {
   const isQuiet = quietMs >= QUIET_MS
   const [look, words] =
     row === undefined
@@ -164,7 +164,19 @@ function laneLine({ place, row, quietMs, perSecond }: LaneItem): TemplateResult 
         ? ['slow', `Row ${count(row)}: no answer for ${count(Math.floor(quietMs / 1000))} s yet`]
         : ['', `Sending row ${count(row)}`]
   return html`<li><span class="faint">${place}</span><span class="dot ${look}" aria-hidden="true"></span><span class="cut grow">${words}</span>
+    ${encryption === undefined ? nothing : html`<span class="faint" title=${encryption}>${encryption.replace(/,.*/, '')}</span>`}
     <span class="faint">${perSecond.toFixed(1)}/s</span></li>`
+}
+
+/** Protocol and cipher in full, once where all connections have the same. */
+function encryptionFact(lanes: readonly LaneItem[]): TemplateResult | typeof nothing {
+  const places = new Map<string, number[]>()
+  for (const { place, encryption } of lanes) {
+    if (encryption !== undefined) places.set(encryption, [...(places.get(encryption) ?? []), place])
+  }
+  if (places.size === 0) return nothing
+  const lines = [...places].map(([words, of]) => (places.size === 1 ? words : `${of.join(', ')}: ${words}`))
+  return html`<div><dt>Encryption</dt><dd>${lines.map((line, at) => html`${at === 0 ? nothing : html`<br>`}${line}`)}</dd></div>`
 }
 
 function restingLine({ connections, most = 0, isHeldBack }: Progress): TemplateResult | typeof nothing {
@@ -174,14 +186,26 @@ function restingLine({ connections, most = 0, isHeldBack }: Progress): TemplateR
     <span class="grow">${resting === 1 ? '1 rests' : `${count(resting)} rest`}: the server asked for fewer</span></li>`
 }
 
-function waitingCard({ waiting, counts }: RunView): TemplateResult | typeof nothing {
+function waitingCard({ waiting, counts, progress }: RunView): TemplateResult | typeof nothing {
   if (counts.deferred === 0) return nothing
-  const title =
-    counts.deferred === 1
-      ? '1 row waits, and is tried again by itself'
-      : `${count(counts.deferred)} rows wait, and are tried again by themselves`
+  const one = counts.deferred === 1
+  const when = progress === undefined ? 'when the run goes on' : one ? 'by itself' : 'by themselves'
+  const title = one
+    ? `1 row waits, and is tried again ${when}`
+    : `${count(counts.deferred)} rows wait, and are tried again ${when}`
   return html`<section class="card" aria-labelledby="waiting"><div class="card-h"><span class="st waiting">${icon('waiting')}</span><h2 id="waiting" class="grow">${title}</h2></div>
-    ${reasonTable(waiting, 'Why rows wait')}</section>`
+    <div class="scroll-x" tabindex="0" role="region" aria-label="Why rows wait"><table>
+      <thead><tr><th>Why</th><th>Where</th><th class="r">Rows</th><th class="r">Next try</th><th class="only-wide">What the server said</th></tr></thead>
+      <tbody>${waiting.map(
+        ({ words, where, rows, nextAt, code, said }) =>
+          html`<tr><td>${words}</td><td><bdi>${where}</bdi></td><td class="r">${count(rows)}</td><td class="r">${nextTry(nextAt)}</td>
+            <td class="only-wide faint said">${code} ${said}</td></tr>`,
+      )}</tbody></table></div></section>`
+}
+
+function nextTry(at: string | undefined): string {
+  if (at === undefined) return 'when it goes on'
+  return new Date(at) <= new Date() ? 'now' : timeOrDay(at)
 }
 
 function reasonTable(reasons: readonly ReasonItem[], label: string): TemplateResult {

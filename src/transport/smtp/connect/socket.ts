@@ -9,6 +9,7 @@ import type { SmtpSettings } from '../../../config/settings.ts'
 import { readAuthority } from '../../../config/smtp/authority.ts'
 import { ConfigError, DefectError, UnreachableError } from '../../../errors.ts'
 import { readable } from '../../../replies/reply.ts'
+import type { Encryption } from '../../transport.ts'
 import { connectError, place } from './connect-error.ts'
 import { type Extensions, readExtensions } from './extensions.ts'
 import { login, TOKEN_LOGINS } from './login.ts'
@@ -23,6 +24,12 @@ export interface AuthenticatedSocket {
   readonly authenticated: boolean
   /** The server's first words, with their code. */
   readonly greeting: string
+}
+
+/** Undefined for a connection in clear. */
+export function encryptionOf({ socket }: Pick<AuthenticatedSocket, 'socket'>): Encryption | undefined {
+  const protocol = 'getProtocol' in socket ? socket.getProtocol() : null
+  return protocol === null || !('getCipher' in socket) ? undefined : { protocol, cipher: socket.getCipher().name }
 }
 
 /** One line of the conversation, `C: ` or `S: ` first, without secrets and without contents. */
