@@ -15,10 +15,21 @@ import { bounceSettings, imapSettings } from './imap.ts'
 import { notifySettings } from './notify.ts'
 import { oauthProviders } from './oauth-provider.ts'
 import type { Config } from './schema.ts'
-import type { DeliverySettings, Environment, ListOrigin, RateLimit, Settings, SourceSettings } from './settings.ts'
+import { PAUSE_HINT, readPause, readRampUp } from './sending-hours.ts'
+import type {
+  DeliverySettings,
+  Environment,
+  ListOrigin,
+  Pause,
+  RampUp,
+  RateLimit,
+  Settings,
+  SourceSettings,
+} from './settings.ts'
 import type { Provider } from './smtp/providers.ts'
 import { smtpSettings } from './smtp/smtp.ts'
 import { DURATION_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
+import { windowSettings } from './window.ts'
 
 /** Flags of the command line that settings can hold too. */
 export interface Flags {
@@ -29,6 +40,10 @@ export interface Flags {
   readonly smtp?: string
   readonly concurrency?: number
   readonly rate?: readonly string[]
+  /** Sending hours, such as `Mon-Fri 09:00-17:00`; `always` for none. */
+  readonly window?: readonly string[]
+  /** Between two messages: `5-12 s`. */
+  readonly pause?: string
   readonly campaign?: string
   readonly key?: string
   readonly groupBy?: string
@@ -65,6 +80,8 @@ const FLAGS: SchemaOf<Flags> = {
   smtp: text,
   concurrency: z.number().optional(),
   rate: z.array(z.string()).optional(),
+  window: z.array(z.string()).optional(),
+  pause: text,
   campaign: text,
   key: text,
   groupBy: text,
@@ -150,7 +167,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
       providers,
       ...given({ used: environment.smtp?.oauth2 ?? file.smtp?.oauth2 ?? config.imap?.oauth2 }),
     },
-    delivery: deliverySettings(flags, config, usesSmtp(flags, config) ? provider : undefined),
+    delivery: deliverySettings(flags, config, root, usesSmtp(flags, config) ? provider : undefined),
     foldGmail: flags.foldGmail ?? config.foldGmail ?? false,
     allowEmpty: config.allowEmpty ?? false,
     duplicates: flags.duplicates ?? config.duplicates ?? 'error',
@@ -170,6 +187,7 @@ function merged(file: Config, environment: Config): Config {
     ...given({
       columns: group(file.columns, environment.columns),
       perDomain: group(file.perDomain, environment.perDomain),
+      window: group(file.window, environment.window),
       serve: group(file.serve, environment.serve),
       unsubscribe: group(file.unsubscribe, environment.unsubscribe),
       oauth2: clients(file.oauth2, environment.oauth2),
@@ -302,7 +320,12 @@ function usesSmtp({ smtp }: Flags, { transport }: Config): boolean {
   return smtp !== undefined || transport === undefined || transport === 'smtp'
 }
 
-function deliverySettings(flags: Flags, config: Config, provider: Provider | undefined): DeliverySettings {
+function deliverySettings(
+  flags: Flags,
+  config: Config,
+  root: string,
+  provider: Provider | undefined,
+): DeliverySettings {
   const concurrency = flags.concurrency ?? config.concurrency ?? provider?.connections ?? 5
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 200) {
     throw new UsageError(`--concurrency ${concurrency} is not between 1 and 200`, {
@@ -316,6 +339,9 @@ function deliverySettings(flags: Flags, config: Config, provider: Provider | und
     retryFor: durationOf(flags.retryFor ?? config.retryFor ?? '4h', '--retry-for'),
     grace: durationOf(flags.grace ?? config.grace ?? '30s', '--grace'),
     ...given({
+      window: windowSettings(flags.window, config.window, root),
+      pause: pauseOf(flags.pause ?? config.pause),
+      rampUp: config.rampUp === undefined ? undefined : rampUpOf(config.rampUp),
       perDomain:
         perDomain === undefined
           ? undefined
@@ -329,6 +355,18 @@ function rateOf(text: string): RateLimit {
   const rate = readRate(text)
   if (rate === undefined) throw new UsageError(`'${text}' is not a valid rate for --rate`, { hint: RATE_HINT })
   return rate
+}
+
+function pauseOf(text: string | undefined): Pause | undefined {
+  if (text === undefined) return undefined
+  const read = readPause(text)
+  if ('value' in read) return read.value
+  throw new UsageError(`'${text}' is not valid for --pause: ${read.wrong}`, { hint: PAUSE_HINT })
+}
+
+function rampUpOf(text: string): RampUp | undefined {
+  const read = readRampUp(text)
+  return 'value' in read ? read.value : undefined
 }
 
 function durationOf(text: string, flag: string): number {

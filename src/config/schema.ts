@@ -4,6 +4,19 @@ import { z } from 'zod'
 import { knownLanguage } from '../language-tag.ts'
 import { isReturnPath } from '../return-path.ts'
 import { checkZone } from '../time-zone.ts'
+import {
+  ALWAYS,
+  HOLIDAY_HINT,
+  isCalendarFile,
+  PAUSE_HINT,
+  RAMP_UP_HINT,
+  type Reading,
+  readHoliday,
+  readHours,
+  readPause,
+  readRampUp,
+  WINDOW_HINT,
+} from './sending-hours.ts'
 import { DURATION_HINT, MESSAGES_HINT, RATE_HINT, readDuration, readRate } from './units.ts'
 import { DUPLICATES, NOTICE_KINDS } from './words.ts'
 
@@ -23,6 +36,53 @@ const rate = z.string().refine((value) => readRate(value) !== undefined, `must b
 const rates = z.union([rate.transform((one) => [one]), z.array(rate)])
 const domainRate = rate.refine((value) => readRate(value)?.of === undefined, `counts messages. ${MESSAGES_HINT}`)
 const domainRates = z.union([domainRate.transform((one) => [one]), z.array(domainRate)])
+const hours = written((value) => (value === ALWAYS ? { value } : readHours(value)), 'sending hours', WINDOW_HINT)
+const holiday = written(
+  (value) => (isCalendarFile(value) ? { value } : readHoliday(value)),
+  'a date or an .ics file',
+  HOLIDAY_HINT,
+)
+interface HoursAlone {
+  hours: string[]
+  zone?: undefined
+  zoneColumn?: undefined
+  holidays?: undefined
+}
+const sendingWindow = z
+  .union([
+    hours.transform((one): HoursAlone => ({ hours: [one] })),
+    z
+      .array(hours)
+      .min(1)
+      .transform((all): HoursAlone => ({ hours: all })),
+    z.strictObject({
+      hours: z
+        .union([hours.transform((one) => [one]), z.array(hours).min(1)])
+        .describe('Mon-Fri 09:00-17:00, or several in a list')
+        .optional(),
+      zone: z
+        .string()
+        .refine(
+          (value) => value === 'run' || value === 'recipient' || isZone(value),
+          'must be run, recipient or a time zone. Zones have names like Europe/Paris or UTC.',
+        )
+        .describe("By whose clock: run (default: timeZone, or --tz), recipient (each one's own), or a time zone")
+        .optional(),
+      zoneColumn: text
+        .describe('For recipient: column with the time zone of each row; default: by its name')
+        .optional(),
+      holidays: z
+        .union([holiday.transform((one) => [one]), z.array(holiday)])
+        .describe('Days on which nothing is sent: 2026-12-25, 12-25 for every year, an .ics file ...')
+        .optional(),
+    }),
+  ])
+  .describe('When messages may go: Mon-Fri 09:00-17:00, several in a list, or hours with zone and holidays')
+const pause = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .superRefine(refusal(readPause, 'a pause', PAUSE_HINT))
+const rampUp = written(readRampUp, 'a limit that rises', RAMP_UP_HINT)
 /** Goes into a line of the SMTP dialogue, so nothing in it may end the line or the word. */
 const word = z.string().regex(/^[^\s\p{Cc}]+$/u, 'must be one word without spaces')
 
@@ -318,6 +378,13 @@ export const configSchema = z
       .optional(),
     concurrency: z.number().int().min(1).max(200).describe('Maximum number of connections; default 5').optional(),
     rate: rates.describe('Limits, all of which hold, across runs: 10/s, 500/day, 500 recipients/day').optional(),
+    window: sendingWindow.optional(),
+    pause: pause
+      .describe('Between two messages, which then go one at a time: 5 s, or 5-12 s for a random pause')
+      .optional(),
+    rampUp: rampUp
+      .describe('Messages a calendar day, rising with each day on which some were sent: 50/day, +50 %/day, to 2000/day')
+      .optional(),
     perDomain: z
       .strictObject({
         concurrency: z.number().int().min(1).describe('Maximum number of messages in flight to one domain').optional(),
@@ -407,6 +474,18 @@ export const configSchema = z
 export type Config = z.output<typeof configSchema>
 export type SmtpConfig = NonNullable<Config['smtp']>
 export type OAuthConfig = z.output<typeof oauth2Client>
+
+/** A text with a grammar of its own; what is wrong with it is said with its character. */
+function written(read: (text: string) => Reading<unknown>, what: string, hint: string): z.ZodString {
+  return z.string().superRefine(refusal(read, what, hint))
+}
+
+function refusal(read: (text: string) => Reading<unknown>, what: string, hint: string) {
+  return (value: string, context: z.core.$RefinementCtx<string>): void => {
+    const found = read(value)
+    if ('wrong' in found) context.addIssue({ code: 'custom', message: `must be ${what}: ${found.wrong}. ${hint}` })
+  }
+}
 
 function isLanguage(name: string): boolean {
   return !name.includes('_') && knownLanguage(name) !== undefined

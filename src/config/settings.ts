@@ -1,5 +1,6 @@
 /** What a project is set to, after flags, environment, `.env` and mailmerge.yaml are put together. Holds no behaviour. */
 import type { Secret } from '../secret.ts'
+import type { SendingWindow } from '../sending-window.ts'
 import type { DUPLICATES, NOTICE_KINDS } from './words.ts'
 
 /** Environment variables by name. */
@@ -110,9 +111,31 @@ export interface RateLimit {
   readonly of?: 'recipients'
 }
 
+/** A random time between two messages, in milliseconds. */
+export interface Pause {
+  readonly from: number
+  readonly to: number
+}
+
+/** A limit of messages a calendar day that rises with each day on which some were sent. */
+export interface RampUp {
+  /** As it is written. */
+  readonly text: string
+  /** Messages of the first day. */
+  readonly first: number
+  readonly growth: { readonly percent: number } | { readonly messages: number }
+  /** Messages a day beyond which it does not rise. */
+  readonly top: number | undefined
+}
+
 export interface DeliverySettings {
   readonly concurrency: number
   readonly rates: readonly RateLimit[]
+  /** When messages may go; undefined for always. */
+  readonly window?: SendingWindow
+  /** Between two messages, which then go one at a time. */
+  readonly pause?: Pause
+  readonly rampUp?: RampUp
   /** How long a deferred row is tried again, in milliseconds from its first attempt. */
   readonly retryFor: number
   /** How long a stop waits for what is in flight, in milliseconds. */
