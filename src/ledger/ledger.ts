@@ -31,6 +31,7 @@ import type {
   SkipKind,
   StatusCounts,
   Suppression,
+  SuppressionReason,
   TakenNotice,
 } from './records.ts'
 import type { Schedules } from './schedules.ts'
@@ -194,8 +195,24 @@ export interface Suppressions {
   list(): AsyncIterable<readonly Suppression[]>
   /** Which of these addresses (normalised) must not be written to in `group`. */
   find(addresses: readonly string[], group: string): Promise<ReadonlyMap<string, Suppression>>
+  /** Those that match, the newest first. */
+  search(query: SuppressionQuery): Promise<readonly Suppression[]>
+  /** How many there are for each reason. */
+  counts(): Promise<ReadonlyMap<SuppressionReason, number>>
   /** A number that moves with every change of the suppressions, also those of other processes. Cheap to ask. */
   version(): Promise<number>
+}
+
+export interface SuppressionQuery {
+  /**
+   * Part of the address, the group or the note, without regard to case; empty for all. A whole address finds an entry too of
+   * which only the hash is kept.
+   */
+  readonly text: string
+  readonly reason: SuppressionReason | undefined
+  /** The last entry of the page before. */
+  readonly after: Pick<Suppression, 'addedAt' | 'hash' | 'group'> | undefined
+  readonly limit: number
 }
 
 export interface Quotas {

@@ -281,7 +281,10 @@ export interface RunsView {
   /** All runs of the ledger. */
   readonly all: number
   readonly schedules: readonly ScheduleItem[]
+  /** Entries of the suppression list. */
   readonly suppressed: number
+  /** Moves with every change of them. */
+  readonly suppressionVersion: number
   /** Whether the process of this page resumes runs. */
   readonly resumes: boolean
 }
@@ -374,6 +377,41 @@ export interface RunView extends RunItem {
 /** What a person may ask of a run. */
 export const RUN_ACTIONS = ['pause', 'resume', 'cancel', 'retry'] as const
 export type RunAction = (typeof RUN_ACTIONS)[number]
+
+export const SUPPRESSION_FILTERS = [
+  'all',
+  'unsubscribed',
+  'complaint',
+  'hard_bounce',
+  'soft_bounces',
+  'manual',
+  'imported',
+] as const
+export type SuppressionFilter = (typeof SUPPRESSION_FILTERS)[number]
+
+/** Somebody, or everybody at a domain, who is not written to. */
+export interface SuppressionItem {
+  /** An address or `@domain`; undefined for one that was forgotten, of which only a hash is kept. */
+  readonly address: string | undefined
+  /** The beginning of that hash. */
+  readonly hash: string
+  readonly reason: string
+  readonly note: string | undefined
+  /** ISO 8601. */
+  readonly since: string
+  /** Campaign, or group of campaigns, that it holds for; empty for all. */
+  readonly group: string
+  /** Takes it off the list. */
+  readonly command: string
+}
+
+/** A page of the suppression list, the newest first. */
+export interface SuppressionsView {
+  readonly counts: Readonly<Record<SuppressionFilter, number>>
+  readonly entries: readonly SuppressionItem[]
+  /** What to ask for the entries after these; undefined after the last. */
+  readonly next: string | undefined
+}
 
 // ---- inbox -----------------------------------------------------------------------------------------------------------
 

@@ -158,7 +158,7 @@ function skipTitle({ kind, detail }: SkipReason): string {
     case 'duplicate':
       return 'Duplicate'
     case 'suppressed':
-      return SUPPRESSED[detail] ?? 'On the suppression list'
+      return suppressionTitle(detail) ?? 'On the suppression list'
     case 'sent-before':
       return 'Got it before'
     case 'has-message':
@@ -180,6 +180,11 @@ const SUPPRESSED: Readonly<Record<string, string>> = {
   complaint: 'Complained',
   hard_bounce: 'Bounced before',
   soft_bounces: 'Bounced several times',
+}
+
+/** Why somebody is not written to; undefined for an entry that a person made. @param reason as the ledger has it. */
+export function suppressionTitle(reason: string): string | undefined {
+  return SUPPRESSED[reason]
 }
 
 /** Why rows are not sent, as a short title over all that have the same reason. */

@@ -1,5 +1,6 @@
 /** What every ledger promises of persons: who must not be written to, and who is to be forgotten. */
 import { describe, expect, test } from 'vitest'
+import type { SuppressionQuery } from '../../src/ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../src/ledger/owner.ts'
 import { NO_ROWS, type Suppression } from '../../src/ledger/records.ts'
 import {
@@ -94,6 +95,31 @@ export function personsContract(): void {
       const all = await listed()
       expect(new Set(all.map(({ hash }) => hash)).size).toBe(12_000)
       expect(all).toHaveLength(12_000)
+    })
+
+    test('are searched by a part of what is known of them, the newest first, and counted by their reason', async () => {
+      await ledger.suppressions.add([
+        { ...entry('ada@x.org'), reason: 'unsubscribed', addedAt: new Date(1000) },
+        { ...entry('bob@x.org'), reason: 'complaint', group: 'News', addedAt: new Date(3000) },
+        { ...entry('@y.org'), reason: 'complaint', note: 'Ada asked', addedAt: new Date(2000) },
+      ])
+      const query = { text: '', reason: undefined, after: undefined, limit: 10 }
+      const found = async (more: Partial<SuppressionQuery>) =>
+        (await ledger.suppressions.search({ ...query, ...more })).map(({ address }) => address)
+      expect(await found({})).toEqual(['bob@x.org', '@y.org', 'ada@x.org'])
+      expect(await found({ text: 'ADA' })).toEqual(['@y.org', 'ada@x.org'])
+      expect(await found({ text: 'news' })).toEqual(['bob@x.org'])
+      expect(await found({ reason: 'complaint', limit: 1 })).toEqual(['bob@x.org'])
+      const [after] = await ledger.suppressions.search({ ...query, limit: 1 })
+      expect(await found({ after })).toEqual(['@y.org', 'ada@x.org'])
+      await ledger.privacy.forget('ada@x.org')
+      expect([await found({ text: 'ada@' }), await found({ text: 'ADA@x.org' })]).toEqual([[], [undefined]])
+      expect(await ledger.suppressions.counts()).toEqual(
+        new Map([
+          ['unsubscribed', 1],
+          ['complaint', 2],
+        ]),
+      )
     })
   })
 

@@ -5,9 +5,9 @@ import { delimiter, dirname, join, relative, resolve } from 'node:path'
 import { OutputError } from '../../errors.ts'
 import { makeFolder } from '../../fs/folder.ts'
 import { folderWords, isSystemError, outputWords } from '../../fs/system-errors.ts'
+import { shellWord } from '../../text/shell-word.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action } from '../command.ts'
-import { shellWord } from '../terminal/format.ts'
 
 /** Files whose being there already keeps nobody from a new project. */
 const YIELDING: readonly string[] = ['.gitignore', '.mailmerge/mailmerge.schema.json']

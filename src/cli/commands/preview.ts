@@ -4,12 +4,13 @@ import { InputError, UsageError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import type { PreviewRequest, Project } from '../../pages/preview/project.ts'
 import type { Row } from '../../source/source.ts'
+import { shellWord } from '../../text/shell-word.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Arguments, Context } from '../command.ts'
 import { grouped, LIST_OPTIONS, selectionOf } from '../list-options.ts'
 import { pageOptions, portOf, showPage } from '../local-page.ts'
 import { DELIVERY_OPTIONS, LEDGER_OPTION, settingsFor } from '../settings-options.ts'
-import { escapedLines, plural, shellWord } from '../terminal/format.ts'
+import { escapedLines, plural } from '../terminal/format.ts'
 
 /** A preview shows bad rows among the others. */
 const { 'skip-bad': _, ...SAME_AS_RUN } = LIST_OPTIONS

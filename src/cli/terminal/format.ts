@@ -63,11 +63,6 @@ export function shortPath(path: string, cwd: string): string {
   return escapeInvisible(short === '' ? '.' : short.startsWith('..') || isAbsolute(short) ? path : short)
 }
 
-/** A word of a command as a shell reads it. */
-export function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${escapeInvisible(word).replaceAll("'", `'\\''`)}'`
-}
-
 /** A text of several lines, each with its invisible characters spelled out. */
 export function escapedLines(text: string): string {
   return text.split(/\r?\n/).map(escapeInvisible).join('\n')

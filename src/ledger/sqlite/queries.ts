@@ -299,6 +299,19 @@ export const listSuppressions = `
 SELECT hash, "group", address, reason, note, added_at FROM suppression
 WHERE (hash, "group") > (?1, ?2) ORDER BY hash, "group" LIMIT ?3`
 
+/**
+ * ?1 text in lower case, ?2 the same with its domain as DNS has it, ?3 the hash of an address, ?4 reason or null, ?5 time of the entry to
+ * go on after or null, ?6 its hash, ?7 its group, ?8 limit. Asked by people, one page at a time: the table is read through.
+ */
+export const searchSuppressions = `
+SELECT hash, "group", address, reason, note, added_at FROM suppression
+WHERE (?1 = '' OR instr(address, ?1) > 0 OR instr(address, ?2) > 0 OR instr(lower("group"), ?1) > 0 OR instr(lower(note), ?1) > 0
+    OR hash = ?3)
+  AND (?4 IS NULL OR reason = ?4) AND (?5 IS NULL OR (added_at, hash, "group") < (?5, ?6, ?7))
+ORDER BY added_at DESC, hash DESC, "group" DESC LIMIT ?8`
+
+export const countSuppressions = `SELECT reason, count(*) AS entries FROM suppression GROUP BY reason`
+
 export const hideSuppression = `UPDATE suppression SET address = NULL, note = NULL WHERE hash = ?1`
 
 // ---- what came back --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import { domainToASCII } from 'node:url'
-import type { Suppressions } from '../ledger.ts'
+import type { SuppressionQuery, Suppressions } from '../ledger.ts'
 import type { Suppression, SuppressionReason } from '../records.ts'
 import * as sql from './queries.ts'
 import { numberOf, optionalText, type SqliteStore, type SqlRow, textOf } from './store.ts'
@@ -79,6 +79,29 @@ export class SuppressionStore implements Suppressions {
       if (rows.length < PAGE) return
       after = rows.at(-1)
     }
+  }
+
+  search({ text, reason, after, limit }: SuppressionQuery): Promise<readonly Suppression[]> {
+    const store = this.#store
+    const wanted = text.trim().normalize('NFC').toLowerCase()
+    // A domain by itself, or the end of an address.
+    const wire = normaliseSuppressed(wanted.includes('@') ? wanted : `@${wanted}`).replace(/^@/, '')
+    const from = after?.addedAt.getTime() ?? null
+    const key = Buffer.from(after?.hash ?? '', 'hex')
+    const whole = Buffer.from(suppressionHash(wanted), 'hex')
+    return store.read(() =>
+      store
+        .all(sql.searchSuppressions, wanted, wire, whole, reason ?? null, from, key, after?.group ?? '', limit)
+        .map(suppressionOf),
+    )
+  }
+
+  counts(): Promise<ReadonlyMap<SuppressionReason, number>> {
+    const store = this.#store
+    return store.read(() => {
+      const rows = store.all(sql.countSuppressions)
+      return new Map(rows.map(({ reason, entries }) => [textOf(reason) as SuppressionReason, numberOf(entries)]))
+    })
   }
 
   /** By the addresses as given. An entry for the address itself comes before one for its domain. */

@@ -11,7 +11,7 @@ export interface ListSearchOptions<Name extends string> {
   readonly placeholder: string
   readonly filters: readonly (readonly [Name, words: string])[]
   /** Starts from its beginning with each change. */
-  readonly list: Pick<RowList<unknown>, 'element' | 'move' | 'reset'>
+  readonly list: Pick<RowList<unknown>, 'move' | 'reset'> & { readonly element: Pick<HTMLElement, 'focus'> }
   readonly onChange: () => void
 }
 

@@ -51,6 +51,11 @@ export function runRoutes(options: RunRoutesOptions): readonly Route[] {
     },
     {
       method: 'GET',
+      path: /^\/api\/suppressions$/,
+      answer: async ({ query }) => json(await reader.suppressions(query)),
+    },
+    {
+      method: 'GET',
       path: /^\/api\/runs\/([\w-]{1,64})$/,
       async answer({ match: [run = ''] }) {
         const view = await reader.run(run)

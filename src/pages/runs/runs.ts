@@ -16,7 +16,18 @@ import { conditionWords, type RunCondition, runCondition } from '../../report/wo
 import { recurrenceOf } from '../../schedule/schedule.ts'
 import { localZone } from '../../time-zone.ts'
 import type { Lane } from '../../transport/transport.ts'
-import type { ReasonItem, RowCounts, RunItem, RunSign, RunsView, RunView, ScheduleItem, WaitingItem } from '../wire.ts'
+import type {
+  ReasonItem,
+  RowCounts,
+  RunItem,
+  RunSign,
+  RunsView,
+  RunView,
+  ScheduleItem,
+  SuppressionsView,
+  WaitingItem,
+} from '../wire.ts'
+import { SuppressionReader } from './suppressions.ts'
 
 /** Runs in the list; older ones are in `mailmerge status`. */
 const LISTED = 100
@@ -39,12 +50,13 @@ export class RunReader {
   readonly #ledger: Ledger
   readonly #settings: Settings
   readonly #digests = new Map<string, Known>()
-  #suppressed: { readonly version: number; readonly count: number } | undefined
+  readonly #suppressions: SuppressionReader
   readonly #reading = new Map<string, Promise<Digest>>()
 
   constructor(ledger: Ledger, settings: Settings) {
     this.#ledger = ledger
     this.#settings = settings
+    this.#suppressions = new SuppressionReader(ledger.suppressions)
   }
 
   async list(): Promise<Omit<RunsView, 'resumes'>> {
@@ -58,20 +70,15 @@ export class RunReader {
       if (item.hidden) continue
       runs.push(item.shown)
     }
-    const suppressed = await this.#suppressedCount()
+    const { version: suppressionVersion, counts } = await this.#suppressions.counts()
     const project = basename(this.#settings.root)
-    return { project, runs, all: all.length, schedules: await this.#schedules(), suppressed }
+    const schedules = await this.#schedules()
+    return { project, runs, all: all.length, schedules, suppressed: counts.all, suppressionVersion }
   }
 
-  /** Counted only when the suppressions have changed. */
-  async #suppressedCount(): Promise<number> {
-    const { suppressions } = this.#ledger
-    const version = await suppressions.version()
-    if (this.#suppressed?.version === version) return this.#suppressed.count
-    let count = 0
-    for await (const entries of suppressions.list()) count += entries.length
-    this.#suppressed = { version, count }
-    return count
+  /** @throws UsageError for a place that no answer named. */
+  suppressions(query: URLSearchParams): Promise<SuppressionsView> {
+    return this.#suppressions.page(query)
   }
 
   /** Undefined where there is no such run. */

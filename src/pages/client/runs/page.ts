@@ -17,6 +17,11 @@ import { toast } from '../toast.ts'
 import { topBar } from '../top-bar.ts'
 import { canGoOn, canPause, oneRun, type RunActions } from './run.ts'
 import { allRuns, type RunFilter, sideList } from './run-list.ts'
+import { SuppressedList } from './suppressed.ts'
+
+/** One run, the list of all, or who is not written to. */
+const VIEWS = ['all', 'suppressed'] as const
+type View = 'run' | (typeof VIEWS)[number]
 
 class RunsPage {
   readonly #page = document.createElement('div')
@@ -24,9 +29,13 @@ class RunsPage {
   readonly #keys: Keys
   readonly #askDialog = new Dialog('ask', 'box')
   #runs: RunsView | undefined
-  /** The run that is shown; undefined shows the list of all. */
+  readonly #suppressed = new SuppressedList(
+    () => this.#draw(),
+    () => this.#showAll(),
+  )
+  #view: View = VIEWS.find((view) => view === chosen('view')) ?? 'run'
+  /** The run that is shown. */
   #id = chosen('run')
-  #isOverview = chosen('view') === 'all'
   #run: RunView | undefined
   #filter: RunFilter = 'all'
   #updatedAt: Date | undefined
@@ -48,6 +57,8 @@ class RunsPage {
         { key: 'k', says: 'Previous run', run: () => this.#move(-1) },
         { key: 'p', says: 'Pause, or go on', run: () => this.#pauseOrGoOn() },
         { key: 'l', says: 'All runs', run: () => this.#showAll() },
+        { key: 's', says: 'Suppressed', run: () => this.#showSuppressed() },
+        { key: '/', says: 'Search the suppressed', run: () => this.#searchSuppressed() },
         { key: 'd', says: 'Rows in doubt', run: () => document.querySelector<HTMLElement>('#doubt')?.focus() },
       ],
       () => this.#showAll(),
@@ -74,12 +85,13 @@ class RunsPage {
     this.#asking = true
     try {
       this.#runs = await get<RunsView>('/api/runs')
-      const id = this.#isOverview ? undefined : (this.#id ?? this.#runs.runs[0]?.run)
+      const id = this.#view === 'run' ? (this.#id ?? this.#runs.runs[0]?.run) : undefined
       this.#id = id
       const run = id === undefined ? undefined : await get<RunView>(`/api/runs/${id}`)
       // Meanwhile a person may have chosen another.
       if (this.#id === id) this.#run = run
       this.#updatedAt = new Date()
+      if (this.#view === 'suppressed') this.#suppressed.refresh(this.#runs.suppressionVersion)
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       if (this.#live.state.kind === 'live') this.#run = undefined
@@ -93,21 +105,37 @@ class RunsPage {
   }
 
   #open(run: string): void {
-    this.#isOverview = false
-    this.#id = run
-    this.#trouble = undefined
-    choose('run', run)
-    choose('view', undefined)
+    this.#show('run', run)
     void this.#refresh().then(() => document.querySelector('#main')?.scrollTo(0, 0))
   }
 
   #showAll(): void {
-    this.#isOverview = true
-    this.#id = undefined
+    this.#show('all', undefined)
     this.#run = undefined
-    choose('run', undefined)
-    choose('view', 'all')
     this.#draw()
+  }
+
+  #showSuppressed(): void {
+    if (this.#view === 'suppressed') return
+    this.#show('suppressed', undefined)
+    this.#run = undefined
+    this.#suppressed.refresh(this.#runs?.suppressionVersion ?? 0)
+    this.#draw()
+    document.querySelector('#main')?.scrollTo(0, 0)
+  }
+
+  #searchSuppressed(): void {
+    this.#showSuppressed()
+    this.#suppressed.focusSearch()
+  }
+
+  #show(view: View, run: string | undefined): void {
+    if (this.#view === 'suppressed' && view !== 'suppressed') this.#suppressed.leave()
+    this.#view = view
+    this.#id = run
+    this.#trouble = undefined
+    choose('run', run)
+    choose('view', view === 'run' ? undefined : view)
   }
 
   #move(step: number): void {
@@ -151,7 +179,12 @@ class RunsPage {
 
   #draw(): void {
     const { project = '' } = this.#runs ?? {}
-    document.title = this.#run === undefined ? 'Runs' : `${this.#run.campaign}: ${this.#run.words}`
+    document.title =
+      this.#run !== undefined
+        ? `${this.#run.campaign}: ${this.#run.words}`
+        : this.#view === 'suppressed'
+          ? 'Suppressed'
+          : 'Runs'
     render(
       html`<a class="skip" href="#main">To the run</a>
         ${topBar({
@@ -162,7 +195,7 @@ class RunsPage {
           onKeys: () => this.#keys.open(),
         })}
         <main class="shell">
-          <nav class="side" aria-label="Runs and schedules">${sideList({ runs: this.#runs, current: this.#id, onOpen: (run) => this.#open(run), onAll: () => this.#showAll() })}</nav>
+          <nav class="side" aria-label="Runs and schedules">${this.#side()}</nav>
           <section class="main" id="main" tabindex="-1" aria-label="Run"><div class="page">
             ${this.#lost()}
             ${this.#trouble === undefined ? nothing : errorBanner({ title: 'That could not be done', error: this.#trouble.fields })}
@@ -174,6 +207,17 @@ class RunsPage {
     // The policy of the page does not allow styles in its text.
     for (const part of this.#page.querySelectorAll<HTMLElement>('[data-share]'))
       part.style.flexGrow = part.dataset['share'] ?? ''
+  }
+
+  #side(): TemplateResult {
+    return sideList({
+      runs: this.#runs,
+      current: this.#id,
+      isSuppressed: this.#view === 'suppressed',
+      onOpen: (run) => this.#open(run),
+      onAll: () => this.#showAll(),
+      onSuppressed: () => this.#showSuppressed(),
+    })
   }
 
   #lost(): TemplateResult | typeof nothing {
@@ -189,16 +233,23 @@ class RunsPage {
 
   #content(): TemplateResult | typeof nothing {
     if (this.#runs === undefined) return nothing
+    if (this.#view === 'suppressed') return this.#suppressed.template()
     if (this.#runs.all === 0) {
       return html`<div class="empty"><h2>No run yet</h2><p>What is sent in this project, from any terminal, is shown here while it goes.</p>
         <div class="cmd"><code>mailmerge run</code></div></div>`
     }
-    if (this.#isOverview) {
+    if (this.#view === 'all') {
       const onFilter = (filter: RunFilter): void => {
         this.#filter = filter
         this.#draw()
       }
-      return allRuns({ runs: this.#runs, filter: this.#filter, onFilter, onOpen: (run) => this.#open(run) })
+      return allRuns({
+        runs: this.#runs,
+        filter: this.#filter,
+        onFilter,
+        onOpen: (run) => this.#open(run),
+        onSuppressed: () => this.#showSuppressed(),
+      })
     }
     return this.#run === undefined ? nothing : oneRun(this.#run, this.#actions(this.#run))
   }

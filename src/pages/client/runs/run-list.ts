@@ -15,6 +15,8 @@ interface Side {
   readonly current: string | undefined
   readonly onOpen: (run: string) => void
   readonly onAll: () => void
+  readonly isSuppressed: boolean
+  readonly onSuppressed: () => void
 }
 
 interface AllRuns {
@@ -22,6 +24,7 @@ interface AllRuns {
   readonly filter: RunFilter
   readonly onFilter: (filter: RunFilter) => void
   readonly onOpen: (run: string) => void
+  readonly onSuppressed: () => void
 }
 
 export const SIGNS: Readonly<Record<RunSign, readonly [look: string, IconName]>> = {
@@ -35,7 +38,7 @@ export const SIGNS: Readonly<Record<RunSign, readonly [look: string, IconName]>>
 }
 
 /** What is beside a run. */
-export function sideList({ runs: view, current, onOpen, onAll }: Side): TemplateResult {
+export function sideList({ runs: view, current, onOpen, onAll, isSuppressed, onSuppressed }: Side): TemplateResult {
   const { runs = [], all = 0, schedules = [], suppressed = 0 } = view ?? {}
   return html`<h2>Runs <button type="button" @click=${() => onAll()}>All ${count(all)}</button></h2>
       ${runs.length === 0 ? html`<p class="faint none">None yet</p>` : html`<ul>${runs.slice(0, 12).map((run) => html`<li>${runLink(run, current, onOpen)}</li>`)}</ul>`}
@@ -52,7 +55,8 @@ export function sideList({ runs: view, current, onOpen, onAll }: Side): Template
             )}</ul>`
       }
       <h2>People</h2>
-      <ul><li><span class="ri"><span class="faint st">${icon('suppressed')}</span><span class="cut">Suppressed</span><span class="pc num">${count(suppressed)}</span></span></li></ul>`
+      <ul><li><a class="ri" href="?view=suppressed" aria-current=${isSuppressed ? 'page' : nothing} @click=${going(onSuppressed)}>
+        <span class="faint st">${icon('suppressed')}</span><span class="cut">Suppressed</span><span class="pc num">${count(suppressed)}</span></a></li></ul>`
 }
 
 function runLink(run: RunItem, current: string | undefined, onOpen: Side['onOpen']): TemplateResult {
@@ -64,13 +68,23 @@ function runLink(run: RunItem, current: string | undefined, onOpen: Side['onOpen
 
 /** A link to a run opens it on this page. */
 function opening({ run }: RunItem, onOpen: Side['onOpen']): (event: Event) => void {
+  return going(() => onOpen(run))
+}
+
+function going(to: () => void): (event: Event) => void {
   return (event) => {
     event.preventDefault()
-    onOpen(run)
+    to()
   }
 }
 
-export function allRuns({ runs: { runs, schedules }, filter, onFilter, onOpen }: AllRuns): TemplateResult {
+export function allRuns({
+  runs: { runs, schedules, suppressed },
+  filter,
+  onFilter,
+  onOpen,
+  onSuppressed,
+}: AllRuns): TemplateResult {
   const of = (one: RunFilter): readonly RunItem[] => runs.filter((run) => isShown(run, one))
   const chips = [
     { name: 'all', words: 'All', rows: runs.length },
@@ -82,7 +96,9 @@ export function allRuns({ runs: { runs, schedules }, filter, onFilter, onOpen }:
         <thead><tr><th>State</th><th>Campaign</th><th class="r">Sent</th><th class="r">Waiting</th><th class="r">Failed</th><th class="r">In doubt</th><th class="r">Started</th></tr></thead>
         <tbody>${of(filter).map((run) => runRow(run, onOpen))}</tbody></table></div></section>
       <div class="head"><h2 class="title grow">Schedules</h2></div>
-      ${schedules.length === 0 ? html`<p class="soft">There is no schedule. <code>mailmerge schedule add</code> makes one.</p>` : scheduleTable(schedules)}`
+      ${schedules.length === 0 ? html`<p class="soft">There is no schedule. <code>mailmerge schedule add</code> makes one.</p>` : scheduleTable(schedules)}
+      <div class="head"><h2 class="title grow">People</h2></div>
+      <p><a href="?view=suppressed" @click=${going(onSuppressed)}>${suppressed === 1 ? '1 entry' : `${count(suppressed)} entries`} on the suppression list</a></p>`
 }
 
 function runRow(run: RunItem, onOpen: Side['onOpen']): TemplateResult {
