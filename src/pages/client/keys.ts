@@ -24,7 +24,7 @@ export class Keys {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
       if (document.querySelector('dialog[open]') !== null) return
       if (event.key === 'Escape') return onEscape()
-      if (event.target instanceof Element && event.target.matches(FIELDS)) return
+      if (event.target instanceof Element && event.target.matches(FIELDS) && !isLeftBehind(event.target)) return
       const bound = this.#keys.find(({ key }) => key === event.key)
       if (bound === undefined) return
       event.preventDefault()
@@ -40,6 +40,11 @@ export class Keys {
       )}</tbody></table>`,
     })
   }
+}
+
+/** A field of a dialog that was just closed may keep the focus for a moment. No dialog is open when this is asked. */
+function isLeftBehind(field: Element): boolean {
+  return field.closest('dialog') !== null
 }
 
 /** Arrows within a group of buttons, which is one stop of the tab key. */
