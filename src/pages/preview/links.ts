@@ -1,13 +1,38 @@
-/** The links of the message that is looked at: how many there are, and, when a person asks, whether they lead anywhere. */
-import { checkLinks, type LinkSample, linksOf } from '../../check/links/links.ts'
+/**
+ * The links of the messages that are looked at: how many there are, and, when a person asks, whether they lead anywhere. Owns
+ * what they answered, for as long as a message has the same links.
+ */
+import { BoundedMap } from '../../bounded-map.ts'
+import { checkLinks, type LinkReport, type LinkSample, linksOf } from '../../check/links/links.ts'
 import { ASK } from '../../check/links/request.ts'
 import type { FindingView } from '../wire.ts'
 import { findingOf } from './findings.ts'
 import type { Places } from './places.ts'
 
-/** What is said before anybody asks. */
-export function unvisitedLinks(sample: LinkSample): readonly FindingView[] {
-  const links = new Set(linksOf(sample.rendered)).size
+/** Messages whose answers are kept. */
+const KEPT = 1_000
+
+export class LinkFindings {
+  readonly #reports = new BoundedMap<string, LinkReport>(KEPT)
+
+  of(sample: LinkSample, places: Places): readonly FindingView[] {
+    const links = linksOf(sample.rendered)
+    const report = this.#reports.get(keyOf(sample, links))
+    return report === undefined ? unvisited(new Set(links).size) : visited(report, places)
+  }
+
+  /** Asks the links, with the guard of `check --links`. */
+  async ask(sample: LinkSample, signal: AbortSignal): Promise<void> {
+    const report = await checkLinks([sample], { ...ASK, signal })
+    this.#reports.set(keyOf(sample, linksOf(sample.rendered)), report)
+  }
+}
+
+function keyOf({ row }: LinkSample, links: readonly string[]): string {
+  return JSON.stringify([row, ...links])
+}
+
+function unvisited(links: number): readonly FindingView[] {
   if (links === 0) return []
   return [
     {
@@ -20,13 +45,7 @@ export function unvisitedLinks(sample: LinkSample): readonly FindingView[] {
   ]
 }
 
-/** Asks the links, with the guard of `check --links`. */
-export async function visitedLinks(
-  sample: LinkSample,
-  places: Places,
-  signal: AbortSignal,
-): Promise<readonly FindingView[]> {
-  const { asked, left, problems } = await checkLinks([sample], { ...ASK, signal })
+function visited({ asked, left, problems }: LinkReport, places: Places): readonly FindingView[] {
   const found = problems.map((one) =>
     findingOf(one, 'links', one.value === undefined ? undefined : places.line(one.value)),
   )

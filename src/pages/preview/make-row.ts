@@ -9,7 +9,7 @@ import { type ReadMessage, readMessage, viewOf } from '../message/read.ts'
 import { errorFields } from '../server.ts'
 import type { ErrorFields, FilePlace, HeaderView, MessageView, RowMessageView } from '../wire.ts'
 import type { Looked } from './findings.ts'
-import { unvisitedLinks } from './links.ts'
+import type { LinkFindings } from './links.ts'
 import type { Places } from './places.ts'
 import type { Project } from './project.ts'
 import { unaskedFilters } from './spam.ts'
@@ -18,6 +18,7 @@ export interface RowMaker {
   readonly project: Project
   readonly places: Places
   readonly findings: (looked: Looked) => MessageView['findings']
+  readonly links: LinkFindings
 }
 
 export interface MadeRow {
@@ -29,7 +30,7 @@ export interface MadeRow {
 
 /** What keeps a row from becoming a message is part of what is shown. */
 export async function makeRow(
-  { project, findings, places }: RowMaker,
+  { project, findings, places, links }: RowMaker,
   row: Row,
   view: RowMessageView,
 ): Promise<MadeRow> {
@@ -45,7 +46,6 @@ export async function makeRow(
     const whole = templateOf(project, variant)
     const template = whole.versions.get(rendered?.language ?? '') ?? whole
     const sample = looked && { row: row.number, address, rendered: looked, secrets: secretsOf(row.data) }
-    const links = sample === undefined ? [] : unvisitedLinks(sample)
     const of = looked === undefined ? [] : findings({ cells: row.data, address, rendered: looked, htmlSize, template })
     const envelope = envelopeOf(message.envelope, read)
     return {
@@ -56,7 +56,8 @@ export async function makeRow(
           ...shown,
           headers: shown.headers.map((header) => ({ ...header, place: headerPlace(header, places) })),
           remoteHosts: read.html === undefined ? [] : remoteHosts(read.html),
-          findings: [...of, ...links, ...(sample === undefined ? [] : unaskedFilters(project.settings))],
+          findings:
+            sample === undefined ? of : [...of, ...links.of(sample, places), ...unaskedFilters(project.settings)],
           envelope,
         },
       },

@@ -28,7 +28,7 @@ import type {
 } from '../wire.ts'
 import { createFindings, mailPrograms } from './findings.ts'
 import { forecastOf, limitsNow, measure } from './forecast.ts'
-import { visitedLinks } from './links.ts'
+import { LinkFindings } from './links.ts'
 import { type MadeRow, makeRow, type RowMaker } from './make-row.ts'
 import { linesAround, openPlaces } from './places.ts'
 import { openProject, type PlannedList, type PreviewRequest, type Project } from './project.ts'
@@ -69,6 +69,7 @@ interface Version extends RowMaker {
 export class Preview {
   readonly #options: PreviewOptions
   readonly #watcher: Watcher
+  readonly #links = new LinkFindings()
   #good: Version | undefined
   /** The version before, whose rows are listed until the good one has read the list. */
   #before: Version | undefined
@@ -157,11 +158,11 @@ export class Preview {
     const good = this.#good
     const { message, sample } = (await this.#made(number, signal)) ?? {}
     if (good === undefined || message === undefined || sample === undefined) return undefined
-    const findings =
-      what === 'links'
-        ? await visitedLinks(sample, good.places, signal)
-        : await askedFilters(good.project.settings, message.bytes, signal)
-    return { findings }
+    if (what === 'spam') return { findings: await askedFilters(good.project.settings, message.bytes, signal) }
+    await this.#links.ask(sample, signal)
+    // It is made again, with the answers.
+    good.made.delete(number)
+    return { findings: this.#links.of(sample, good.places) }
   }
 
   /** What a run would do now; undefined while the list is being read. */
@@ -236,6 +237,7 @@ export class Preview {
       ...{ project, places, files: new Set(files), loadedAt: new Date() },
       ...{ made: new BoundedMap(KEPT_MESSAGES), stop: new AbortController() },
       findings: createFindings({ columns, emailColumn: project.inputs.emailColumn, project: { places, settings } }),
+      links: this.#links,
       planned: Promise.resolve(),
       list: undefined,
       sizes: undefined,

@@ -262,8 +262,10 @@ class PreviewPage {
     try {
       const { findings } = await post<FindingsView>(`/api/rows/${shown.row}/${what}`, {})
       const { message } = this.#shown ?? {}
-      if (message === undefined || this.#shown?.row !== shown.row || this.#shown.version !== shown.version) return
-      const others = message.findings.filter(({ asks }) => asks !== what)
+      if (message === undefined || this.#shown?.row !== shown.row) return
+      // It was saved meanwhile: the row as it is now has the answer, where that still holds.
+      if (this.#shown.version !== shown.version) return void this.#ask(shown.row)
+      const others = message.findings.filter(({ group }) => group !== findings[0]?.group)
       const all = [...others, ...findings]
       this.#shown = { ...this.#shown, message: { ...message, findings: all } }
       this.#draw()
