@@ -25,8 +25,9 @@ class Conversation {
   #loginLines = 0
   /** The content was answered before its end. */
   #answered = false
-  /** A reply is on its way; nothing more is read until it is out. */
+  /** A reply is on its way: nothing more is read, and later replies wait in `#pending`, until it is out. */
   #blocked = false
+  readonly #pending: (() => void)[] = []
   #merged = ''
 
   constructor(socket: Socket, connection: number, options: ScriptedServerOptions, notebook: Notebook) {
@@ -57,7 +58,26 @@ class Conversation {
 
   // ---- saying ------------------------------------------------------------------------------------------------------
 
+  /** Replies come in the order of the commands (RFC 2920, 3.2), however late or slow the one before is. */
+  #inTurn(reply: () => void): void {
+    if (this.#blocked) this.#pending.push(reply)
+    else reply()
+  }
+
+  #unblock(): void {
+    this.#blocked = false
+    while (!this.#blocked) {
+      const reply = this.#pending.shift()
+      if (reply === undefined) return this.#work()
+      reply()
+    }
+  }
+
   #write(text: string): void {
+    this.#inTurn(() => this.#send(text))
+  }
+
+  #send(text: string): void {
     if (this.#socket.destroyed) return
     const { pieces = 'whole' } = this.#options
     if (pieces === 'whole') this.#socket.write(text, 'latin1')
@@ -68,11 +88,7 @@ class Conversation {
   #trickle(text: string, size: () => number): void {
     let at = 0
     const next = (): void => {
-      if (at >= text.length || this.#socket.destroyed) {
-        this.#blocked = false
-        this.#work()
-        return
-      }
+      if (at >= text.length || this.#socket.destroyed) return this.#unblock()
       const end = at + size()
       this.#socket.write(text.slice(at, end), 'latin1', () => setImmediate(next))
       at = end
@@ -97,8 +113,10 @@ class Conversation {
     else if ('stall' in action) this.#socket.pause()
     else if ('close' in action) {
       this.#write(`${action.close}\r\n`)
-      this.#release()
-      this.#socket.end()
+      this.#inTurn(() => {
+        this.#release()
+        this.#socket.end()
+      })
     } else if ('mute' in action) return true
     else if ('twice' in action) {
       this.#write(`${usual}\r\n${usual}\r\n`)
@@ -108,12 +126,13 @@ class Conversation {
       return /^[23]/.test(action.raw)
     } else if ('after' in action) {
       const reply = action.reply ?? usual
-      this.#blocked = true
-      setTimeout(() => {
-        this.#blocked = false
-        this.#write(`${reply}\r\n`)
-        this.#work()
-      }, action.after)
+      this.#inTurn(() => {
+        this.#blocked = true
+        setTimeout(() => {
+          this.#pending.unshift(() => this.#send(`${reply}\r\n`))
+          this.#unblock()
+        }, action.after)
+      })
       return /^[23]/.test(reply)
     }
     return false
@@ -188,8 +207,10 @@ class Conversation {
         return
       case 'QUIT':
         if (order(options.quit, '221 2.0.0 bye')) {
-          this.#release()
-          this.#socket.end()
+          this.#inTurn(() => {
+            this.#release()
+            this.#socket.end()
+          })
         }
         return
       default:
