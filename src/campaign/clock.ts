@@ -12,6 +12,11 @@ export interface Clock {
 /** The last moment of a Date: everything is due by then. */
 export const END_OF_TIME = new Date(8_640_000_000_000_000)
 
+/** Of two moments the later one, where there are two. */
+export function laterOf(one: Date | undefined, other: Date | undefined): Date | undefined {
+  return one === undefined || (other !== undefined && other > one) ? other : one
+}
+
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonic: () => performance.now(),

@@ -69,3 +69,10 @@ export function createRowMaker(columns: readonly string[]): RowMaker {
   const fill = new Function('c', `return{${cells.join(',')}}`) as (cells: readonly unknown[]) => RowData
   return (values) => Object.setPrototypeOf(fill(values), null) as RowData
 }
+
+/** What is wrong with the row itself. */
+export function problemsIn(row: Row, used: ReadonlySet<string>): readonly Problem[] {
+  const { problems = [], unreadable } = row
+  if (unreadable === undefined) return problems
+  return [...problems, ...unreadable.filter(({ column }) => column === undefined || used.has(column))]
+}

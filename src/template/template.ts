@@ -17,9 +17,9 @@ export interface RenderContext {
   /** IANA zone for the helpers. */
   readonly timeZone?: string
   /** One-click unsubscribe address of this recipient (RFC 8058), where the project has one. */
-  readonly unsubscribeUrl?: string
+  readonly unsubscribeUrl?: string | undefined
   /** All rows of the message, the rendered one first, where rows are grouped: templates have them as `rows`. */
-  readonly rows?: readonly RowData[]
+  readonly rows?: readonly RowData[] | undefined
 }
 
 /** Name under which a template has the rows of its message. */

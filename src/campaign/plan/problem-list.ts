@@ -64,10 +64,3 @@ export class ProblemList {
 function isSame(one: Problem, other: Problem): boolean {
   return (['file', 'line', 'column', 'code', 'message'] as const).every((key) => one[key] === other[key])
 }
-
-/** What is wrong with the row itself. */
-export function problemsIn(row: Row, used: ReadonlySet<string>): readonly Problem[] {
-  const { problems = [], unreadable } = row
-  if (unreadable === undefined) return problems
-  return [...problems, ...unreadable.filter(({ column }) => column === undefined || used.has(column))]
-}

@@ -43,11 +43,6 @@ export class PastTimeError extends DataError {
   override readonly name = 'PastTimeError'
 }
 
-/** Of two start times the later one, where there are two. */
-export function laterOf(one: Date | undefined, other: Date | undefined): Date | undefined {
-  return one === undefined || (other !== undefined && other > one) ? other : one
-}
-
 const ZONE_COLUMN = /^(time[\s_-]?zone|tz|zone[\s_-]?info)$/i
 const HINT = "Write --at-local 09:00, or --at-local '2026-12-01 09:00'."
 

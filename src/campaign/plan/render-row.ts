@@ -115,8 +115,7 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
     rows: readonly RowData[] | undefined,
   ): RenderContext {
     const { url } = address === undefined ? NO_LINKS : linksOf(address)
-    const context = { ...surroundings, row, campaign: campaign.name, now, ...given({ rows }) }
-    return url === undefined ? context : { ...context, unsubscribeUrl: url }
+    return { ...surroundings, row, campaign: campaign.name, now, unsubscribeUrl: url, rows }
   }
 
   /** Left side of a Message-ID. */

@@ -7,7 +7,6 @@
 import type { Settings } from '../../config/settings.ts'
 import { didYouMean } from '../../did-you-mean.ts'
 import { UsageError } from '../../errors.ts'
-import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Campaign, DueRow, PriorMessage, RunRecord, SkipReason } from '../../ledger/records.ts'
 import type { Earlier } from '../merge.ts'
@@ -143,7 +142,7 @@ async function earlierSubjects(
     try {
       const { cells, others } = restoreRow(data)
       const rows = others && [cells, ...others.map(([, other]) => other)]
-      const context = { row, campaign: run.campaign.name, now: finishedAt ?? run.startedAt, ...given({ rows }) }
+      const context = { row, campaign: run.campaign.name, now: finishedAt ?? run.startedAt, rows }
       return planned.render(cells, context).subject
     } catch {
       // The template changed since then and does not fit the row any more.

@@ -4,7 +4,6 @@
  */
 import type { Settings } from '../../config/settings.ts'
 import { DataError } from '../../errors.ts'
-import { given } from '../../given.ts'
 import type { Row, Source } from '../../source/source.ts'
 import { BranchTrace } from '../../template/engine/branches.ts'
 import { foreignTags } from '../../template/foreign-tags.ts'
@@ -149,7 +148,7 @@ async function casesOf(
       const { template } = split === undefined ? content : variantOf(split, data, recipients)
       try {
         const context = { row, campaign: name, now, unsubscribeUrl: SOME_LINK }
-        const rendered = template.render(data, { ...context, ...given({ rows: message?.map((each) => each.data) }) })
+        const rendered = template.render(data, { ...context, rows: message?.map((each) => each.data) })
         finder.see(row, data, rendered)
       } catch (error) {
         // What is wrong with a row is said when it is planned.
