@@ -265,7 +265,7 @@ class PreviewPage {
       if (message === undefined || this.#shown?.row !== shown.row) return
       // It was saved meanwhile: the row as it is now has the answer, where that still holds.
       if (this.#shown.version !== shown.version) return void this.#ask(shown.row)
-      const others = message.findings.filter(({ group }) => group !== findings[0]?.group)
+      const others = message.findings.filter(({ group }) => group !== what)
       const all = [...others, ...findings]
       this.#shown = { ...this.#shown, message: { ...message, findings: all } }
       this.#draw()
