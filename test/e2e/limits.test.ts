@@ -136,9 +136,13 @@ test('a row with more recipients than a rate ever lets through is reported befor
 })
 
 test('two runs of one campaign at once: one works, the other says who, and nobody gets it twice', async () => {
-  sink = await startRecordingSink({ delay: 10 })
+  // No message is answered before one of the two gave up: neither can be done while the other still starts.
+  const oneEnded = Promise.withResolvers<void>()
+  sink = await startRecordingSink({ gate: () => oneEnded.promise })
   prepare(150, sink.port)
   const both = [project.start(['run', '--yes']), project.start(['run', '--yes'])]
+  await Promise.race(both.map(({ ended }) => ended))
+  oneEnded.resolve()
   const ends = await Promise.all(both.map(({ ended }) => ended))
   expect(ends.map(({ code }) => code).sort()).toEqual([0, 75])
   const refused = ends.find(({ code }) => code === 75)
