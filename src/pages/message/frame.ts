@@ -104,13 +104,18 @@ function tagOf(name: string, attributes: Attributes, style: StyleOptions, closes
   const { rel = '', 'http-equiv': equiv = '' } = attributes
   if (name === 'link' && IDLE_LINKS.test(rel)) return ''
   if (name === 'meta' && equiv.trim().toLowerCase() === 'refresh') return ''
+  // A drawing can move a link elsewhere without a script.
+  if (/^(?:xlink:)?href$/i.test(attributes['attributename']?.trim() ?? '')) return ''
   const changed: Record<string, string | undefined> = {}
   for (const [key, value] of Object.entries(attributes)) {
     const now = changedAttribute(name, key, value, style)
     if (now !== value) changed[key] = now
   }
-  if ((name === 'a' || name === 'area') && attributes['href'] !== undefined) {
-    Object.assign(changed, linkAttributes(attributes['href'].trim()), { ping: undefined, download: undefined })
+  // In a drawing a link has another attribute too.
+  const href = attributes['href'] ?? attributes['xlink:href']
+  if ((name === 'a' || name === 'area') && href !== undefined) {
+    const none = { ping: undefined, download: undefined, 'xlink:href': undefined }
+    Object.assign(changed, linkAttributes(href.trim()), none)
   }
   if (name === 'meta' && attributes['name']?.toLowerCase() === 'color-scheme') {
     const own = style.dark === 'own' && /\bdark\b/i.test(attributes['content'] ?? '')
@@ -134,8 +139,8 @@ function changedAttribute(tag: string, key: string, value: string, style: StyleO
 
 /** A link opens a page of its own; what is not for a browser is only named. */
 function linkAttributes(href: string): Record<string, string | undefined> {
-  if (href.startsWith('#')) return { target: undefined }
-  if (/^https?:\/\//i.test(href)) return { target: '_blank', rel: 'noopener noreferrer' }
+  if (href.startsWith('#')) return { href, target: undefined }
+  if (/^https?:\/\//i.test(href)) return { href, target: '_blank', rel: 'noopener noreferrer' }
   return { href: '#-', title: href.slice(0, 300), target: undefined }
 }
 

@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { InboxView, MailRowsView } from '../../../src/pages/wire.ts'
 import { axeFindings, startBrowser } from '../../support/browser.ts'
+import { HOSTILE_IDS, hostileMail } from '../../support/hostile-mail.ts'
 import { type Previewing, startPage } from '../../support/previewing.ts'
 import { makeProject, type Project } from '../../support/program.ts'
 
@@ -94,6 +95,33 @@ describe.skipIf(browser === undefined)('an inbox', () => {
     await subject(page).filter({ hasText: 'First' }).waitFor(PATIENT)
     await page.keyboard.press('k')
     await page.getByRole('button', { name: 'Show once' }).waitFor(PATIENT)
+  })
+
+  test('a mail that tries everything runs nothing, asks nobody and leads nowhere, also in a tab of its own', async () => {
+    const host = `127.0.0.1:${(outside.address() as AddressInfo).port}`
+    asked.length = 0
+    await send({ to: 'eve@example.com', subject: 'Everything', html: hostileMail(host, `http://${host}/picture`) })
+    const page = await open()
+    await subject(page).filter({ hasText: 'Everything' }).waitFor(PATIENT)
+    const said: string[] = []
+    await page.exposeFunction('heard', (text: string) => said.push(text))
+    await page.evaluate('addEventListener("message", ({ data }) => heard(String(data)))')
+    const frame = page.frameLocator('.mail iframe').last()
+    for (const id of HOSTILE_IDS) await frame.locator(`#${id}`).click({ timeout: 5_000 })
+    await page.waitForTimeout(300)
+    expect([said, asked, new URL(page.url()).origin]).toEqual([[], [], inbox.address])
+    expect(await frame.locator('#there').count()).toBe(1)
+    const [{ id } = { id: 0 }] = (await inbox.get<MailRowsView>('/api/messages')).rows
+    const address = `${inbox.address}/api/messages/${id}/html`
+    const alone = await page.context().newPage()
+    for (const query of ['', '?pictures=own', '?dark=inverted']) {
+      const answer = await alone.goto(`${address}${query}`)
+      expect(answer?.headers()['content-security-policy']).toContain('sandbox')
+      for (const id of HOSTILE_IDS) await alone.locator(`#${id}`).click({ timeout: 5_000 })
+      await alone.waitForTimeout(300)
+      expect([asked, alone.url().split('#')[0], page.context().pages().length]).toEqual([[], `${address}${query}`, 2])
+      expect(await alone.title()).not.toBe('ran')
+    }
   })
 
   test('by keyboard alone: choose, look at each view, search, filter, order faults', async () => {

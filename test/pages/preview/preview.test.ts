@@ -7,6 +7,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { ForecastView, PreviewView, RowMessageView, RowsView } from '../../../src/pages/wire.ts'
 import { axeFindings, startBrowser } from '../../support/browser.ts'
+import { HOSTILE_IDS, hostileMail } from '../../support/hostile-mail.ts'
 import { type Previewing, startPreview } from '../../support/previewing.ts'
 import { listOf, makeProject, type Project } from '../../support/program.ts'
 import { type RecordingSink, startRecordingSink } from '../../support/recording-sink.ts'
@@ -290,19 +291,6 @@ describe.skipIf(browser === undefined)('a preview', () => {
   })
 })
 
-/** Everything that a mail could try. HOST is a server that notes each request. */
-const HOSTILE = `<!doctype html><html lang="en"><head><base href="http://HOST/base/"><meta http-equiv="refresh" content="0;url=http://HOST/refresh">
-<link rel="stylesheet" href="http://HOST/a.css"><link rel="prefetch" href="http://HOST/prefetch"><link rel="preconnect" href="http://HOST">
-<style>@import url(http://HOST/b.css);@font-face{font-family:x;src:url(http://HOST/font)}body{font-family:x;background:url(http://HOST/ground)}</style>
-<script>document.title='ran';parent.postMessage('ran','*')</script><script src="http://HOST/s.js"></script></head>
-<body onload="parent.postMessage('ran','*')" background="http://HOST/old">
-<img src="{{picture}}" onerror="parent.postMessage('ran','*')" alt=""><img srcset="{{picture}} 2x" alt="">
-<svg><image href="http://HOST/svg"/><script>parent.postMessage('ran','*')</script></svg><video src="http://HOST/video" poster="{{picture}}" autoplay></video>
-<object data="http://HOST/object"></object><embed src="http://HOST/embed"><iframe src="http://HOST/frame"></iframe><iframe srcdoc="<script>top.postMessage('ran','*')</script>"></iframe>
-<form action="http://HOST/form" method="post"><input name="a" autofocus onfocus="parent.postMessage('ran','*')"><button id="send">Send</button></form>
-<a id="plain" href="/plain">plain</a> <a id="top" target="_top" href="javascript:parent.postMessage('ran','*')">top</a>
-<a id="mail" href="mailto:a@b.example">mail</a> <a id="anchor" href="#there">anchor</a> <a id="ping" ping="http://HOST/ping" download href="data:text/html,<script>1</script>">data</a><p id="there">There</p></body></html>`
-
 test.skipIf(browser === undefined)(
   'a hostile mail runs nothing, asks nobody and leads nowhere, in the page and in a tab of its own',
   async () => {
@@ -318,7 +306,7 @@ test.skipIf(browser === undefined)(
       await given({
         'list.csv': `name,email,picture\nAda,ada@example.org,http://localhost:${port}/cell.png\n`,
         'templates/news/message.yaml': 'from: Letters <letters@example.org>\nsubject: News\n',
-        'templates/news/html.hbs': HOSTILE.replaceAll('HOST', host).replaceAll('http://HOST', ''),
+        'templates/news/html.hbs': hostileMail(host, '{{picture}}'),
       })
       const page = await open()
       const said: string[] = []
@@ -326,8 +314,7 @@ test.skipIf(browser === undefined)(
       await page.evaluate('addEventListener("message", ({ data }) => heard(String(data)))')
       const frame = page.frameLocator('.mail iframe').last()
       await frame.locator('#there').waitFor()
-      for (const id of ['plain', 'top', 'mail', 'anchor', 'ping', 'send'])
-        await frame.locator(`#${id}`).click({ timeout: 5_000 })
+      for (const id of HOSTILE_IDS) await frame.locator(`#${id}`).click({ timeout: 5_000 })
       await page.waitForTimeout(300)
       expect(said).toEqual([])
       // Pictures of a host that the template itself names are loaded, and nothing else of it; that of a cell is not.
@@ -339,8 +326,10 @@ test.skipIf(browser === undefined)(
       const alone = await page.context().newPage()
       await alone.goto(`${preview.address}/api/rows/1/html?pictures=own`)
       await alone.locator('#there').waitFor()
+      for (const id of HOSTILE_IDS) await alone.locator(`#${id}`).click({ timeout: 5_000 })
       await alone.waitForTimeout(300)
       expect(asked).toEqual([])
+      expect(alone.url().split('#')[0]).toBe(`${preview.address}/api/rows/1/html?pictures=own`)
       expect(await alone.title()).not.toBe('ran')
     } finally {
       outside.close()
