@@ -5,8 +5,9 @@ import { CaseFinder, type CaseReason } from '../../../src/campaign/plan/cases.ts
 import { openContent } from '../../../src/campaign/run/content.ts'
 import { openList } from '../../../src/campaign/run/list.ts'
 import { loadSettings } from '../../../src/config/load.ts'
+import { DataError } from '../../../src/errors.ts'
 import type { RowData } from '../../../src/source/source.ts'
-import { BranchTrace } from '../../../src/template/engine/branches.ts'
+import { type Branch, BranchTrace } from '../../../src/template/engine/branches.ts'
 import { loadTemplate } from '../../../src/template/load.ts'
 import { makeProject } from '../../support/program.ts'
 
@@ -78,51 +79,105 @@ describe('the rows to look at', () => {
   })
 })
 
-const EXAMPLES = join(import.meta.dirname, '../../../examples')
+const ROOT = join(import.meta.dirname, '../../..')
+const EXAMPLES = join(ROOT, 'examples')
 
-test.each(readdirSync(EXAMPLES).filter((name) => name !== 'invite' && name !== 'library'))(
-  'the rows to look at take every branch of the example %s that its list takes',
-  async (example) => {
-    const settings = await loadSettings({ cwd: join(EXAMPLES, example), env: {}, flags: {} })
-    const source = await openList(settings)
-    const trace = new BranchTrace()
-    const isGrouped = settings.groupBy !== undefined
-    const content = await openContent(settings, {
+/** Each example, with the template that the package brings for one of them. */
+const MERGES = readdirSync(EXAMPLES).map((name) => {
+  const flags = { csv: join(EXAMPLES, name, 'list.csv') }
+  if (name === 'invite') return { name, cwd: ROOT, flags: { ...flags, template: 'invite' } }
+  return { name, cwd: join(EXAMPLES, name), flags: name === 'library' ? { ...flags, template: 'hello' } : {} }
+})
+
+test('every template that the package brings belongs to an example', () => {
+  const all = readdirSync(join(ROOT, 'templates')).filter((name) => !name.startsWith('_'))
+  expect(MERGES.map(({ name }) => name)).toEqual(expect.arrayContaining(all))
+})
+
+/** The example as a merge whose branches are watched: its list, and what a row of it makes. */
+async function openExample({ cwd, flags }: (typeof MERGES)[number]) {
+  const settings = await loadSettings({ cwd, env: {}, flags })
+  const source = await openList(settings)
+  const isGrouped = settings.groupBy !== undefined
+  const open = async (branches?: BranchTrace) => {
+    const { template } = await openContent(settings, {
       ...{ templateName: settings.template ?? '', campaign: () => 'c', variant: undefined, columns: source.columns },
-      ...{ sends: false, follows: false, isGrouped, branches: trace },
+      ...{ sends: false, follows: false, isGrouped, branches },
     })
-    const { template } = content
     // Each row as a message of its own, also where rows are grouped.
-    const contextOf = (data: RowData, row: number) => ({
-      ...{ campaign: 'c', now: NOW, unsubscribeUrl: 'https://example.org/u', row },
-      ...(isGrouped ? { rows: [data] } : {}),
-    })
-    const plain = await openContent(settings, {
-      ...{ templateName: settings.template ?? '', campaign: () => 'c', variant: undefined, columns: source.columns },
-      ...{ sends: false, follows: false, isGrouped },
-    })
-    const finder = new CaseFinder(
-      trace,
-      source.columns.filter((column) => template.columns.includes(column)),
-    )
-    const rows = new Map<number, RowData>()
-    const taken = (data: RowData, row: number): readonly number[] => {
-      template.render(data, contextOf(data, row))
-      return [...trace.take()]
+    const make = (data: RowData, row: number) =>
+      template.render(data, {
+        ...{ campaign: 'c', now: NOW, unsubscribeUrl: 'https://example.org/u', row },
+        ...(isGrouped ? { rows: [data] } : {}),
+      })
+    return { template, make }
+  }
+  const trace = new BranchTrace()
+  const { make: watched } = await open(trace)
+  const { template, make: sent } = await open()
+  const columns = source.columns.filter((column) => template.columns.includes(column))
+  const rows: RowData[] = []
+  for await (const batch of source.rows()) rows.push(...batch.map(({ data }) => data))
+  return { trace, columns, all: source.columns, rows, watched, sent }
+}
+
+/** The branches that these rows take, and those that the rows to look at among them take. */
+function branchesOf(
+  { trace, columns, all, watched }: Awaited<ReturnType<typeof openExample>>,
+  rows: readonly RowData[],
+) {
+  const finder = new CaseFinder(trace, columns, all)
+  const taken = rows.map((data, index) => {
+    watched(data, index + 1)
+    return [...trace.take()]
+  })
+  for (const [index, data] of rows.entries()) finder.see(index + 1, data, watched(data, index + 1))
+  const cases = finder.found()
+  const ofCases = new Set(cases.flatMap(({ row }) => taken[row - 1] ?? []))
+  return { cases, taken: [...new Set(taken.flat())].sort(), looked: [...ofCases].sort() }
+}
+
+/** A message that several rows make has one of them at least. */
+function isNeverTaken({ block, about, isElse }: Branch): boolean {
+  return isElse && block === 'each' && about === 'rows'
+}
+
+/** Bad rows are not sent, and not looked at. */
+function isMessage(make: () => unknown): boolean {
+  try {
+    make()
+    return true
+  } catch (error) {
+    if (error instanceof DataError) return false
+    throw error
+  }
+}
+
+describe.each(MERGES)('of the example $name', (merge) => {
+  test('the rows to look at take every branch that its list takes, and are made as they are sent', async () => {
+    const example = await openExample(merge)
+    for (const [index, data] of example.rows.entries()) {
+      const [looked, sent] = [example.watched, example.sent].map((make) => make(data, index + 1))
+      expect([looked?.subject, looked?.text, looked?.html]).toEqual([sent?.subject, sent?.text, sent?.html])
     }
-    const all = new Set<number>()
-    for await (const batch of source.rows()) {
-      for (const { number, data } of batch) {
-        rows.set(number, data)
-        // What is looked at is what is sent.
-        const [looked, sent] = [template, plain.template].map((one) => one.render(data, contextOf(data, number)))
-        expect([looked?.subject, looked?.text, looked?.html]).toEqual([sent?.subject, sent?.text, sent?.html])
-        trace.take()
-        for (const branch of taken(data, number)) all.add(branch)
-        finder.see(number, data, template.render(data, contextOf(data, number)))
-      }
-    }
-    const shown = new Set(finder.found().flatMap(({ row }) => taken(rows.get(row) ?? {}, row)))
-    expect([...shown].sort()).toEqual([...all].sort())
-  },
-)
+    example.trace.take()
+    const { taken, looked } = branchesOf(example, example.rows)
+    expect(looked).toEqual(taken)
+  })
+
+  test('they take every branch of its template, once a list has a row for each', async () => {
+    const example = await openExample(merge)
+    // As it is, and with each cell empty and with all of them.
+    const wanted = example.rows.flatMap((data) => [
+      data,
+      ...example.columns.map((column) => ({ ...data, [column]: '' })),
+      { ...data, ...Object.fromEntries(example.columns.map((column) => [column, ''])) },
+    ])
+    const rows = wanted.filter((data, index) => isMessage(() => example.sent(data, index + 1)))
+    const { cases, looked } = branchesOf(example, rows)
+    const missed = example.trace.branches.filter((branch, number) => !looked.includes(number) && !isNeverTaken(branch))
+    expect(missed).toEqual([])
+    // Few all the same: each shows something that the others do not.
+    expect(cases.length).toBeLessThanOrEqual(example.trace.branches.length + 3 * example.columns.length + 4)
+  })
+})
