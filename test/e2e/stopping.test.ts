@@ -1,6 +1,6 @@
 /** Stopped by signals, by a closed terminal, by readers that go away: what is in flight is finished, and all is true. */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { LETTER, listOf, makeProject, type Project } from '../support/program.ts'
@@ -35,6 +35,19 @@ async function until(reached: () => boolean): Promise<void> {
   while (!reached()) await new Promise((go) => setTimeout(go, 5))
 }
 
+function descendantsOf(pid: number): readonly number[] {
+  const own = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  return [...own, ...own.flatMap(descendantsOf)]
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
 test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
@@ -59,7 +72,13 @@ test('a second signal stops at once; what was handed over is in doubt and not se
   const args = await prepare({ delay: 20_000 })
   const { child, ended } = project.start(args)
   await until(() => sink.ids.size > 0)
+  let heard = ''
+  child.stderr?.on('data', (text: string) => {
+    heard += text
+  })
   child.kill('SIGINT')
+  await until(() => heard.includes('stopping after'))
+  // What follows within a tenth of a second is taken for an echo of the first.
   await new Promise((go) => setTimeout(go, 300))
   child.kill('SIGINT')
   const { code, stderr } = await ended
@@ -116,13 +135,10 @@ test.skipIf(!existsSync('/usr/bin/script'))('a terminal that is closed stops the
   const command = `"${process.execPath}" "${MAIN}" ${args.join(' ')}`
   const terminal = spawn('/usr/bin/script', ['-qfc', command, '/dev/null'], { cwd: project.dir, stdio: 'ignore' })
   await until(() => sink.ids.size > 20)
+  const programs = descendantsOf(terminal.pid ?? 0)
   terminal.kill('SIGKILL')
   // The program ends by itself, some time after its terminal.
-  let before = -1
-  while (before !== sink.ids.size) {
-    before = sink.ids.size
-    await new Promise((go) => setTimeout(go, 700))
-  }
+  await until(() => !programs.some(isAlive))
   expect(sink.ids.size).toBeLessThan(ROWS)
   const truth = await truthOf(project)
   expect(truth).toMatchObject({ rows: ROWS, sent: sink.ids.size, inDoubt: [] })
