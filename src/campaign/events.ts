@@ -38,6 +38,8 @@ export interface PausedEvent {
   readonly run: string
   readonly reason: PauseReason
   readonly until?: Date | undefined
+  /** The account that waits, where there are several. */
+  readonly account?: string | undefined
 }
 
 /**
@@ -66,6 +68,8 @@ export interface SummaryEvent {
   readonly reports: readonly string[]
   /** Counts of each variant, where the campaign is split. */
   readonly variants?: ReadonlyMap<string, StatusCounts> | undefined
+  /** Counts of each account that sends or sent rows, where there are several. */
+  readonly accounts?: ReadonlyMap<string, StatusCounts> | undefined
   /** Folder of the `.eml` files of a dry run or the sandbox. */
   readonly mails?: string | undefined
   /** True where messages became drafts that a person sends. */

@@ -1,6 +1,7 @@
 /** What a merge is asked for and what it reports. Owns these words, which the command line, schedules and programs share. */
 import type { LedgerMissingError } from '../errors.ts'
 import type { StatusCounts } from '../ledger/records.ts'
+import type { AccountForecast } from './accounts/forecast.ts'
 import type { Clock } from './clock.ts'
 import type { MergeEvent, SkipCounts } from './events.ts'
 import type { Pace } from './plan/pace.ts'
@@ -84,6 +85,8 @@ export interface PlanPreview {
   readonly first?: MessagePreview
   /** Where to, without secrets. */
   readonly server: string
+  /** What each account sends, where the project has several. */
+  readonly accounts?: readonly AccountForecast[]
   /** True where messages become drafts that a person sends. */
   readonly drafts?: boolean
   /** When it begins, if not at once. */

@@ -48,6 +48,12 @@ export const LIST_OPTIONS = {
   },
   seed: { type: 'string', value: 'TEXT', describe: 'Seed for --sample: the same seed picks the same rows' },
   variant: { type: 'string', value: 'NAME', describe: 'Send everybody this variant of mailmerge.yaml' },
+  account: {
+    type: 'string',
+    value: 'NAME|share',
+    describe: 'Account of mailmerge.yaml to send from, or share for all of them',
+  },
+  'account-column': { type: 'string', value: 'COLUMN', describe: 'Column that names the account of each row' },
   'skip-bad': { type: 'boolean', describe: 'Send the good rows and skip the bad ones' },
   campaign: {
     type: 'string',
@@ -121,6 +127,8 @@ export function listFlags(args: Arguments): Flags {
   return given({
     key: args.text('key'),
     groupBy: args.text('groupBy'),
+    account: args.text('account'),
+    accountColumn: args.text('accountColumn'),
     foldGmail: args.flag('foldGmail') || undefined,
     duplicates: args.choice('duplicates', DUPLICATES),
     encoding: args.text('encoding'),

@@ -9,17 +9,25 @@ import { allKeys, type KeyPath } from './keys.ts'
 import { type Config, configSchema } from './schema.ts'
 import type { Environment } from './settings.ts'
 
-/** `smtp.passwordCommand` is `MAILMERGE_SMTP_PASSWORD_COMMAND`. */
+/** `smtp.passwordCommand` is `MAILMERGE_SMTP_PASSWORD_COMMAND`; the name of an account is one word, whatever is in it. */
 export function variableOf(path: readonly string[]): string {
-  return `MAILMERGE_${path.map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter}`)).join('_')}`.toUpperCase()
+  const words = path.map((key, at) =>
+    at === 1 && path[0] === 'accounts' ? key.replaceAll('-', '_') : key.replace(/[A-Z]/g, (letter) => `_${letter}`),
+  )
+  return `MAILMERGE_${words.join('_')}`.toUpperCase()
 }
 
 /**
  * What the environment sets; an empty variable sets nothing. Lists and groups are written as in YAML: `[10/s, 500/day]`.
+ * @param accounts Names of the accounts that the file has.
  * @throws ConfigError naming the variable.
  */
-export function configFromEnvironment(env: Environment, note?: (text: string) => void): Config {
-  const keys = allKeys()
+export function configFromEnvironment(
+  env: Environment,
+  accounts: readonly string[],
+  note?: (text: string) => void,
+): Config {
+  const keys = allKeys(accounts)
   const found: Record<string, unknown> = {}
   for (const key of keys) {
     const text = env[variableOf(key.path)]

@@ -29,14 +29,16 @@ export interface KeyPath {
   readonly schema: z.ZodType
 }
 
-/** Every key and every key within it, outer ones first. */
-export function allKeys(): readonly KeyPath[] {
+/** Every key and every key within it, outer ones first; of accounts those that have these names. */
+export function allKeys(accounts: readonly string[] = []): readonly KeyPath[] {
   const found: KeyPath[] = []
   const walk = (schema: unknown, path: readonly string[]): void => {
     for (const [key, inner] of Object.entries(shapeOf(schema) ?? {})) {
       if (key === '$schema') continue
       found.push({ path: [...path, key], schema: inner as z.ZodType })
       walk(inner, [...path, key])
+      const named = path.length === 0 && key === 'accounts' ? bare(inner) : undefined
+      if (named instanceof z.ZodRecord) for (const name of accounts) walk(named.valueType, [key, name])
     }
   }
   walk(configSchema, [])

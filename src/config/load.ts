@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { ConfigError, UsageError } from '../errors.ts'
 import { given } from '../given.ts'
 import { Secret } from '../secret.ts'
+import { accountChoice, accountSettings } from './accounts.ts'
 import { callback, checkOptions, type SchemaOf } from './check-options.ts'
 import { configFromEnvironment } from './environment.ts'
 import { findConfig, readConfig, readDotEnv } from './file.ts'
@@ -38,6 +39,10 @@ export interface Flags {
   readonly data?: string
   readonly template?: string
   readonly smtp?: string
+  /** Name of the account that sends, or `share`. */
+  readonly account?: string
+  /** Column that names the account of each row. */
+  readonly accountColumn?: string
   readonly concurrency?: number
   readonly rate?: readonly string[]
   /** Sending hours, such as `Mon-Fri 09:00-17:00`; `always` for none. */
@@ -78,6 +83,8 @@ const FLAGS: SchemaOf<Flags> = {
   data: text,
   template: text,
   smtp: text,
+  account: text,
+  accountColumn: text,
   concurrency: z.number().optional(),
   rate: z.array(z.string()).optional(),
   window: z.array(z.string()).optional(),
@@ -121,7 +128,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
   const root = configFile === undefined ? resolve(cwd) : dirname(configFile)
   const file: Config = configFile === undefined ? {} : readConfig(configFile, cwd)
   const env = { ...readDotEnv(root), ...options.env }
-  const environment = configFromEnvironment(env, options.note)
+  const environment = configFromEnvironment(env, Object.keys(file.accounts ?? {}), options.note)
   const config = merged(file, environment)
   const providers = oauthProviders({ config: config.oauth2 ?? {}, root, env })
   const { smtp, provider } = smtpSettings({
@@ -132,6 +139,8 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     providers,
     askPassword,
   })
+  const accounts =
+    flags.smtp === undefined ? accountsOf(flags, config, file, environment, root, providers, askPassword) : undefined
   const imap = config.imap === undefined ? undefined : imapSettings(config.imap, root, providers)
   if (config.sentCopy !== undefined && imap === undefined) {
     throw new ConfigError('sentCopy names a folder, and no mailbox is set', { hint: 'Set imap: in mailmerge.yaml.' })
@@ -141,6 +150,8 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
       configFile,
       template: flags.template === undefined ? config.template : templateFlag(flags.template, cwd, root),
       transport: flags.smtp === undefined ? config.transport : undefined,
+      accounts,
+      account: chosenAccount(accounts, flags, config),
       campaign: flags.campaign ?? config.campaign,
       group: config.group,
       key: flags.key ?? config.key,
@@ -177,6 +188,34 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     dkim: (config.dkim ?? []).map((key) => ({ ...key, key: resolve(root, key.key) })),
     bounces: bounceSettings(config.bounces),
   }
+}
+
+/** The accounts of the project. */
+function accountsOf(
+  flags: Flags,
+  config: Config,
+  file: Config,
+  environment: Config,
+  root: string,
+  providers: Settings['oauth2']['providers'],
+  askPassword: LoadSettingsOptions['askPassword'],
+): Settings['accounts'] {
+  if (file.accounts === undefined) return undefined
+  return accountSettings({
+    ...{ config, root, providers, askPassword },
+    ...{ file: file.smtp ?? {}, environment: environment.smtp ?? {} },
+    accounts: { file: file.accounts, environment: environment.accounts },
+    deliveryOf: (own, provider) => deliverySettings(flags, own, root, provider),
+  })
+}
+
+/** A server that is named for this command alone takes the place of all accounts. */
+function chosenAccount(accounts: Settings['accounts'], flags: Flags, config: Config): Settings['account'] {
+  if (flags.smtp === undefined) return accountChoice(accounts, flags, config.account)
+  if (flags.account === undefined && flags.accountColumn === undefined) return undefined
+  throw new UsageError('--smtp names a server, and an account has one of its own', {
+    hint: 'Leave --smtp out to send from the account.',
+  })
 }
 
 /** The environment over the file, key by key, also within groups. The server has rules of its own: see `smtp.ts`. */

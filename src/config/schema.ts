@@ -82,7 +82,10 @@ const pause = z
   .union([z.string(), z.number()])
   .transform(String)
   .superRefine(refusal(readPause, 'a pause', PAUSE_HINT))
-const rampUp = written(readRampUp, 'a limit that rises', RAMP_UP_HINT)
+  .describe('Between two messages, which then go one at a time: 5 s, or 5-12 s for a random pause')
+const rampUp = written(readRampUp, 'a limit that rises', RAMP_UP_HINT).describe(
+  'Messages a calendar day, rising with each day on which some were sent: 50/day, +50 %/day, to 2000/day',
+)
 /** Goes into a line of the SMTP dialogue, so nothing in it may end the line or the word. */
 const word = z.string().regex(/^[^\s\p{Cc}]+$/u, 'must be one word without spaces')
 
@@ -268,13 +271,14 @@ const imap = z
   })
   .describe('The mailbox that receives bounces and answers')
 
+const returnPath = z
+  .string()
+  .refine(isReturnPath, 'must be an address with one * in its local part, such as bounces+*@example.org')
+  .describe('Return path of each message, with * for its token: bounces+*@example.org')
+
 const bounces = z
   .strictObject({
-    returnPath: z
-      .string()
-      .refine(isReturnPath, 'must be an address with one * in its local part, such as bounces+*@example.org')
-      .describe('Return path of each message, with * for its token: bounces+*@example.org')
-      .optional(),
+    returnPath: returnPath.optional(),
     mailbox: text.describe('Folder to read; default INBOX').optional(),
     done: z
       .union([z.enum(['keep', 'seen', 'delete']), z.strictObject({ move: text.describe('Folder to move them to') })])
@@ -323,6 +327,40 @@ const variant = z.strictObject({
   template: text.describe('Another template: a name under templates/, or a path').optional(),
 })
 
+const transport = z
+  .union([text, z.record(z.string(), z.unknown())])
+  .describe('How to send, if not by SMTP: maildir:PATH, mbox:PATH, sendmail, ses, drafts, or your own module')
+const concurrency = z.number().int().min(1).max(200).describe('Maximum number of connections; default 5')
+const limits = rates.describe('Limits, all of which hold, across runs: 10/s, 500/day, 500 recipients/day')
+const perDomain = z
+  .strictObject({
+    concurrency: z.number().int().min(1).describe('Maximum number of messages in flight to one domain').optional(),
+    rate: domainRates.describe('Limits for each domain: 100/hour').optional(),
+  })
+  .describe('Limits for each domain of the recipients')
+const dkim = z
+  .union([dkimKey.transform((one) => [one]), z.array(dkimKey)])
+  .describe('Keys to sign each message with (RFC 6376)')
+const ACCOUNT_NAME = 'must be a word of letters, digits and hyphens, and not share'
+/** One of several accounts: what it does not set is as for all of them. */
+const account = z.strictObject({
+  from: z
+    .string()
+    .regex(/^(?:(?!\{\{)[^\p{Cc}])+$/u, 'must be an address on one line, the same for every row')
+    .describe('Sender of its messages where the template sets none: Sales <sales@example.com>')
+    .optional(),
+  smtp: smtp.optional(),
+  transport: transport.optional(),
+  concurrency: concurrency.optional(),
+  rate: limits.optional(),
+  perDomain: perDomain.optional(),
+  window: sendingWindow.optional(),
+  pause: pause.optional(),
+  rampUp: rampUp.optional(),
+  dkim: dkim.optional(),
+  returnPath: returnPath.optional(),
+})
+
 /** Every key of mailmerge.yaml. */
 export const configSchema = z
   .strictObject({
@@ -342,10 +380,17 @@ export const configSchema = z
       .record(z.string(), oauth2Client)
       .describe('Clients for mailmerge login, by provider: google, microsoft, or your own name')
       .optional(),
-    transport: z
-      .union([text, z.record(z.string(), z.unknown())])
-      .describe('How to send, if not by SMTP: maildir:PATH, mbox:PATH, sendmail, ses, drafts, or your own module')
+    accounts: z
+      .record(z.string().regex(/^(?!share$)[A-Za-z0-9][A-Za-z0-9-]{0,39}$/, ACCOUNT_NAME), account)
+      .refine((accounts) => Object.keys(accounts).length > 0, 'needs at least one account')
+      .refine(areDistinct, 'has two names that differ only in capitals')
+      .describe('Accounts to send from, by name: each with server, login, sender and limits')
       .optional(),
+    account: z
+      .union([text, z.strictObject({ column: text.describe('Column with the name of the account of each row') })])
+      .describe('Which account sends: a name under accounts, share for all of them, or { column: NAME }')
+      .optional(),
+    transport: transport.optional(),
     campaign: text.describe('Name of what each person gets once; default: the template and the list').optional(),
     group: text.describe('Campaigns of one group share their unsubscribes; default: the campaign').optional(),
     key: text.describe('Column that identifies a recipient; default: the address').optional(),
@@ -376,22 +421,12 @@ export const configSchema = z
       })
       .describe('Changes to the columns of the list')
       .optional(),
-    concurrency: z.number().int().min(1).max(200).describe('Maximum number of connections; default 5').optional(),
-    rate: rates.describe('Limits, all of which hold, across runs: 10/s, 500/day, 500 recipients/day').optional(),
+    concurrency: concurrency.optional(),
+    rate: limits.optional(),
     window: sendingWindow.optional(),
-    pause: pause
-      .describe('Between two messages, which then go one at a time: 5 s, or 5-12 s for a random pause')
-      .optional(),
-    rampUp: rampUp
-      .describe('Messages a calendar day, rising with each day on which some were sent: 50/day, +50 %/day, to 2000/day')
-      .optional(),
-    perDomain: z
-      .strictObject({
-        concurrency: z.number().int().min(1).describe('Maximum number of messages in flight to one domain').optional(),
-        rate: domainRates.describe('Limits for each domain: 100/hour').optional(),
-      })
-      .describe('Limits for each domain of the recipients')
-      .optional(),
+    pause: pause.optional(),
+    rampUp: rampUp.optional(),
+    perDomain: perDomain.optional(),
     retryFor: duration.describe('How long to retry deferred rows; default 4h').optional(),
     grace: duration.describe('How long to wait, when stopped, for messages in flight; default 30s').optional(),
     lateBy: duration.describe('How late a run may start; later it is reported and not sent. Default 1h').optional(),
@@ -401,10 +436,7 @@ export const configSchema = z
       .strictObject({ roots: z.array(path).describe('Folders outside the project that attachments may come from') })
       .describe('Where attachments may come from')
       .optional(),
-    dkim: z
-      .union([dkimKey.transform((one) => [one]), z.array(dkimKey)])
-      .describe('Keys to sign each message with (RFC 6376)')
-      .optional(),
+    dkim: dkim.optional(),
     allowEmpty: z.boolean().describe('Send messages that have no body or an empty one; default false').optional(),
     locale: language.describe('Language of dates and numbers: en-GB, fr ...').optional(),
     check: z
@@ -472,6 +504,7 @@ export const configSchema = z
   .describe('Settings of a mailmerge project')
 
 export type Config = z.output<typeof configSchema>
+export type AccountConfig = z.output<typeof account>
 export type SmtpConfig = NonNullable<Config['smtp']>
 export type OAuthConfig = z.output<typeof oauth2Client>
 
@@ -485,6 +518,12 @@ function refusal(read: (text: string) => Reading<unknown>, what: string, hint: s
     const found = read(value)
     if ('wrong' in found) context.addIssue({ code: 'custom', message: `must be ${what}: ${found.wrong}. ${hint}` })
   }
+}
+
+/** Their variables in the environment are in capitals. */
+function areDistinct(accounts: Readonly<Record<string, unknown>>): boolean {
+  const names = Object.keys(accounts).map((name) => name.toLowerCase())
+  return new Set(names).size === names.length
 }
 
 function isLanguage(name: string): boolean {

@@ -143,6 +143,25 @@ export interface DeliverySettings {
   readonly perDomain?: { readonly concurrency?: number; readonly rates?: readonly RateLimit[] }
 }
 
+/** One of several accounts to send from, complete with what it takes over from the settings around it. */
+export interface AccountSettings {
+  readonly smtp: SmtpSettings
+  /** As in `Settings`. */
+  readonly transport?: string | Readonly<Record<string, unknown>>
+  readonly delivery: DeliverySettings
+  /** Sender of its messages where the template sets none: one mailbox, the same for every row. */
+  readonly from?: string
+  readonly dkim: readonly DkimKey[]
+  /** Return path with a `*` for the token of each message. */
+  readonly returnPath?: string
+}
+
+/** Which account sends a row: one for all, the one that a column names, or whichever has room. */
+export type AccountChoice =
+  | { readonly by: 'name'; readonly name: string }
+  | { readonly by: 'column'; readonly column: string }
+  | { readonly by: 'share' }
+
 /** One part of an A/B split: what it sets instead of the campaign's own. */
 export interface VariantSettings {
   /** Weight beside the other variants. */
@@ -244,6 +263,10 @@ export interface Settings {
   /** Another way to send than SMTP: `maildir:PATH`, `mbox:PATH`, `sendmail`, `ses`, or a module of the user's own. */
   readonly transport?: string | Readonly<Record<string, unknown>>
   readonly delivery: DeliverySettings
+  /** Accounts by name; without them there is the one that `smtp`, `transport` and `delivery` say. */
+  readonly accounts?: Readonly<Record<string, AccountSettings>>
+  /** Which of them sends; undefined where there are several and nothing says it. */
+  readonly account?: AccountChoice
   readonly campaign?: string
   readonly group?: string
   readonly key?: string

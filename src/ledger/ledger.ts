@@ -115,17 +115,23 @@ export interface Plans {
   complete(runId: string, options: { readonly duplicates: DuplicatePolicy }): Promise<PlanCounts | undefined>
 }
 
+/** Which of those that wait. */
+export interface DueQuery {
+  readonly now: Date
+  readonly after: number
+  readonly limit: number
+  /** Those of this account alone. */
+  readonly account?: string | undefined
+}
+
 export interface Deliveries {
   /** Recipients of the run to be sent now, in row order after row `after`; retries whose time has come among them. */
-  due(
-    runId: string,
-    query: { readonly now: Date; readonly after: number; readonly limit: number },
-  ): Promise<readonly DueRow[]>
+  due(runId: string, query: DueQuery): Promise<readonly DueRow[]>
   /**
    * The earliest time that a deferred recipient waits for, later than `after` if given; undefined when none waits.
    * Recipients that may go at once (never tried, no `notBefore`) wait for no time and do not count.
    */
-  nextDue(runId: string, after?: Date): Promise<Date | undefined>
+  nextDue(runId: string, after?: Date, account?: string): Promise<Date | undefined>
   /** The latest time that a deferred recipient waits for; undefined when none waits for a time. */
   lastDue(runId: string): Promise<Date | undefined>
   /**
@@ -133,6 +139,14 @@ export interface Deliveries {
    * @throws OutputError when the disk fails; the ledger then refuses every later call.
    */
   record(events: readonly LedgerEvent[]): Promise<void>
+  /**
+   * Messages of the run that are still to be sent from one account alone, by account, with the first row of them: that which
+   * their rows name (`planned`), or that which has sent a part of them.
+   */
+  boundTo(
+    runId: string,
+    options: { readonly planned: boolean },
+  ): Promise<ReadonlyMap<string, { readonly messages: number; readonly first: number }>>
   /** Makes failed recipients of the run deferred again; gives their number. A run that was finished is `ready` again. */
   retryFailed(runId: string): Promise<number>
   /**
@@ -153,6 +167,8 @@ export interface Results {
   messageCounts(runId: string): Promise<StatusCounts>
   /** The counts of each variant of a split campaign, by its name, rows without one left out; empty without a split. */
   variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>>
+  /** The counts of each account that sends or sent rows of the run, by its name; empty where there are no accounts. */
+  accountCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>>
   /** Why the rows of a run are skipped, with the number of each kind; they add up to the count of skipped rows. */
   skipCounts(runId: string): Promise<ReadonlyMap<SkipKind, number>>
   /** Every row of the run's source, in source order, with its state in the campaign. */
@@ -170,12 +186,9 @@ export interface Results {
  */
 export interface CarbonCopies {
   /** Deferred copies of the run whose time has come, by number, after number `after`. */
-  due(
-    runId: string,
-    query: { readonly now: Date; readonly after: number; readonly limit: number },
-  ): Promise<readonly DueCopy[]>
+  due(runId: string, query: DueQuery): Promise<readonly DueCopy[]>
   /** The earliest time that a deferred copy waits for; undefined when none waits. */
-  nextDue(runId: string): Promise<Date | undefined>
+  nextDue(runId: string, account?: string): Promise<Date | undefined>
   /** Copies of the run's messages by their state, those that went with their message left out. */
   counts(runId: string): Promise<CopyCounts>
 }

@@ -140,6 +140,8 @@ export interface PlannedRow {
   readonly notBefore?: Date | undefined
   /** Variant of an A/B split that the row fell to. */
   readonly variant?: string | undefined
+  /** Account that the row is to be sent from, where a column says it. */
+  readonly account?: string | undefined
   /**
    * Where rows are grouped: the message that the row is part of, or `none` for a row that is in no message. Undefined where each
    * row is a message.
@@ -182,6 +184,8 @@ export interface DueRow {
   readonly address: string
   readonly data: string
   readonly variant?: string | undefined
+  /** Account that it is to be sent from, or was last tried from. */
+  readonly account?: string | undefined
   /** Rows that the message is made of. */
   readonly rows: number
   /** Attempts so far. */
@@ -195,6 +199,8 @@ export interface DueRow {
 export interface RowUpdate {
   readonly recipient: number
   readonly lane: number
+  /** Account that made the attempt, where there are several. */
+  readonly account?: string | undefined
   readonly at: Date
   readonly status: RowStatus
   readonly reason?: string | undefined
@@ -255,6 +261,8 @@ export type LedgerEvent =
       readonly lane: number
       readonly at: Date
       readonly messageId: string
+      /** Where there are several. */
+      readonly account?: string | undefined
     }
   | ({ readonly kind: 'row-updated' } & RowUpdate)
   /** The same for a copy that was not sent with its message. */
@@ -281,6 +289,8 @@ export interface ResultRow {
   readonly dueAt?: Date | undefined
   /** Variant that the recipient got, or is to get. */
   readonly variant?: string | undefined
+  /** Account that sent it, last tried to, or is to send it; undefined where there is one alone. */
+  readonly account?: string | undefined
   /** The worst that came back of it. */
   readonly bounce?: Bounce | undefined
   /** Copies of its message that were not sent, or not yet. */

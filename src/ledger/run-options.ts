@@ -21,6 +21,15 @@ const schema = z.object({
   atLocal: z.string().optional(),
   /** Each row has a start time of its own, in this column of the list. */
   atColumn: z.string().optional(),
+  /** Which accounts send: by a name or a column, or all of them, and what each of them gives its messages. */
+  accounts: z
+    .object({
+      by: z.enum(['name', 'column', 'share']),
+      column: z.string().optional(),
+      /** Digests of From and return path, by the names of the accounts. */
+      digests: z.record(z.string(), z.string()),
+    })
+    .optional(),
   /** Messages become drafts in the mailbox. */
   drafts: z.boolean().optional(),
   /** Time zone in which the times of the run were given. */

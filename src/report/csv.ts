@@ -29,8 +29,9 @@ export function csvLines(extra: readonly ExtraColumn[]): (row: ResultRow) => str
 }
 
 /** The text of a column that not every run has. */
-export function extraWords({ variant, bounce, sentWith }: ResultRow, column: ExtraColumn): string {
+export function extraWords({ variant, account, bounce, sentWith }: ResultRow, column: ExtraColumn): string {
   if (column === 'variant') return variant ?? ''
+  if (column === 'account') return account ?? ''
   if (column === 'sent_with') return sentWith === undefined ? '' : String(sentWith)
   return bounce === undefined ? '' : bounceWords(bounce)
 }

@@ -58,6 +58,8 @@ export interface ReportHead {
   readonly messages: StatusCounts | undefined
   /** Counts of each variant, where the campaign is split: the report then says the variant of each row. */
   readonly variants: ReadonlyMap<string, StatusCounts> | undefined
+  /** Counts of each account, where the project has several: the report then says the account of each row. */
+  readonly accounts: ReadonlyMap<string, StatusCounts> | undefined
   /** Rows by the worst that came back of them, where something did: the report then says it of each row. */
   readonly bounces: ReadonlyMap<FeedbackKind, number> | undefined
 }
@@ -66,7 +68,7 @@ export interface ReportHead {
 export const PAGE_ROWS = 1000
 
 /** Columns behind the others, for runs that have something to say in them. */
-export type ExtraColumn = 'sent_with' | 'variant' | 'bounce'
+export type ExtraColumn = 'sent_with' | 'account' | 'variant' | 'bounce'
 
 export async function reportHead(
   ledger: Ledger,
@@ -83,6 +85,7 @@ export async function reportHead(
     rates: about.rates ?? [],
     results: about.results,
     variants: variants.size === 0 ? undefined : variants,
+    accounts: run.options.accounts === undefined ? undefined : await ledger.results.accountCounts(runId),
     bounces: bounces.size === 0 ? undefined : bounces,
     copies: await ledger.carbonCopies.counts(runId),
     messages: await messagesOf(ledger, run),
@@ -92,11 +95,13 @@ export async function reportHead(
 /** Columns that this report has behind those that every report has. */
 export function extraColumns({
   messages,
+  accounts,
   variants,
   bounces,
-}: Pick<ReportHead, 'messages' | 'variants' | 'bounces'>): readonly ExtraColumn[] {
+}: Pick<ReportHead, 'messages' | 'accounts' | 'variants' | 'bounces'>): readonly ExtraColumn[] {
   return [
     ...(messages === undefined ? [] : ['sent_with' as const]),
+    ...(accounts === undefined ? [] : ['account' as const]),
     ...(variants === undefined ? [] : ['variant' as const]),
     ...(bounces === undefined ? [] : ['bounce' as const]),
   ]

@@ -21,6 +21,7 @@ import { COPY_WORDS, causeTitle, FEEDBACK_WORDS, rowStateOf, titled } from './wo
 const SHOWN = { rows: PAGE_ROWS, stuck: 20, domains: 8, reasons: 14 }
 const EXTRA: Readonly<Record<ExtraColumn, string>> = {
   sent_with: 'Sent with row',
+  account: 'Account',
   variant: 'Variant',
   bounce: 'Came back',
 }

@@ -19,7 +19,12 @@ export function rowFields(row: ResultRow): Readonly<Record<string, unknown>> {
     attempts: row.attempts,
     first_attempt_at: row.firstAttemptAt?.toISOString() ?? null,
     finished_at: row.finishedAt?.toISOString() ?? null,
-    ...given({ sent_with: row.sentWith, variant: row.variant, bounce: row.bounce && bounceWords(row.bounce) }),
+    ...given({
+      sent_with: row.sentWith,
+      account: row.account,
+      variant: row.variant,
+      bounce: row.bounce && bounceWords(row.bounce),
+    }),
   }
 }
 

@@ -48,6 +48,12 @@ export type StopReason =
       readonly streak: number
       readonly said: string
     }
+  /** Of several accounts: those that stopped, each for its own reason; all of them, or the others have sent their own rows. */
+  | {
+      readonly kind: 'accounts'
+      readonly accounts: readonly { readonly account: string; readonly reason: StopReason }[]
+      readonly isAll: boolean
+    }
   /** An error that ends the run; it is thrown as well. */
   | { readonly kind: 'error'; readonly said: string }
 
@@ -95,9 +101,16 @@ export function stopWords(reason: StopReason): string {
       return `the account of the sender is blocked: ${reason.said}`
     case 'sender-refused':
       return senderWords(reason)
+    case 'accounts':
+      return `${reason.isAll ? 'every account has stopped' : 'some accounts have stopped'}. ${accountWords(reason)}`
     case 'error':
       return reason.said
   }
+}
+
+/** `sales: a sending limit of the account is reached: 550 ...; support: ...` */
+function accountWords({ accounts }: Extract<StopReason, { kind: 'accounts' }>): string {
+  return accounts.map(({ account, reason }) => `${account}: ${stopWords(reason)}`).join('; ')
 }
 
 export function pauseWords(reason: PauseReason): string {

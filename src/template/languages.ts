@@ -57,6 +57,7 @@ export function withLanguages(usual: CompiledTemplate, versions: ReadonlyMap<str
     get languageFrom() {
       return usual.languageFrom ?? column
     },
+    setsFrom: all.every(({ setsFrom }) => setsFrom),
     setsTo: all.every(({ setsTo }) => setsTo),
     bind(columns, isGrouped) {
       column = localeOf === undefined ? languageColumn(columns) : undefined

@@ -86,7 +86,7 @@ async function compile(file: Found, options: LoadOptions): Promise<CompiledTempl
   const { root } = options
   const mail = file.mail === undefined ? undefined : await readMailTemplate(file.mail, shown(file.mail, root))
   const found = mail === undefined ? file : { ...file, ...given({ text: mail.text, html: mail.html }) }
-  const { fields, written } = fieldsOf(found, mail?.fields, options)
+  const { fields, written, setsFrom } = fieldsOf(found, mail?.fields, options)
   const folders = [join(root, 'templates'), SHIPPED]
   if (!options.allowEmpty) checkBody(found, fields)
   const files = [...found.files]
@@ -159,6 +159,7 @@ async function compile(file: Found, options: LoadOptions): Promise<CompiledTempl
   const { render, check, localeOf } = createRenderer({
     fields,
     written,
+    setsFrom,
     engines,
     look,
     columnsOf,
@@ -187,6 +188,7 @@ async function compile(file: Found, options: LoadOptions): Promise<CompiledTempl
     columns: [...new Set(uses.filter(({ isCall }) => !isCall).map(({ name }) => name))],
     sender: fields.from?.includes('{{') ? undefined : fields.from,
     written: { uses, texts, htmlTexts, page, parts, isMjml: found.mjml !== undefined },
+    setsFrom,
     setsTo: fields.to !== undefined,
     notes: mail?.notes ?? [],
     versions: new Map(),
@@ -224,7 +226,7 @@ function fieldsOf(
   found: Found,
   ofMail: MessageFields | undefined,
   options: LoadOptions,
-): Pick<RendererOptions, 'fields' | 'written'> {
+): Pick<RendererOptions, 'fields' | 'written' | 'setsFrom'> {
   const config = layerOf(options.message ?? {}, 'mailmerge.yaml (message)')
   const { fields: others = {}, file = '' } = options.instead ?? {}
   const layers = [
@@ -238,7 +240,8 @@ function fieldsOf(
   }) as MessageFields
   const written: RendererOptions['written'] = (path, text) =>
     (layers.findLast(({ has }) => has(path)) ?? config).written(path, text)
-  return { fields, written }
+  const setsFrom = layers.some((layer) => layer !== config && layer.fields.from !== undefined)
+  return { fields, written, setsFrom }
 }
 
 function layerOf(data: Readonly<Record<string, unknown>>, file: string): FieldLayer {

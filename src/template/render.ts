@@ -41,6 +41,8 @@ export interface Engines {
 }
 
 export interface RendererOptions {
+  /** The template says who sends; else `RenderContext.from` does, where it is there. */
+  readonly setsFrom: boolean
   readonly fields: MessageFields
   /** The text of a field with the place where it is written. */
   readonly written: (path: readonly (string | number)[], text: string) => Snippet
@@ -161,7 +163,7 @@ export function createRenderer(options: RendererOptions): Pick<CompiledTemplate,
       return localeIn(row, { merge, helpers: helpersFor(merge, []) })
     })
 
-  const write = (given: RowData, { rows, ...merge }: RenderContext, isCheck: boolean): Rendered => {
+  const write = (given: RowData, { rows, from: sender, ...merge }: RenderContext, isCheck: boolean): Rendered => {
     const group = rows?.map(cellsOf)
     const row = withRows(cellsOf(given), group)
     const images: HelperData['images'] = []
@@ -170,7 +172,7 @@ export function createRenderer(options: RendererOptions): Pick<CompiledTemplate,
     if (tag !== '') helpers = { ...helpers, locale: tag, listLocale: tag }
     const data = { merge, helpers }
     const rendered: Mutable<Rendered> = {
-      from: from?.(row, data) ?? NOBODY,
+      from: sender === undefined || options.setsFrom ? (from?.(row, data) ?? NOBODY) : ownText(sender),
       subject: subject?.(row, data) ?? '',
       headers: headers.length === 0 ? NONE : headers.map(([name, value]) => [name, value(row, data)] as const),
       attachments: attachments.length === 0 ? kept : [...kept, ...attachmentsOf(attachments, row, group, data)],

@@ -12,6 +12,8 @@ export interface RenderContext {
   readonly now: Date
   /** BCP 47 tag for the helpers, unless a row or template says otherwise. */
   readonly locale?: string
+  /** Sender of the message where the template sets none of its own. */
+  readonly from?: string
   /** Language of a version of the template: for the helpers, in the place of `locale`, in which the list is written. */
   readonly language?: string
   /** IANA zone for the helpers. */
@@ -162,6 +164,8 @@ export interface Template {
   readonly versions: ReadonlyMap<string, Template>
   /** What says the language of a row: `locale`, or the name of a column once it is bound; undefined where nothing does. */
   readonly languageFrom: string | undefined
+  /** Whether the template says who sends it; else it is what holds for all templates, or the account. */
+  readonly setsFrom: boolean
   /** Whether the template says who gets it; else it is the address column. */
   readonly setsTo: boolean
   /**

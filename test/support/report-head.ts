@@ -20,6 +20,7 @@ export function reportHeadOf(run: Partial<RunRecord> = {}, head: Partial<ReportH
     rates: [],
     results: undefined,
     messages: undefined,
+    accounts: undefined,
     variants: undefined,
     bounces: undefined,
     copies: NO_COPIES,

@@ -1,57 +1,36 @@
 /**
- * Brings the due rows of a run to a transport, lane by lane, and every outcome to the ledger. Owns waiting and stopping; knows
- * neither SMTP nor SQL, and reads the ledger only, never the source. Lanes are in `lane-pool.ts`, their messages come from
- * `job-queue.ts`, and their outcomes go to `outcomes.ts`.
+ * Brings the due rows of a run to the accounts that send them, and every outcome to the ledger. Owns the end of the whole; knows
+ * neither SMTP nor SQL, and reads the ledger only, never the source. What one account does is in `account-delivery.ts`: its
+ * lanes in `lane-pool.ts`, their messages from `job-queue.ts`, and their outcomes to `outcomes.ts`.
  */
 
-import type { DeliverySettings } from '../../config/settings.ts'
-import { MailmergeError, OutputError } from '../../errors.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
-import type { DueRow, ResultRow, SkipReason, StatusCounts } from '../../ledger/records.ts'
-import type { MaybePromise } from '../../maybe-promise.ts'
-import type { Message } from '../../message/message.ts'
-import { namedWait } from '../../replies/named-wait.ts'
-import type { Reply } from '../../replies/reply.ts'
-import type { PauseReason, StopReason } from '../../report/reasons.ts'
-import type { Transport } from '../../transport/transport.ts'
-import { type Clock, steadyClock } from '../clock.ts'
-import type { DeliveryControl } from './delivery-control.ts'
-import { JobQueue } from './job-queue.ts'
-import { CircuitBreaker, LaneCountController, LanePool } from './lane-pool.ts'
-import { lateRow, nextDue, stepUntil } from './next-due.ts'
-import { Journal, Outcomes } from './outcomes.ts'
+import { LoginError, MailmergeError, OutputError, UnreachableError } from '../../errors.ts'
+import { given } from '../../given.ts'
+import type { StatusCounts } from '../../ledger/records.ts'
+import { type PauseReason, type StopReason, stopWords } from '../../report/reasons.ts'
+import { steadyClock } from '../clock.ts'
+import { AccountDelivery, type DeliveryContext, type SendingAccount, type WholeDelivery } from './account-delivery.ts'
+import { Journal } from './outcomes.ts'
 import { DeliveryCounts, type DeliveryProgress, type LanesProgress, progressOf } from './progress.ts'
-import { RowQueue } from './row-queue.ts'
-import { Throttle } from './throttle.ts'
+import { RowCursor } from './row-cursor.ts'
+import { Shares } from './shares.ts'
 
-export interface DeliverOptions {
-  readonly ledger: Pick<Ledger, 'deliveries' | 'carbonCopies' | 'suppressions' | 'quotas'>
-  readonly runId: string
-  readonly transport: Transport
-  /** Rows become messages here: pure for the same row and moment. */
-  readonly prepare: (due: DueRow, date: Date) => MaybePromise<Message>
-  readonly settings: DeliverySettings
-  /** Quotas are shared by all that send through the same account. */
-  readonly account: string
-  /** Suppression group of the campaign. */
-  readonly group: string
-  /** Of rows whose turn has come, those that must not be sent any more: the reason by recipient. */
-  readonly stopped?: ((rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>) | undefined
-  /** Rows with a start time are not sent by themselves when they are found this many milliseconds after it. */
-  readonly lateBy?: number | undefined
-  /** Ends when the next row is to be sent later than this many milliseconds after the beginning; without it, it waits. */
-  readonly patience?: number | undefined
+export interface DeliverOptions extends DeliveryContext {
+  /** At least one. */
+  readonly accounts: readonly SendingAccount[]
+  /** Each account has rows of its own, that name it; else any row may go from any account. */
+  readonly hasOwnRows?: boolean | undefined
+  /** Messages that each account is to send, where several share them. */
+  readonly shares?: ReadonlyMap<string, number> | undefined
   /** Of rows, before it begins. */
   readonly counts: StatusCounts
   /** Of messages, where rows are grouped. */
   readonly messages?: StatusCounts | undefined
-  readonly clock: Clock
   /** First request to stop: finish what is in flight. */
   readonly stop?: AbortSignal | undefined
   /** Second request: cut everything now. */
   readonly abort?: AbortSignal | undefined
-  readonly onSettled?: ((row: ResultRow, due: DueRow) => void) | undefined
-  readonly onPaused?: ((reason: PauseReason, until?: Date) => void) | undefined
+  readonly onPaused?: ((reason: PauseReason, until?: Date, account?: string) => void) | undefined
   /** Called four times a second. */
   readonly onProgress?: ((state: DeliveryProgress, lanes: () => LanesProgress) => void) | undefined
   /** Notes that are shown once. */
@@ -71,110 +50,51 @@ export interface DeliveryEnd {
   readonly seconds: number
 }
 
-/** A server may be away for as long as a row is tried, and at least this long. */
-const OUTAGE_MS = 30 * 60_000
-/** A quota that opens later than this ends the run; it can be resumed. One of an hour is waited for. */
-const LONGEST_QUOTA_WAIT_MS = 90 * 60_000
-/** A shorter wait for a quota is not reported. */
-const SHORTEST_PAUSE_MS = 5_000
 const WATCH_MS = 250
-const GATHER_MS = 2_000
-/** While rows wait for their start time the ledger is asked again this often: another process may have moved them. */
-const LONGEST_SLEEP_MS = 60_000
 
 /** Delivers until no row and no copy of the run is left to send, or something stops it. Never rejects because of what servers do. */
 export function deliver(options: DeliverOptions): Promise<DeliveryEnd> {
   return new Delivery(options).run()
 }
 
-class Delivery implements DeliveryControl {
+class Delivery implements WholeDelivery {
   readonly #options: DeliverOptions
-  readonly #clock: Clock
-  readonly #steady: Clock
-  readonly #journal: Journal
-  readonly #queue: RowQueue
-  readonly #laneCount: LaneCountController
-  readonly #throttle: Throttle
-  readonly #breaker: CircuitBreaker
-  readonly #counts: DeliveryCounts
-  readonly #jobs: JobQueue
-  readonly #outcomes: Outcomes
-  readonly #lanes: LanePool
+  readonly #accounts: readonly AccountDelivery[]
+  readonly #cursor: RowCursor
+  readonly journal: Journal
+  readonly counts: DeliveryCounts
   readonly #notes = new Set<string>()
   /** By the monotonic clock. */
   readonly #started: number
-  #alarm: NodeJS.Timeout | undefined
-  #grace: NodeJS.Timeout | undefined
-  #pause = ''
-  #stopping = false
   #stopped: StopReason | undefined
   #error: MailmergeError | undefined
   #ledgerFailed = false
   #finish: () => void = () => {}
 
   constructor(options: DeliverOptions) {
-    const { ledger, runId, settings, transport, clock, account, group, counts, messages, onSettled } = options
+    const { ledger, clock, accounts, shares: parts, counts, messages } = options
     this.#options = options
-    this.#clock = clock
-    this.#steady = steadyClock(clock)
     this.#started = clock.monotonic()
-    this.#journal = new Journal(ledger.deliveries)
-    this.#counts = new DeliveryCounts(counts, clock, messages)
-    this.#laneCount = new LaneCountController(
-      Math.min(settings.concurrency, transport.maxLanes ?? Number.POSITIVE_INFINITY),
-      clock,
-    )
-    this.#breaker = new CircuitBreaker(clock, Math.max(settings.retryFor, OUTAGE_MS))
-    this.#throttle = new Throttle({ ledger, limits: settings.rates, account, clock })
-    this.#queue = new RowQueue({
-      ledger,
-      runId,
-      clock: this.#steady,
-      group,
-      domains: settings.perDomain,
-      stopped: options.stopped,
-      suppressed: (dropped) => this.#outcomes.dropped(dropped),
-      copiesAtOnce: settings.retryFor === 0,
-    })
-    this.#jobs = new JobQueue({
-      queue: this.#queue,
-      throttle: this.#throttle,
-      prepare: options.prepare,
-      clock,
-      control: this,
-      lanes: () => this.#laneCount.target,
-    })
-    this.#outcomes = new Outcomes({
-      journal: this.#journal,
-      queue: this.#queue,
-      counts: this.#counts,
-      settings,
-      clock,
-      steady: this.#steady,
-      control: this,
-      accepted: () => {
-        this.#throttle.recordSuccess()
-        if (this.#laneCount.recordSuccess()) this.#balance()
-      },
-      throttled: (reply) => this.#slowDown(reply),
-      onSettled,
-    })
-    this.#lanes = new LanePool({
-      transport,
-      jobs: this.#jobs,
-      outcomes: this.#outcomes,
-      laneCount: this.#laneCount,
-      breaker: this.#breaker,
-      control: this,
-      clock,
-      throttled: (reply) => this.#slowDown(reply),
-      outage: (reason, error) => this.#outage(reason, error),
+    this.journal = new Journal(ledger.deliveries)
+    this.counts = new DeliveryCounts(counts, clock, messages)
+    const shares = parts && new Shares(parts)
+    const hasOwnRows = options.hasOwnRows ?? false
+    this.#cursor = this.#cursorFor(undefined, shares)
+    this.#accounts = accounts.map((account) => {
+      const cursor = hasOwnRows ? this.#cursorFor(account, undefined) : this.#cursor
+      return new AccountDelivery({ account, cursor, shares, hasOwnRows, context: options, whole: this })
     })
   }
 
+  #cursorFor(account: SendingAccount | undefined, shares: Shares | undefined): RowCursor {
+    const { ledger, runId, clock, accounts } = this.#options
+    const copiesAtOnce = (account ?? accounts[0])?.settings.retryFor === 0
+    return new RowCursor({ ledger, runId, clock: steadyClock(clock), account: account?.name, shares, copiesAtOnce })
+  }
+
   async run(): Promise<DeliveryEnd> {
-    const { stop, abort } = this.#options
-    const onStop = (): void => this.halt({ kind: 'interrupted' })
+    const { stop, abort, clock } = this.#options
+    const onStop = (): void => this.haltAll({ kind: 'interrupted' })
     const onAbort = (): void => this.#cut({ kind: 'interrupted' })
     stop?.addEventListener('abort', onStop, { once: true })
     abort?.addEventListener('abort', onAbort, { once: true })
@@ -184,154 +104,65 @@ class Delivery implements DeliveryControl {
         this.#finish = resolve
         if (abort?.aborted) onAbort()
         else if (stop?.aborted) onStop()
-        this.#balance()
+        for (const account of this.#accounts) account.balance()
       })
-      await this.#journal.sync().catch((error: unknown) => this.broken(error))
+      await this.journal.sync().catch((error: unknown) => this.broken(error))
     } finally {
       clearInterval(watch)
-      clearTimeout(this.#alarm)
-      clearTimeout(this.#grace)
+      for (const account of this.#accounts) account.dispose()
       stop?.removeEventListener('abort', onStop)
       abort?.removeEventListener('abort', onAbort)
     }
+    const { counts } = this.counts
     return {
-      counts: this.#counts.counts,
-      sent: this.#counts.sent,
-      seconds: (this.#clock.monotonic() - this.#started) / 1000,
-      stopped: this.#stopped,
-      error: this.#error,
+      counts,
+      sent: this.counts.sent,
+      seconds: (clock.monotonic() - this.#started) / 1000,
+      ...this.#why(counts),
       ledgerFailed: this.#ledgerFailed,
     }
   }
 
-  // ---- lanes -------------------------------------------------------------------------------------------------------
-
-  /** Opens lanes while there is work for them, and detects the end. Called whenever something changed. */
-  #balance(): void {
-    if (!this.#stopping) {
-      void this.#jobs.refill()
-      const now = this.#clock.monotonic()
-      const waiting = this.#jobs.waiting
-      if (waiting > 0 && this.#breaker.msUntilRetry(now) === 0 && this.#jobs.msUntilAllowed(now) <= this.#jobs.idleMs) {
-        const room = this.#throttle.room(now + this.#jobs.idleMs, Math.min(waiting, this.#laneCount.target))
-        // At least one lane is opened, to find out what the next message needs.
-        this.#lanes.openFor(Math.max(1, this.#queue.outstanding - this.#jobs.made + room))
-      }
+  /** Why it ended before the last row. */
+  #why({ deferred }: StatusCounts): Pick<DeliveryEnd, 'stopped' | 'error'> {
+    if (this.#stopped !== undefined) return { stopped: this.#stopped, error: this.#error }
+    const [first, second] = this.#accounts
+    if (second === undefined) return { stopped: first?.stopped, error: this.#error ?? first?.error }
+    const ends = this.#accounts.flatMap(({ account: { name = '' }, stopped, error }) =>
+      stopped === undefined ? [] : [{ account: name, reason: stopped, error }],
+    )
+    // Others have sent what those that stopped had left.
+    if (ends.length === 0 || (deferred === 0 && this.#cursor.isDrained(undefined))) return {}
+    const rests = ends.filter(({ reason: { kind } }) => kind === 'deferred' || kind === 'waiting')
+    if (rests.length === ends.length) return { stopped: earliest(rests.map(({ reason }) => reason)) }
+    const stopped: StopReason = {
+      kind: 'accounts',
+      accounts: ends.map(({ account, reason }) => ({ account, reason })),
+      isAll: ends.length === this.#accounts.length,
     }
-    if (this.#lanes.empty && this.#jobs.making === 0) this.#idle()
-  }
-
-  /** The server complained about the rate: fewer lanes, all of them slower. */
-  #slowDown({ code, text }: Reply): void {
-    this.#laneCount.recordThrottling(this.#lanes.size)
-    const pause = this.#throttle.recordThrottling(this.#clock.monotonic(), namedWait(text))
-    if (pause !== undefined) this.paused({ kind: 'slow-down', said: `${code} ${text}` }, this.#in(pause))
-  }
-
-  /** The server is away: wait with growing gaps, and give up resumably after a long while. */
-  #outage(reason: string, error?: MailmergeError): void {
-    const gap = this.#breaker.recordFailure()
-    if (gap === undefined) this.halt({ kind: 'outage', said: reason }, error)
-    else this.paused({ kind: 'outage', said: reason }, this.#in(gap))
-  }
-
-  // ---- waiting -----------------------------------------------------------------------------------------------------
-
-  /** No lane is open: wait for the next row, or end. */
-  #idle(): void {
-    if (this.#stopping) {
-      this.#finish()
-      return
-    }
-    const now = this.#clock.monotonic()
-    if (this.#jobs.waiting > 0) {
-      const closed = this.#throttle.closedFor(now)
-      if (closed > SHORTEST_PAUSE_MS) this.paused({ kind: 'quota', quota: this.#throttle.quotaLeft }, this.#in(closed))
-      this.#later(Math.max(this.#breaker.msUntilRetry(now), this.#jobs.msUntilAllowed(now)), () => this.#balance())
-    } else if (this.#jobs.drained) void this.#awaitRetries()
-  }
-
-  /** All buffered rows are done: deferred ones may be due later. */
-  async #awaitRetries(): Promise<void> {
-    const { ledger, runId, settings, patience, lateBy } = this.#options
-    try {
-      await this.#journal.sync()
-      if (this.#busy) return
-      const due = await nextDue(ledger, runId)
-      if (this.#busy) return
-      const waited = this.#clock.monotonic() - this.#started
-      const next = stepUntil(due, this.#steady.now(), { retryFor: settings.retryFor, patience, waited })
-      if (next.kind === 'end') {
-        this.#stopping = true
-        this.#finish()
-        return
-      }
-      if (next.kind === 'halt') {
-        this.halt(next.reason)
-        return
-      }
-      if (next.ms > 0) this.paused({ kind: 'deferred' }, this.#in(next.ms))
-      // Rows that were deferred one after the other come back together, over the same lanes.
-      this.#later(next.ms > 0 ? next.ms + GATHER_MS : 5, () => {
-        // The machine may have slept meanwhile.
-        const late = lateRow(due, new Date(this.#steady.now().getTime() - GATHER_MS), lateBy)
-        if (late !== undefined) {
-          this.halt(late)
-          return
-        }
-        this.#queue.rewind()
-        this.#balance()
-      })
-    } catch (error) {
-      this.broken(error)
+    return {
+      stopped,
+      error:
+        this.#error ??
+        accountsError(
+          stopped,
+          ends.map(({ error }) => error),
+        ),
     }
   }
 
-  get #busy(): boolean {
-    return this.#stopping || !this.#lanes.empty || !this.#jobs.drained || this.#queue.outstanding > 0
-  }
-
-  #later(milliseconds: number, wake: () => void): void {
-    clearTimeout(this.#alarm)
-    this.#alarm = setTimeout(wake, Math.min(Math.max(milliseconds, 1), LONGEST_SLEEP_MS))
-  }
-
-  #in(milliseconds: number): Date {
-    return new Date(this.#clock.now().getTime() + milliseconds)
-  }
-
-  // ---- control, for the parts --------------------------------------------------------------------------------------
+  // ---- for the accounts --------------------------------------------------------------------------------------------
 
   get stopping(): boolean {
-    return this.#stopping || this.#journal.failure !== undefined
+    return this.#stopped !== undefined || this.journal.failure !== undefined
   }
 
-  changed(): void {
-    this.#jobs.wake()
-    this.#balance()
-  }
-
-  paused(reason: PauseReason, until?: Date): void {
-    const second = until === undefined ? '' : Math.round(until.getTime() / 1000)
-    const pause = `${JSON.stringify(reason)} ${second}`
-    if (pause === this.#pause) return
-    this.#pause = pause
-    this.#options.onPaused?.(reason, until)
-  }
-
-  note(text: string): void {
-    if (this.#notes.has(text)) return
-    this.#notes.add(text)
-    this.#options.onNote?.(text)
-  }
-
-  /** No new message; what is in flight is finished, within the grace. */
-  halt(reason: StopReason, error?: MailmergeError): void {
-    if (this.#stopping) return
-    if (error !== undefined) this.#error ??= error
-    this.#stop(reason)
-    this.#grace = setTimeout(() => this.#cut(reason), this.#options.settings.grace)
-    this.changed()
+  haltAll(reason: StopReason, error?: MailmergeError): void {
+    if (this.#stopped !== undefined) return
+    this.#stopped = reason
+    this.#error ??= error
+    for (const account of this.#accounts) account.halt(reason)
+    this.settled()
   }
 
   broken(error: unknown): void {
@@ -341,40 +172,85 @@ class Delivery implements DeliveryControl {
     this.#cut({ kind: 'error', said: this.#error.message })
   }
 
-  #stop(reason: StopReason): void {
-    this.#stopping = true
-    this.#stopped = reason
-    this.#lanes.stopOpening()
-    this.#jobs.putBack()
+  paused(reason: PauseReason, until: Date | undefined, account: string | undefined): void {
+    const isOne = this.#accounts.length === 1
+    this.#options.onPaused?.(reason, until, isOne ? undefined : account)
+  }
+
+  note(text: string): void {
+    if (this.#notes.has(text)) return
+    this.#notes.add(text)
+    this.#options.onNote?.(text)
+  }
+
+  settled(): void {
+    if (this.#accounts.every(({ isSettled }) => isSettled)) this.#finish()
+    // One that waited for what others would leave sees that nothing is coming.
+    else for (const account of this.#accounts) if (!account.isSettled) account.changed()
+  }
+
+  async handOver(from: AccountDelivery): Promise<void> {
+    // Only then does the ledger say of each row whether it is still to be sent.
+    await this.journal.sync().catch((error: unknown) => this.broken(error))
+    if (this.stopping) return
+    this.#cursor.rewind()
+    for (const account of this.#accounts) if (account !== from) account.wake()
   }
 
   /** Cuts every lane now. */
   #cut(reason: StopReason): void {
-    if (!this.#stopping) this.#stop(reason)
-    this.#lanes.abort()
-    this.changed()
+    this.#stopped ??= reason
+    for (const account of this.#accounts) account.cut(reason)
+    this.settled()
   }
 
-  /** Four times a second: suppressions of other processes, quota, progress. */
+  /** Four times a second: suppressions of other processes, quotas, progress. */
   #watch(): void {
-    if (!this.#stopping) {
-      this.#queue
-        .recheck(() => this.#jobs.putBack())
-        .then(
-          (changed) => {
-            if (changed) this.changed()
-          },
-          (error: unknown) => this.broken(error),
-        )
-      const { closedUntil } = this.#throttle
-      if (closedUntil !== undefined && this.#throttle.closedFor(this.#clock.monotonic()) > LONGEST_QUOTA_WAIT_MS)
-        this.halt({ kind: 'quota', quota: this.#throttle.quotaLeft, until: closedUntil })
-    }
-    const { settings, onProgress } = this.#options
-    onProgress?.(progressOf(this.#counts, this.#lanes.size, settings.rates, this.#throttle), () => ({
-      lanes: this.#lanes.progress(),
-      most: this.#laneCount.most,
-      isHeldBack: this.#laneCount.isHeldBack,
-    }))
+    for (const account of this.#accounts) account.watch()
+    const { onProgress } = this.#options
+    const lanes = this.#accounts.reduce((sum, account) => sum + account.lanes, 0)
+    const [first, second] = this.#accounts
+    // Several accounts have limits of their own, which add up to none.
+    const limits = second === undefined ? (first?.account.settings.rates ?? []) : []
+    const throttle = second === undefined ? first?.throttle : undefined
+    const held = throttle ?? { quotaLeft: undefined, recipientsEach: 1 }
+    onProgress?.(progressOf(this.counts, lanes, limits, held), () => together(this.#accounts))
   }
+}
+
+/** The lanes of all accounts, one after the other. */
+function together(accounts: readonly AccountDelivery[]): LanesProgress {
+  let before = 0
+  const all = accounts.map((one) => {
+    const progress = one.progress()
+    const lanes = progress.lanes.map((lane) => ({ ...lane, place: lane.place + before, account: one.account.name }))
+    before += progress.most
+    return { ...progress, lanes }
+  })
+  return {
+    lanes: all.flatMap(({ lanes }) => lanes),
+    most: before,
+    isHeldBack: all.some(({ isHeldBack }) => isHeldBack),
+  }
+}
+
+/** Of reasons that wait for a time: the one with the earliest, where they know it. */
+function earliest(reasons: readonly StopReason[]): StopReason | undefined {
+  const times = reasons.flatMap((reason) => (reason.kind === 'waiting' ? [reason.until.getTime()] : []))
+  return times.length < reasons.length
+    ? reasons.find(({ kind }) => kind !== 'waiting')
+    : { kind: 'waiting', until: new Date(Math.min(...times)) }
+}
+
+/** What broke all accounts in the same way breaks the run in that way; else the run can be resumed. */
+function accountsError(
+  reason: Extract<StopReason, { kind: 'accounts' }>,
+  errors: readonly (MailmergeError | undefined)[],
+): MailmergeError | undefined {
+  if (!reason.isAll) return undefined
+  const [first, ...others] = errors
+  if (first === undefined || others.some((error) => error?.exitCode !== first.exitCode)) return undefined
+  const details = { hint: first.hint, cause: first }
+  if (first instanceof LoginError) return new LoginError(stopWords(reason), given(details))
+  return first instanceof UnreachableError ? new UnreachableError(stopWords(reason), given(details)) : undefined
 }

@@ -1,4 +1,4 @@
-/** What the parts of a delivery may ask of the whole, which is in `deliver.ts`. Owns what stops it because of the sender. */
+/** What the parts of a delivery may ask of their account, in `account-delivery.ts`. Owns what stops it because of the sender. */
 import { LoginError, type MailmergeError, UnreachableError } from '../../errors.ts'
 import type { SenderStop } from '../../replies/sender-block-detector.ts'
 import type { PauseReason, StopReason } from '../../report/reasons.ts'
@@ -6,8 +6,10 @@ import type { PauseReason, StopReason } from '../../report/reasons.ts'
 export interface DeliveryControl {
   /** True from the first request to stop: nothing new is begun. */
   readonly stopping: boolean
-  /** Ends the delivery after what is in flight. `error` is what the caller of the run gets to see. */
+  /** Ends what this account sends, after what is in flight. `error` is what the caller of the run gets to see. */
   halt(reason: StopReason, error?: MailmergeError): void
+  /** The same for all accounts, for what no other could do better. */
+  haltAll(reason: StopReason, error?: MailmergeError): void
   /** The ledger cannot be trusted any more: ends the delivery without another command to any server. */
   broken(error: unknown): void
   /** Something changed that may open, wake or end lanes. */

@@ -12,7 +12,8 @@ import type { Job } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { DeliveryControl } from './delivery-control.ts'
 import { LaneWaiters } from './lane-waiters.ts'
-import { type Due, isCopy, type RowQueue, rowOf } from './row-queue.ts'
+import { type Due, isCopy, rowOf } from './row-cursor.ts'
+import type { RowQueue } from './row-queue.ts'
 import type { Throttle } from './throttle.ts'
 
 /** A longer wait than this closes the lanes: servers hang up on idle ones, and rows can wait without them. */
@@ -171,7 +172,7 @@ export class JobQueue {
     const due = queue.next()
     if (typeof due === 'number') return this.#later(lane, due)
     if (due === undefined) {
-      if (this.drained) return undefined
+      if (this.#ready.length === 0 && this.#making === 0 && queue.isOut) return undefined
       void this.refill()
       return this.#wait(lane)
     }
@@ -305,7 +306,7 @@ export class JobQueue {
       error instanceof MailmergeError
         ? error
         : new OutputError(`row ${rowOf(due).row} cannot be composed`, { cause: error })
-    control.halt({ kind: 'error', said: known.message }, known)
+    control.haltAll({ kind: 'error', said: known.message }, known)
     control.changed()
   }
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { JobQueue, MergeJob } from './job-queue.ts'
 import type { Outcomes } from './outcomes.ts'
 import { type LaneProgress, RateWindow } from './progress.ts'
-import { idOf } from './row-queue.ts'
+import { idOf } from './row-cursor.ts'
 
 export interface LaneFeedOptions {
   readonly jobs: JobQueue

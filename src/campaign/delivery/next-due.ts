@@ -11,11 +11,24 @@ export interface NextDue {
   readonly copy: Date | undefined
 }
 
+/** Of which rows and copies: of all, of those of some accounts, or of all rows that become due after a moment. */
+export interface DueScope {
+  readonly after?: Date | undefined
+  /** Whose rows; undefined for anybody's. */
+  readonly account?: string | undefined
+  /** Whose copies; undefined for anybody's. */
+  readonly copiesOf?: readonly string[] | undefined
+}
+
 export async function nextDue(
   { deliveries, carbonCopies }: Pick<Ledger, 'deliveries' | 'carbonCopies'>,
   runId: string,
+  { after, account, copiesOf }: DueScope = {},
 ): Promise<NextDue> {
-  return { row: await deliveries.nextDue(runId), copy: await carbonCopies.nextDue(runId) }
+  const row = await deliveries.nextDue(runId, after, account)
+  let copy: Date | undefined
+  for (const owner of copiesOf ?? [account]) copy = earlier(copy, await carbonCopies.nextDue(runId, owner))
+  return { row, copy }
 }
 
 export type NextStep =

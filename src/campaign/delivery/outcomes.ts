@@ -15,7 +15,8 @@ import { type DeliveryControl, haltFor } from './delivery-control.ts'
 import type { MergeJob } from './job-queue.ts'
 import type { DeliveryCounts } from './progress.ts'
 import { copyStatesAfter, type RowState, rowStateAfter } from './retry.ts'
-import { type Dropped, type Due, idOf, isCopy, type RowQueue } from './row-queue.ts'
+import { type Due, idOf, isCopy } from './row-cursor.ts'
+import type { Dropped, RowQueue } from './row-queue.ts'
 
 /** A row whose connection breaks this often before it is handed over waits like a deferred one. */
 const LOST_TRIES = 5
@@ -27,6 +28,8 @@ export interface OutcomesOptions {
   readonly queue: RowQueue
   readonly counts: DeliveryCounts
   readonly settings: DeliverySettings
+  /** Recorded with each attempt, where there are several. */
+  readonly account?: string | undefined
   /** The wall clock, for records. */
   readonly clock: Clock
   /** The monotonic one, for waits. */
@@ -50,14 +53,14 @@ export class Outcomes {
 
   /** Resolves when the attempt is durable; rejects when the ledger is broken, and then nothing more is sent. */
   async begin(job: MergeJob): Promise<void> {
-    const { journal, clock, control } = this.#options
+    const { journal, clock, control, account } = this.#options
     const { due, lane, message } = job
     const at = clock.now()
     job.began = true
     journal.add(
       isCopy(due)
         ? { kind: 'copy-started', copy: due.copy, at }
-        : { kind: 'attempt-started', recipient: due.recipient, lane, at, messageId: message.id },
+        : { kind: 'attempt-started', recipient: due.recipient, lane, at, messageId: message.id, account },
     )
     try {
       await journal.sync()
@@ -160,6 +163,7 @@ export class Outcomes {
     const { status, reason, skip, reply, dueAt } = state
     const at = clock.now()
     const attempted = job !== undefined
+    const account = attempted ? this.#options.account : undefined
     const messageId = job?.message.id
     const copies = state.copies?.map((copy) => ({ address: copy.address, ...copyUpdateOf(copy) }))
     const facts = {
@@ -172,9 +176,8 @@ export class Outcomes {
     }
     const { recipient } = due
     const { lane = 0, date } = job ?? {}
-    journal.add({ kind: 'row-updated', recipient, lane, at, status, reason, attempted, dueAt, date, ...facts }, () =>
-      queue.recorded(due),
-    )
+    const update = { recipient, lane, account, at, status, reason, attempted, dueAt, date, ...facts }
+    journal.add({ kind: 'row-updated', ...update }, () => queue.recorded(due))
     counts.recordState(status, due.attempts > 0, due.rows)
     if (onSettled === undefined) return
     const firstAttemptAt = due.firstAttemptAt ?? (attempted ? at : undefined)
@@ -190,6 +193,7 @@ export class Outcomes {
         attempts: due.attempts + (attempted ? 1 : 0),
         firstAttemptAt,
         variant: due.variant,
+        account: account ?? due.account,
         finishedAt: status === 'deferred' ? undefined : at,
       },
       due,

@@ -65,6 +65,8 @@ export interface LaneProgress {
   readonly quietMs: number
   /** Messages a second over the last seconds. */
   readonly rate: number
+  /** Whose it is, where there are several accounts. */
+  readonly account?: string | undefined
   /** As `Lane.encryption` says it. */
   readonly encryption: Lane['encryption']
 }

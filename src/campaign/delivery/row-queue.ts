@@ -1,38 +1,19 @@
 /**
- * The rows whose turn it is, fetched from the ledger a few at a time, copies that wait before them. Owns which are buffered and
- * which are handed out, so that none is handed out twice; never sends and never records.
+ * The rows that one account has to send now, a few at a time, those of full domains held back. Owns which are buffered and which
+ * are handed out; never sends and never records. Where they come from is the cursor's.
  */
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { DueCopy, DueRow, SkipReason } from '../../ledger/records.ts'
+import type { DueRow, SkipReason } from '../../ledger/records.ts'
 import { normalizeAddress } from '../../message/address/address.ts'
-import { type Clock, END_OF_TIME } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { DomainGate, type DomainLimits, limitsDomains } from './domain-limits.ts'
-
-/** What waits for its turn: a row, or a copy (cc, bcc) that the server did not take with its message. */
-export type Due = DueRow | DueCopy
-
-export function isCopy(due: Due): due is DueCopy {
-  return 'copy' in due
-}
-
-/** The row itself, or the one that a copy belongs to. */
-export function rowOf(due: Due): DueRow {
-  return isCopy(due) ? due.row : due
-}
-
-/** A number of its own for each row and each copy: those of copies are below zero. */
-export function idOf(due: Due): number {
-  return isCopy(due) ? -due.copy : due.recipient
-}
-
-const FETCH_ROWS = 500
-const FETCH_BYTES = 4_000_000
-/** In a long run, rows whose second try is due do not wait for the end of the list. */
-const REWIND_MS = 60_000
+import { type Due, idOf, isCopy, type RowCursor } from './row-cursor.ts'
 
 export interface RowQueueOptions {
-  readonly ledger: Pick<Ledger, 'deliveries' | 'carbonCopies' | 'suppressions'>
-  readonly runId: string
+  readonly ledger: Pick<Ledger, 'suppressions'>
+  readonly cursor: RowCursor
+  /** Whose rows they are, where there are several accounts. */
+  readonly account?: string | undefined
   readonly clock: Clock
   readonly domains?: DomainLimits | undefined
   /** Called with those that must no longer be written to; the queue has dropped them. */
@@ -40,8 +21,6 @@ export interface RowQueueOptions {
   readonly group: string
   /** Rows that must not be written to for another reason, by recipient; asked when they are fetched. */
   readonly stopped?: ((rows: readonly DueRow[]) => Promise<ReadonlyMap<number, SkipReason>>) | undefined
-  /** Copies that an earlier run left are due at the start of this one, whatever their time. */
-  readonly copiesAtOnce: boolean
 }
 
 export interface Dropped {
@@ -58,23 +37,14 @@ export class RowQueue {
   #rows: Due[] = []
   #head = 0
   readonly #out = new Set<number>()
-  #after = 0
-  #afterCopy = 0
-  #copiesDrained = false
-  #copiesAtOnce: boolean
-  #drained = false
   #filling: Promise<void> | undefined
-  /** Rows recorded while a fetch was under way: the fetch may have seen them as they were before. */
-  readonly #stale = new Set<number>()
-  #limit = FETCH_ROWS
   #mark: number | undefined
   #rechecking = false
-  #rewoundAt: number
+  /** What comes back from now on is for other accounts. */
+  #isLeft = false
 
   constructor(options: RowQueueOptions) {
     this.#options = options
-    this.#copiesAtOnce = options.copiesAtOnce
-    this.#rewoundAt = options.clock.monotonic()
     const { domains = {}, clock } = options
     this.#gate = limitsDomains(domains) ? new DomainGate(domains, clock) : undefined
   }
@@ -86,7 +56,14 @@ export class RowQueue {
 
   /** True when the ledger had no more rows that are due. */
   get drained(): boolean {
-    return this.#drained && !this.#rechecking && this.buffered === 0
+    const { cursor, account } = this.#options
+    return !this.#rechecking && this.buffered === 0 && this.#filling === undefined && cursor.isDrained(account)
+  }
+
+  /** True when no row is here, and none can be had for now; it is not `drained` while other accounts have rows to leave. */
+  get isOut(): boolean {
+    const { cursor, account } = this.#options
+    return !this.#rechecking && this.buffered === 0 && this.#filling === undefined && !cursor.offers(account)
   }
 
   /** True when rows wait for their domain's turn. */
@@ -128,34 +105,38 @@ export class RowQueue {
   /** The row's new state is durable. Only from now on does the ledger have its current state. */
   recorded(due: Due): void {
     this.#out.delete(idOf(due))
-    if (this.#filling !== undefined) this.#stale.add(idOf(due))
+    this.#options.cursor.recorded(due)
   }
 
   /** The row was not tried: it goes again, at once. */
   giveBack(due: Due): void {
     this.#gate?.done(due)
     this.#out.delete(idOf(due))
-    this.#again.push(due)
+    if (this.#isLeft) this.#options.cursor.giveBack([due])
+    else this.#again.push(due)
   }
 
   /** Starts over from the first row: retries may be due. */
   rewind(): void {
-    this.#after = 0
-    this.#afterCopy = 0
-    this.#copiesDrained = false
-    this.#copiesAtOnce = false
-    this.#drained = false
-    this.#rewoundAt = this.#options.clock.monotonic()
+    this.#options.cursor.rewind()
+  }
+
+  /** Gives all that wait here to whoever may have them; with `forGood` also what comes back later. Gives their number. */
+  leave(forGood: boolean): number {
+    const left = this.#drain()
+    if (forGood) this.#isLeft = true
+    this.#options.cursor.giveBack(left)
+    return left.length
   }
 
   /** Fetches more when little is left. Cheap to call often. */
   fill(): Promise<void> | undefined {
     if (this.#filling !== undefined) return this.#filling
-    if (this.#rechecking || this.#drained || this.buffered >= this.#limit / 2) return undefined
-    if (this.#options.clock.monotonic() - this.#rewoundAt > REWIND_MS) this.rewind()
+    const { cursor, account } = this.#options
+    if (this.#isLeft || this.#rechecking || this.buffered >= cursor.limit / 2 || !cursor.offers(account))
+      return undefined
     this.#filling = this.#fetch().finally(() => {
       this.#filling = undefined
-      this.#stale.clear()
     })
     return this.#filling
   }
@@ -173,10 +154,7 @@ export class RowQueue {
     this.#rechecking = true
     try {
       changed()
-      const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...(this.#gate?.drainHeld() ?? [])]
-      this.#again = []
-      this.#rows = []
-      this.#head = 0
+      const waiting = this.#drain()
       const allowed = await this.#withoutSuppressed(waiting)
       this.#rows = [...allowed, ...this.#rows.slice(this.#head)]
       this.#head = 0
@@ -196,39 +174,24 @@ export class RowQueue {
     return due
   }
 
-  async #fetch(): Promise<void> {
-    this.#mark ??= await this.#options.ledger.suppressions.version()
-    const copies = this.#copiesDrained ? [] : await this.#fetchCopies()
-    const found: readonly Due[] = this.#copiesDrained ? [...copies, ...(await this.#fetchRows())] : copies
-    const bytes = found.reduce((sum, due) => sum + rowOf(due).data.length, 0)
-    if (found.length > 0) {
-      this.#limit = Math.max(8, Math.min(FETCH_ROWS, Math.floor(FETCH_BYTES / (bytes / found.length + 1))))
-    }
-    const known = new Set([...this.#again, ...this.#rows.slice(this.#head)].map(idOf))
-    const fresh = found.filter((due) => {
-      const id = idOf(due)
-      return !this.#out.has(id) && !this.#stale.has(id) && !known.has(id) && !this.#gate?.holds(id)
-    })
-    const allowed = await this.#withoutSuppressed(await this.#withoutStopped(fresh))
-    this.#rows = [...this.#rows.slice(this.#head), ...allowed]
+  #drain(): readonly Due[] {
+    const waiting = [...this.#again, ...this.#rows.slice(this.#head), ...(this.#gate?.drainHeld() ?? [])]
+    this.#again = []
+    this.#rows = []
     this.#head = 0
+    return waiting
   }
 
-  async #fetchCopies(): Promise<readonly Due[]> {
-    const { ledger, runId, clock } = this.#options
-    const now = this.#copiesAtOnce ? END_OF_TIME : clock.now()
-    const copies = await ledger.carbonCopies.due(runId, { now, after: this.#afterCopy, limit: this.#limit })
-    this.#afterCopy = copies.at(-1)?.copy ?? this.#afterCopy
-    if (copies.length < this.#limit) this.#copiesDrained = true
-    return copies
-  }
-
-  async #fetchRows(): Promise<readonly Due[]> {
-    const { ledger, runId, clock } = this.#options
-    const rows = await ledger.deliveries.due(runId, { now: clock.now(), after: this.#after, limit: this.#limit })
-    this.#after = rows.at(-1)?.row ?? this.#after
-    if (rows.length < this.#limit) this.#drained = true
-    return rows
+  async #fetch(): Promise<void> {
+    const { ledger, cursor, account } = this.#options
+    this.#mark ??= await ledger.suppressions.version()
+    const found = await cursor.take(account)
+    const allowed = await this.#withoutSuppressed(await this.#withoutStopped(found))
+    if (this.#isLeft) cursor.giveBack(allowed)
+    else {
+      this.#rows = [...this.#rows.slice(this.#head), ...allowed]
+      this.#head = 0
+    }
   }
 
   async #withoutSuppressed(found: readonly Due[]): Promise<readonly Due[]> {

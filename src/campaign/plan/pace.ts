@@ -61,6 +61,17 @@ function secondsTo(message: number, [limit, ...shorter]: readonly TakenLimit[]):
   return Math.max(secondsTo(message, shorter), wait + secondsTo(rest, shorter))
 }
 
+/** How many messages may go within that many seconds; none where a limit is zero. */
+export function messagesWithin(limits: readonly TakenLimit[], seconds: number): number {
+  const longFirst = [...limits].sort((one, other) => other.seconds - one.seconds)
+  const goes = (message: number): boolean => secondsTo(message, longFirst) <= seconds
+  if (limits.some(({ count }) => count < 1) || !goes(1)) return 0
+  return lastWithin(1, MOST_MESSAGES, goes)
+}
+
+/** More than any list has. */
+const MOST_MESSAGES = 1_000_000_000
+
 /** The limits with what is still taken of their quotas when a run begins; `account` is whose they are. */
 export async function takenLimits(
   { quotas }: Pick<Ledger, 'quotas'>,

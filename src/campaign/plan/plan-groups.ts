@@ -309,9 +309,18 @@ class GroupPlan {
   #begin(group: RowGroup, { checked, rows, notBefore }: Made): PlannedRow | undefined {
     const [first] = rows
     if (first === undefined) return undefined
-    const { address, data, variant } = checked
+    const { address, data, variant, account } = checked
     const message = { first: first.number, rows: rows.length }
-    return this.#placed(group, { row: first.number, key: group.key, address, data, notBefore, variant, message })
+    return this.#placed(group, {
+      row: first.number,
+      key: group.key,
+      address,
+      data,
+      notBefore,
+      variant,
+      account,
+      message,
+    })
   }
 
   /** Remembers where the message of a group begins, where that is not at its first row. */

@@ -36,6 +36,8 @@ import { type Split, variantOf } from './variants.ts'
 export interface RowRendererOptions {
   /** Without it the cells of a row are checked and nothing is rendered. */
   readonly template: Template | undefined
+  /** Sender where the template sets none: the account's. */
+  readonly from: string | undefined
   /** Variants of the template, where the campaign is split. */
   readonly split: Split | undefined
   readonly campaign: { readonly name: string; readonly token: string }
@@ -63,6 +65,8 @@ export interface CheckedRow extends RowIdentity {
   readonly rendered: Rendered | undefined
   /** Variant that the row fell to. */
   readonly variant: string | undefined
+  /** Account that the row names. */
+  readonly account?: string | undefined
   /** Rows that the message is made of. */
   readonly rows: number
 }
@@ -72,6 +76,8 @@ export interface MessagePreview {
   readonly address: string
   readonly from: string
   readonly subject: string
+  /** Account that sends it, where its row names one. */
+  readonly account?: string | undefined
 }
 
 export interface RowRenderer {
@@ -103,7 +109,7 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
   const composer = createComposer({ boundarySeed, root: options.files.root, attachments, dkim: options.dkim })
   const test = options.testTo === undefined ? undefined : testAddress(options.testTo)
 
-  const surroundings = given({ locale: options.locale, timeZone: options.timeZone })
+  const surroundings = given({ locale: options.locale, timeZone: options.timeZone, from: options.from })
 
   /** A link in a test mail unsubscribes its reader, never the person of the row. */
   const linksOf = (address: string): UnsubscribeLinks => options.unsubscribeLinks?.(test ?? address) ?? NO_LINKS

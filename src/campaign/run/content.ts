@@ -76,13 +76,19 @@ export async function openTemplate(
   const path = isInMailbox(name) ? await fetchDraft(settings, name) : name
   return loadTemplate(path, {
     root: settings.root,
-    message: settings.message,
+    message: messageDefaults(settings),
     allowEmpty: settings.allowEmpty,
     instead,
     branches,
     locale: settings.locale,
     timeZone: settings.timeZone,
   })
+}
+
+/** Fields for templates that do not set them. Where accounts send, the sender of a row is that of its account. */
+function messageDefaults({ message, accounts = {} }: Settings): Settings['message'] {
+  const [from] = Object.values(accounts).flatMap((account) => account.from ?? [])
+  return from === undefined || message['from'] !== undefined ? message : { ...message, from }
 }
 
 /** The variants of a campaign, each as a template; `only` takes one of them for everybody. */

@@ -18,6 +18,8 @@ import { formatOf, writeReport } from '../../report/report.ts'
 import { ProgressWriter } from '../../report/run-progress.ts'
 import { makesDrafts } from '../../transport/open.ts'
 import type { Transport } from '../../transport/transport.ts'
+import { forecastOf, quotaNameOf, serverNames } from '../accounts/forecast.ts'
+import type { SendingAccount } from '../delivery/account-delivery.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../delivery/deliver.ts'
 import type { RowEvent, RunOutcome, SummaryEvent } from '../events.ts'
 import { recordEnd } from '../notify/notify.ts'
@@ -36,7 +38,7 @@ export interface StatesBefore {
 export async function beginAndDeliver(
   merge: OpenMerge,
   planned: { readonly id: string; readonly detach: boolean; readonly patience: number | undefined },
-  transport: Transport,
+  transports: readonly Transport[],
   before: StatesBefore,
 ): Promise<DeliveryEnd> {
   const { ledger, settings, clock } = merge
@@ -75,11 +77,17 @@ export async function beginAndDeliver(
   const writer = new ProgressWriter(
     ledger.runs,
     run.id,
-    { server: transport.name, limits: settings.delivery.rates },
+    {
+      server: serverNames(
+        merge.accounts.list,
+        transports.map(({ name }) => name),
+      ),
+      limits: limitsOf(merge),
+    },
     () => clock.now(),
   )
   const options = { ...before, patience: planned.patience }
-  const end = asAsked(watch, await deliverRun({ ...merge, hooks }, run, transport, options, writer))
+  const end = asAsked(watch, await deliverRun({ ...merge, hooks }, run, transports, options, writer))
   await writer.end()
   if (settings.sentCopy !== undefined && merge.mode === 'send') await keepSent(merge, run, settings.sentCopy)
   return end
@@ -128,28 +136,76 @@ async function keepSent({ ledger, settings, hooks, renderer }: OpenMerge, run: R
   }
 }
 
-function deliverRun(
-  { settings, ledger, hooks, clock, mode, renderer, follow }: OpenMerge,
+/** Limits that hold for all that the run sends; several accounts have limits of their own. */
+function limitsOf({ accounts: { list } }: OpenMerge): Settings['delivery']['rates'] {
+  const [first, second] = list
+  return second === undefined ? first.settings.delivery.rates : []
+}
+
+/** Limits are the real server's; a folder or the sandbox has none. */
+function deliveryFor(mode: OpenMerge['mode'], { delivery }: Settings): Settings['delivery'] {
+  if (mode !== 'dry-run' && mode !== 'sandbox') return delivery
+  const { perDomain: _, ...unlimited } = delivery
+  return { ...unlimited, rates: [] }
+}
+
+/** Messages of each account, where they share them: the parts that people confirmed. */
+async function sharesOf(
+  { accounts, ledger, clock, mode }: OpenMerge,
+  runId: string,
+  transports: readonly Transport[],
+  { counts, messages }: StatesBefore,
+): Promise<ReadonlyMap<string, number> | undefined> {
+  if (accounts.by !== 'share') return undefined
+  const now = clock.now()
+  const list = accounts.list.map((account) => ({
+    ...account,
+    settings: { ...account.settings, delivery: deliveryFor(mode, account.settings) },
+  }))
+  const [first, ...others] = list
+  if (first === undefined) return undefined
+  const forecast = await forecastOf(
+    { ...accounts, list: [first, ...others] },
+    {
+      ...{ ledger, runId, now, start: now, timeZone: undefined, servers: transports.map(({ name }) => name) },
+      messages: (messages ?? counts).deferred,
+    },
+  )
+  return new Map(forecast.map(({ account, messages: part }) => [account, part]))
+}
+
+async function deliverRun(
+  merge: OpenMerge,
   run: RunRecord,
-  transport: Transport,
+  transports: readonly Transport[],
   { counts, messages, patience }: StatesBefore & Pick<DeliverOptions, 'patience'>,
   writer: ProgressWriter,
 ): Promise<DeliveryEnd> {
+  const { settings, ledger, hooks, clock, mode, accounts, follow } = merge
   const runId = run.id
   const { onEvent } = hooks
-  // Limits are the real server's; a folder or the sandbox has none.
-  const local = mode === 'dry-run' || mode === 'sandbox'
-  const delivery = local ? { ...settings.delivery, rates: [] } : settings.delivery
-  const { perDomain: _, ...unlimited } = delivery
+  const sending = transports.flatMap((transport, at): readonly SendingAccount[] => {
+    const account = accounts.list[at]
+    if (account === undefined) return []
+    const { name, renderer } = account
+    return [
+      {
+        name,
+        transport,
+        prepare: (due, date) => renderer.render(due, date),
+        settings: deliveryFor(mode, account.settings),
+        quotaName: quotaNameOf(account.settings, transport.name),
+      },
+    ]
+  })
   return deliver({
     ledger,
     runId,
-    transport,
-    prepare: (due, date) => renderer.render(due, date),
+    accounts: sending,
+    hasOwnRows: accounts.by === 'column',
+    shares: await sharesOf(merge, runId, transports, { counts, messages }),
     // A rehearsal has looked at the earlier campaign once, and waits for nothing.
     stopped: follow === undefined || mode !== 'send' ? undefined : (rows) => follow.stopped(rows),
-    settings: local ? unlimited : delivery,
-    account: accountOf(settings, transport.name),
     group: groupOf(settings, run),
     lateBy: canBeLate(run) ? (settings.lateBy ?? LATE_BY_MS) : undefined,
     counts,
@@ -160,9 +216,9 @@ function deliverRun(
     abort: hooks.abort,
     onNote: (text) => hooks.note?.(text),
     onSettled: onEvent && ((row, due) => eventsOf(row, due, run).forEach(onEvent)),
-    onPaused: (reason, until) => {
+    onPaused: (reason, until, account) => {
       writer.paused(reason, until)
-      onEvent?.({ event: 'paused', run: runId, reason, until })
+      onEvent?.({ event: 'paused', run: runId, reason, until, account })
     },
     onProgress: (state, lanes) => {
       writer.progress(state, lanes)
@@ -189,21 +245,17 @@ export function groupOf(settings: Settings, { campaign, options }: RunRecord): s
   return settings.group ?? options.group ?? campaign.name
 }
 
-/** Whose quota it is: of a login at a server, or of another way to send, by the name of its transport. */
-export function accountOf({ smtp, transport }: Settings, name: string): string {
-  return transport === undefined || transport === 'smtp' ? `${smtp.user ?? ''}@${smtp.host}` : name
-}
-
 /** What breaks a run is an error, which has an exit code of its own. */
 const EXIT_CODES: Readonly<Record<RunOutcome, number>> = { done: 0, planned: 0, failed: 1, unfinished: 75, broken: 70 }
 
 /** Writes the results and reports the summary. @throws what broke the delivery, after all that. */
 export async function summarize(
-  { settings, ledger, hooks, clock, mode }: OpenMerge,
+  merge: OpenMerge,
   run: { readonly id: string; readonly campaign: string; readonly rows: number; readonly mails: string | undefined },
   end: DeliveryEnd,
   wanted: readonly string[] | undefined,
 ): Promise<SummaryEvent> {
+  const { settings, ledger, hooks, clock, mode } = merge
   const usual = join(runFolder(settings, run.id, mode), 'results.csv')
   const reports = wanted === undefined ? (mode === 'dry-run' ? [] : [usual]) : withAllRows(wanted, usual, run.rows)
   // What a ledger that failed says of the end cannot be trusted.
@@ -219,7 +271,7 @@ export async function summarize(
   }
   const head = await reportHead(ledger, run.id, {
     rehearsal: mode === 'send' || mode === 'check' ? undefined : mode,
-    rates: mode === 'send' || mode === 'test' ? settings.delivery.rates : [],
+    rates: mode === 'send' || mode === 'test' ? limitsOf(merge) : [],
     results: reports.find((report) => /\.csv$/i.test(report)),
   })
   for (const report of reports) {
@@ -242,6 +294,7 @@ export async function summarize(
     exitCode: end.error?.exitCode ?? EXIT_CODES[outcome],
     reports,
     variants: head.variants,
+    accounts: head.accounts,
     mails: run.mails,
     drafts: makesDrafts(settings) || undefined,
     stopped: end.stopped,

@@ -9,6 +9,7 @@ import { BranchTrace } from '../../template/engine/branches.ts'
 import { foreignTags } from '../../template/foreign-tags.ts'
 import type { Template } from '../../template/template.ts'
 import { localZone } from '../../time-zone.ts'
+import { type Accounts, accountOptions } from '../accounts/accounts.ts'
 import { systemClock } from '../clock.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { CaseFinder } from '../plan/cases.ts'
@@ -188,9 +189,15 @@ function tagNotes(templates: readonly Template[], columns: readonly string[]): r
     : [...notes.slice(0, NOTED_TAGS), `and ${more} more placeholders; mailmerge check lists them`]
 }
 
+/** Who sends, where it is the same for every row. */
+function senderOf({ sender, setsFrom }: Template, { list: [first, ...others] }: Accounts): string | undefined {
+  if (setsFrom || first.name === undefined) return sender
+  return others.length === 0 ? (first.from ?? sender) : undefined
+}
+
 /** Records a run that is about to be planned. */
 export async function createRun(
-  { settings, ledger, campaign, mode, group }: OpenMerge,
+  { settings, ledger, campaign, mode, group, accounts }: OpenMerge,
   id: string,
   { source, content, emailColumn, now }: RunInputs,
   { at, variant, atLocal, atColumn, occurrence, after, drafts }: MergeRequest,
@@ -208,7 +215,8 @@ export async function createRun(
     columns,
     options: {
       template: templateName,
-      sender: template.sender,
+      sender: senderOf(template, accounts),
+      accounts: accountOptions(accounts),
       emailColumn,
       groupBy: settings.groupBy,
       variant,

@@ -42,6 +42,7 @@ export function addressColumn(
     ['emailColumn', settings.emailColumn],
     ['--key', settings.key],
     ['--group-by', settings.groupBy],
+    ['--account-column', settings.account?.by === 'column' ? settings.account.column : undefined],
   ] as const) {
     if (column === undefined || source.columns.includes(column)) continue
     throw new ConfigError(`${flag} names the column '${column}', which ${source.name} does not have`, {

@@ -9,11 +9,13 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import { ownerOfThisProcess } from '../../ledger/owner.ts'
 import type { Campaign } from '../../ledger/records.ts'
 import { openUnsubscribeLinks } from '../../unsubscribe/links.ts'
+import { type RenderingAccount, rendererOf } from '../accounts/account-renderer.ts'
+import { type Account, type Accounts, chosenAccounts, requireSenders } from '../accounts/accounts.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Earlier, MergeHooks, MergeMode } from '../merge.ts'
 import { recipientRules } from '../plan/recipient.ts'
 import { createRowRenderer, type RowRenderer } from '../plan/render-row.ts'
-import type { Content } from './content.ts'
+import { type Content, templatesOf } from './content.ts'
 import { type FollowUp, openFollowUpOf } from './follow-up.ts'
 import { openLedger, openScratchLedger, runsFolder } from './open-ledger.ts'
 
@@ -22,6 +24,8 @@ export interface MergeOptions {
   readonly mode: MergeMode | 'check'
   /** Undefined where only the list is checked. */
   readonly content: Pick<Content, 'template' | 'split'> | undefined
+  /** From which it is sent; undefined for those that the settings choose. */
+  readonly accounts?: ((ledger: Ledger) => Promise<Accounts>) | undefined
   /** By its name the newest generation of it, or one that begins; or the one that a run belongs to. */
   readonly campaign: string | Campaign
   /** Begin another generation of the campaign. */
@@ -49,8 +53,15 @@ export interface OpenMerge extends AsyncDisposable {
   readonly project: Ledger | undefined
   readonly campaign: Campaign
   readonly group: string
+  readonly accounts: OpenAccounts
+  /** Of a row as its account sends it. */
   readonly renderer: RowRenderer
   readonly follow: FollowUp | undefined
+}
+
+/** The accounts of a merge, each with the messages that go from it. */
+export interface OpenAccounts extends Accounts {
+  readonly list: readonly [RenderingAccount, ...RenderingAccount[]]
 }
 
 /**
@@ -84,7 +95,9 @@ export async function openMerge(settings: Settings, options: MergeOptions, hooks
     ledger.campaigns.claim(campaign, ownerOfThisProcess(), { acceptLoss }),
   )
   closing.adopt(claim, (it) => it.release())
-  const renderer = createRowRenderer({
+  const accounts = await (options.accounts?.(ledger) ?? chosenAccounts(settings))
+  if (content !== undefined) requireSenders(accounts, templatesOf(content), settings)
+  const common = {
     template: content?.template,
     split: content?.split,
     // In modes that record nothing, messages are still what they would be: with the campaign's own token, if it has one.
@@ -95,11 +108,20 @@ export async function openMerge(settings: Settings, options: MergeOptions, hooks
     unsubscribeLinks: await openUnsubscribeLinks(settings, options.group),
     locale: settings.locale,
     timeZone: settings.timeZone,
-    rates: settings.delivery.rates,
-    returnPath: settings.bounces.returnPath,
-    dkim: content === undefined ? [] : settings.dkim,
     files: { root: settings.root, roots: settings.attachmentRoots, never: privateFiles(settings) },
-  })
+  }
+  const rendering = (account: Account): RenderingAccount => {
+    const { from, settings: own } = account
+    const renderer = createRowRenderer({
+      ...{ ...common, from, returnPath: own.bounces.returnPath, dkim: content === undefined ? [] : own.dkim },
+      // A row that any of them may get must be one that each can send.
+      rates: accounts.by === 'share' ? accounts.list.flatMap((one) => one.settings.delivery.rates) : own.delivery.rates,
+    })
+    return { ...account, renderer }
+  }
+  const [first, ...others] = accounts.list
+  const list = [rendering(first), ...others.map(rendering)] as const
+  const renderer = rendererOf(accounts, list)
   const opened = closing.move()
   return {
     settings,
@@ -110,6 +132,7 @@ export async function openMerge(settings: Settings, options: MergeOptions, hooks
     project,
     campaign,
     group: options.group,
+    accounts: { ...accounts, list },
     renderer,
     follow,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
@@ -142,9 +165,10 @@ export function runFolder(settings: Settings, runId: string, mode: OpenMerge['mo
 }
 
 /** Files that no row may have, although they lie in the project: configuration, keys, the list, the ledger. */
-function privateFiles({ configFile, dkim, ledger, source }: Settings): readonly string[] {
+function privateFiles({ configFile, dkim, accounts = {}, ledger, source }: Settings): readonly string[] {
   const { from } = source
   const list = from?.kind === 'file' ? from.path : from?.kind === 'query' ? from.database : undefined
-  const own = [configFile, list, ledger, ...dkim.map(({ key }) => key)]
+  const keys = [...dkim, ...Object.values(accounts).flatMap((account) => account.dkim)].map(({ key }) => key)
+  const own = [configFile, list, ledger, ...keys]
   return own.flatMap((path) => (path === undefined || path.includes('://') ? [] : [resolve(path)]))
 }

@@ -7,6 +7,7 @@ import { type RunRecord, totalOf } from '../../ledger/records.ts'
 import { messagesOf } from '../../report/head.ts'
 import { checkWritable } from '../../report/report.ts'
 import { draftSettings, makesDrafts } from '../../transport/open.ts'
+import { type Accounts, plannedAccounts } from '../accounts/accounts.ts'
 import { checkResumeRequest } from '../check-request.ts'
 import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, ResumeRequest } from '../merge.ts'
@@ -90,7 +91,7 @@ async function goOn(
   const end = await beginAndDeliver(
     merge,
     { id: run.id, detach: false, patience: request.patience },
-    await destination.transport(),
+    await destination.transports(),
     { counts, messages },
   )
   return await summarize(merge, { id: run.id, campaign, rows, mails: undefined }, end, request.reports)
@@ -119,9 +120,10 @@ async function openRun(
   const content = await plannedContent(planned, run)
   const { campaign } = run
   const options = { content, campaign, again: false, group: groupOf(settings, run), emailColumn, after, ledger }
+  const accounts = (own: Ledger): Promise<Accounts> => plannedAccounts(planned, run, own)
   // From here on the merge closes the ledger.
   closing.move()
-  return { ...(await openMerge(planned, { mode: 'send', testTo: undefined, ...options }, hooks)), run }
+  return { ...(await openMerge(planned, { mode: 'send', testTo: undefined, accounts, ...options }, hooks)), run }
 }
 
 /** @throws DataError when the template is not what the run was planned with. */

@@ -10,19 +10,20 @@ import type { StatusCounts } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
 import { draftSettings, makesDrafts } from '../../transport/open.ts'
+import { type AccountForecast, forecastOf, serverNames } from '../accounts/forecast.ts'
 import { checkMergeRequest } from '../check-request.ts'
 import { END_OF_TIME } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { withNotices } from '../notify/notify.ts'
-import { paceOf, takenLimits } from '../plan/pace.ts'
+import type { Pace } from '../plan/pace.ts'
 import { planRows } from '../plan/plan.ts'
 import { startTimes } from '../plan/recipient-time.ts'
 import type { MessagePreview } from '../plan/render-row.ts'
 import { type MessageSizes, withSize } from '../plan/sizes.ts'
 import { templatesOf, usedColumns } from './content.ts'
 import { refusePaused } from './control.ts'
-import { accountOf, beginAndDeliver, rowEvent, summarize } from './deliver-run.ts'
+import { beginAndDeliver, rowEvent, summarize } from './deliver-run.ts'
 import { openDestination } from './destination.ts'
 import { createRun, openInputs, type RunInputs } from './inputs.ts'
 import { deliveredBy, leftOutBy } from './left-out.ts'
@@ -71,9 +72,18 @@ async function planAndDeliver(given: Settings, request: MergeRequest, hooks: Mer
   const { rows, toSend, counts, messages, skipped } = counted
   const copies = await merge.ledger.carbonCopies.counts(id)
   hooks.onEvent?.({ event: 'planned', run: id, campaign: name, rows, toSend, counts, messages, skipped, copies })
-  const transport = await destination.transport()
+  const transports = await destination.transports()
   const run = { id, campaign: name, rows, mails: destination.mails }
-  if (!(await confirmed(merge, id, inputs, counted, request, transport.name))) {
+  if (
+    !(await confirmed(
+      merge,
+      id,
+      inputs,
+      counted,
+      request,
+      transports.map(({ name: server }) => server),
+    ))
+  ) {
     await merge.ledger.runs.end(id, 'cancelled', merge.clock.now())
     const end = { counts, sent: 0, seconds: 0, stopped: { kind: 'not-confirmed' } } as const
     return await summarize(merge, { ...run, mails: undefined }, end, [])
@@ -82,7 +92,7 @@ async function planAndDeliver(given: Settings, request: MergeRequest, hooks: Mer
   const end = await beginAndDeliver(
     merge,
     { id, detach: request.detach ?? false, patience: request.patience },
-    transport,
+    transports,
     { counts, messages },
   )
   // What the sandbox took is on the disk before its folder is named.
@@ -172,15 +182,18 @@ async function confirmed(
   { name: campaign, source, content }: RunInputs,
   counted: Counted,
   { at }: MergeRequest,
-  server: string,
+  servers: readonly string[],
 ): Promise<boolean> {
-  const { mode, hooks, settings, clock } = merge
+  const { mode, hooks, settings, clock, accounts, ledger } = merge
   if (mode !== 'send' || counted.toSend === 0 || hooks.confirm === undefined) return true
   const { template } = content
   const first = await firstMessage(merge, run)
   const now = clock.now()
   const start = at ?? now
-  const rates = await takenLimits(merge.ledger, settings.delivery.rates, accountOf(settings, server), { now, start })
+  const forecast = await forecastOf(accounts, {
+    ...{ ledger, runId: run, servers, now, start, timeZone: settings.timeZone },
+    messages: counted.messages?.deferred ?? counted.toSend,
+  })
   const preview = {
     campaign,
     run,
@@ -188,13 +201,20 @@ async function confirmed(
     template: template.name,
     ...counted,
     first,
-    server,
+    server: serverNames(accounts.list, servers),
+    accounts: accounts.list[0].name === undefined ? undefined : forecast,
     notBefore: at,
     drafts: makesDrafts(settings) || undefined,
-    pace: paceOf(counted.messages?.deferred ?? counted.toSend, rates, start, settings.timeZone),
+    pace: lastOf(forecast),
     sizes: await sizesOf(merge, run, counted.rows),
   }
   return hooks.confirm(given(preview))
+}
+
+/** The pace of the account that is done last. */
+function lastOf(forecast: readonly AccountForecast[]): Pace | undefined {
+  const paces = forecast.flatMap(({ pace }) => pace ?? [])
+  return paces.sort((one, other) => other.lastAt.getTime() - one.lastAt.getTime())[0]
 }
 
 /** The first message that will be sent. */

@@ -24,7 +24,7 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
     ['first', first?.address],
     ['subject', first?.subject],
     ['size', plan.sizes === undefined ? undefined : sizeWords(plan.sizes, plan.toSend)],
-    ['through', plan.server],
+    ...throughFacts(plan, timeZone),
     ['begins', plan.notBefore === undefined ? undefined : dateTimeWords(plan.notBefore, timeZone)],
     ['ends', plan.pace === undefined ? undefined : endWords(plan.pace, timeZone)],
   ]
@@ -34,6 +34,19 @@ export function confirmLines(plan: PlanPreview, out: Output, timeZone?: string):
       ([name, value]) =>
         `  ${out.style('dim', name.padEnd(9))} ${cut(escapeInvisible(value), Math.max(40, out.columns - 13))}`,
     )
+}
+
+/** The server; or of several accounts each with what it sends. */
+function throughFacts(
+  { accounts, server }: PlanPreview,
+  timeZone: string | undefined,
+): readonly (readonly [string, string])[] {
+  if (accounts === undefined) return [['through', server]]
+  return accounts.map(({ account, server: own, messages, pace }, at) => {
+    const end = pace === undefined ? undefined : endWords(pace, timeZone)
+    const until = accounts.length === 1 || end === undefined ? '' : `, the last ${end}`
+    return [at === 0 ? 'through' : '', `${account}: ${plural(messages, 'message')}, ${own}${until}`]
+  })
 }
 
 /** `300 messages made of 1,200 rows` */

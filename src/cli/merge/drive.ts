@@ -143,7 +143,7 @@ export class MergeScreen {
         this.#progress.update(event)
         break
       case 'paused':
-        this.#progress.paused(event.reason, event.until)
+        this.#progress.paused(event.reason, event.until, event.account)
         break
       case 'summary':
         break

@@ -41,6 +41,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         run: event.run,
         reason: pauseWords(event.reason),
         until: event.until?.toISOString() ?? null,
+        ...given({ account: event.account }),
       }
     case 'summary':
       return {
@@ -60,6 +61,7 @@ export function eventFields(event: MergeEvent): Readonly<Record<string, unknown>
         reports: event.reports,
         mails: event.mails ?? null,
         ...(event.variants === undefined ? {} : { variants: Object.fromEntries(event.variants) }),
+        ...given({ accounts: event.accounts && Object.fromEntries(event.accounts) }),
         stopped: event.stopped === undefined ? null : stopWords(event.stopped),
         ...given({ waits_until: waitsUntil(event.stopped)?.toISOString() }),
       }

@@ -78,8 +78,9 @@ export class Progress {
     this.#show(...this.#parts(event, done))
   }
 
-  paused(reason: PauseReason, until?: Date): void {
-    const words = escapeInvisible(pauseWords(reason))
+  /** `account`: the one that waits, where there are several. */
+  paused(reason: PauseReason, until?: Date, account?: string): void {
+    const words = `${account === undefined ? '' : `${account}: `}${escapeInvisible(pauseWords(reason))}`
     const text = `${reason.kind === 'deferred' ? '' : 'waiting: '}${words}${until === undefined ? '' : `, until ${untilWords(until)}`}`
     if (text === this.#pause) return
     this.#pause = text

@@ -19,13 +19,20 @@ export function summaryLines(
 ): readonly string[] {
   const lines = [before?.toSend === 0 ? nothingToSend(summary) : outcome(summary, mode, out, before)]
   for (const [name, own] of summary.variants ?? []) {
-    const rest = own.failed + own.in_doubt + own.deferred + own.skipped
-    lines.push(`variant ${name}: ${count(own.sent)} ${DID[mode]}${rest === 0 ? '' : `, ${count(rest)} not`}`)
+    lines.push(`variant ${name}: ${count(own.sent)} ${DID[mode]}${notSent(own)}`)
+  }
+  for (const [name, own] of summary.accounts ?? []) {
+    lines.push(`account ${name}: ${count(own.sent)} ${DID[mode]}${notSent(own)}`)
   }
   lines.push(...copyLines(summary.copies, before?.copies))
   if (summary.mails !== undefined) lines.push(`mails: ${shortPath(summary.mails, cwd)}`)
   for (const report of summary.reports) lines.push(`results: ${shortPath(report, cwd)}`)
   return lines
+}
+
+function notSent({ failed, in_doubt, deferred, skipped }: StatusCounts): string {
+  const rest = failed + in_doubt + deferred + skipped
+  return rest === 0 ? '' : `, ${count(rest)} not`
 }
 
 /** What became of copies that did not go with their message: new to this command, or still to come. */

@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { ConfigError } from '../../errors.ts'
 import { given } from '../../given.ts'
 import { once, Secret, secretFromCommand, together } from '../../secret.ts'
+import { variableOf } from '../environment.ts'
 import { oauthProvider } from '../oauth-provider.ts'
 import type { SmtpConfig } from '../schema.ts'
 import type { OAuthProvider, SignIn, SmtpSettings, SmtpTimeouts } from '../settings.ts'
@@ -24,7 +25,11 @@ export interface SmtpSources {
   readonly askPassword: ((account: string) => Promise<string>) | undefined
   /** Who gives tokens, by the names that `oauth2` may have. */
   readonly providers: Readonly<Record<string, OAuthProvider>>
+  /** Where its keys are in the config, if not in `smtp`. */
+  readonly place?: readonly string[]
 }
+
+const PLACE = ['smtp']
 
 /**
  * RFC 5321 section 4.5.3.2 for the stages in which a message can be lost; shorter where nothing is at stake, so that a
@@ -39,11 +44,12 @@ export function smtpSettings(sources: SmtpSources): {
 } {
   const { file, root } = sources
   const { url: variable, ...environment } = sources.environment
-  if (variable !== undefined) refuseTwoServers(sources.environment)
+  const key = (sources.place ?? PLACE).join('.')
+  if (variable !== undefined) refuseTwoServers(sources.environment, key)
   // An address names the whole server; the keys of the environment change the config's one by one.
   const address = sources.flag ?? variable
   const url = address === undefined ? undefined : readSmtpUrl(address)
-  const configured = serverOf({ ...withoutServer(file, environment), ...environment })
+  const configured = serverOf({ ...withoutServer(file, environment), ...environment }, key)
   const elsewhere = url !== undefined && configured.named && url.host !== configured.host
   // What was set for another server: only the environment, which was set for this very command, still counts.
   const trusted: SmtpConfig = elsewhere ? environment : { ...file, ...environment }
@@ -54,7 +60,7 @@ export function smtpSettings(sources: SmtpSources): {
   const security = url?.security ?? configured.security
   const user = url?.user ?? (elsewhere ? environment.user : configured.user)
   const known = knownSecret(sources, url, configured, elsewhere)
-  if (user === undefined) refuseNobody(known)
+  if (user === undefined) refuseNobody(known, key)
   const way = user === undefined ? undefined : loginWay(sources, known, user)
   const loginHint =
     way?.accessToken === undefined && way?.signIn === undefined ? provider?.login : tokenHint(known, user)
@@ -106,15 +112,15 @@ function withoutServer(file: SmtpConfig, environment: SmtpConfig): SmtpConfig {
   return general
 }
 
-function refuseTwoServers({ url, host, service }: SmtpConfig): void {
+function refuseTwoServers({ url, host, service }: SmtpConfig, key: string): void {
   if (url === undefined || (host === undefined && service === undefined)) return
-  throw new ConfigError(`smtp.url and smtp.${host === undefined ? 'service' : 'host'} are both set`, {
+  throw new ConfigError(`${key}.url and ${key}.${host === undefined ? 'service' : 'host'} are both set`, {
     hint: 'Each names a server: keep one of them.',
   })
 }
 
-function serverOf(config: SmtpConfig): Server {
-  refuseTwoServers(config)
+function serverOf(config: SmtpConfig, key: string): Server {
+  refuseTwoServers(config, key)
   const url = config.url === undefined ? undefined : readSmtpUrl(config.url)
   const provider = config.service === undefined ? undefined : providerOf(config.service)
   const host = url?.host ?? config.host ?? provider?.host ?? 'localhost'
@@ -158,34 +164,35 @@ const WAYS = ['password', 'passwordCommand', 'tokenCommand', 'oauth2'] as const
 
 /** What was set for this account of this server: a flag's, the environment's, the config's. */
 function knownSecret(
-  { environment, file }: SmtpSources,
+  { environment, file, place = PLACE }: SmtpSources,
   url: SmtpUrl | undefined,
   configured: Server,
   elsewhere: boolean,
 ): KnownSecret {
   if (url?.password !== undefined) return { password: url.password }
-  if (onlyWay(environment) !== undefined) return environment
+  const key = place.join('.')
+  if (onlyWay(environment, key) !== undefined) return environment
   const own = { ...file, password: configured.url?.password ?? file.password }
-  onlyWay(own)
+  onlyWay(own, key)
   if (elsewhere) return {}
   // A sign-in is kept by mailbox, so another mailbox of this server has one of its own.
   return url?.user !== undefined && url.user !== configured.user ? { oauth2: file.oauth2 } : own
 }
 
 /** @throws ConfigError when there are two. */
-function onlyWay(known: KnownSecret): string | undefined {
+function onlyWay(known: KnownSecret, key: string): string | undefined {
   const [one, another] = WAYS.filter((way) => known[way] !== undefined)
   if (one === undefined || another === undefined) return one
-  throw new ConfigError(`smtp.${one} and smtp.${another} are both set`, {
+  throw new ConfigError(`${key}.${one} and ${key}.${another} are both set`, {
     hint: 'Each is a way to log in: keep one of them.',
   })
 }
 
 /** A token is for a mailbox, and the server wants to know for which. */
-function refuseNobody({ tokenCommand, oauth2 }: KnownSecret): void {
+function refuseNobody({ tokenCommand, oauth2 }: KnownSecret, key: string): void {
   if (tokenCommand === undefined && oauth2 === undefined) return
-  throw new ConfigError(`smtp.${oauth2 === undefined ? 'tokenCommand' : 'oauth2'} is set, and no smtp.user`, {
-    hint: 'Set smtp.user to the address of the mailbox that sends.',
+  throw new ConfigError(`${key}.${oauth2 === undefined ? 'tokenCommand' : 'oauth2'} is set, and no ${key}.user`, {
+    hint: `Set ${key}.user to the address of the mailbox that sends.`,
   })
 }
 
@@ -211,7 +218,7 @@ function tokenHint({ oauth2 }: KnownSecret, user = ''): string {
 }
 
 function passwordSource(
-  { root, askPassword }: SmtpSources,
+  { root, askPassword, place = PLACE }: SmtpSources,
   { password, passwordCommand }: KnownSecret,
   user: string,
 ): () => Promise<Secret> {
@@ -225,7 +232,7 @@ function passwordSource(
   return () =>
     Promise.reject(
       new ConfigError(`there is no password for ${user}`, {
-        hint: 'Set MAILMERGE_SMTP_PASSWORD in the environment or in .env, or smtp.passwordCommand in mailmerge.yaml.',
+        hint: `Set ${variableOf([...place, 'password'])} in the environment or in .env, or ${place.join('.')}.passwordCommand in mailmerge.yaml.`,
       }),
     )
 }

@@ -186,6 +186,7 @@ export class CampaignStore implements Campaigns {
         1,
         began,
         null,
+        orphan['account'] ?? null,
       )
       if (row === undefined) continue
       const differences = noDifferences()

@@ -2,7 +2,7 @@
  * Copies that were not sent with their message, in the SQLite ledger. Owns reading them; their attempts are recorded with those
  * of rows.
  */
-import type { CarbonCopies } from '../ledger.ts'
+import type { CarbonCopies, DueQuery } from '../ledger.ts'
 import { type CopyCounts, type DueCopy, NO_COPIES } from '../records.ts'
 import { dueRowOf } from './delivery-store.ts'
 import * as sql from './queries.ts'
@@ -16,20 +16,22 @@ export class CarbonCopyStore implements CarbonCopies {
     this.#store = store
   }
 
-  due(runId: string, query: { readonly now: Date; readonly after: number; readonly limit: number }) {
+  due(runId: string, query: DueQuery) {
     return this.#store.read((): readonly DueCopy[] => {
       const { first, last, state } = headOf(this.#store, runId)
       if (state !== 'ready') return []
-      const { now, after, limit } = query
-      return this.#store.all(sql.dueCarbonCopies, first, last, now.getTime(), after, limit).map(dueCopyOf)
+      const { now, after, limit, account } = query
+      return this.#store
+        .all(sql.dueCarbonCopies, first, last, now.getTime(), after, limit, account ?? null)
+        .map(dueCopyOf)
     })
   }
 
-  nextDue(runId: string): Promise<Date | undefined> {
+  nextDue(runId: string, account?: string): Promise<Date | undefined> {
     return this.#store.read(() => {
       const { first, last, state } = headOf(this.#store, runId)
       if (state !== 'ready') return undefined
-      return optionalDate(this.#store.get(sql.nextDueCarbonCopy, first, last)?.['due_at'])
+      return optionalDate(this.#store.get(sql.nextDueCarbonCopy, first, last, account ?? null)?.['due_at'])
     })
   }
 

@@ -3,7 +3,7 @@
  * waits to be sent can have an attempt started or an outcome recorded.
  */
 import { DefectError } from '../../errors.ts'
-import type { Deliveries } from '../ledger.ts'
+import type { Deliveries, DueQuery } from '../ledger.ts'
 import type { CopyUpdate, DueRow, LedgerEvent, RowRange, RowStatus, RowUpdate, UndeliveredCopy } from '../records.ts'
 import * as sql from './queries.ts'
 import {
@@ -41,23 +41,25 @@ export class DeliveryStore implements Deliveries {
     this.#store = store
   }
 
-  due(runId: string, query: { readonly now: Date; readonly after: number; readonly limit: number }) {
+  due(runId: string, query: DueQuery) {
     return this.#store.read((): readonly DueRow[] => {
       const head = headOf(this.#store, runId)
       const now = query.now.getTime()
       if (head.state !== 'ready' || (head.notBefore !== null && head.notBefore > now)) return []
       const after = planId(head.number, query.after)
-      return this.#store.all(sql.dueRows, after, head.last, now, query.limit, head.number).map(dueRowOf)
+      return this.#store
+        .all(sql.dueRows, after, head.last, now, query.limit, head.number, query.account ?? null)
+        .map(dueRowOf)
     })
   }
 
-  nextDue(runId: string, after?: Date): Promise<Date | undefined> {
+  nextDue(runId: string, after?: Date, account?: string): Promise<Date | undefined> {
     return this.#store.read(() => {
       const head = headOf(this.#store, runId)
       const later = after?.getTime() ?? Number.MIN_SAFE_INTEGER
       if (head.state !== 'ready') return undefined
       if (head.notBefore !== null && head.notBefore > later) return new Date(head.notBefore)
-      const row = this.#store.get(sql.nextDue, head.number, later)
+      const row = this.#store.get(sql.nextDue, head.number, later, account ?? null)
       return row === undefined ? undefined : new Date(numberOf(row['due_at']))
     })
   }
@@ -69,6 +71,19 @@ export class DeliveryStore implements Deliveries {
       const row = this.#store.get(sql.lastDue, head.number)
       const last = row === undefined ? head.notBefore : Math.max(numberOf(row['due_at']), head.notBefore ?? 0)
       return last === null ? undefined : new Date(last)
+    })
+  }
+
+  boundTo(runId: string, { planned }: { readonly planned: boolean }) {
+    return this.#store.read(() => {
+      const { first, last } = headOf(this.#store, runId)
+      const bound = this.#store.all(sql.boundRows, first, last, planned ? 1 : 0)
+      return new Map(
+        bound.map((row) => [
+          textOf(row['account']),
+          { messages: numberOf(row['rows']), first: numberOf(row['first']) },
+        ]),
+      )
     })
   }
 
@@ -156,8 +171,16 @@ export class DeliveryStore implements Deliveries {
     return revived
   }
 
-  #start({ recipient, lane, at, messageId }: Extract<LedgerEvent, { kind: 'attempt-started' }>): void {
-    const added = this.#store.run(sql.beginAttempt, recipient, lane, at.getTime(), messageId, this.#room)
+  #start({ recipient, lane, at, messageId, account }: Extract<LedgerEvent, { kind: 'attempt-started' }>): void {
+    const added = this.#store.run(
+      sql.beginAttempt,
+      recipient,
+      lane,
+      at.getTime(),
+      messageId,
+      this.#room,
+      account ?? null,
+    )
     if (added === 0) throw this.#refusal('begun', recipient)
   }
 
@@ -180,6 +203,7 @@ export class DeliveryStore implements Deliveries {
       attempt === undefined ? 0 : 1,
       attempt?.['began_at'] ?? null,
       update.skip?.kind ?? null,
+      attempt?.['account'] ?? null,
     )
     return this.#messageOf(row, recipient)
   }
@@ -211,7 +235,10 @@ export class DeliveryStore implements Deliveries {
     const open = this.#store.get(sql.endAttempt, recipient, at, attempted ? status : 'void', ...answer, messageId)
     if (!attempted) return undefined
     this.#room = END_OF_ATTEMPT + (update.response?.length ?? 0) + (update.enhancedCode?.length ?? 0)
-    return open ?? this.#store.get(sql.insertEndedAttempt, recipient, lane, at, messageId, status, ...answer)
+    return (
+      open ??
+      this.#store.get(sql.insertEndedAttempt, recipient, lane, at, messageId, status, ...answer, update.account ?? null)
+    )
   }
 
   #messageOf(row: SqlRow | undefined, recipient: number): SettledMessage {
@@ -262,6 +289,7 @@ export function dueRowOf(row: SqlRow): DueRow {
     address: textOf(row['address']),
     data: textOf(row['data']),
     variant: optionalText(row['variant']),
+    account: optionalText(row['account']),
     rows: numberOf(row['rows']),
     attempts: numberOf(row['tries']),
     firstAttemptAt: optionalDate(row['tries_since']),

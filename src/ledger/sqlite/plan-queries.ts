@@ -4,11 +4,16 @@
  */
 
 const PLAN_COLUMNS = ['id', 'key', 'occurrence', 'address', 'data', 'skip_kind', 'skip', 'not_before', 'variant']
-const GROUPED_COLUMNS = [...PLAN_COLUMNS, 'head', 'rows']
+
+/** Further columns of plans whose rows are grouped, or name the account that sends them. */
+export interface FurtherColumns {
+  readonly isGrouped: boolean
+  readonly hasAccounts: boolean
+}
 
 /** For `count` rows at once, each with its values in the order of the columns: one statement a row costs twice as much. */
-export function insertPlanRows(count: number, isGrouped: boolean): string {
-  const columns = isGrouped ? GROUPED_COLUMNS : PLAN_COLUMNS
+export function insertPlanRows(count: number, { isGrouped, hasAccounts }: FurtherColumns): string {
+  const columns = [...PLAN_COLUMNS, ...(isGrouped ? ['head', 'rows'] : []), ...(hasAccounts ? ['account'] : [])]
   const values = `(${columns.map(() => '?').join()})`
   return `INSERT INTO run_row (${columns.join()}) VALUES ${Array.from({ length: count }, () => values).join()}`
 }
@@ -67,14 +72,14 @@ ON CONFLICT DO NOTHING`
 
 /** Every message of the plan has a new recipient. */
 export const insertAllRecipients = `
-INSERT INTO recipient (id, plan, status, due_at, variant, rows)
-SELECT id, id, 'deferred', not_before, variant, coalesce(rows, 1) FROM run_row AS n
+INSERT INTO recipient (id, plan, status, due_at, variant, rows, account)
+SELECT id, id, 'deferred', not_before, variant, coalesce(rows, 1), account FROM run_row AS n
 WHERE id BETWEEN ?1 AND ?2 AND head IS NULL ORDER BY id`
 
 /** ?3 campaign, ?4 whether all messages to be sent are new. */
 export const insertRecipients = `
-INSERT INTO recipient (id, plan, status, due_at, variant, rows)
-SELECT id, id, 'deferred', not_before, variant, coalesce(rows, 1) FROM run_row AS n
+INSERT INTO recipient (id, plan, status, due_at, variant, rows, account)
+SELECT id, id, 'deferred', not_before, variant, coalesce(rows, 1), account FROM run_row AS n
 WHERE id BETWEEN ?1 AND ?2 AND ${beginsMessage} AND (?4 OR EXISTS (
   SELECT 1 FROM identity AS i
   WHERE i.campaign = ?3 AND i.key = n.key AND i.occurrence = n.occurrence AND i.recipient = n.id))
@@ -88,7 +93,7 @@ ORDER BY id`
  */
 export const moveRecipients = `
 WITH n AS MATERIALIZED (
-  SELECT i.recipient AS id, p.id AS plan, p.not_before, p.variant, coalesce(p.rows, 1) AS rows,
+  SELECT i.recipient AS id, p.id AS plan, p.not_before, p.variant, p.account, coalesce(p.rows, 1) AS rows,
     (o.data IS p.data AND o.address IS p.address) AS same,
     (r.status = 'skipped' OR (r.status = 'failed' AND (o.data IS NOT p.data OR o.address IS NOT p.address))) AS revived
   FROM run_row AS p
@@ -107,6 +112,7 @@ UPDATE recipient SET
   tries_since = CASE WHEN n.revived OR (status = 'deferred' AND NOT n.same) THEN NULL ELSE tries_since END,
   finished_at = CASE WHEN n.revived THEN NULL ELSE finished_at END,
   variant = CASE WHEN n.revived OR status = 'deferred' THEN n.variant ELSE recipient.variant END,
+  account = CASE WHEN n.revived OR status = 'deferred' THEN n.account ELSE recipient.account END,
   reason = CASE WHEN n.revived THEN NULL ELSE reason END,
   skip_kind = CASE WHEN n.revived THEN NULL ELSE skip_kind END,
   smtp_code = CASE WHEN n.revived THEN NULL ELSE smtp_code END,

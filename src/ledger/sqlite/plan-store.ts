@@ -21,8 +21,12 @@ import { numberOf, type SqliteStore, textOf, timeOf } from './store.ts'
 
 /** Rows that one statement inserts. */
 const AT_ONCE = 32
-const INSERT = { many: sql.insertPlanRows(AT_ONCE, false), one: sql.insertPlanRows(1, false) }
-const INSERT_GROUPED = { many: sql.insertPlanRows(AT_ONCE, true), one: sql.insertPlanRows(1, true) }
+const INSERTS = [false, true].flatMap((isGrouped) =>
+  [false, true].map((hasAccounts) => {
+    const further = { isGrouped, hasAccounts }
+    return { ...further, many: sql.insertPlanRows(AT_ONCE, further), one: sql.insertPlanRows(1, further) }
+  }),
+)
 
 /** What a run begins with in a campaign that has no memory yet. */
 interface Joined {
@@ -46,16 +50,22 @@ export class PlanStore implements Plans {
       const { number } = this.#planning(runId)
       const many = rows.length - (rows.length % AT_ONCE)
       const isGrouped = rows.some(({ message }) => message !== undefined)
-      const insert = isGrouped ? INSERT_GROUPED : INSERT
-      for (let at = 0; at < many; at += AT_ONCE)
-        this.#insert(insert.many, number, rows.slice(at, at + AT_ONCE), isGrouped)
-      for (const row of rows.slice(many)) this.#insert(insert.one, number, [row], isGrouped)
+      const hasAccounts = rows.some(({ account }) => account !== undefined)
+      const insert = INSERTS.find((one) => one.isGrouped === isGrouped && one.hasAccounts === hasAccounts)
+      if (insert === undefined) throw new DefectError('a plan has columns that cannot be recorded')
+      for (let at = 0; at < many; at += AT_ONCE) this.#insert(insert.many, number, rows.slice(at, at + AT_ONCE), insert)
+      for (const row of rows.slice(many)) this.#insert(insert.one, number, [row], insert)
     })
   }
 
-  #insert(statement: string, number: number, rows: readonly PlannedRow[], isGrouped: boolean): void {
+  #insert(
+    statement: string,
+    number: number,
+    rows: readonly PlannedRow[],
+    { isGrouped, hasAccounts }: sql.FurtherColumns,
+  ): void {
     const values: SQLInputValue[] = []
-    for (const { row, key, address, data, skip, notBefore, variant, message } of rows) {
+    for (const { row, key, address, data, skip, notBefore, variant, message, account } of rows) {
       const isInNone = key === '' || skip?.kind === 'bad' || message === 'none'
       const own = typeof message === 'object' ? message : undefined
       values.push(
@@ -70,11 +80,13 @@ export class PlanStore implements Plans {
         timeOf(notBefore),
         variant ?? null,
       )
-      if (!isGrouped) continue
-      values.push(
-        own === undefined || own.first === row ? null : planId(number, own.first),
-        own?.first === row ? (own.rows ?? 1) : null,
-      )
+      if (isGrouped) {
+        values.push(
+          own === undefined || own.first === row ? null : planId(number, own.first),
+          own?.first === row ? (own.rows ?? 1) : null,
+        )
+      }
+      if (hasAccounts) values.push(account ?? null)
     }
     this.#store.run(statement, ...values)
   }

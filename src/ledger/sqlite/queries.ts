@@ -88,6 +88,19 @@ export const anyVariant = `SELECT 1 FROM recipient WHERE variant IS NOT NULL LIM
 export const countVariants = `
 SELECT r.variant, r.status, count(*) AS rows ${rowStates} AND r.variant IS NOT NULL GROUP BY 1, 2 ORDER BY 1`
 
+export const countAccounts = `
+SELECT coalesce(a.account, r.account) AS account, r.status, count(*) AS rows ${rowJoins}
+  LEFT JOIN attempt AS a ON a.id = r.settled_by
+WHERE n.id BETWEEN ?1 AND ?2 AND coalesce(a.account, r.account) IS NOT NULL GROUP BY 1, 2 ORDER BY 1`
+
+/** Rows of a run that are still to be sent and may be sent from one account alone, with the first of them. ?1 first, ?2 last. */
+export const boundRows = `
+SELECT account, count(*) AS rows, min(plan) & 0xffffffff AS first
+FROM recipient AS r
+WHERE plan BETWEEN ?1 AND ?2 AND status = 'deferred' AND account IS NOT NULL
+  AND (?3 OR EXISTS (SELECT 1 FROM carbon_copy AS c WHERE c.recipient = r.id))
+GROUP BY account ORDER BY account`
+
 export const keptCounts = `SELECT sent, failed, skipped, deferred, in_doubt FROM run WHERE number = ?1`
 
 export const keptMessageCounts = `
@@ -106,7 +119,7 @@ SELECT n.id, n.id & 0xffffffff AS row, n.key, coalesce(n.address, n.key) AS addr
   coalesce(a.response, r.response) AS response, coalesce(a.message_id, r.message_id) AS message_id,
   coalesce(r.attempts, 0) AS attempts, coalesce(r.first_attempt_at, a.began_at) AS first_attempt_at,
   coalesce(a.ended_at, r.finished_at) AS finished_at, CASE WHEN r.status = 'deferred' THEN r.due_at END AS due_at,
-  r.variant, r.bounce_kind, r.bounce,
+  r.variant, coalesce(a.account, r.account) AS account, r.bounce_kind, r.bounce,
   coalesce(n.head, CASE WHEN n.rows IS NOT NULL THEN n.id END) & 0xffffffff AS sent_with,
   (SELECT json_group_array(json_object('address', c.address, 'status', c.status, 'reason', c.reason, 'smtpCode', c.smtp_code,
       'enhancedCode', c.enhanced_code, 'response', c.response))
@@ -124,27 +137,29 @@ WHERE n.id IN (
 
 // ---- delivery --------------------------------------------------------------------------------------------------------
 
-/** ?1 plan id to go on after, ?2 last plan id, ?3 now, ?4 limit, ?5 run number. */
+/** ?1 plan id to go on after, ?2 last plan id, ?3 now, ?4 limit, ?5 run number, ?6 account, null for any. */
 export const dueRows = `
 SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
-  n.variant, r.tries, r.tries_since, r.rows, EXISTS (SELECT 1 FROM carbon_copy AS c WHERE c.recipient = r.id) AS goes_alone
+  n.variant, r.account, r.tries, r.tries_since, r.rows, EXISTS (SELECT 1 FROM carbon_copy AS c WHERE c.recipient = r.id) AS goes_alone
 FROM (
   SELECT * FROM (
     SELECT id, plan FROM recipient INDEXED BY recipient_ready
-    WHERE status = 'deferred' AND due_at IS NULL AND plan > ?1 AND plan <= ?2 ORDER BY plan LIMIT ?4)
+    WHERE status = 'deferred' AND due_at IS NULL AND plan > ?1 AND plan <= ?2 AND (?6 IS NULL OR account = ?6) ORDER BY plan LIMIT ?4)
   UNION ALL
   SELECT * FROM (
     SELECT id, plan FROM recipient INDEXED BY recipient_waiting
-    WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?5 AND due_at <= ?3 AND plan > ?1 ORDER BY plan LIMIT ?4)
+    WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?5 AND due_at <= ?3 AND plan > ?1
+      AND (?6 IS NULL OR account = ?6) ORDER BY plan LIMIT ?4)
   ORDER BY plan LIMIT ?4) AS due
   JOIN recipient AS r ON r.id = due.id
   JOIN run_row AS n ON n.id = due.plan
 ORDER BY n.id`
 
-/** ?1 run number, ?2 the time it must be later than. */
+/** ?1 run number, ?2 the time it must be later than, ?3 account, null for any. */
 export const nextDue = `
 SELECT due_at FROM recipient INDEXED BY recipient_waiting
-WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?1 AND due_at > ?2 ORDER BY due_at LIMIT 1`
+WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?1 AND due_at > ?2
+  AND (?3 IS NULL OR account = ?3) ORDER BY due_at LIMIT 1`
 
 export const lastDue = `
 SELECT due_at FROM recipient INDEXED BY recipient_waiting
@@ -152,19 +167,19 @@ WHERE status = 'deferred' AND due_at IS NOT NULL AND plan >> 32 = ?1 ORDER BY du
 
 /** Writes an attempt ahead, ?5 bytes left free; adds no row when the recipient is not waiting to be sent. */
 export const beginAttempt = `
-INSERT INTO attempt (recipient, lane, began_at, message_id, room)
-SELECT id, ?2, ?3, ?4, zeroblob(?5) FROM recipient WHERE id = ?1 AND status = 'deferred'`
+INSERT INTO attempt (recipient, lane, began_at, message_id, room, account)
+SELECT id, ?2, ?3, ?4, zeroblob(?5), ?6 FROM recipient WHERE id = ?1 AND status = 'deferred'`
 
 /** ?8 the Message-ID when it became another than the one that was to be. */
 export const endAttempt = `
 UPDATE attempt SET ended_at = ?2, outcome = ?3, reason = ?4, smtp_code = ?5, enhanced_code = ?6, response = ?7,
   message_id = coalesce(?8, message_id), room = NULL
-WHERE recipient = ?1 AND outcome IS NULL RETURNING id, message_id, began_at`
+WHERE recipient = ?1 AND outcome IS NULL RETURNING id, message_id, began_at, account`
 
 /** An attempt that ended before the end of data. */
 export const insertEndedAttempt = `
-INSERT INTO attempt (recipient, lane, began_at, message_id, ended_at, outcome, reason, smtp_code, enhanced_code, response)
-VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9) RETURNING id, message_id, began_at`
+INSERT INTO attempt (recipient, lane, began_at, message_id, ended_at, outcome, reason, smtp_code, enhanced_code, response, account)
+VALUES (?1, ?2, ?3, ?4, ?3, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id, message_id, began_at, account`
 
 /** ?2 the attempt that did it, which holds the rest: the outcome of an earlier one no longer counts. */
 export const markSent = `
@@ -172,12 +187,13 @@ UPDATE recipient SET status = 'sent', settled_by = ?2, due_at = NULL, attempts =
   reason = NULL, smtp_code = NULL, enhanced_code = NULL, response = NULL, message_id = NULL
 WHERE id = ?1 AND status = 'deferred' RETURNING plan, rows`
 
-/** ?10 1 for an attempt, else 0; ?11 when it began. */
+/** ?10 1 for an attempt, else 0; ?11 when it began; ?13 the account that made it. */
 export const updateRecipient = `
 UPDATE recipient SET status = ?2, reason = ?3, smtp_code = ?4, enhanced_code = ?5, response = ?6,
   message_id = coalesce(?7, message_id), due_at = ?8, finished_at = ?9,
   attempts = attempts + ?10, tries = tries + ?10,
-  first_attempt_at = coalesce(first_attempt_at, ?11), tries_since = coalesce(tries_since, ?11), skip_kind = ?12
+  first_attempt_at = coalesce(first_attempt_at, ?11), tries_since = coalesce(tries_since, ?11), skip_kind = ?12,
+  account = coalesce(?13, account)
 WHERE id = ?1 AND status = 'deferred' RETURNING plan, rows`
 
 export const recipientState = `SELECT status, plan, rows FROM recipient WHERE id = ?1`
@@ -231,7 +247,7 @@ export const releaseClaim = `DELETE FROM claim WHERE campaign = ?1 AND token = ?
 
 /** Attempts begun and never answered, of one campaign. */
 export const openAttempts = `
-SELECT attempt.id, attempt.recipient, attempt.began_at, attempt.message_id
+SELECT attempt.id, attempt.recipient, attempt.began_at, attempt.message_id, attempt.account
 FROM attempt INDEXED BY attempt_open JOIN run ON run.number = attempt.recipient >> 32
 WHERE attempt.outcome IS NULL AND run.campaign = ?1`
 
@@ -366,7 +382,8 @@ SELECT count(DISTINCT recipient) AS messages FROM feedback WHERE kind = 'soft' A
 /** ?1 first, ?2 last, ?3 limit. */
 export const uncopiedRows = `
 SELECT r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data,
-  n.variant, r.tries, r.tries_since, r.rows, coalesce(r.tries_since, a.began_at, r.finished_at) AS sent_at
+  n.variant, coalesce(a.account, r.account) AS account, r.tries, r.tries_since, r.rows,
+  coalesce(r.tries_since, a.began_at, r.finished_at) AS sent_at
 FROM recipient AS r JOIN run_row AS n ON n.id = r.plan LEFT JOIN attempt AS a ON a.id = r.settled_by
 WHERE r.plan BETWEEN ?1 AND ?2 AND r.status = 'sent' AND coalesce(a.message_id, r.message_id) IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM sent_copy AS c WHERE c.recipient = r.id)
@@ -382,19 +399,22 @@ FROM carbon_copy AS c JOIN recipient AS r ON r.id = c.recipient
 WHERE r.plan BETWEEN ?1 AND ?2`
 
 /**
- * ?1 first, ?2 last, ?3 now, ?4 number to go on after, ?5 limit. The Date of a message is that of its first attempt: the row's
+ * ?1 first, ?2 last, ?3 now, ?4 number to go on after, ?5 limit, ?6 account, null for any. The Date of a message is that of its first attempt: the row's
  * own where it had several, else the copy's.
  */
 export const dueCarbonCopies = `
 SELECT c.id AS copy, c.address AS copy_address, c.tries AS copy_tries, c.tries_since AS copy_tries_since,
   r.id AS recipient, n.id & 0xffffffff AS row, n.key, n.occurrence, coalesce(n.address, n.key) AS address, n.data, r.variant,
-  r.tries, r.tries_since, r.rows, coalesce(r.tries_since, c.tries_since) AS sent_at
+  coalesce(a.account, r.account) AS account, r.tries, r.tries_since, r.rows, coalesce(r.tries_since, c.tries_since) AS sent_at
 FROM carbon_copy AS c INDEXED BY carbon_copy_due
-  JOIN recipient AS r ON r.id = c.recipient JOIN run_row AS n ON n.id = r.plan
+  JOIN recipient AS r ON r.id = c.recipient JOIN run_row AS n ON n.id = r.plan LEFT JOIN attempt AS a ON a.id = r.settled_by
 WHERE c.status = 'deferred' AND c.due_at <= ?3 AND c.id > ?4 AND r.plan BETWEEN ?1 AND ?2
+  AND (?6 IS NULL OR coalesce(a.account, r.account) = ?6)
 ORDER BY c.id LIMIT ?5`
 
-export const nextDueCarbonCopy = `SELECT min(c.due_at) AS due_at ${copiesOfRun} AND c.status = 'deferred'`
+/** ?3 account, null for any. */
+export const nextDueCarbonCopy = `SELECT min(c.due_at) AS due_at ${copiesOfRun} AND c.status = 'deferred'
+  AND (?3 IS NULL OR coalesce((SELECT account FROM attempt WHERE id = r.settled_by), r.account) = ?3)`
 
 export const countCarbonCopies = `SELECT c.status, count(*) AS copies ${copiesOfRun} GROUP BY 1`
 

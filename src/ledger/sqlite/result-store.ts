@@ -34,6 +34,16 @@ function byStatus(rows: readonly SqlRow[]): StatusCounts {
   return counts
 }
 
+/** Counts by the name in a column. */
+function byName(rows: readonly SqlRow[], column: string): ReadonlyMap<string, StatusCounts> {
+  const counts = new Map<string, StatusCounts>()
+  for (const row of rows) {
+    const name = textOf(row[column])
+    counts.set(name, { ...(counts.get(name) ?? NO_ROWS), [textOf(row['status'])]: numberOf(row['rows']) })
+  }
+  return counts
+}
+
 export class ResultStore implements Results {
   readonly #store: SqliteStore
 
@@ -68,13 +78,15 @@ export class ResultStore implements Results {
   variantCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>> {
     return this.#store.read(() => {
       const { first, last, campaign } = headOf(this.#store, runId)
-      const variants = new Map<string, StatusCounts>()
-      if (this.#store.get(sql.anyVariant) === undefined) return variants
-      for (const { variant, status, rows } of this.#store.all(sql.countVariants, first, last, campaign)) {
-        const name = textOf(variant)
-        variants.set(name, { ...(variants.get(name) ?? NO_ROWS), [textOf(status)]: numberOf(rows) })
-      }
-      return variants
+      if (this.#store.get(sql.anyVariant) === undefined) return new Map()
+      return byName(this.#store.all(sql.countVariants, first, last, campaign), 'variant')
+    })
+  }
+
+  accountCounts(runId: string): Promise<ReadonlyMap<string, StatusCounts>> {
+    return this.#store.read(() => {
+      const { first, last, campaign } = headOf(this.#store, runId)
+      return byName(this.#store.all(sql.countAccounts, first, last, campaign), 'account')
     })
   }
 
@@ -131,6 +143,7 @@ function resultOf(row: SqlRow): ResultRow {
     finishedAt: optionalDate(row['finished_at']),
     dueAt: optionalDate(row['due_at']),
     variant: optionalText(row['variant']),
+    account: optionalText(row['account']),
     bounce: bounceOf(row),
     copies: copiesOf(row),
     sentWith: optionalNumber(row['sent_with']),

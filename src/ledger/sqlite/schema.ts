@@ -313,6 +313,13 @@ CREATE TABLE notice (
 ) STRICT, WITHOUT ROWID;
 `
 
+const version11 = `
+-- Where there are several accounts: the one that a row is to be sent from, that its message was last tried from, and of each attempt.
+ALTER TABLE run_row ADD COLUMN account TEXT;
+ALTER TABLE recipient ADD COLUMN account TEXT;
+ALTER TABLE attempt ADD COLUMN account TEXT;
+`
+
 /** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
 function kindsOfSentences(table: string, column: string, where: string): string {
   return `
@@ -341,6 +348,7 @@ export const migrations: readonly Migration[] = [
   { version: 8, sql: version8 },
   { version: 9, sql: version9 },
   { version: 10, sql: version10 },
+  { version: 11, sql: version11 },
 ]
 
 export function schemaVersion(database: DatabaseSync): number {

@@ -2,9 +2,10 @@
  * What a run would do, before it is started: who gets it, who does not and why, until when, how large. Owns putting together
  * what the plan and the settings say; counts nothing by itself.
  */
+
+import { quotaNameOf } from '../../campaign/accounts/forecast.ts'
 import { type Pace, paceOf, type TakenLimit, takenLimits } from '../../campaign/plan/pace.ts'
 import { withSize } from '../../campaign/plan/sizes.ts'
-import { accountOf } from '../../campaign/run/deliver-run.ts'
 import { openLedger } from '../../campaign/run/open-ledger.ts'
 import { GMAIL_CLIP } from '../../check/lints/message-lints.ts'
 import type { Settings } from '../../config/settings.ts'
@@ -43,7 +44,7 @@ export async function limitsNow(settings: Settings, now: Date): Promise<readonly
   const ledger = rates.length === 0 ? undefined : await openLedger(settings, { existing: true })
   if (ledger === undefined) return rates
   try {
-    return await takenLimits(ledger, rates, accountOf(settings, serverName(settings)), { now, start: now })
+    return await takenLimits(ledger, rates, quotaNameOf(settings, serverName(settings)), { now, start: now })
   } finally {
     await ledger.close()
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, beforeEach, vi } from 'vitest'
 import type { Clock } from '../../../src/campaign/clock.ts'
+import type { SendingAccount } from '../../../src/campaign/delivery/account-delivery.ts'
 import { type DeliverOptions, type DeliveryEnd, deliver } from '../../../src/campaign/delivery/deliver.ts'
 import type { DeliverySettings } from '../../../src/config/settings.ts'
 import type { Ledger } from '../../../src/ledger/ledger.ts'
@@ -206,7 +207,12 @@ export interface DeliveryHarness {
   close(): Promise<void>
 }
 
-export type More = Partial<Omit<DeliverOptions, 'settings'>> & { readonly settings?: Partial<DeliverySettings> }
+export type More = Partial<DeliverOptions> & {
+  readonly settings?: Partial<DeliverySettings>
+  readonly prepare?: SendingAccount['prepare']
+  /** Whose quotas hold. */
+  readonly account?: string
+}
 
 export interface HarnessOptions extends SqliteLedgerOptions {
   /** Use the ledger of another harness, through a connection of its own. */
@@ -251,19 +257,26 @@ export async function openHarness(
   await ledger.plans.add(runId, rows)
   await ledger.plans.complete(runId, { duplicates: 'skip' })
 
-  const start = async (transport: Transport, more: More = {}): Promise<DeliveryEnd> =>
-    deliver({
+  const start = async (transport: Transport, more: More = {}): Promise<DeliveryEnd> => {
+    const { settings, prepare, account, ...others } = more
+    return deliver({
       ledger,
       runId,
-      transport,
-      prepare: ({ address, row }) => letterTo(address, row),
-      account: 'ada@mail.example.com',
+      accounts: [
+        {
+          name: undefined,
+          transport,
+          prepare: prepare ?? (({ address, row }) => letterTo(address, row)),
+          quotaName: account ?? 'ada@mail.example.com',
+          settings: { concurrency: 5, rates: [], retryFor: 4 * 3_600_000, grace: 30_000, ...settings },
+        },
+      ],
       group: name,
       counts: await ledger.results.counts(runId),
       clock: testClock(),
-      ...more,
-      settings: { concurrency: 5, rates: [], retryFor: 4 * 3_600_000, grace: 30_000, ...more.settings },
+      ...others,
     })
+  }
   const harness: DeliveryHarness = {
     path,
     ledger,

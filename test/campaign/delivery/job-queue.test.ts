@@ -22,7 +22,11 @@ function jobs(rows: DueRow[], more: Partial<JobQueueOptions> = {}) {
   const halted: string[] = []
   const given: number[] = []
   const limits = { wait: 0, granted: 0 }
-  const control = { stopping: false, halt: (reason: { said?: string }) => halted.push(reason.said ?? ''), changed() {} }
+  const control = {
+    stopping: false,
+    haltAll: (reason: { said?: string }) => halted.push(reason.said ?? ''),
+    changed() {},
+  }
   const queue = {
     get buffered() {
       return rows.length

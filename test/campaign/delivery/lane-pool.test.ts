@@ -34,6 +34,7 @@ beforeEach(() => {
   const control: DeliveryControl = {
     stopping: false,
     halt: (reason) => events.push(`halt: ${reason.kind}`),
+    haltAll: (reason) => events.push(`halt: ${reason.kind}`),
     broken: () => events.push('broken'),
     changed: () => {},
     paused: () => events.push('paused'),

@@ -1,6 +1,7 @@
 /** Which rows are handed out: each once, whatever the ledger says meanwhile. */
 import { expect, test } from 'vitest'
-import { RowQueue, type RowQueueOptions, rowOf } from '../../../src/campaign/delivery/row-queue.ts'
+import { RowCursor, type RowCursorOptions, rowOf } from '../../../src/campaign/delivery/row-cursor.ts'
+import { RowQueue, type RowQueueOptions } from '../../../src/campaign/delivery/row-queue.ts'
 import type { CarbonCopies, Deliveries, Suppressions } from '../../../src/ledger/ledger.ts'
 import type { DueRow, Suppression } from '../../../src/ledger/records.ts'
 import { testClock } from './delivery-harness.ts'
@@ -62,16 +63,13 @@ function slowLedger(rows: () => readonly DueRow[]) {
   }
 }
 
-function queueOf(ledger: RowQueueOptions['ledger'], more: Partial<RowQueueOptions> = {}): RowQueue {
-  return new RowQueue({
-    ledger,
-    runId: 'r',
-    clock: testClock(),
-    group: '',
-    suppressed: () => {},
-    copiesAtOnce: false,
-    ...more,
-  })
+function queueOf(
+  ledger: RowQueueOptions['ledger'] & RowCursorOptions['ledger'],
+  more: Partial<RowQueueOptions> = {},
+): RowQueue {
+  const clock = testClock()
+  const cursor = new RowCursor({ ledger, runId: 'r', clock, copiesAtOnce: false })
+  return new RowQueue({ ledger, cursor, clock, group: '', suppressed: () => {}, ...more })
 }
 
 function takeAll(queue: RowQueue): readonly number[] {

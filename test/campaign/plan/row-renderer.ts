@@ -9,6 +9,7 @@ export function rowRenderer(
 ): RowRenderer {
   return createRowRenderer({
     template,
+    from: undefined,
     split: undefined,
     campaign: { name: 'letter', token: 'token' },
     recipients: { emailColumn: 'email', key: undefined, foldGmail: false },

@@ -18,7 +18,20 @@ import { dayWords, surpriseWords, wallWords } from './time-words.ts'
 const SENT = [
   ...['csv', 'data', 'encoding', 'delimiter', 'sheet', 'template', 'campaign', 'rows', 'limit', 'where'],
   'not-in',
-  ...['segment', 'hidden-rows', 'sample', 'seed', 'variant', 'skip-bad', 'key', 'group-by', 'fold-gmail', 'duplicates'],
+  ...[
+    'segment',
+    'hidden-rows',
+    'sample',
+    'seed',
+    'variant',
+    'account',
+    'account-column',
+    'skip-bad',
+    'key',
+    'group-by',
+    'fold-gmail',
+    'duplicates',
+  ],
 ]
 /** Options that mean something else here than for a run. */
 const READ_EACH_TIME = {
