@@ -3,6 +3,7 @@
  * addresses and messages beside it. Owns what is looked at on the way; sends nothing and asks no name server.
  */
 
+import { forecastOf } from '../campaign/accounts/forecast.ts'
 import { planRows } from '../campaign/plan/plan.ts'
 import { recipientRules } from '../campaign/plan/recipient.ts'
 import type { CheckedRow, RowRenderer } from '../campaign/plan/render-row.ts'
@@ -12,7 +13,7 @@ import { usedColumns } from '../campaign/run/content.ts'
 import { openGrouping } from '../campaign/run/grouping.ts'
 import { addressColumn, openListAgain } from '../campaign/run/list.ts'
 import { openExclusion } from '../campaign/run/not-in.ts'
-import { openMerge } from '../campaign/run/open-merge.ts'
+import { type OpenMerge, openMerge } from '../campaign/run/open-merge.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Problem, problemsOf } from '../errors.ts'
 import { given } from '../given.ts'
@@ -42,6 +43,28 @@ export interface ListCheckOptions extends Selection {
   /** Rows read so far. */
   readonly onRows?: (rows: number) => void
   readonly signal?: AbortSignal
+}
+
+/** What each of several accounts would send, and when the last of it can be accepted. */
+async function noteAccounts(
+  { accounts, ledger, project, settings }: OpenMerge,
+  runId: string,
+  now: Date,
+  findings: Findings,
+): Promise<void> {
+  if (accounts.list[0].name === undefined) return
+  const forecast = await forecastOf(accounts, {
+    ...{ runId, now, start: now, timeZone: settings.timeZone },
+    ledger: { deliveries: ledger.deliveries, quotas: (project ?? ledger).quotas },
+    messages: (await ledger.results.messageCounts(runId)).deferred,
+    servers: accounts.list.map(() => ''),
+  })
+  for (const { account, messages, pace } of forecast) {
+    const last =
+      pace === undefined || pace.lastAt <= now ? '' : `, the last at ${pace.lastAt.toISOString()} at the earliest`
+    const words = `${messages.toLocaleString('en-US')} ${messages === 1 ? 'message' : 'messages'}`
+    findings.add({ severity: 'info', code: 'account', message: `the account '${account}' would send ${words}${last}` })
+  }
 }
 
 /** One pass over the rows. @throws MailmergeError for what is not about the list or the template. */
@@ -128,6 +151,7 @@ export async function checkList(
   } catch (error) {
     for (const problem of problemsOf(error, 'bad-list')) if (!reported.has(problem)) findings.add(problem)
   }
+  await noteAccounts(merge, runId, now, findings)
   for (const one of templates.flatMap(inAllLanguages)) check.noteHabits(one)
   return check.finish(renderer, now)
 }

@@ -67,6 +67,8 @@ export interface MessageView {
   readonly from: string
   readonly to: string
   readonly date?: string | undefined
+  /** Account that sends it, where there are several. */
+  readonly account?: string | undefined
   /** Where it differs from the headers. */
   readonly envelope?: { readonly from: string; readonly to: readonly string[] } | undefined
   /** In bytes, as it is sent. */
@@ -219,11 +221,19 @@ export interface ForecastView {
   /** Of whole messages in bytes; of some rows, where there are a great many. */
   readonly sizes?: SizesView | undefined
   readonly pace?: PaceView | undefined
+  /** What each of several accounts sends, and when the last of it is accepted at the earliest (ISO 8601). */
+  readonly accounts?: readonly AccountPart[] | undefined
   /** Connections at a time, where no limit is set. */
   readonly connections: number
   readonly server: string
   /** Words of the command that sends. */
   readonly command: string
+}
+
+export interface AccountPart {
+  readonly account: string
+  readonly messages: number
+  readonly lastAt: string | undefined
 }
 
 export interface SizesView {
@@ -338,6 +348,8 @@ export interface LaneItem {
   readonly perSecond: number
   /** `TLS 1.3, TLS_AES_256_GCM_SHA384`, `not encrypted`; undefined where it is not known. */
   readonly encryption: string | undefined
+  /** Whose it is, where there are several accounts. */
+  readonly account?: string | undefined
 }
 
 export interface RunView extends RunItem {

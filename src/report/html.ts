@@ -71,7 +71,8 @@ export async function htmlReport(
     rate: rateOf(digest, head, time),
     reasons: reasonsOf(digest),
     domains: domainsOf(digest),
-    variants: variantsOf(head),
+    accounts: countsByName(head.accounts),
+    variants: countsByName(head.variants),
     bounces: [...(head.bounces ?? [])].map(([kind, rows]) => ({ words: FEEDBACK_WORDS[kind], rows: count(rows) })),
     copies: copiesOf(head.copies),
     rows: rowsOf(digest, head, time),
@@ -305,12 +306,13 @@ function drawnChart({ height, bars }: ReturnType<typeof barChart>) {
   return { height, bars: bars.map(({ parts, ...bar }) => ({ ...bar, parts: parts.map(drawn) })) }
 }
 
-function variantsOf({ variants }: ReportHead) {
+/** Of variants, or of accounts. */
+function countsByName(named: ReadonlyMap<string, StatusCounts> | undefined) {
   const statuses = Object.keys(STATUS_WORDS) as (keyof typeof STATUS_WORDS)[]
   return (
-    variants !== undefined && {
+    named !== undefined && {
       states: statuses.map((status) => stateWords(status)),
-      rows: [...variants].map(([name, counts]) => ({
+      rows: [...named].map(([name, counts]) => ({
         name: shownText(name),
         counts: statuses.map((status) => count(counts[status])),
       })),

@@ -43,6 +43,8 @@ interface ConnectionProgress {
   readonly quietMs: number
   /** Messages a second over the last seconds. */
   readonly rate: number
+  /** Whose it is, where there are several accounts. */
+  readonly account?: string | undefined
   /** Undefined where it is not a connection to a mail server, or the process that sends does not say it. */
   readonly encryption: Lane['encryption']
 }
@@ -76,11 +78,12 @@ const facts = z
           z
             .object({
               ...{ place: z.number(), row: z.number().optional(), quietMs: z.number(), rate: z.number() },
+              account: z.string().optional(),
               encryption: z
                 .union([z.literal('none'), z.object({ protocol: z.string(), cipher: z.string() })])
                 .optional(),
             })
-            .transform(({ row, encryption, ...lane }) => ({ ...lane, row, encryption })),
+            .transform(({ row, encryption, account, ...lane }) => ({ ...lane, row, encryption, account })),
         ),
         most: z.number(),
         isHeldBack: z.boolean(),

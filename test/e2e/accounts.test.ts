@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LETTER, listOf, makeProject, type Project } from '../support/program.ts'
 import { type ReceivedMessage, type RecordingSink, startRecordingSink } from '../support/recording-sink.ts'
+import { startScriptedServer } from '../support/scripted-server.ts'
 
 const TEXT = LETTER.replace(/^from:.*\n/m, '')
 
@@ -161,5 +162,124 @@ describe('a load that is shared', () => {
     answers.one = () => undefined
     expect(await project.run(['resume'])).toMatchObject({ code: 0 })
     expectOnce(12)
+  })
+
+  test('an account whose login is refused sends nothing, and the other all', async () => {
+    const closed = await startScriptedServer({ auth: () => '535 5.7.8 Authentication credentials invalid' })
+    open({ account: 'share' })
+    const config = accounts({ account: 'share' }).replace(
+      `port: ${one.port}, security: none`,
+      `port: ${closed.port}, security: none, user: ada, allowPlainLogin: true`,
+    )
+    project.write('mailmerge.yaml', config)
+    const { code, stderr } = await project.run(['run', '--yes'], { MAILMERGE_ACCOUNTS_ONE_SMTP_PASSWORD: 'secret' })
+    await closed.close()
+    expect(stderr).toContain('the account one has stopped:')
+    expect(stderr).toContain('535')
+    expect(stderr).not.toContain('secret')
+    expect(code).toBe(0)
+    expect(people(two)).toEqual(everybody(12))
+  })
+
+  test('an account that cannot be reached sends nothing, and the other all', async () => {
+    open({ account: 'share' })
+    await one.close()
+    const { code, stderr } = await project.run(['run', '--yes'])
+    expect(stderr).toContain('the account one has stopped:')
+    expect(code).toBe(0)
+    expect(people(two)).toEqual(everybody(12))
+  })
+
+  test('all of them unreachable is exit code 69, and names both', async () => {
+    open({ account: 'share' })
+    await Promise.all([one.close(), two.close()])
+    const { code, stderr } = await project.run(['run', '--yes'])
+    expect(stderr).toMatch(/every account has stopped\. one: .*; two: /)
+    expect(code).toBe(69)
+  })
+
+  test('what is in doubt stays in doubt, and is not sent from another account', async () => {
+    open({ account: 'share' })
+    answers.one = (_, number) => {
+      if (number < 3) return undefined
+      void one.close()
+      return '999 never heard'
+    }
+    const { code } = await project.run(['run', '--yes'])
+    const states = await results()
+    const doubtful = states.filter(([, status]) => status === 'in_doubt')
+    expect(code).toBe(75)
+    expect(doubtful.length).toBeGreaterThan(0)
+    expect(doubtful.every(([account]) => account === 'one')).toBe(true)
+    expect(states.filter(([, status]) => status === 'sent')).toHaveLength(12 - doubtful.length)
+    expect([...one.recipients, ...two.recipients].filter(([, times]) => times > 1)).toEqual([])
+    expect(people(one).length + people(two).length).toBe(12 - doubtful.length)
+  })
+})
+
+describe('a run that goes on', () => {
+  const list = `name,email,dept\n${Array.from({ length: 6 }, (_, at) => `P,p${at + 1}@example.com,${at % 2 === 0 ? 'one' : 'two'}`).join('\n')}\n`
+
+  test('rows of an account that stopped wait for it; the others are sent', async () => {
+    open({ account: '{ column: dept }' }, list)
+    answers.one = () => '550 5.4.5 Daily user sending limit exceeded'
+    const first = await project.run(['run', '--yes'])
+    expect(first.stderr).toContain('some accounts have stopped. one: a sending limit of the account is reached')
+    expect(first.code).toBe(75)
+    expect(people(two)).toEqual(['p2@example.com', 'p4@example.com', 'p6@example.com'])
+    answers.one = () => undefined
+    expect(await project.run(['resume'])).toMatchObject({ code: 0 })
+    expectOnce(6)
+    expect(people(one)).toEqual(['p1@example.com', 'p3@example.com', 'p5@example.com'])
+  })
+
+  test('without the account that its rows name: an error that says which rows, and another account plans them', async () => {
+    open({ account: '{ column: dept }' }, list)
+    answers.one = () => '550 5.4.5 Daily user sending limit exceeded'
+    expect((await project.run(['run', '--yes'])).code).toBe(75)
+    project.write('mailmerge.yaml', accounts({ account: 'two' }).replace('  one:', '  other:'))
+    const { code, stderr } = await project.run(['resume'])
+    expect(stderr).toContain(
+      "the account 'one' is gone from the config, and 3 rows, the first of them row 1, are still to be sent",
+    )
+    expect(stderr).toContain('give the run command again with another account')
+    expect(code).toBe(65)
+    expect(await project.run(['run', '--yes'])).toMatchObject({ code: 0 })
+    expectOnce(6)
+  })
+
+  test('shared by those of its accounts that are left', async () => {
+    open({ account: 'share' })
+    answers.one = () => '550 5.4.5 Daily user sending limit exceeded'
+    answers.two = (_, number) => (number > 2 ? '550 5.4.5 Daily user sending limit exceeded' : undefined)
+    expect((await project.run(['run', '--yes'])).code).toBe(75)
+    project.write(
+      'mailmerge.yaml',
+      accounts({ account: 'share' }).replace(/ {2}one:\n.*/, '  other:\n    from: Other <other@example.org>'),
+    )
+    answers.two = () => undefined
+    expect(await project.run(['resume'])).toMatchObject({ code: 0 })
+    expect(people(two)).toEqual(everybody(12))
+    expectOnce(12)
+  })
+
+  test('with another sender of its account than it was planned with is refused', async () => {
+    open({ account: 'one' })
+    answers.one = () => '550 5.4.5 Daily user sending limit exceeded'
+    expect((await project.run(['run', '--yes'])).code).toBe(75)
+    project.write('mailmerge.yaml', accounts({ account: 'one' }).replace('one@example.org', 'new@example.org'))
+    const { code, stderr } = await project.run(['resume'])
+    expect(stderr).toContain("the sender of the account 'one' changed after run")
+    expect(code).toBe(65)
+  })
+
+  test('what failed is tried again from its own account', async () => {
+    open({ account: '{ column: dept }' }, list)
+    answers.two = () => '550 5.1.1 no such user'
+    expect((await project.run(['run', '--yes'])).code).toBe(1)
+    answers.two = () => undefined
+    expect(await project.run(['retry'])).toMatchObject({ code: 0 })
+    expectOnce(6)
+    expect(people(two)).toEqual(['p2@example.com', 'p4@example.com', 'p6@example.com'])
   })
 })

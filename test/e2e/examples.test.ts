@@ -203,3 +203,29 @@ test('library: the program beside its list sends it, through the name of the pac
 function text(content: ArrayBuffer | Uint8Array | string | undefined): string {
   return Buffer.from(content as ArrayBuffer).toString('utf8')
 }
+
+test('accounts: each row comes from the desk that it names, and a shared load from both', async () => {
+  const desk = await startRecordingSink({ keep: true })
+  try {
+    const env = {
+      MAILMERGE_ACCOUNTS_SALES_SMTP_URL: `smtp://localhost:${sink.port}`,
+      MAILMERGE_ACCOUNTS_SUPPORT_SMTP_URL: `smtp://localhost:${desk.port}`,
+    }
+    const folder = join(copy, 'examples/accounts')
+    const before = sink.messages.length
+    const ended = await startProgram(['run', '--yes'], folder, env).ended
+    expect(ended.code, ended.stderr).toBe(0)
+    const of = ({ from, to }: { readonly from: string; readonly to: readonly string[] }) => [from, ...to]
+    expect(sink.messages.slice(before).map(of)).toEqual([['sales@shop.example.com', 'ada@example.com']])
+    expect(desk.messages.map(of).toSorted()).toEqual([
+      ['support@shop.example.com', 'grace@example.com'],
+      ['support@shop.example.com', 'linus@example.com'],
+    ])
+    const shared = await startProgram(['run', '--yes', '--again', '--account', 'share'], folder, env).ended
+    expect(shared.code, shared.stderr).toBe(0)
+    // 499 of a day are left to the one, and 1,998 to the other.
+    expect([sink.messages.length - before, desk.messages.length]).toEqual([2, 4])
+  } finally {
+    await desk.close()
+  }
+})

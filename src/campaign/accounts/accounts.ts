@@ -115,6 +115,20 @@ export function requireSenders(
   })
 }
 
+/** Every account of a project, whichever sends. @throws ConfigError for one with a sender that is not an address. */
+export function everyAccount(settings: Settings): Accounts['list'] {
+  const [first, ...others] = Object.keys(settings.accounts ?? {}).map((name) => accountNamed(name, settings))
+  return first === undefined ? theOnly(settings).list : [first, ...others]
+}
+
+/** The settings with which a single mail goes that belongs to no run: those of the account that is chosen, or of the first. */
+export function sendingSettings(settings: Settings): Settings {
+  const { account: choice } = settings
+  const all = everyAccount(settings)
+  const chosen = choice?.by === 'name' ? all.find(({ name }) => name === choice.name) : undefined
+  return (chosen ?? all[0]).settings
+}
+
 function theOnly(settings: Settings): Accounts {
   return { by: 'name', list: [{ name: undefined, settings, from: undefined }] }
 }

@@ -100,6 +100,12 @@ function inProportion(whole: number, weights: readonly number[]): readonly numbe
   })
 }
 
+/** The pace of the account that is done last. */
+export function lastOf(forecast: readonly AccountForecast[]): Pace | undefined {
+  const paces = forecast.flatMap(({ pace }) => pace ?? [])
+  return paces.sort((one, other) => other.lastAt.getTime() - one.lastAt.getTime())[0]
+}
+
 /** Whose quota it is: of a login at a server, or of another way to send, by the name of its transport. */
 export function quotaNameOf({ smtp, transport }: Settings, name: string): string {
   return transport === undefined || transport === 'smtp' ? `${smtp.user ?? ''}@${smtp.host}` : name

@@ -88,8 +88,8 @@ const SHORTEST_PAUSE_MS = 5_000
 const GATHER_MS = 2_000
 /** While rows wait for their start time the ledger is asked again this often: another process may have moved them. */
 const LONGEST_SLEEP_MS = 60_000
-/** An account that waits longer than this leaves its rows to the others. */
-const LEFT_TO_OTHERS_MS = 10_000
+/** An account that waits longer than this for its server or a quota leaves its rows to the others. */
+const LEFT_TO_OTHERS_MS = 1_500
 
 export class AccountDelivery implements DeliveryControl {
   readonly #options: AccountDeliveryOptions
@@ -294,9 +294,12 @@ export class AccountDelivery implements DeliveryControl {
       const closed = this.#throttle.closedFor(now)
       if (closed > SHORTEST_PAUSE_MS) this.paused({ kind: 'quota', quota: this.#throttle.quotaLeft }, this.#in(closed))
       const wait = Math.max(this.#breaker.msUntilRetry(now), this.#jobs.msUntilAllowed(now))
-      if (wait > LEFT_TO_OTHERS_MS) this.#rest(now + wait)
+      const away = Math.max(this.#breaker.msUntilRetry(now), this.#throttle.closedFor(now))
+      if (away > LEFT_TO_OTHERS_MS) this.#rest(now + away)
       this.#later(wait, () => this.#goOn())
-    } else if (this.#jobs.drained && !this.#isSettled) void this.#awaitRetries()
+    } else if (this.#jobs.drained) {
+      if (!this.#isSettled) void this.#awaitRetries()
+    } else if (now < this.#restsUntil) this.#later(this.#restsUntil - now, () => this.#goOn())
   }
 
   /** It cannot send for a while: others may have its rows. */
@@ -311,7 +314,11 @@ export class AccountDelivery implements DeliveryControl {
   /** The wait is over. */
   #goOn(): void {
     const { shares, account } = this.#options
-    if (account.name !== undefined && this.#clock.monotonic() >= this.#restsUntil) shares?.setOpen(account.name, true)
+    const rested = this.#restsUntil !== Number.NEGATIVE_INFINITY && this.#clock.monotonic() >= this.#restsUntil
+    if (account.name !== undefined && rested) {
+      this.#restsUntil = Number.NEGATIVE_INFINITY
+      shares?.rejoin(account.name)
+    }
     this.balance()
   }
 

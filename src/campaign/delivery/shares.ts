@@ -59,6 +59,17 @@ export class Shares {
     if (share !== undefined && share.state !== 'stopped') share.state = isOpen ? 'open' : 'waiting'
   }
 
+  /** The account that waited sends again: what is left is divided again, with it among them. */
+  rejoin(name: string): void {
+    const share = this.#shares.get(name)
+    if (share?.state !== 'waiting') return
+    share.state = 'open'
+    const open = [share, ...this.#others(name)]
+    const rest = open.reduce((sum, { left }) => sum + left, 0)
+    for (const one of open) one.left = 0
+    divide(rest, open)
+  }
+
   /**
    * The account sends no more, or not for long: what it has left, and what it gives back, is for the others that send, by their
    * parts. It keeps it where there is no other.
@@ -72,14 +83,7 @@ export class Shares {
       share.left += givenBack
       return
     }
-    let rest = share.left + givenBack
-    let weights = others.reduce((sum, { weight }) => sum + weight, 0)
-    for (const other of others) {
-      const part = Math.round((rest * other.weight) / weights)
-      other.left += part
-      rest -= part
-      weights -= other.weight
-    }
+    divide(share.left + givenBack, others)
     share.left = 0
   }
 
@@ -87,5 +91,17 @@ export class Shares {
     return [...this.#shares]
       .filter(([other, { state }]) => other !== name && state === 'open')
       .map(([, share]) => share)
+  }
+}
+
+/** Adds that many messages to the parts of these, by their weights. */
+function divide(messages: number, among: readonly Share[]): void {
+  let rest = messages
+  let weights = among.reduce((sum, { weight }) => sum + weight, 0)
+  for (const share of among) {
+    const part = Math.round((rest * share.weight) / weights)
+    share.left += part
+    rest -= part
+    weights -= share.weight
   }
 }

@@ -10,6 +10,7 @@ import { ownText } from '../../template/marked-text.ts'
 import { makesDrafts, openTransport } from '../../transport/open.ts'
 import { createSmtpTransport } from '../../transport/smtp/smtp-transport.ts'
 import type { Outcome } from '../../transport/transport.ts'
+import { sendingSettings } from '../accounts/accounts.ts'
 
 /** A notice with the id that a receiver can tell a repetition by. */
 export interface Notice {
@@ -93,7 +94,8 @@ export async function mail(
     )
     // Among drafts a notice would wait for a person.
     const server = smtp ?? (makesDrafts(settings) ? settings.smtp : undefined)
-    const transport = server === undefined ? await openTransport(settings) : createSmtpTransport(server)
+    const transport =
+      server === undefined ? await openTransport(sendingSettings(settings)) : createSmtpTransport(server)
     try {
       const lane = await transport.open(signal)
       const cut = (): void => lane.abort()

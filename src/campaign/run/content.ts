@@ -85,10 +85,13 @@ export async function openTemplate(
   })
 }
 
+/** Holds the place of a sender until the account of a row is known; no message has it. */
+const OF_THE_ACCOUNT = 'account@account.invalid'
+
 /** Fields for templates that do not set them. Where accounts send, the sender of a row is that of its account. */
 function messageDefaults({ message, accounts = {} }: Settings): Settings['message'] {
-  const [from] = Object.values(accounts).flatMap((account) => account.from ?? [])
-  return from === undefined || message['from'] !== undefined ? message : { ...message, from }
+  const isKnown = message['from'] !== undefined || Object.values(accounts).every(({ from }) => from === undefined)
+  return isKnown ? message : { ...message, from: OF_THE_ACCOUNT }
 }
 
 /** The variants of a campaign, each as a template; `only` takes one of them for everybody. */

@@ -79,6 +79,8 @@ async function goOn(
   const { ledger, run } = merge
   await ledger.runs.request(run.id, undefined)
   await prepareLedger(ledger, run)
+  // What is to be sent again may be bound to an account that is gone.
+  await plannedAccounts(settings, run, ledger)
   await using destination = await openDestination(merge, run.id)
   const counts = await ledger.results.counts(run.id)
   const campaign = run.campaign.name

@@ -10,13 +10,12 @@ import type { StatusCounts } from '../../ledger/records.ts'
 import { newRunId } from '../../ledger/run-id.ts'
 import { checkWritable } from '../../report/report.ts'
 import { draftSettings, makesDrafts } from '../../transport/open.ts'
-import { type AccountForecast, forecastOf, serverNames } from '../accounts/forecast.ts'
+import { forecastOf, lastOf, serverNames } from '../accounts/forecast.ts'
 import { checkMergeRequest } from '../check-request.ts'
 import { END_OF_TIME } from '../clock.ts'
 import type { SkipCounts, SummaryEvent } from '../events.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { withNotices } from '../notify/notify.ts'
-import type { Pace } from '../plan/pace.ts'
 import { planRows } from '../plan/plan.ts'
 import { startTimes } from '../plan/recipient-time.ts'
 import type { MessagePreview } from '../plan/render-row.ts'
@@ -209,12 +208,6 @@ async function confirmed(
     sizes: await sizesOf(merge, run, counted.rows),
   }
   return hooks.confirm(given(preview))
-}
-
-/** The pace of the account that is done last. */
-function lastOf(forecast: readonly AccountForecast[]): Pace | undefined {
-  const paces = forecast.flatMap(({ pace }) => pace ?? [])
-  return paces.sort((one, other) => other.lastAt.getTime() - one.lastAt.getTime())[0]
 }
 
 /** The first message that will be sent. */

@@ -1,7 +1,8 @@
 /** `mailmerge status`: the runs of a project and how far they are. Reads the ledger, changes nothing. */
 import { findRun } from '../../campaign/run/find-run.ts'
+import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import { type RowStatus, type RunRecord, totalOf } from '../../ledger/records.ts'
+import { type RowStatus, type RunRecord, type StatusCounts, totalOf } from '../../ledger/records.ts'
 import { type RunStanding, standingOf } from '../../report/head.ts'
 import { runFields } from '../../report/json.ts'
 import { pauseWords } from '../../report/reasons.ts'
@@ -43,8 +44,11 @@ export const status: Action = {
     await withLedger(settings, async (ledger) => {
       if (id !== undefined) {
         const run = await findRun(ledger, id)
-        if (ledger !== undefined)
-          showOne(await runReader(ledger, await ledger.runs.list(), settings.timeZone)(run), context)
+        if (ledger !== undefined) {
+          const shown = await runReader(ledger, await ledger.runs.list(), settings.timeZone)(run)
+          const hasAccounts = run.options.accounts !== undefined
+          showOne(shown, hasAccounts ? await ledger.results.accountCounts(run.id) : undefined, context)
+        }
       } else if (ledger === undefined)
         context.out.info(
           `nothing was sent in this project yet: there is no ledger ${shortPath(settings.ledger, context.io.cwd)}`,
@@ -101,10 +105,11 @@ function lines(listed: readonly ShownRun[], columns: number | undefined): readon
   return tableLines(head, rows, { right: new Set(head.keys().drop(4)), columns, cuttable: [2, 3, 1] })
 }
 
-function showOne(shown: ShownRun, { out }: Context): void {
+function showOne(shown: ShownRun, accounts: ReadonlyMap<string, StatusCounts> | undefined, { out }: Context): void {
   const { run, counts, messages, copiesDeferred, waiting, condition, atWork, timeZone, progress } = shown
   if (out.json) {
-    out.result(JSON.stringify(runFields(run, shown, atWork)))
+    const of = accounts && Object.fromEntries(accounts)
+    out.result(JSON.stringify({ ...runFields(run, shown, atWork), ...given({ accounts: of }) }))
     return
   }
   const facts: readonly (readonly [string, string | undefined])[] = [
@@ -124,6 +129,7 @@ function showOne(shown: ShownRun, { out }: Context): void {
       `${count(totalOf(counts))}${messages === undefined ? '' : `, in ${plural(totalOf(messages), 'message')}`}`,
     ],
     ...STATUSES.map((one) => [STATUS_WORDS[one].toLowerCase(), stateWords(counts[one], messages?.[one])] as const),
+    ...[...(accounts ?? [])].map(([name, own]) => ['account', `${name}: ${accountWords(own)}`] as const),
     ['copies', copiesDeferred === 0 ? undefined : `${count(copiesDeferred)} still to come`],
   ]
   for (const [name, value] of facts) if (value !== undefined) out.result(`${name.padEnd(9)} ${value}`)
@@ -131,6 +137,12 @@ function showOne(shown: ShownRun, { out }: Context): void {
     out.info(`to continue: mailmerge resume ${run.id}`)
   if (counts.in_doubt > 0) out.info(`decide about rows in doubt: mailmerge resume ${run.id} --in-doubt resend|keep`)
   if (counts.failed > 0) out.info(`to try failed messages again: mailmerge retry ${run.id}`)
+}
+
+/** `300 sent, 12 waiting` */
+function accountWords(counts: StatusCounts): string {
+  const some = STATUSES.filter((one) => one === 'sent' || counts[one] > 0)
+  return some.map((one) => `${count(counts[one])} ${STATUS_WORDS[one].toLowerCase()}`).join(', ')
 }
 
 /** `1,200 in 300 messages` */

@@ -1,6 +1,8 @@
 /** `mailmerge verify`: connects, logs in, says what the server offers. Sends nothing but a test notice that is asked for. */
 
+import type { Account } from '../../campaign/accounts/accounts.ts'
 import { UsageError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { ServerReport } from '../../transport/transport.ts'
 import type { Action, Context } from '../command.ts'
@@ -12,6 +14,7 @@ export const verify: Action = {
   describe: 'Connect, log in and show what the server offers; send nothing',
   options: {
     ...SMTP_OPTION,
+    account: { type: 'string', value: 'NAME', describe: 'Only this account of mailmerge.yaml; default: all of them' },
     notify: { type: 'boolean', describe: 'Give a test notice too, as notify in mailmerge.yaml says' },
   },
   async run(args, context) {
@@ -20,17 +23,22 @@ export const verify: Action = {
     if (args.flag('notify') && settings.notify === undefined) {
       throw new UsageError('no notices are set', { hint: 'Set notify.mail or notify.webhook in mailmerge.yaml.' })
     }
-    const { openTransport } = await import('../../transport/open.ts')
-    const transport = await openTransport(settings, {
-      ...(out.verbose ? { dialogue: (line: string) => out.info(out.style('dim', escapeInvisible(line))) } : {}),
-    })
-    try {
-      const report = await transport.verify()
-      if (out.json) out.result(JSON.stringify(fields(report)))
-      else if (!out.quiet) for (const line of lines(report, context)) out.result(line)
-    } finally {
-      await transport.close()
+    const { everyAccount } = await import('../../campaign/accounts/accounts.ts')
+    const only = args.text('account')
+    const accounts = everyAccount(settings).filter(({ name }) => only === undefined || name === only)
+    // One that cannot be used keeps none of the others from being looked at.
+    const failures: unknown[] = []
+    for (const account of accounts) {
+      try {
+        await verifyAccount(account, context)
+      } catch (error) {
+        if (account.name !== undefined)
+          out.info(`account ${account.name}: ${error instanceof Error ? error.message : error}`)
+        failures.push(error)
+      }
     }
+    const [failure] = failures
+    if (failure !== undefined) throw failure
     if (args.flag('notify')) {
       const { giveTestNotice, noticeTargets } = await import('../../campaign/notify/notify.ts')
       await giveTestNotice(settings)
@@ -38,6 +46,24 @@ export const verify: Action = {
     }
     return 0
   },
+}
+
+async function verifyAccount({ name, settings }: Account, context: Context): Promise<void> {
+  const { out } = context
+  const { openTransport } = await import('../../transport/open.ts')
+  const transport = await openTransport(settings, {
+    ...(out.verbose ? { dialogue: (line: string) => out.info(out.style('dim', escapeInvisible(line))) } : {}),
+  })
+  try {
+    const report = await transport.verify()
+    if (out.json) out.result(JSON.stringify({ ...given({ account: name }), ...fields(report) }))
+    else if (!out.quiet) {
+      if (name !== undefined) out.result(`${'account'.padEnd(9)} ${name}`)
+      for (const line of lines(report, context)) out.result(line)
+    }
+  } finally {
+    await transport.close()
+  }
 }
 
 function fields(report: ServerReport): Readonly<Record<string, unknown>> {

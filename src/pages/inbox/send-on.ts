@@ -1,5 +1,7 @@
 /** Sends a message of the inbox on, through the server of the project. Owns that it goes to one address, with its bytes as they are. */
+
 import { randomUUID } from 'node:crypto'
+import { sendingSettings } from '../../campaign/accounts/accounts.ts'
 import type { Settings } from '../../config/settings.ts'
 import { DataError, UnreachableError } from '../../errors.ts'
 import { parseRecipient } from '../../message/address/address.ts'
@@ -15,7 +17,7 @@ export async function sendOn(settings: Settings, message: ReadMessage, from: str
   if ('fault' in parsed) throw new DataError(`'${to}' is not an address: ${parsed.fault}`)
   const address = parsed.mailbox.wire
   const began = Date.now()
-  const transport = await openTransport(settings)
+  const transport = await openTransport(sendingSettings(settings))
   try {
     const outcome = await oneOutcome(transport, messageOf(message, { from, to: [address] }))
     if (outcome?.kind === 'accepted')

@@ -3,7 +3,7 @@
  * what the plan and the settings say; counts nothing by itself.
  */
 
-import { quotaNameOf } from '../../campaign/accounts/forecast.ts'
+import { lastOf, quotaNameOf } from '../../campaign/accounts/forecast.ts'
 import { type Pace, paceOf, type TakenLimit, takenLimits } from '../../campaign/plan/pace.ts'
 import { withSize } from '../../campaign/plan/sizes.ts'
 import { openLedger } from '../../campaign/run/open-ledger.ts'
@@ -56,7 +56,7 @@ function serverName({ transport }: Settings): string {
 
 export function forecastOf(
   { settings }: Project,
-  { counts, skipped, suppressed }: PlannedList,
+  { counts, skipped, suppressed, accounts }: PlannedList,
   { server, command, now, sizes, limits }: ForecastOptions,
 ): ForecastView {
   const of = (kind: LeftOutWhy): number => skipped.get(kind) ?? 0
@@ -67,7 +67,8 @@ export function forecastOf(
     detail: why === 'suppressed' ? suppressedWords(suppressed) : undefined,
   }))
   const messages = settings.groupBy === undefined ? undefined : counts.messages.deferred
-  const pace = paceOf(messages ?? counts.deferred, limits, now, settings.timeZone)
+  const pace =
+    accounts === undefined ? paceOf(messages ?? counts.deferred, limits, now, settings.timeZone) : lastOf(accounts)
   return {
     rows: counts.rows,
     toSend: counts.deferred,
@@ -76,6 +77,11 @@ export function forecastOf(
     leftOut,
     sizes,
     pace: pace && paceView(pace),
+    accounts: accounts?.map(({ account, messages: own, pace: last }) => ({
+      account,
+      messages: own,
+      lastAt: last?.lastAt.toISOString(),
+    })),
     connections: settings.delivery.concurrency,
     server,
     command,

@@ -59,6 +59,7 @@ export async function makeRow(
           findings:
             sample === undefined ? of : [...of, ...links.of(sample, places), ...unaskedFilters(project.settings)],
           envelope,
+          account: project.accountOf(checked),
         },
       },
       message: read,

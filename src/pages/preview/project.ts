@@ -2,6 +2,7 @@
  * A project as it is saved now: its list and template opened as a run opens them, a row of it made into a message, and the
  * plan of its list. Owns one such version from its opening to its end; the steps are those of a run.
  */
+import { type AccountForecast, forecastOf } from '../../campaign/accounts/forecast.ts'
 import type { MergeRequest } from '../../campaign/merge.ts'
 import { type Case, CaseFinder } from '../../campaign/plan/cases.ts'
 import type { MessageGroup } from '../../campaign/plan/one-message.ts'
@@ -28,6 +29,8 @@ export interface Project extends AsyncDisposable {
   readonly settings: Settings
   readonly inputs: RunInputs
   readonly rows: RowStore
+  /** For people: the account that sends the message; undefined where there is one alone. */
+  accountOf(checked: CheckedRow): string | undefined
   /** Numbers of the rows that are one message with that row, itself among them, as far as the list is read. */
   rowsOf(row: number): readonly number[]
   /** @throws DataError that says what is wrong with the row or the template. */
@@ -45,6 +48,8 @@ export interface PlannedList {
   readonly skipped: ReadonlyMap<SkipKind, number>
   /** The suppressed rows by the reason of their suppression. */
   readonly suppressed: ReadonlyMap<string, number>
+  /** What each of several accounts sends. */
+  readonly accounts: readonly AccountForecast[] | undefined
   /** The rows to look at. */
   readonly cases: readonly Case[]
 }
@@ -66,6 +71,7 @@ export async function openProject(settings: Settings, request: PreviewRequest): 
   const rows = new RowStore()
   return {
     ...{ settings, inputs, rows },
+    accountOf: ({ account }) => account ?? accountWords(merge.accounts),
     rowsOf: (row) => inputs.grouping?.messageOf({ number: row, data: {} }).map(({ number }) => number) ?? [row],
     async message(row) {
       const { renderer, clock } = merge
@@ -76,7 +82,19 @@ export async function openProject(settings: Settings, request: PreviewRequest): 
       // The plan goes on with marks of its own rows alone.
       branches.take()
       const { key, address, data, variant, rows } = checked
-      const due = { recipient: 0, row: first.number, key, occurrence: 1, address, data, rows, attempts: 0, variant }
+      const { account } = checked
+      const due = {
+        recipient: 0,
+        row: first.number,
+        key,
+        occurrence: 1,
+        address,
+        data,
+        rows,
+        attempts: 0,
+        variant,
+        account,
+      }
       return { checked, message: await renderer.render(due, now) }
     },
     plan: (onRows, signal) => planInto(rows, merge, inputs, asked, { branches, onRows, signal }),
@@ -212,7 +230,30 @@ async function planInto(
     }
     signal.throwIfAborted()
   }
-  return { counts, skipped: await ledger.results.skipCounts(runId), suppressed, cases: finder.found() }
+  const skippedRows = await ledger.results.skipCounts(runId)
+  const accounts = await accountParts(merge, runId, counts.messages.deferred)
+  return { counts, skipped: skippedRows, suppressed, accounts, cases: finder.found() }
+}
+
+/** What each account would send now; undefined where there is one alone, whose limits are asked anew each time. */
+async function accountParts(
+  { accounts, ledger, project, clock, settings }: OpenMerge,
+  runId: string,
+  messages: number,
+): Promise<readonly AccountForecast[] | undefined> {
+  if (accounts.list[0].name === undefined) return undefined
+  const now = clock.now()
+  return forecastOf(accounts, {
+    ...{ runId, messages, now, start: now, timeZone: settings.timeZone, servers: accounts.list.map(() => '') },
+    ledger: { deliveries: ledger.deliveries, quotas: (project ?? ledger).quotas },
+  })
+}
+
+/** The only account, or those that share the rows. */
+function accountWords({ list }: OpenMerge['accounts']): string | undefined {
+  const names = list.flatMap(({ name }) => name ?? [])
+  if (names.length < 2) return names[0]
+  return `${names.join(' or ')}: known when it is sent`
 }
 
 /** An address that is not one is shown as it is written. */

@@ -148,7 +148,7 @@ export class MessageViewer {
       ${TABS.map((tab) => this.#panel(tab, shown))}`
   }
 
-  #head({ subject, from, to, size: bytes, envelope }: MessageView): TemplateResult {
+  #head({ subject, from, to, size: bytes, account, envelope }: MessageView): TemplateResult {
     return html`<header class="msg-head">
       <div class="line">
         <button type="button" class="btn quiet only back" aria-label="Back to the list" @click=${this.#options.onBack}>${icon('back')}</button>
@@ -157,6 +157,7 @@ export class MessageViewer {
       <dl>
         <div><dt>From</dt><dd><bdi>${from}</bdi></dd></div>
         <div><dt>To</dt><dd><bdi>${to}</bdi></dd></div>
+        ${account === undefined ? nothing : html`<div><dt>Account</dt><dd><bdi>${account}</bdi></dd></div>`}
         ${envelope === undefined ? nothing : html`<div><dt>Envelope</dt><dd><bdi>${envelope.from || 'no sender'}</bdi> to <bdi>${envelope.to.join(', ')}</bdi></dd></div>`}
         <div class="size"><dt>Size</dt><dd class="num">${size(bytes)}</dd></div>
       </dl>

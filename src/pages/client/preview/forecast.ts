@@ -37,7 +37,7 @@ export function forecastDrawer(forecast: ForecastView | undefined, actions: Fore
 }
 
 function bodyOf(
-  { rows, toSend, messages, stopping, leftOut, sizes, pace, connections }: ForecastView,
+  { rows, toSend, messages, stopping, leftOut, sizes, pace, accounts, connections }: ForecastView,
   actions: ForecastActions,
 ): TemplateResult {
   return html`
@@ -53,6 +53,7 @@ function bodyOf(
         ${part('m-accent', toSend)}${part('m-skipped', rows - toSend)}</div></div>
     ${leftOut.length === 0 ? html`<p class="soft">Nobody is left out.</p>` : leftOutTable(leftOut)}
     <div><h3>When</h3>${whenWords(pace, toSend, connections)}</div>
+    ${accounts === undefined ? nothing : accountsTable(accounts)}
     ${sizes === undefined ? nothing : sizeWords(sizes, toSend, actions.onRow)}
     <div><h3>The same command once more</h3><p class="soft">sends only what is then still missing; to people who have it, nothing.</p></div>`
 }
@@ -70,6 +71,15 @@ function leftOutTable(leftOut: ForecastView['leftOut']): TemplateResult {
       return html`<tr><td class="sign">${icon(name, { look: 'faint' })}</td>
         <td>${words}${below === '' ? nothing : html`<br><span class="faint">${below}</span>`}</td><td class="r">${count(rows)}</td></tr>`
     })}</tbody>
+  </table>`
+}
+
+function accountsTable(accounts: NonNullable<ForecastView['accounts']>): TemplateResult {
+  return html`<table aria-label="What each account sends">
+    <thead><tr><th>Account</th><th class="r">Messages</th></tr></thead>
+    <tbody>${accounts.map(
+      ({ account, messages }) => html`<tr><td><bdi>${account}</bdi></td><td class="r">${count(messages)}</td></tr>`,
+    )}</tbody>
   </table>`
 }
 

@@ -155,7 +155,7 @@ function connectionsCard({ progress, zone }: RunView): TemplateResult {
 /** A connection that its server keeps waiting for this long is said to wait. */
 const QUIET_MS = 2_000
 
-function laneLine({ place, row, quietMs, perSecond, encryption }: LaneItem): TemplateResult {
+function laneLine({ place, row, quietMs, perSecond, encryption, account }: LaneItem): TemplateResult {
   const isQuiet = quietMs >= QUIET_MS
   const [look, words] =
     row === undefined
@@ -164,6 +164,7 @@ function laneLine({ place, row, quietMs, perSecond, encryption }: LaneItem): Tem
         ? ['slow', `Row ${count(row)}: no answer for ${count(Math.floor(quietMs / 1000))} s yet`]
         : ['', `Sending row ${count(row)}`]
   return html`<li><span class="faint">${place}</span><span class="dot ${look}" aria-hidden="true"></span><span class="cut grow">${words}</span>
+    ${account === undefined ? nothing : html`<span class="faint">${account}</span>`}
     ${encryption === undefined ? nothing : html`<span class="faint" title=${encryption}>${encryption.replace(/,.*/, '')}</span>`}
     <span class="faint">${perSecond.toFixed(1)}/s</span></li>`
 }
