@@ -65,6 +65,9 @@ function explain(issue: z.core.$ZodIssue, data: unknown): readonly WrongSetting[
     case 'too_small':
     case 'too_big':
       return [{ path, message: `${name} must be ${boundWords(issue)}${found(path, data)}`, hint: undefined }]
+    case 'invalid_key':
+      // The name of the entry is wrong, whatever is in it.
+      return issue.issues.map(({ message }) => ({ path, message: `${name}: the name ${message}`, hint: undefined }))
     case 'invalid_union':
       return explainUnion(issue, data)
     default: {

@@ -4,7 +4,7 @@
  */
 import { dirname, isAbsolute, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { CopyCounts, ResultRow } from '../ledger/records.ts'
+import type { CopyCounts, ResultRow, StatusCounts } from '../ledger/records.ts'
 import { pageTemplate } from '../text/page-template.ts'
 import { localZone } from '../time-zone.ts'
 import { barChart, rateChart, stackedBar } from './charts.ts'

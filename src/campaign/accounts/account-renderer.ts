@@ -34,10 +34,7 @@ export function rendererOf(
   return {
     check: (row, now, thread, group) => choice.check(row, now, thread, group),
     identify: (row) => first.renderer.identify(row),
-    preview: (due, date) => {
-      const preview = named(due).preview(due, date)
-      return due.account === undefined ? preview : { ...preview, account: due.account }
-    },
+    preview: (due, date) => named(due).preview(due, date),
     render: (due, date) => named(due).render(due, date),
   }
 }

@@ -155,7 +155,7 @@ export class RowCursor {
     const { shares } = this.#options
     const row = rowOf(due)
     if (shares === undefined || row.account === undefined || row.account === account) return true
-    return !isBound(due) && !shares.isOpen(row.account)
+    return !shares.has(row.account) || (!isBound(due) && !shares.isOpen(row.account))
   }
 
   async #fetch(): Promise<void> {

@@ -36,6 +36,11 @@ export class Shares {
     return this.#shares.get(name)?.state === 'open'
   }
 
+  /** Whether it takes part at all: an account of an earlier run may be gone. */
+  has(name: string): boolean {
+    return this.#shares.has(name)
+  }
+
   hasStopped(name: string): boolean {
     return this.#shares.get(name)?.state === 'stopped'
   }

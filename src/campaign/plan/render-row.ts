@@ -76,8 +76,6 @@ export interface MessagePreview {
   readonly address: string
   readonly from: string
   readonly subject: string
-  /** Account that sends it, where its row names one. */
-  readonly account?: string | undefined
 }
 
 export interface RowRenderer {

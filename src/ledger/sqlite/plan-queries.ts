@@ -112,7 +112,8 @@ UPDATE recipient SET
   tries_since = CASE WHEN n.revived OR (status = 'deferred' AND NOT n.same) THEN NULL ELSE tries_since END,
   finished_at = CASE WHEN n.revived THEN NULL ELSE finished_at END,
   variant = CASE WHEN n.revived OR status = 'deferred' THEN n.variant ELSE recipient.variant END,
-  account = CASE WHEN n.revived OR status = 'deferred' THEN n.account ELSE recipient.account END,
+  account = CASE WHEN n.revived OR (status = 'deferred' AND tries = 0) THEN n.account
+                 WHEN status = 'deferred' THEN coalesce(n.account, recipient.account) ELSE recipient.account END,
   reason = CASE WHEN n.revived THEN NULL ELSE reason END,
   skip_kind = CASE WHEN n.revived THEN NULL ELSE skip_kind END,
   smtp_code = CASE WHEN n.revived THEN NULL ELSE smtp_code END,

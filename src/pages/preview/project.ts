@@ -235,7 +235,7 @@ async function planInto(
   return { counts, skipped: skippedRows, suppressed, accounts, cases: finder.found() }
 }
 
-/** What each account would send now; undefined where there is one alone, whose limits are asked anew each time. */
+/** What each account would send now; undefined where there is one alone, whose limits are asked for each time. */
 async function accountParts(
   { accounts, ledger, project, clock, settings }: OpenMerge,
   runId: string,
