@@ -120,3 +120,10 @@ function isWithin(date: string, { from, to }: DayRange): boolean {
   // `12-24` to `01-02` goes over the end of the year.
   return from <= to ? from <= named && named <= to : named >= from || named <= to
 }
+
+/** The calendar day of a zone that a moment is on: `2026-11-27`, and the moment at which the next one begins. */
+export function dayOf(at: Date, zone: string): { readonly day: string; readonly endsAt: Date } {
+  const now = Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(zone)
+  const next = now.toPlainDate().add({ days: 1 }).toZonedDateTime(zone)
+  return { day: now.toPlainDate().toString(), endsAt: new Date(next.epochMilliseconds) }
+}

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { inOrder, readHoliday, readHours } from '../src/config/sending-hours.ts'
-import { closesAt, type DayRange, opensAt, type WeekHours } from '../src/sending-window.ts'
+import { closesAt, type DayRange, dayOf, opensAt, type WeekHours } from '../src/sending-window.ts'
 
 function readAs<T>(read: { readonly value: T } | { readonly wrong: string }): T {
   if ('wrong' in read) throw new Error(read.wrong)
@@ -135,4 +135,11 @@ test('sending hours begin at the first moment that a clock on the wall shows the
     }),
     { numRuns: 150, seed: 20_261_128 },
   )
+})
+
+test('a calendar day ends at midnight of its zone, also where it has 23 hours', () => {
+  expect(dayOf(new Date('2026-03-29T12:00:00Z'), PARIS)).toEqual({
+    day: '2026-03-29',
+    endsAt: new Date('2026-03-29T22:00:00Z'),
+  })
 })

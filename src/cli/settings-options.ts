@@ -25,6 +25,17 @@ export const SMTP_OPTION: Readonly<Record<string, Option>> = {
   },
 }
 
+/** When messages may go, and how far apart: also those of schedules. */
+export const HOURS_OPTIONS: Readonly<Record<string, Option>> = {
+  window: {
+    type: 'array',
+    string: true,
+    value: 'HOURS',
+    describe: "Send only within these hours: 'Mon-Fri 09:00-17:00'; repeatable; always for any time",
+  },
+  pause: { type: 'string', value: 'TIME', describe: 'Pause between two messages: 5s, or 5-12s for a random one' },
+}
+
 /** Options of how messages go out: also those of resume and retry. */
 export const DELIVERY_OPTIONS: Readonly<Record<string, Option>> = {
   ...SMTP_OPTION,
@@ -35,6 +46,7 @@ export const DELIVERY_OPTIONS: Readonly<Record<string, Option>> = {
     value: 'N/s',
     describe: "Limit such as 10/s, 500/day or '500 recipients/day'; repeatable, all hold",
   },
+  ...HOURS_OPTIONS,
   'retry-for': { type: 'string', value: 'TIME', describe: 'How long to retry deferred rows; default 4h' },
   grace: {
     type: 'string',
@@ -63,12 +75,18 @@ function zoneFlag(args: Arguments): string | undefined {
   return zone === undefined ? undefined : checkZone(zone)
 }
 
+/** When messages may go, and how far apart, as flags. */
+export function hoursFlags(args: Arguments): Pick<Flags, 'window' | 'pause'> {
+  return given({ window: args.texts('window'), pause: args.text('pause') })
+}
+
 /** How messages go out, as flags for the settings of this process or of one that it starts. */
 export function deliveryFlags(args: Arguments): Flags {
   return given({
     smtp: args.text('smtp'),
     concurrency: args.number('concurrency'),
     rate: args.texts('rate'),
+    ...hoursFlags(args),
     retryFor: args.text('retryFor'),
     grace: args.text('grace'),
     late: args.text('late'),

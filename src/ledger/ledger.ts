@@ -23,6 +23,8 @@ import type {
   Pruned,
   Quota,
   QuotaTaken,
+  RampDay,
+  RampUse,
   Reservation,
   ResultRow,
   RowRange,
@@ -86,6 +88,8 @@ export interface Runs {
   list(): Promise<readonly RunRecord[]>
   /** Records that the delivery of a run with a start time begins; the first time stays. */
   begin(runId: string, at: Date): Promise<void>
+  /** Records until when the delivery waits for the sending hours; undefined when it waits no more. */
+  waitUntil(runId: string, until: Date | undefined): Promise<void>
   end(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void>
   /** Asks the process that delivers a run, if there is one, to stop (`RunRecord.requested`); undefined takes it back. */
   request(runId: string, request: RunRequest | undefined): Promise<void>
@@ -231,10 +235,12 @@ export interface SuppressionQuery {
 export interface Quotas {
   /**
    * Takes `count` messages, or as many of them as there is room for, from every quota; each message is taken whole, with its
-   * `recipients` (default 1). `granted` is how many may go now; when that is fewer than asked for, `retryAt` says when to
-   * ask again. What was granted and not used is not given back.
+   * `recipients` (default 1), and from the day of a limit that rises, if given. `granted` is how many may go now; when that is fewer
+   * than asked for, `retryAt` says when to ask again. What was granted and not used is not given back.
    */
-  reserve(quotas: readonly Quota[], count: number, now: Date, recipients?: number): Promise<Reservation>
+  reserve(quotas: readonly Quota[], count: number, now: Date, recipients?: number, ramp?: RampDay): Promise<Reservation>
+  /** What is taken of a limit that rises, by that day. Takes nothing. */
+  rampUse(name: string, day: string): Promise<RampUse>
   /** What is taken of each quota in the window that ends now. Takes nothing. */
   taken(quotas: readonly Quota[], now: Date): Promise<readonly QuotaTaken[]>
 }

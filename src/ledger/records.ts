@@ -5,7 +5,7 @@
  * Two things are kept apart. A run's plan (`PlannedRow`) is what the source said when it was planned: written once,
  * never changed. A recipient is a campaign's memory of one recipient key: its state moves, whichever run moves it.
  */
-import type { RateLimit } from '../config/settings.ts'
+import type { RampUp, RateLimit } from '../config/settings.ts'
 import type { FeedbackKind } from './feedback.ts'
 import type { RunOptions } from './run-options.ts'
 
@@ -49,6 +49,8 @@ export interface RunRecord {
   readonly notBefore?: Date | undefined
   /** When delivery began, for a run with a `notBefore`. */
   readonly begunAt?: Date | undefined
+  /** Until then the delivery waits for the sending hours (`window`); of no meaning when it is past. */
+  readonly waitsUntil?: Date | undefined
   /** Asked from outside and not yet taken back: a `ready` run with `pause` is not resumed by itself. */
   readonly requested?: RunRequest | undefined
   readonly source: string
@@ -268,6 +270,8 @@ export type LedgerEvent =
   /** The same for a copy that was not sent with its message. */
   | { readonly kind: 'copy-started'; readonly copy: number; readonly at: Date }
   | ({ readonly kind: 'copy-updated'; readonly copy: number; readonly at: Date } & CopyUpdate)
+  /** A deferred row that is not tried before then; all else stays as it is. */
+  | { readonly kind: 'row-put-off'; readonly recipient: number; readonly dueAt: Date }
 
 /** One line of the results. `address` and `key` are empty for rows that have none. */
 export interface ResultRow {
@@ -343,6 +347,31 @@ export interface Quota extends RateLimit {
   readonly name: string
 }
 
+/** A limit of messages that rises from day to day, on one calendar day, for all runs and processes under `name`. */
+export interface RampDay {
+  readonly name: string
+  readonly rampUp: RampUp
+  /** By the clock of the run: `2026-11-27`. */
+  readonly day: string
+  /** The first moment of the next day. */
+  readonly endsAt: Date
+}
+
+/** What is known of a limit that rises. */
+export interface RampUse {
+  /** Earlier days on which messages were taken of it. */
+  readonly days: number
+  /** Messages taken on the day. */
+  readonly used: number
+}
+
+/** What is left of a limit, in what it counts. */
+export interface QuotaLeft extends RateLimit {
+  readonly left: number
+  /** It is that of one calendar day, of a limit that rises. */
+  readonly isRampUp?: true
+}
+
 /** What is taken of a quota, in what it counts. */
 export interface QuotaTaken {
   readonly count: number
@@ -356,8 +385,8 @@ export interface Reservation {
   readonly granted: number
   /** When to ask again, where fewer were granted than asked for. */
   readonly retryAt?: Date | undefined
-  /** What is left, after this, of the quota that has least left; of what it counts. */
-  readonly left?: (RateLimit & { readonly left: number }) | undefined
+  /** What is left, after this, of the limit that has least left. */
+  readonly left?: QuotaLeft | undefined
 }
 
 /** What `forget` removed. */

@@ -17,7 +17,7 @@ export interface RunStanding {
 
 export async function standingOf(
   ledger: Ledger,
-  run: Pick<RunRecord, 'id' | 'state' | 'options'>,
+  run: Pick<RunRecord, 'id' | 'state' | 'options' | 'waitsUntil'>,
   now = new Date(),
 ): Promise<RunStanding> {
   const { id, state } = run
@@ -26,7 +26,7 @@ export async function standingOf(
   // A run that ended sends nothing more.
   if (state !== 'ready') return { counts, messages, copiesDeferred: 0, waiting: undefined }
   const copiesDeferred = (await ledger.carbonCopies.counts(id)).deferred
-  const waiting = counts.deferred === 0 ? undefined : await waitingOf(ledger, id, now)
+  const waiting = counts.deferred === 0 ? undefined : withHours(run, await waitingOf(ledger, id, now), now)
   return { counts, messages, copiesDeferred, waiting }
 }
 
@@ -36,6 +36,17 @@ export function messagesOf(
   { id, options }: Pick<RunRecord, 'id' | 'options'>,
 ): Promise<StatusCounts> | undefined {
   return options.groupBy === undefined ? undefined : results.messageCounts(id)
+}
+
+/** Nothing goes before the sending hours that the run waits for. */
+function withHours(
+  { waitsUntil }: Pick<RunRecord, 'waitsUntil'>,
+  rows: RunStanding['waiting'],
+  now: Date,
+): RunStanding['waiting'] {
+  if (waitsUntil === undefined || waitsUntil <= now) return rows
+  const { first = waitsUntil, last = waitsUntil } = rows ?? {}
+  return { first: first > waitsUntil ? first : waitsUntil, last: last > waitsUntil ? last : waitsUntil }
 }
 
 async function waitingOf({ deliveries }: Ledger, id: string, now: Date): Promise<RunStanding['waiting']> {

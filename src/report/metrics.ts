@@ -3,8 +3,7 @@
  * escaping; measures nothing.
  */
 
-import type { StatusCounts } from '../ledger/records.ts'
-import type { QuotaLeft } from './reasons.ts'
+import type { QuotaLeft, StatusCounts } from '../ledger/records.ts'
 
 /** What is known of a run at this moment. */
 export interface RunMetrics {

@@ -1,16 +1,10 @@
 /** Why a run stopped or waits: the values, and their words for people. Owns both, so that no decision depends on a sentence. */
 
-import type { RateLimit } from '../config/settings.ts'
 import { limitWords } from '../config/units.ts'
-import type { Bounce, ResultRow, SkipReason, UndeliveredCopy } from '../ledger/records.ts'
+import type { Bounce, QuotaLeft, ResultRow, SkipReason, UndeliveredCopy } from '../ledger/records.ts'
 import type { ReplyCause } from '../replies/cause.ts'
 import type { RowReason } from './digest.ts'
 import { causeTitle, titled } from './words.ts'
-
-/** What is left of a quota. */
-export interface QuotaLeft extends RateLimit {
-  readonly left: number
-}
 
 /** Why a run ended before its last row was sent. */
 export type StopReason =
@@ -62,6 +56,8 @@ export type PauseReason =
   | { readonly kind: 'start-time' }
   | { readonly kind: 'deferred' }
   | { readonly kind: 'quota'; readonly quota: QuotaLeft | undefined }
+  /** Outside the sending hours, which are as they are written. */
+  | { readonly kind: 'window'; readonly hours: string }
   /** The server asked for less. */
   | { readonly kind: 'slow-down'; readonly said: string }
   /** The server is away. */
@@ -121,6 +117,8 @@ export function pauseWords(reason: PauseReason): string {
       return 'waiting to try again what the server deferred'
     case 'quota':
       return quotaWords(reason.quota)
+    case 'window':
+      return `outside the sending hours (${reason.hours})`
     case 'slow-down':
       return `the server asks for fewer messages: ${reason.said}`
     case 'outage':
@@ -259,6 +257,7 @@ export function bounceWords({ kind, reason }: Bounce): string {
 
 function quotaWords(quota: QuotaLeft | undefined): string {
   if (quota === undefined) return 'the quota is used up'
+  if (quota.isRampUp) return `the limit of ${quota.count} messages for this day (rampUp) is used up`
   const words = `the quota of ${limitWords(quota)}`
   return quota.left > 0 ? `${words} has ${quota.left} left, too few for the next message` : `${words} is used up`
 }

@@ -60,11 +60,12 @@ const EVERY_MS = 1000
 type Facts = Omit<RunProgress, 'at'>
 
 const limit = z.object({ count: z.number(), seconds: z.number(), of: z.literal('recipients').exactOptional() })
-const quota = limit.extend({ left: z.number() })
+const quota = limit.extend({ left: z.number(), isRampUp: z.literal(true).exactOptional() })
 /** As `PauseReason` has them; the types of both are compared when the program is compiled. */
 const reason = z.union([
   z.object({ kind: z.enum(['start-time', 'deferred']) }),
   z.object({ kind: z.literal('quota'), quota: quota.optional() }).transform(({ kind, quota }) => ({ kind, quota })),
+  z.object({ kind: z.literal('window'), hours: z.string() }),
   z.object({ kind: z.enum(['slow-down', 'outage']), said: z.string() }),
 ])
 const facts = z

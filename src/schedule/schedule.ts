@@ -32,6 +32,8 @@ const optionsSchema = z.strictObject({
     encoding: z.string().optional(),
     delimiter: z.string().optional(),
     sheet: z.string().optional(),
+    window: z.array(z.string()).optional(),
+    pause: z.string().optional(),
   }),
   selection: z.strictObject({
     rows: z.string().optional(),

@@ -159,12 +159,14 @@ function resumedWithin(schedule: Schedule, project: number): number {
 async function dueOf(run: RunRecord, ledger: Ledger, now: Date): Promise<Date | undefined | 'later' | 'none'> {
   const { counts, copiesDeferred, waiting } = await standingOf(ledger, run, now)
   if (counts.deferred + copiesDeferred === 0) return 'none'
+  if (run.waitsUntil !== undefined && run.waitsUntil > now) return 'later'
   const hasRow = counts.deferred > 0 && waiting === undefined
   const [copy] =
     hasRow || copiesDeferred === 0 ? [] : await ledger.carbonCopies.due(run.id, { now, after: 0, limit: 1 })
   if (!hasRow && copy === undefined) return 'later'
   const next = await (hasRow ? ledger.deliveries : ledger.carbonCopies).nextDue(run.id)
-  return next === undefined || next.getTime() > now.getTime() ? undefined : next
+  if (next === undefined || next.getTime() > now.getTime()) return run.waitsUntil
+  return latest(next, run.waitsUntil)
 }
 
 /** How late a run may be resumed. */

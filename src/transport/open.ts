@@ -31,7 +31,9 @@ export function makesDrafts({ transport }: Pick<Settings, 'transport'>): boolean
 export function draftSettings(settings: Settings): Settings {
   const { sentCopy: _, ...others } = settings
   const transport = makesDrafts(settings) ? settings.transport : 'drafts'
-  return { ...others, ...given({ transport }), dkim: [], delivery: { ...settings.delivery, rates: [] } }
+  // The person who sends a draft says when.
+  const { window, pause, rampUp, ...delivery } = settings.delivery
+  return { ...others, ...given({ transport }), dkim: [], delivery: { ...delivery, rates: [] } }
 }
 
 /**

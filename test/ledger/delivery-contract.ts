@@ -45,6 +45,22 @@ export function deliveryContract(): void {
       expect(await ledger.deliveries.nextDue(run, later(7200))).toBeUndefined()
     })
 
+    test('a row that is put off is due later, and keeps what the server said of it', async () => {
+      const run = await planRun(ledger, campaign, rowsOf('ada@x.org', 'bob@x.org'))
+      const [ada = 0] = await recipientsOf(ledger, run)
+      const said = { reason: 'greylisted', smtpCode: 451, response: 'later', dueAt: NOW } as const
+      await ledger.deliveries.record([started(ada), updated(ada, 'deferred', said)])
+      await ledger.deliveries.record([{ kind: 'row-put-off', recipient: ada, dueAt: later(600) }])
+      expect((await dueOf(ledger, run)).map(({ row }) => row)).toEqual([2])
+      expect((await dueOf(ledger, run, later(600))).map(({ row }) => row)).toEqual([1, 2])
+      expect((await resultsOf(ledger, run))[0]).toMatchObject({
+        status: 'deferred',
+        reason: 'greylisted',
+        smtpCode: 451,
+        attempts: 1,
+      })
+    })
+
     test('a deferred row is due at its time and not before, among the others', async () => {
       const run = await planRun(ledger, campaign, rowsOf('a@x.org', 'b@x.org', 'c@x.org'))
       const [a = 0, b = 0] = await recipientsOf(ledger, run)

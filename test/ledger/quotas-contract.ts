@@ -49,6 +49,53 @@ export function quotasContract(): void {
       expect((await ledger.quotas.reserve([tenAMinute], 1, opens)).granted).toBe(1)
     })
 
+    test('a limit that rises counts calendar days, and rises only with those that have messages', async () => {
+      const rampUp = { text: '', first: 3, growth: { percent: 100 }, top: 10 } as const
+      const on = (day: string) => ({ name: 'ada@mail', rampUp, day, endsAt: later(3600) })
+      const take = async (day: string, count: number) => {
+        const { granted, left, retryAt } = await ledger.quotas.reserve([], count, NOW, 1, on(day))
+        return [granted, left?.count, left?.left, retryAt?.getTime()]
+      }
+      expect(await take('2026-11-25', 2)).toEqual([2, 3, 1, undefined])
+      expect(await take('2026-11-25', 2)).toEqual([1, 3, 0, later(3600).getTime()])
+      expect(await take('2026-11-25', 1)).toEqual([0, 3, 0, later(3600).getTime()])
+      // Two days without a message do not count.
+      expect(await take('2026-11-28', 9)).toEqual([6, 6, 0, later(3600).getTime()])
+      expect(await take('2026-11-29', 99)).toEqual([10, 10, 0, later(3600).getTime()])
+      // A clock that is set back finds the day as it was left.
+      expect(await take('2026-11-28', 1)).toEqual([0, 6, 0, later(3600).getTime()])
+      expect(await ledger.quotas.rampUse('ada@mail', '2026-11-29')).toEqual({ days: 2, used: 10 })
+      expect(await ledger.quotas.rampUse('bob@mail', '2026-11-29')).toEqual({ days: 0, used: 0 })
+    })
+
+    test('a limit that rises and quotas hold together: nothing is taken of one that another does not grant', async () => {
+      const ramp = {
+        name: 'ada@mail',
+        rampUp: { text: '', first: 30, growth: { messages: 1 }, top: undefined },
+        day: '2026-11-25',
+        endsAt: later(3600),
+      } as const
+      const { granted, left } = await ledger.quotas.reserve([tenAMinute], 20, NOW, 1, ramp)
+      expect([granted, left?.count]).toEqual([10, 10])
+      expect((await ledger.quotas.rampUse('ada@mail', '2026-11-25')).used).toBe(10)
+    })
+
+    test('of two processes at the limit that rises one gets the last message', async () => {
+      const another = await backend.open(() => NOW)
+      const ramp = {
+        name: 'ada@mail',
+        rampUp: { text: '', first: 5, growth: { messages: 1 }, top: undefined },
+        day: '2026-11-25',
+        endsAt: later(3600),
+      } as const
+      const asked = Array.from({ length: 12 }, (_, at) =>
+        (at % 2 === 0 ? ledger : another).quotas.reserve([], 1, NOW, 1, ramp),
+      )
+      const granted = (await Promise.all(asked)).map((one) => one.granted)
+      expect(granted.reduce((sum, one) => sum + one, 0)).toBe(5)
+      await another.close()
+    })
+
     test('what is taken in the window that ends now is known, and asking takes nothing', async () => {
       const day = { name: 'ada@mail', count: 100, seconds: 86_400 }
       expect(await ledger.quotas.taken([day], NOW)).toEqual([{ count: 0, age: 0 }])

@@ -19,10 +19,11 @@ import { CircuitBreaker, LaneCountController, LanePool } from './lane-pool.ts'
 import { type DueScope, lateRow, nextDue, stepUntil } from './next-due.ts'
 import { type Journal, Outcomes } from './outcomes.ts'
 import type { DeliveryCounts, LanesProgress } from './progress.ts'
-import type { RowCursor } from './row-cursor.ts'
+import { type Due, isCopy, type RowCursor } from './row-cursor.ts'
 import { RowQueue } from './row-queue.ts'
 import type { Shares } from './shares.ts'
 import { Throttle } from './throttle.ts'
+import { WindowGate } from './window-gate.ts'
 
 /** An account that takes part in a delivery. */
 export interface SendingAccount {
@@ -34,6 +35,8 @@ export interface SendingAccount {
   readonly settings: DeliverySettings
   /** Quotas are shared by all that send with the same login. */
   readonly quotaName: string
+  /** Where each recipient has the sending hours of its own clock: the zone of a row. @throws DataError for one that has none. */
+  readonly zoneOf?: ((due: DueRow) => string) | undefined
 }
 
 /** What is delivered, and what holds for all accounts. */
@@ -49,6 +52,8 @@ export interface DeliveryContext {
   /** Ends when the next row is to be sent later than this many milliseconds after the beginning; without it, it waits. */
   readonly patience?: number | undefined
   readonly clock: Clock
+  /** Zone of the run: of its calendar days, and of sending hours that name none. */
+  readonly zone: string
   readonly onSettled?: ((row: ResultRow, due: DueRow) => void) | undefined
 }
 
@@ -121,19 +126,25 @@ export class AccountDelivery implements DeliveryControl {
 
   constructor(options: AccountDeliveryOptions) {
     const { account, cursor, context, whole } = options
-    const { settings, transport, name, quotaName } = account
-    const { ledger, clock, group, stopped, onSettled } = context
+    const { settings, transport, name, quotaName, zoneOf } = account
+    const { ledger, clock, group, stopped, onSettled, zone } = context
+    const { window, pause, rampUp } = settings
+    const gate = window && new WindowGate(window)
     this.#options = options
     this.#whole = whole
     this.#clock = clock
     this.#steady = steadyClock(clock)
     this.#started = clock.monotonic()
     this.#laneCount = new LaneCountController(
-      Math.min(settings.concurrency, transport.maxLanes ?? Number.POSITIVE_INFINITY),
+      // With a pause between messages they go one at a time.
+      Math.min(pause === undefined ? settings.concurrency : 1, transport.maxLanes ?? Number.POSITIVE_INFINITY),
       clock,
     )
     this.#breaker = new CircuitBreaker(clock, Math.max(settings.retryFor, OUTAGE_MS))
-    this.#throttle = new Throttle({ ledger, limits: settings.rates, account: quotaName, clock })
+    this.#throttle = new Throttle({
+      ...{ ledger, limits: settings.rates, account: quotaName, clock, zone, pause, rampUp },
+      window: gate && zoneOf === undefined ? { gate, zone: window?.zone ?? zone } : undefined,
+    })
     this.#queue = new RowQueue({
       ...{ ledger, cursor, account: name, clock: this.#steady, group, stopped },
       domains: settings.perDomain,
@@ -146,6 +157,8 @@ export class AccountDelivery implements DeliveryControl {
       clock,
       control: this,
       lanes: () => this.#laneCount.target,
+      longestPause: pause?.to,
+      putsOff: gate && zoneOf && ((due) => this.#putsOff(due, gate, zoneOf)),
     })
     this.#outcomes = new Outcomes({
       ...{ journal: whole.journal, queue: this.#queue, counts: whole.counts, settings, account: name },
@@ -242,9 +255,7 @@ export class AccountDelivery implements DeliveryControl {
         },
         (error: unknown) => this.broken(error),
       )
-    const { closedUntil } = this.#throttle
-    if (closedUntil !== undefined && this.#throttle.closedFor(this.#clock.monotonic()) > LONGEST_QUOTA_WAIT_MS)
-      this.halt({ kind: 'quota', quota: this.#throttle.quotaLeft, until: closedUntil })
+    this.#stopForQuota()
   }
 
   /** Cuts every lane now. */
@@ -280,6 +291,14 @@ export class AccountDelivery implements DeliveryControl {
     else this.paused({ kind: 'outage', said: reason }, this.#in(gap))
   }
 
+  /** A row is put off until its recipient's sending hours begin. Copies follow their message, whoever it went to. */
+  #putsOff(due: Due, gate: WindowGate, zoneOf: (due: DueRow) => string): boolean {
+    if (isCopy(due)) return false
+    const until = gate.closedUntil(zoneOf(due), this.#steady.now())
+    if (until !== undefined) this.#outcomes.putOff(due, until)
+    return until !== undefined
+  }
+
   // ---- waiting -----------------------------------------------------------------------------------------------------
 
   /** No lane is open: wait for the next row, or end. */
@@ -291,8 +310,14 @@ export class AccountDelivery implements DeliveryControl {
     }
     const now = this.#clock.monotonic()
     if (this.#jobs.waiting > 0 && now >= this.#restsUntil) {
+      const { opensAt } = this.#throttle
       const closed = this.#throttle.closedFor(now)
-      if (closed > SHORTEST_PAUSE_MS) this.paused({ kind: 'quota', quota: this.#throttle.quotaLeft }, this.#in(closed))
+      if (opensAt !== undefined) {
+        if (this.#awaitWindow(opensAt)) return
+      } else if (closed > SHORTEST_PAUSE_MS) {
+        this.paused({ kind: 'quota', quota: this.#throttle.quotaLeft }, this.#in(closed))
+        if (this.#stopForQuota()) return
+      }
       const wait = Math.max(this.#breaker.msUntilRetry(now), this.#jobs.msUntilAllowed(now))
       const away = Math.max(this.#breaker.msUntilRetry(now), this.#throttle.closedFor(now))
       if (away > LEFT_TO_OTHERS_MS) this.#rest(now + away)
@@ -300,6 +325,36 @@ export class AccountDelivery implements DeliveryControl {
     } else if (this.#jobs.drained) {
       if (!this.#isSettled) void this.#awaitRetries()
     } else if (now < this.#restsUntil) this.#later(this.#restsUntil - now, () => this.#goOn())
+  }
+
+  /** True where a quota opens too late for this delivery, which ends. */
+  #stopForQuota(): boolean {
+    const { closedUntil, opensAt } = this.#throttle
+    if (closedUntil === undefined) return false
+    // What is used up outside the sending hours holds nothing back before they begin.
+    const window = opensAt === undefined ? 0 : opensAt.getTime() - this.#clock.now().getTime()
+    if (this.#throttle.closedFor(this.#clock.monotonic()) - window <= LONGEST_QUOTA_WAIT_MS) return false
+    this.halt({ kind: 'quota', quota: this.#throttle.quotaLeft, until: closedUntil })
+    return true
+  }
+
+  /** The sending hours begin later. True where that is too late for this delivery, which ends. */
+  #awaitWindow(until: Date): boolean {
+    const { patience = Number.POSITIVE_INFINITY } = this.#options.context
+    this.paused(this.#hours, until)
+    const waited = this.#clock.monotonic() - this.#started
+    if (waited + until.getTime() - this.#clock.now().getTime() <= patience) return false
+    this.halt({ kind: 'waiting', until })
+    return true
+  }
+
+  get #hours(): PauseReason {
+    return { kind: 'window', hours: this.account.settings.window?.text ?? '' }
+  }
+
+  /** What rows wait for that are due later. */
+  get #waitsForRows(): PauseReason {
+    return this.account.zoneOf === undefined || this.#whole.counts.retrying > 0 ? { kind: 'deferred' } : this.#hours
   }
 
   /** It cannot send for a while: others may have its rows. */
@@ -355,7 +410,7 @@ export class AccountDelivery implements DeliveryControl {
         this.#whole.settled()
         return
       }
-      if (next.ms > 0) this.paused({ kind: 'deferred' }, this.#in(next.ms))
+      if (next.ms > 0) this.paused(this.#waitsForRows, this.#in(next.ms))
       // Rows that were deferred one after the other come back together, over the same lanes.
       this.#later(next.ms > 0 ? next.ms + GATHER_MS : 5, () => {
         // The machine may have slept meanwhile.

@@ -16,6 +16,8 @@ import { type Due, isCopy, rowOf } from './row-cursor.ts'
 import type { RowQueue } from './row-queue.ts'
 import type { Throttle } from './throttle.ts'
 
+/** Lanes wait this long where messages have a pause between them: to log in for each would look worse. */
+const LONGEST_IDLE_MS = 60_000
 /** A longer wait than this closes the lanes: servers hang up on idle ones, and rows can wait without them. */
 const IDLE_MS = 5_000
 /** Bytes of messages made ahead, beyond which only one is made at a time. */
@@ -54,6 +56,10 @@ export interface JobQueueOptions {
   readonly control: DeliveryControl
   /** Lanes that may be open now: that many messages are worth making ahead. */
   readonly lanes: () => number
+  /** The longest pause between two messages, in milliseconds. */
+  readonly longestPause?: number | undefined
+  /** Asked of each row before it is sent: true for one that must wait, which is put off. @throws what keeps that from being known. */
+  readonly putsOff?: ((due: Due) => boolean) | undefined
 }
 
 export class JobQueue {
@@ -66,10 +72,11 @@ export class JobQueue {
   #making = 0
   #makesAhead = false
   #refilling = false
-  #idleMs = IDLE_MS
+  #idleMs: number
 
   constructor(options: JobQueueOptions) {
     this.#options = options
+    this.#idleMs = Math.max(IDLE_MS, Math.min(options.longestPause ?? 0, LONGEST_IDLE_MS))
   }
 
   /** Rows and messages that are not handed out yet. */
@@ -131,8 +138,15 @@ export class JobQueue {
     const wait = throttle.msUntilAllowed(now, message.envelope.to.length)
     if (wait > 0) return this.#later(lane, wait)
     this.#release(ready)
+    if (this.#isPutOff(ready.due)) return this.next(lane)
     this.#makeAhead()
     return this.#handOut(ready, message, lane, now)
+  }
+
+  /** The server answered for a message that was handed out, or it came back. */
+  ended(): void {
+    const { throttle, clock } = this.#options
+    throttle.recordEnd(clock.monotonic())
   }
 
   /** Fetches more rows when few are left. Cheap to call often. */
@@ -167,17 +181,34 @@ export class JobQueue {
 
   /** The next row for a lane, as its message. */
   #nextRow(lane: number, now: number): MaybePromise<MergeJob | undefined> {
-    const { queue } = this.#options
     if (this.#making > 0 && this.#full) return this.#wait(lane)
-    const due = queue.next()
+    const due = this.#nextDue()
     if (typeof due === 'number') return this.#later(lane, due)
     if (due === undefined) {
-      if (this.#ready.length === 0 && this.#making === 0 && queue.isOut) return undefined
+      if (this.#ready.length === 0 && this.#making === 0 && this.#options.queue.isOut) return undefined
       void this.refill()
       return this.#wait(lane)
     }
     void this.refill()
     return this.#make(due, lane, now)
+  }
+
+  /** The next row that need not wait; as `RowQueue.next` has it. */
+  #nextDue(): Due | number | undefined {
+    for (;;) {
+      const due = this.#options.queue.next()
+      if (due === undefined || typeof due === 'number' || !this.#isPutOff(due)) return due
+    }
+  }
+
+  /** True for a row that is not sent now: it must wait, or whether it must cannot be known. */
+  #isPutOff(due: Due): boolean {
+    try {
+      return this.#options.putsOff?.(due) ?? false
+    } catch (error) {
+      this.#cannotPrepare(due, error)
+      return true
+    }
   }
 
   #make(due: Due, lane: number, now: number): MaybePromise<MergeJob | undefined> {
@@ -261,11 +292,11 @@ export class JobQueue {
   }
 
   #makeAhead(): void {
-    const { queue, control, lanes } = this.#options
+    const { control, lanes } = this.#options
     if (!this.#makesAhead) return
     while (!control.stopping && this.#ready.length + this.#making < 2 * lanes() + 2) {
       if (this.#full) return
-      const due = queue.next()
+      const due = this.#nextDue()
       if (due === undefined || typeof due === 'number') return
       try {
         const making = this.#begin(due)

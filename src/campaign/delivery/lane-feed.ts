@@ -71,6 +71,7 @@ export class LaneFeed implements Feed<MergeJob> {
   end(job: MergeJob, outcome: Outcome): void {
     if (job.began) this.#open--
     this.#movedAt = this.#clock.monotonic()
+    this.#jobs.ended()
     if (outcome.kind === 'unsent') this.unsent.push(idOf(job.due))
     this.#outcomes.end(job, outcome)
     if (outcome.kind === 'unsent' || outcome.kind === 'in_doubt') return

@@ -90,6 +90,13 @@ export class Outcomes {
     for (const { due, skip } of dropped) this.#write(due, { status: 'skipped', reason: '', skip })
   }
 
+  /** A row that is not sent before then, because of its sending hours. It was not tried. */
+  putOff(due: DueRow, until: Date): void {
+    const { journal, queue } = this.#options
+    queue.finished(due)
+    journal.add({ kind: 'row-put-off', recipient: due.recipient, dueAt: until }, () => queue.recorded(due))
+  }
+
   /** These were not tried because the server wanted no more on that connection, for no fault of theirs. */
   forgive(ids: readonly number[]): void {
     for (const id of ids) {

@@ -1,7 +1,6 @@
 /** How far a delivery is, reported while it goes on. Owns the counts, the rate, and the estimate of the time that is left. */
 import type { RateLimit } from '../../config/settings.ts'
-import type { RowStatus, StatusCounts } from '../../ledger/records.ts'
-import type { QuotaLeft } from '../../report/reasons.ts'
+import type { QuotaLeft, RowStatus, StatusCounts } from '../../ledger/records.ts'
 import type { Lane } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 

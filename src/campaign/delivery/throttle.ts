@@ -1,13 +1,14 @@
 /**
- * Whether a message to a number of recipients may go now: rates, quotas of the ledger, pauses that the server asked for, and
- * the pace learnt from its refusals. Owns the allowance reserved ahead; grants nothing that was not reserved.
+ * Whether a message to a number of recipients may go now: rates, quotas of the ledger, sending hours, pauses between messages and those
+ * that the server asked for, and the pace learnt from its refusals. Owns the allowance reserved ahead; grants nothing that was not reserved.
  */
-import type { RateLimit } from '../../config/settings.ts'
+import type { Pause, RampUp, RateLimit } from '../../config/settings.ts'
 import { whyNeverAllowed } from '../../config/units.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import type { Quota } from '../../ledger/records.ts'
-import type { QuotaLeft } from '../../report/reasons.ts'
+import type { Quota, QuotaLeft, RampDay } from '../../ledger/records.ts'
+import { dayOf } from '../../sending-window.ts'
 import { type Clock, END_OF_TIME } from '../clock.ts'
+import type { WindowGate } from './window-gate.ts'
 
 export interface ThrottleOptions {
   readonly ledger: Pick<Ledger, 'quotas'>
@@ -15,6 +16,12 @@ export interface ThrottleOptions {
   /** Quotas are shared by all that send through the same account. */
   readonly account: string
   readonly clock: Clock
+  /** Zone of the run: of its calendar days. */
+  readonly zone: string
+  /** Sending hours by the clock of a zone; undefined for always, and where each recipient has its own. */
+  readonly window?: { readonly gate: WindowGate; readonly zone: string } | undefined
+  readonly pause?: Pause | undefined
+  readonly rampUp?: RampUp | undefined
 }
 
 /** Windows this long or longer hold across runs and processes, so the ledger keeps them. */
@@ -61,6 +68,9 @@ export class Throttle {
   #acceptedSince = 0
   #messagesGone = 0
   #recipientsGone = 0
+  /** With a pause between messages: milliseconds of the present one, and the messages on their way. */
+  #between = 0
+  #onTheWay = 0
 
   constructor(options: ThrottleOptions) {
     this.#options = options
@@ -70,13 +80,18 @@ export class Throttle {
     this.#complainedAt = this.#acceptedAt = options.clock.monotonic()
     // Slow quotas are taken one by one, so that a killed process wastes none; fast ones a tenth of a second ahead.
     const slowest = Math.min(...quotas.map(({ count, seconds }) => count / seconds))
-    this.#chunk = Math.max(1, Math.floor(slowest / 10))
+    this.#chunk = options.rampUp === undefined ? Math.max(1, Math.floor(slowest / 10)) : 1
     this.#holds = Math.min(...quotas.map(({ seconds }) => (seconds * 1000) / QUOTA_PARTS))
   }
 
-  /** When the quota opens again, if it is used up. */
+  /** When the quota opens again, if it is used up; within the sending hours. */
   get closedUntil(): Date | undefined {
-    return this.#closed?.until
+    return this.#closed && (this.#windowClosedUntil(this.#closed.until) ?? this.#closed.until)
+  }
+
+  /** When the sending hours begin, if it is not in them. */
+  get opensAt(): Date | undefined {
+    return this.#windowClosedUntil(this.#options.clock.now())
   }
 
   get quotaLeft(): QuotaLeft | undefined {
@@ -105,7 +120,16 @@ export class Throttle {
   /** Milliseconds for which no lane needs to be open, when the next message has this many recipients. */
   pausedFor(now: number, recipients = 1): number {
     const gate = this.#gate.msUntilAllowed(now, recipients)
-    return Math.max(0, this.#pausedUntil - now, this.#nextAt - now, this.closedFor(now), gate)
+    const between = this.#onTheWay > 0 ? this.#between : 0
+    return Math.max(
+      0,
+      this.#pausedUntil - now,
+      this.#nextAt - now,
+      between,
+      this.closedFor(now),
+      this.#windowFor(),
+      gate,
+    )
   }
 
   /** Milliseconds until a message to this many may go; 0 when it may now, with all its recipients reserved. */
@@ -116,7 +140,7 @@ export class Throttle {
 
   /** The same, for a moment at which such a message is known not to be paused. */
   msUntilReserved(now: number, recipients = 1): number {
-    if (this.#quotas.length === 0) return 0
+    if (!this.#reserves) return 0
     if (now >= this.#heldUntil) this.#messages = this.#recipients = 0
     if (this.#messages > 0 && this.#recipients >= recipients) return 0
     if (this.#reserveAt > now) return this.#reserveAt - now
@@ -137,9 +161,21 @@ export class Throttle {
     this.#messagesGone++
     this.#recipientsGone += recipients
     if (this.#interval > 0) this.#nextAt = Math.max(now, this.#nextAt) + this.#interval
-    if (this.#quotas.length === 0) return
+    const { pause, clock } = this.#options
+    if (pause !== undefined) {
+      this.#between = pause.from + clock.random() * (pause.to - pause.from)
+      this.#onTheWay++
+    }
+    if (!this.#reserves) return
     this.#messages--
     this.#recipients = this.#messages === 0 ? 0 : this.#recipients - recipients
+  }
+
+  /** A message that was granted is over: the pause until the next one begins. */
+  recordEnd(now: number): void {
+    if (this.#options.pause === undefined) return
+    this.#onTheWay--
+    this.#nextAt = Math.max(this.#nextAt, now + this.#between)
   }
 
   /**
@@ -171,17 +207,41 @@ export class Throttle {
     this.#acceptedAt = now
   }
 
+  /** True where what may go is asked of the ledger. */
+  get #reserves(): boolean {
+    return this.#quotas.length > 0 || this.#options.rampUp !== undefined
+  }
+
+  #windowClosedUntil(at: Date): Date | undefined {
+    const { window } = this.#options
+    return window?.gate.closedUntil(window.zone, at)
+  }
+
+  #windowFor(): number {
+    if (this.#options.window === undefined) return 0
+    const now = this.#options.clock.now()
+    return (this.#windowClosedUntil(now) ?? now).getTime() - now.getTime()
+  }
+
+  #rampDay(now: Date): RampDay | undefined {
+    const { rampUp, account, zone } = this.#options
+    return rampUp && { name: account, rampUp, ...dayOf(now, zone) }
+  }
+
   #reserve(now: number, recipients: number): void {
     if (this.#reserving) return
     this.#reserving = true
     const { ledger, clock } = this.#options
     const asked = clock.now()
+    const ramp = this.#rampDay(asked)
+    // What is taken of a day is for that day.
+    const holds = Math.min(this.#holds, (ramp?.endsAt.getTime() ?? Number.POSITIVE_INFINITY) - asked.getTime())
     // How many recipients the message after this one has is not known: what is taken ahead is for one each.
     ledger.quotas
-      .reserve(this.#quotas, recipients === 1 ? this.#chunk : 1, asked, recipients)
+      .reserve(this.#quotas, recipients === 1 ? this.#chunk : 1, asked, recipients, ramp)
       .then(({ granted, retryAt, left }) => {
         // What is held already is the older part of it.
-        if (this.#messages === 0) this.#heldUntil = now + this.#holds
+        if (this.#messages === 0) this.#heldUntil = now + holds
         this.#messages += granted
         this.#recipients += granted * recipients
         this.#left = left

@@ -6,6 +6,7 @@
 import { Temporal } from 'temporal-polyfill'
 import { BoundedMap } from '../../bounded-map.ts'
 import { DataError, UsageError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import { CellError, cellText } from '../../source/cells/cell.ts'
 import { dateOf } from '../../source/cells/compare.ts'
 import type { ReadDate } from '../../source/cells/date.ts'
@@ -53,10 +54,11 @@ const HINT = "Write --at-local 09:00, or --at-local '2026-12-01 09:00'."
  */
 export function openRecipientTime(time: RecipientTime | ColumnTime, options: RecipientTimeOptions): (row: Row) => Date {
   const column = zoneColumn(time, options.columns)
+  const zoneOfRow = zoneReader(column, options.zone)
   const momentOfRow = 'text' in time ? clockTime(time.text, options) : columnTime(time.column, options)
   return (row) => {
     const cell = column === undefined ? '' : cellText(row.data[column]).trim()
-    const zone = cell === '' ? options.zone : zoneOf(cell, column ?? '')
+    const zone = zoneOfRow(row)
     const { at, text, blamed } = momentOfRow(row, zone)
     if (options.now.getTime() - at.getTime() <= options.lateBy) return at
     const message = `${text} is in the past in ${zone}: it was ${at.toISOString()}`
@@ -75,12 +77,36 @@ export function openRecipientTime(time: RecipientTime | ColumnTime, options: Rec
   }
 }
 
+/**
+ * Gives the zone of each row, by which sending hours of the recipients' own clocks go.
+ * @param options.zone Of rows that have none.
+ * @throws UsageError for a column that the list does not have; the function it gives throws DataError for a row whose zone is not valid.
+ */
+export function openRecipientZone(options: {
+  readonly zoneColumn: string | undefined
+  readonly columns: readonly string[]
+  readonly zone: string
+}): (row: Pick<Row, 'data'>) => string {
+  const { zoneColumn: named, columns, zone } = options
+  return zoneReader(zoneColumn(given({ zoneColumn: named }), columns, 'window.zoneColumn'), zone)
+}
+
+function zoneReader(column: string | undefined, usual: string): (row: Pick<Row, 'data'>) => string {
+  if (column === undefined) return () => usual
+  return ({ data }) => {
+    const cell = cellText(data[column]).trim()
+    return cell === '' ? usual : zoneOf(cell, column)
+  }
+}
+
 /** Start times of a batch of rows by their numbers: a moment, or why the row has none. */
 export type StartTimes = (rows: readonly Row[]) => Promise<ReadonlyMap<number, Date | DataError>>
 
-/** @param delivered which of these rows have their message already: for them a time that is past is not an error. */
+/**
+ * @param momentOfRow Undefined for a row that may go at once.
+ * @param delivered which of these rows have their message already: for them a time that is past is not an error. */
 export function startTimes(
-  momentOfRow: (row: Row) => Date,
+  momentOfRow: (row: Row) => Date | undefined,
   delivered: (rows: readonly Row[]) => Promise<ReadonlySet<Row>>,
 ): StartTimes {
   return async (rows) => {
@@ -88,7 +114,8 @@ export function startTimes(
     const past: Row[] = []
     for (const row of rows) {
       try {
-        times.set(row.number, momentOfRow(row))
+        const at = momentOfRow(row)
+        if (at !== undefined) times.set(row.number, at)
       } catch (error) {
         if (!(error instanceof DataError)) throw error
         times.set(row.number, error)
@@ -194,10 +221,11 @@ function readTime(text: string): (zone: string, now: Date) => Date {
 function zoneColumn(
   { zoneColumn: named }: Pick<RecipientTime, 'zoneColumn'>,
   columns: readonly string[],
+  option = '--tz-column',
 ): string | undefined {
   if (named === undefined) return columns.find((column) => ZONE_COLUMN.test(column.trim()))
   if (columns.includes(named)) return named
-  throw new UsageError(`--tz-column names '${named}', which the list does not have`, {
+  throw new UsageError(`${option} names '${named}', which the list does not have`, {
     hint: `Its columns are ${columns.join(', ')}.`,
   })
 }

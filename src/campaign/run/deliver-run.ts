@@ -16,6 +16,7 @@ import { PAGE_ROWS, reportHead } from '../../report/head.ts'
 import { skipWords } from '../../report/reasons.ts'
 import { formatOf, writeReport } from '../../report/report.ts'
 import { ProgressWriter } from '../../report/run-progress.ts'
+import { localZone } from '../../time-zone.ts'
 import { makesDrafts } from '../../transport/open.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { forecastOf, quotaNameOf, serverNames } from '../accounts/forecast.ts'
@@ -26,6 +27,7 @@ import { recordEnd } from '../notify/notify.ts'
 import { rowsOfMessage } from '../plan/row-data.ts'
 import { type OpenMerge, runFolder } from './open-merge.ts'
 import { RequestWatch } from './request-watch.ts'
+import { deliveryFor, openRowZone } from './sending-hours.ts'
 import { awaitStart, LATE_BY_MS, startTimeOf } from './start-time.ts'
 
 /** The states of a run before it is delivered: of its rows and, where these are grouped, of its messages. */
@@ -74,6 +76,7 @@ export async function beginAndDeliver(
   if (merge.mode === 'send') makeRunFolder(settings, run.id)
   if (merge.mode === 'send' && settings.notify !== undefined && (await hasWork(ledger, run.id, counts)))
     await ledger.notices.expect(run.id)
+  if (run.waitsUntil !== undefined) await ledger.runs.waitUntil(run.id, undefined)
   const writer = new ProgressWriter(
     ledger.runs,
     run.id,
@@ -142,13 +145,6 @@ function limitsOf({ accounts: { list } }: OpenMerge): Settings['delivery']['rate
   return second === undefined ? first.settings.delivery.rates : []
 }
 
-/** Limits are the real server's; a folder or the sandbox has none. */
-function deliveryFor(mode: OpenMerge['mode'], { delivery }: Settings): Settings['delivery'] {
-  if (mode !== 'dry-run' && mode !== 'sandbox') return delivery
-  const { perDomain: _, ...unlimited } = delivery
-  return { ...unlimited, rates: [] }
-}
-
 /** Messages of each account, where they share them: the parts that people confirmed. */
 async function sharesOf(
   { accounts, ledger, clock, mode }: OpenMerge,
@@ -195,6 +191,7 @@ async function deliverRun(
         prepare: (due, date) => renderer.render(due, date),
         settings: deliveryFor(mode, account.settings),
         quotaName: quotaNameOf(account.settings, transport.name),
+        zoneOf: openRowZone(account.settings, run),
       },
     ]
   })
@@ -206,6 +203,7 @@ async function deliverRun(
     shares: await sharesOf(merge, runId, transports, { counts, messages }),
     // A rehearsal has looked at the earlier campaign once, and waits for nothing.
     stopped: follow === undefined || mode !== 'send' ? undefined : (rows) => follow.stopped(rows),
+    zone: settings.timeZone ?? localZone(),
     group: groupOf(settings, run),
     lateBy: canBeLate(run) ? (settings.lateBy ?? LATE_BY_MS) : undefined,
     counts,
@@ -218,6 +216,8 @@ async function deliverRun(
     onSettled: onEvent && ((row, due) => eventsOf(row, due, run).forEach(onEvent)),
     onPaused: (reason, until, account) => {
       writer.paused(reason, until)
+      // A disk that fails here fails at the next record too, where it stops the run.
+      if (reason.kind === 'window') ledger.runs.waitUntil(runId, until).catch(() => {})
       onEvent?.({ event: 'paused', run: runId, reason, until, account })
     },
     onProgress: (state, lanes) => {

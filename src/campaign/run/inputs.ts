@@ -10,7 +10,7 @@ import { foreignTags } from '../../template/foreign-tags.ts'
 import type { Template } from '../../template/template.ts'
 import { localZone } from '../../time-zone.ts'
 import { type Accounts, accountOptions } from '../accounts/accounts.ts'
-import { systemClock } from '../clock.ts'
+import { laterOf, systemClock } from '../clock.ts'
 import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { CaseFinder } from '../plan/cases.ts'
 import { type RecipientRules, recipientRules } from '../plan/recipient.ts'
@@ -22,6 +22,7 @@ import { type ListGrouping, openGrouping } from './grouping.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
 import { openExclusion } from './not-in.ts'
 import type { OpenMerge } from './open-merge.ts'
+import { openRowHours } from './sending-hours.ts'
 import { LATE_BY_MS } from './start-time.ts'
 
 /** What a run is made from: nothing of it is opened in the ledger yet. */
@@ -36,8 +37,8 @@ export interface RunInputs extends AsyncDisposable {
   readonly excluded: Excluded | undefined
   /** How rows are put together, where one message is made of several. */
   readonly grouping: ListGrouping | undefined
-  /** When each row starts, where each has a time of its own. */
-  readonly startTime: ((row: Row) => Date) | undefined
+  /** When each row starts, where each has a time of its own; undefined for a row that may go at once. */
+  readonly startTime: ((row: Row) => Date | undefined) | undefined
   readonly now: Date
 }
 
@@ -98,10 +99,12 @@ export async function openInputs(
     findCases,
   )
   const rowTime = request.atColumn ?? request.atLocal
-  const startTime =
+  const ownTime =
     rowTime === undefined
       ? undefined
       : openRecipientTime(rowTime, { columns, zone: timeZone, now, lateBy, locale: settings.locale })
+  const inHours = openRowHours(settings, columns, now)
+  const startTime = inHours === undefined ? ownTime : (row: Row) => inHours(row, laterOf(ownTime?.(row), request.at))
   const group = settings.group ?? request.group ?? name
   const opened = closing.move()
   return {

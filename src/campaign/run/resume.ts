@@ -20,6 +20,7 @@ import { findRun } from './find-run.ts'
 import { withMetricsFile } from './metrics-file.ts'
 import { openLedger } from './open-ledger.ts'
 import { type OpenMerge, openMerge } from './open-merge.ts'
+import { refuseClosed } from './sending-hours.ts'
 
 /**
  * Goes on with an unfinished run, from the plan in the ledger: the list is not read again.
@@ -76,6 +77,7 @@ async function goOn(
 ): Promise<SummaryEvent> {
   for (const report of request.reports ?? []) await checkWritable(report)
   await using merge = await openRun(settings, request.run, hooks, choose)
+  refuseClosed(merge)
   const { ledger, run } = merge
   await ledger.runs.request(run.id, undefined)
   await prepareLedger(ledger, run)

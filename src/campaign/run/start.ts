@@ -28,6 +28,7 @@ import { createRun, openInputs, type RunInputs } from './inputs.ts'
 import { deliveredBy, leftOutBy } from './left-out.ts'
 import { withMetricsFile } from './metrics-file.ts'
 import { type OpenMerge, openMerge } from './open-merge.ts'
+import { refuseClosed } from './sending-hours.ts'
 
 /**
  * Plans and delivers one merge.
@@ -62,6 +63,7 @@ async function planAndDeliver(given: Settings, request: MergeRequest, hooks: Mer
   const { again = false, after, testTo, mode } = request
   const options = { mode, content, campaign: name, again, group, emailColumn, after, testTo, ledger: undefined }
   await using merge = await openMerge(settings, options, hooks)
+  refuseClosed(merge)
   if (mode === 'send') await refusePaused(merge.ledger, merge.campaign)
   if (request.occurrence !== undefined) await refuseSecond(merge.ledger, request.occurrence)
   const id = newRunId(inputs.now, merge.clock.random)

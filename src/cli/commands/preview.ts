@@ -16,7 +16,7 @@ import { escapedLines, plural } from '../terminal/format.ts'
 const { 'skip-bad': _, ...SAME_AS_RUN } = LIST_OPTIONS
 
 /** Of these the forecast and the test mail make use. */
-const SENDING = grouped('How it would be sent:', DELIVERY_OPTIONS, ['smtp', 'rate', 'concurrency'])
+const SENDING = grouped('How it would be sent:', DELIVERY_OPTIONS, ['smtp', 'rate', 'concurrency', 'window', 'pause'])
 
 export const preview: Action = {
   usage: 'preview',

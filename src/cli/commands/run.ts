@@ -44,7 +44,7 @@ export const run: Action = {
       describe: 'Put the messages into the Drafts folder of the mailbox (imap) instead of sending them',
     },
     ...grouped(WHERE, DELIVERY_OPTIONS, ['smtp']),
-    ...grouped(HOW, DELIVERY_OPTIONS, ['concurrency', 'rate', 'retry-for', 'grace']),
+    ...grouped(HOW, DELIVERY_OPTIONS, ['concurrency', 'rate', 'pause', 'retry-for', 'grace']),
     at: {
       type: 'string',
       value: 'WHEN',
@@ -75,6 +75,7 @@ export const run: Action = {
       group: WHEN,
       describe: 'Column with the time zone of each row; default: found by its name',
     },
+    ...grouped(WHEN, DELIVERY_OPTIONS, ['window']),
     ...grouped(WHEN, LATE_OPTION, ['late']),
     ...grouped(WHEN, FOLLOW_UP_OPTIONS),
     detach: { type: 'boolean', group: WHEN, describe: 'Check and plan now, then return; serve or resume sends' },

@@ -129,7 +129,7 @@ export class MergeScreen {
   constructor(out: Output, options: ScreenOptions) {
     this.#out = out
     this.#options = options
-    this.#progress = new Progress(out)
+    this.#progress = new Progress(out, undefined, options.timeZone)
   }
 
   event(event: MergeEvent): void {

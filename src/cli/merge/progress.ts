@@ -25,6 +25,7 @@ const TENTH_MS = 1000
 export class Progress {
   readonly #out: Output
   readonly #now: () => number
+  readonly #timeZone: string | undefined
   #toSend = 0
   #failedBefore = 0
   #skippedBefore = 0
@@ -34,8 +35,10 @@ export class Progress {
   #lastTenth = 0
   #pause: string | undefined
 
-  constructor(out: Output, now: () => number = () => performance.now()) {
+  /** @param timeZone in which times are shown; without it that of this machine. */
+  constructor(out: Output, now: () => number = () => performance.now(), timeZone?: string) {
     this.#out = out
+    this.#timeZone = timeZone
     this.#now = now
     this.#startedAt = now()
     this.#lastShown = this.#startedAt
@@ -81,7 +84,7 @@ export class Progress {
   /** `account`: the one that waits, where there are several. */
   paused(reason: PauseReason, until?: Date, account?: string): void {
     const words = `${account === undefined ? '' : `${account}: `}${escapeInvisible(pauseWords(reason))}`
-    const text = `${reason.kind === 'deferred' ? '' : 'waiting: '}${words}${until === undefined ? '' : `, until ${untilWords(until)}`}`
+    const text = `${reason.kind === 'deferred' ? '' : 'waiting: '}${words}${until === undefined ? '' : `, until ${untilWords(until, new Date(), this.#timeZone)}`}`
     if (text === this.#pause) return
     this.#pause = text
     this.#lastShown = this.#now()

@@ -50,11 +50,13 @@ export function dateTimeWords(date: Date, timeZone?: string): string {
   return `${words.replace(/^(\w+), /, '$1 ')} (${timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone})`
 }
 
-/** The time of the day, and the day where it is another one. */
-export function untilWords(until: Date, now = new Date()): string {
-  const time = until.toLocaleTimeString('en-GB')
-  if (until.toDateString() === now.toDateString()) return time
-  return `${until.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' })}, ${time}`
+/** The time of the day, and the day where it is another one; by the clocks of a zone, or without it by those of this machine. */
+export function untilWords(until: Date, now = new Date(), timeZone?: string): string {
+  const zone = given({ timeZone })
+  const time = until.toLocaleTimeString('en-GB', zone)
+  const dayOf = (date: Date): string =>
+    date.toLocaleDateString('en-GB', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric', ...zone })
+  return dayOf(until) === dayOf(now) ? time : `${dayOf(until)}, ${time}`
 }
 
 /** A path as it reads best from `cwd`: relative where that leads downwards. */

@@ -103,6 +103,9 @@ export class DeliveryStore implements Deliveries {
             break
           case 'copy-updated':
             this.#updateCopy(event.copy, event, event.at)
+            break
+          case 'row-put-off':
+            this.#store.run(sql.putOff, event.recipient, event.dueAt.getTime())
         }
       }
       for (const [number, differences] of runs) addToCounts(this.#store, number, differences)

@@ -51,6 +51,8 @@ export const lastRunReport = `SELECT at, facts FROM run_report WHERE run = (SELE
 /** The first time stays. */
 export const beginRun = `UPDATE run SET begun_at = coalesce(begun_at, ?2) WHERE id = ?1`
 
+export const setWait = `UPDATE run SET waits_until = ?2 WHERE id = ?1`
+
 export const abandonedPlans = `SELECT number FROM run WHERE campaign = ?1 AND state = 'planning'`
 
 /** ?3 rows at most, so that no transaction grows with the source. */
@@ -196,6 +198,8 @@ UPDATE recipient SET status = ?2, reason = ?3, smtp_code = ?4, enhanced_code = ?
   account = coalesce(?13, account)
 WHERE id = ?1 AND status = 'deferred' RETURNING plan, rows`
 
+export const putOff = `UPDATE recipient SET due_at = ?2 WHERE id = ?1 AND status = 'deferred'`
+
 export const recipientState = `SELECT status, plan, rows FROM recipient WHERE id = ?1`
 
 /** Adds to the kept counts of a run. ?1 number, ?2-?6 differences of its rows, ?7-?11 of its messages. */
@@ -289,6 +293,14 @@ INSERT INTO quota_use (name, seconds, bucket, used) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT DO UPDATE SET used = used + excluded.used`
 
 export const forgetQuota = `DELETE FROM quota_use WHERE name = ?1 AND seconds = ?2 AND bucket < ?3`
+
+/** ?2 the day: how many days before it have messages, and the messages of the day itself. */
+export const rampUse = `
+SELECT count(*) FILTER (WHERE day < ?2) AS days, coalesce(sum(used) FILTER (WHERE day = ?2), 0) AS used
+FROM ramp_day WHERE name = ?1`
+
+export const useRampDay = `
+INSERT INTO ramp_day (name, day, used) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET used = used + excluded.used`
 
 // ---- suppressions ----------------------------------------------------------------------------------------------------
 

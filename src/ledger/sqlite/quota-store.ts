@@ -8,9 +8,13 @@
  * Messages are written down under the name of the quota, and recipients beyond the first of each under a name beside it, for
  * every length of window, whatever its quotas count: the recipients are both together. So a quota may begin to count
  * recipients at any time, and a message of which no more is known was one recipient at least.
+ *
+ * A limit that rises counts calendar days by the wall clock, each by its name: a clock that is set back finds the day as it was left.
  */
+
+import { rampUpCap } from '../../config/sending-hours.ts'
 import type { Quotas } from '../ledger.ts'
-import type { Quota, QuotaTaken, Reservation } from '../records.ts'
+import type { Quota, QuotaLeft, QuotaTaken, RampDay, RampUse, Reservation } from '../records.ts'
 import * as sql from './queries.ts'
 import { numberOf, type SqliteStore } from './store.ts'
 
@@ -34,23 +38,31 @@ export class QuotaStore implements Quotas {
     this.#boot = boot
   }
 
-  reserve(quotas: readonly Quota[], count: number, now: Date, recipients = 1): Promise<Reservation> {
-    if (quotas.length === 0 || count <= 0) return Promise.resolve({ granted: Math.max(0, count) })
+  reserve(quotas: readonly Quota[], count: number, now: Date, recipients = 1, ramp?: RampDay): Promise<Reservation> {
+    if ((quotas.length === 0 && ramp === undefined) || count <= 0) {
+      return Promise.resolve({ granted: Math.max(0, count) })
+    }
     return this.#store.write(() => {
       const time = this.#time(now)
+      const today = ramp && this.#rampRest(ramp)
       const rests = quotas.map((quota) => Math.floor(quota.count - this.#used(quota, time)))
       /** Messages that each quota has room for. */
       const rooms = quotas.map((quota, at) => (rests[at] ?? 0) / costOf(quota, recipients))
-      const least = Math.min(...rooms)
+      const least = Math.min(...rooms, today?.left ?? Number.POSITIVE_INFINITY)
       const granted = Math.max(0, Math.min(count, Math.floor(least)))
       if (granted > 0) {
         for (const window of windowsOf(quotas)) this.#use(window, time, granted, recipients)
+        if (ramp !== undefined) this.#store.run(sql.useRampDay, ramp.name, ramp.day, granted)
       }
       const tightest = rooms.indexOf(least)
-      const left = leftOf(quotas[tightest], rests[tightest] ?? 0, granted, recipients)
+      const left =
+        tightest < 0 && today !== undefined
+          ? { ...today, left: today.left - granted }
+          : leftOf(quotas[tightest], rests[tightest] ?? 0, granted, recipients)
       if (granted === count) return { granted, left }
       const waits = quotas.map((quota) => this.#untilRoom(quota, time, costOf(quota, recipients)))
-      const wait = Math.max(...waits)
+      if (ramp !== undefined && today?.left === granted) waits.push(ramp.endsAt.getTime() - now.getTime())
+      const wait = Math.max(0, ...waits)
       const retryAt = Number.isFinite(wait) ? new Date(now.getTime() + Math.ceil(wait)) : undefined
       return { granted, left, retryAt }
     })
@@ -61,6 +73,21 @@ export class QuotaStore implements Quotas {
       const { time } = this.#clock(now)
       return quotas.map((quota) => this.#taken(quota, time))
     })
+  }
+
+  rampUse(name: string, day: string): Promise<RampUse> {
+    return this.#store.read(() => this.#rampUse(name, day))
+  }
+
+  #rampUse(name: string, day: string): RampUse {
+    const row = this.#store.get(sql.rampUse, name, day)
+    return { days: numberOf(row?.['days']), used: numberOf(row?.['used']) }
+  }
+
+  #rampRest({ name, day, rampUp }: RampDay): QuotaLeft {
+    const { days, used } = this.#rampUse(name, day)
+    const cap = rampUpCap(rampUp, days)
+    return { count: cap, seconds: 86_400, left: Math.max(0, cap - used), isRampUp: true }
   }
 
   #taken(quota: Quota, time: number): QuotaTaken {

@@ -145,6 +145,10 @@ export class RunStore implements Runs {
     return this.#store.read(() => this.#store.all(sql.allRuns).map(recordOf))
   }
 
+  async waitUntil(runId: string, until: Date | undefined): Promise<void> {
+    await this.#store.write(() => this.#store.run(sql.setWait, runId, timeOf(until)))
+  }
+
   end(runId: string, state: 'finished' | 'cancelled', at: Date): Promise<void> {
     return this.#store.write(() => {
       headOf(this.#store, runId)
@@ -207,6 +211,7 @@ function recordOf(row: SqlRow): RunRecord {
     endedAt: optionalDate(row['ended_at']),
     notBefore: optionalDate(row['not_before']),
     begunAt: optionalDate(row['begun_at']),
+    waitsUntil: optionalDate(row['waits_until']),
     requested: requestIn(row),
     source: textOf(row['source']),
     template: textOf(row['template']),

@@ -320,6 +320,18 @@ ALTER TABLE recipient ADD COLUMN account TEXT;
 ALTER TABLE attempt ADD COLUMN account TEXT;
 `
 
+const version12 = `
+-- Messages a calendar day of a limit that rises with each such day. Days without messages have no row.
+CREATE TABLE ramp_day (
+  name TEXT NOT NULL,
+  day  TEXT NOT NULL,
+  used INTEGER NOT NULL,
+  PRIMARY KEY (name, day)
+) STRICT, WITHOUT ROWID;
+-- Until when the delivery waits for the sending hours.
+ALTER TABLE run ADD COLUMN waits_until INTEGER;
+`
+
 /** Earlier versions wrote a sentence alone. The right side of each assignment reads the row as it was. */
 function kindsOfSentences(table: string, column: string, where: string): string {
   return `
@@ -349,6 +361,7 @@ export const migrations: readonly Migration[] = [
   { version: 9, sql: version9 },
   { version: 10, sql: version10 },
   { version: 11, sql: version11 },
+  { version: 12, sql: version12 },
 ]
 
 export function schemaVersion(database: DatabaseSync): number {

@@ -212,6 +212,7 @@ export type More = Partial<DeliverOptions> & {
   readonly prepare?: SendingAccount['prepare']
   /** Whose quotas hold. */
   readonly account?: string
+  readonly zoneOf?: SendingAccount['zoneOf']
 }
 
 export interface HarnessOptions extends SqliteLedgerOptions {
@@ -258,7 +259,7 @@ export async function openHarness(
   await ledger.plans.complete(runId, { duplicates: 'skip' })
 
   const start = async (transport: Transport, more: More = {}): Promise<DeliveryEnd> => {
-    const { settings, prepare, account, ...others } = more
+    const { settings, prepare, account, zoneOf, ...others } = more
     return deliver({
       ledger,
       runId,
@@ -267,11 +268,13 @@ export async function openHarness(
           name: undefined,
           transport,
           prepare: prepare ?? (({ address, row }) => letterTo(address, row)),
+          zoneOf,
           quotaName: account ?? 'ada@mail.example.com',
           settings: { concurrency: 5, rates: [], retryFor: 4 * 3_600_000, grace: 30_000, ...settings },
         },
       ],
       group: name,
+      zone: 'UTC',
       counts: await ledger.results.counts(runId),
       clock: testClock(),
       ...others,

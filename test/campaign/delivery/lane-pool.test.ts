@@ -49,6 +49,7 @@ beforeEach(() => {
     },
     jobs: {
       next: () => undefined,
+      ended() {},
       shortenIdle: () => events.push('idle shortened'),
     } as unknown as JobQueue,
     outcomes: {

@@ -14,7 +14,13 @@ beforeEach(async () => {
 function throttleOf(count: number): { throttle: Throttle; used: () => Promise<number> } {
   const limit = { count, seconds: 60, of: 'recipients' } as const
   const quotas = [{ name: 'ada@mail', ...limit }]
-  const throttle = new Throttle({ ledger: harness.ledger, limits: [limit], account: 'ada@mail', clock: testClock() })
+  const throttle = new Throttle({
+    ledger: harness.ledger,
+    limits: [limit],
+    account: 'ada@mail',
+    clock: testClock(),
+    zone: 'UTC',
+  })
   const used = async (): Promise<number> => {
     // Asking for more than there is takes nothing.
     const { left } = await harness.ledger.quotas.reserve(quotas, 1, new Date(), count + 1)
@@ -89,7 +95,13 @@ test('a message to one that comes after a larger one takes of what is in hand', 
 })
 
 test('the pace learned from a complaint is that of the messages: the time to connect does not count', async () => {
-  const throttle = new Throttle({ ledger: harness.ledger, limits: [], account: 'ada@mail', clock: testClock() })
+  const throttle = new Throttle({
+    ledger: harness.ledger,
+    limits: [],
+    account: 'ada@mail',
+    clock: testClock(),
+    zone: 'UTC',
+  })
   await advance(20_000)
   for (let message = 0; message < 2; message++) {
     throttle.grant(performance.now())

@@ -12,7 +12,7 @@ import { escapeInvisible } from '../../../text/visible.ts'
 import type { WallTime } from '../../../time-zone.ts'
 import type { Action, Arguments, Context } from '../../command.ts'
 import { earlierOf, FOLLOW_UP_OPTIONS, grouped, LIST_OPTIONS, listFlags, selectionOf } from '../../list-options.ts'
-import { LATE_OPTION, LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
+import { HOURS_OPTIONS, hoursFlags, LATE_OPTION, LEDGER_OPTION, settingsFor } from '../../settings-options.ts'
 import { dayWords, surpriseWords, wallWords } from './time-words.ts'
 
 const SENT = [
@@ -92,6 +92,7 @@ export const add: Action = {
       describe: 'Occurrences missed while mailmerge was not running: skip them (default), send the last one, or all',
     },
     ...grouped(WHEN, LATE_OPTION),
+    ...grouped(WHEN, HOURS_OPTIONS),
     ...grouped(WHAT, FOLLOW_UP_OPTIONS),
     ...grouped(WHAT, READ_EACH_TIME, SENT),
     ...LEDGER_OPTION,
@@ -265,6 +266,7 @@ function flagsOf(args: Arguments, settings: Settings): Readonly<Record<string, u
       template: args.text('template') === undefined ? undefined : settings.template,
     }),
     ...listFlags(args),
+    ...hoursFlags(args),
   }
 }
 
