@@ -71,7 +71,7 @@ test('no message begins when the sending hours are over; those on their way are 
   expect(transport.accepted.size).toBe(20)
 })
 
-test('a run that is not to wait so long ends and can be resumed; one that is stopped while it waits has sent nothing', async () => {
+test('a run that may not wait until then ends and can be resumed, and one that is stopped while it waits has sent nothing', async () => {
   setClock('2026-11-27T18:00:00Z')
   const harness = await openHarness(3)
   const transport = scriptedTransport()
