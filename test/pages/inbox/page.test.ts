@@ -19,7 +19,7 @@ if (browser === undefined) console.warn(`not tested in a browser: ${(found as { 
 afterAll(() => browser?.close())
 
 /** A busy machine takes its time. */
-const PATIENT = { timeout: 30_000 }
+const PATIENT = { timeout: 60_000 }
 
 describe.skipIf(browser === undefined)('an inbox', () => {
   let project: Project

@@ -28,7 +28,7 @@ const PNG = Buffer.from(
 )
 
 /** A busy machine takes its time. */
-const PATIENT = { timeout: 15_000 }
+const PATIENT = { timeout: 60_000 }
 
 interface Styled {
   computedStyleMap(): { get(name: string): { toString(): string } }

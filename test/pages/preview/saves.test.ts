@@ -16,7 +16,7 @@ const browser = 'skipped' in found ? undefined : (found as Browser)
 if (browser === undefined) console.warn(`not tested in a browser: ${(found as { skipped: string }).skipped}`)
 
 /** A busy machine takes its time. */
-const PATIENT = { timeout: 30_000 }
+const PATIENT = { timeout: 60_000 }
 const HEAD = 'from: Letters <letters@example.org>\nsubject: News\n'
 
 let project: Project

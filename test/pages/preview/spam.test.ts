@@ -16,7 +16,7 @@ if (browser === undefined) console.warn(`not tested in a browser: ${(found as { 
 
 afterAll(() => browser?.close())
 
-const PATIENT = { timeout: 15_000 }
+const PATIENT = { timeout: 60_000 }
 
 /** Messages that the filter was handed. */
 const handed: string[] = []

@@ -19,7 +19,7 @@ if (browser === undefined) console.warn(`not tested in a browser: ${(found as { 
 
 afterAll(() => browser?.close())
 
-const PATIENT = { timeout: 30_000 }
+const PATIENT = { timeout: 60_000 }
 const OTHERS = 240
 const BEGAN = Date.parse('2026-03-01T12:00:00Z')
 

@@ -14,7 +14,7 @@ const found = await startBrowser()
 const browser = 'skipped' in found ? undefined : (found as Browser)
 if (browser === undefined) console.warn(`not tested in a browser: ${(found as { skipped: string }).skipped}`)
 
-const PATIENT = { timeout: 30_000 }
+const PATIENT = { timeout: 60_000 }
 
 let certificate: TestCertificate
 let server: ScriptedServer
