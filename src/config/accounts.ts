@@ -6,6 +6,7 @@ import { resolve } from 'node:path'
 import { didYouMean } from '../did-you-mean.ts'
 import { ConfigError, UsageError } from '../errors.ts'
 import { given } from '../given.ts'
+import { mailApiLimits } from './mail-api.ts'
 import type { AccountConfig, Config, SmtpConfig } from './schema.ts'
 import type { AccountChoice, AccountSettings, DeliverySettings } from './settings.ts'
 import type { Provider } from './smtp/providers.ts'
@@ -20,7 +21,10 @@ export interface AccountSources extends Omit<SmtpSources, 'flag' | 'place'> {
   readonly config: Config
   readonly accounts: { readonly file: NonNullable<Config['accounts']>; readonly environment: Config['accounts'] }
   /** What `accounts` hold beside their servers, by what holds for all. */
-  readonly deliveryOf: (config: Config, provider: Provider | undefined) => DeliverySettings
+  readonly deliveryOf: (
+    config: Config,
+    provider: Pick<Provider, 'connections' | 'rates'> | undefined,
+  ) => DeliverySettings
 }
 
 /** @throws ConfigError that names the account. */
@@ -57,7 +61,7 @@ function accountOf(
   })
   return {
     smtp,
-    delivery: sources.deliveryOf({ ...config, ...limits }, isSmtp ? provider : undefined),
+    delivery: sources.deliveryOf({ ...config, ...limits }, isSmtp ? provider : mailApiLimits(transport)),
     dkim: (set.dkim ?? config.dkim ?? []).map((key) => ({ ...key, key: resolve(root, key.key) })),
     ...given({ transport, from: set.from, returnPath: set.returnPath ?? config.bounces?.returnPath }),
   }

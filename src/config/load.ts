@@ -13,6 +13,7 @@ import { callback, checkOptions, type SchemaOf } from './check-options.ts'
 import { configFromEnvironment } from './environment.ts'
 import { findConfig, readConfig, readDotEnv } from './file.ts'
 import { bounceSettings, imapSettings } from './imap.ts'
+import { mailApiLimits, mailApiSignIn } from './mail-api.ts'
 import { notifySettings } from './notify.ts'
 import { oauthProviders } from './oauth-provider.ts'
 import type { Config } from './schema.ts'
@@ -141,6 +142,7 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
   })
   const accounts =
     flags.smtp === undefined ? accountsOf(flags, config, file, environment, root, providers, askPassword) : undefined
+  const signIn = flags.smtp === undefined ? mailApiSignIn(config.transport) : undefined
   const imap = config.imap === undefined ? undefined : imapSettings(config.imap, root, providers)
   if (config.sentCopy !== undefined && imap === undefined) {
     throw new ConfigError('sentCopy names a folder, and no mailbox is set', { hint: 'Set imap: in mailmerge.yaml.' })
@@ -176,9 +178,17 @@ export async function loadSettings(options: LoadSettingsOptions): Promise<Settin
     smtp,
     oauth2: {
       providers,
-      ...given({ used: environment.smtp?.oauth2 ?? file.smtp?.oauth2 ?? config.imap?.oauth2 }),
+      ...given({
+        used: signIn?.name ?? environment.smtp?.oauth2 ?? file.smtp?.oauth2 ?? config.imap?.oauth2,
+        user: signIn?.user ?? smtp.user ?? imap?.user,
+      }),
     },
-    delivery: deliverySettings(flags, config, root, usesSmtp(flags, config) ? provider : undefined),
+    delivery: deliverySettings(
+      flags,
+      config,
+      root,
+      usesSmtp(flags, config) ? provider : mailApiLimits(config.transport),
+    ),
     foldGmail: flags.foldGmail ?? config.foldGmail ?? false,
     allowEmpty: config.allowEmpty ?? false,
     duplicates: flags.duplicates ?? config.duplicates ?? 'error',
@@ -363,7 +373,7 @@ function deliverySettings(
   flags: Flags,
   config: Config,
   root: string,
-  provider: Provider | undefined,
+  provider: Pick<Provider, 'connections' | 'rates'> | undefined,
 ): DeliverySettings {
   const concurrency = flags.concurrency ?? config.concurrency ?? provider?.connections ?? 5
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 200) {

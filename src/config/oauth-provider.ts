@@ -28,19 +28,28 @@ const KNOWN: Readonly<Record<string, (config: OAuthConfig) => Known>> = {
     noDevice: 'Google gives no access to mail by a code on another device',
   }),
   // learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth.
-  microsoft: ({ tenant = 'common' }) => ({
-    authorizationEndpoint: `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/authorize`,
-    deviceEndpoint: `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/devicecode`,
-    tokenEndpoint: `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`,
+  microsoft: (config) => ({
+    ...entra(config),
     scopes: [
       'https://outlook.office.com/SMTP.Send',
       'https://outlook.office.com/IMAP.AccessAsUser.All',
       'offline_access',
     ],
+  }),
+  // The same sign-in for Microsoft Graph: a token is for one service alone.
+  graph: (config) => ({ ...entra(config), scopes: ['https://graph.microsoft.com/Mail.Send', 'offline_access'] }),
+}
+
+function entra({ tenant = 'common' }: OAuthConfig): Omit<Known, 'scopes'> {
+  const endpoint = (name: string): string => `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/${name}`
+  return {
+    authorizationEndpoint: endpoint('authorize'),
+    deviceEndpoint: endpoint('devicecode'),
+    tokenEndpoint: endpoint('token'),
     // Of http://localhost Microsoft takes any port, of http://127.0.0.1 none.
     redirectUri: 'http://localhost',
     parameters: {},
-  }),
+  }
 }
 
 export interface OAuthSources {

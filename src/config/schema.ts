@@ -329,7 +329,9 @@ const variant = z.strictObject({
 
 const transport = z
   .union([text, z.record(z.string(), z.unknown())])
-  .describe('How to send, if not by SMTP: maildir:PATH, mbox:PATH, sendmail, ses, drafts, or your own module')
+  .describe(
+    'How to send, if not by SMTP: maildir:PATH, mbox:PATH, sendmail, ses, gmail-api, graph, drafts, or your own module',
+  )
 const concurrency = z.number().int().min(1).max(200).describe('Maximum number of connections; default 5')
 const limits = rates.describe('Limits, all of which hold, across runs: 10/s, 500/day, 500 recipients/day')
 const perDomain = z

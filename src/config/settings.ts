@@ -258,8 +258,12 @@ export interface Settings {
   /** Message fields for templates that do not set them: `from`, `replyTo`, `headers` ... each a Handlebars text. */
   readonly message: Readonly<Record<string, unknown>>
   readonly smtp: SmtpSettings
-  /** Who gives access tokens, by name; `used` is the one that SMTP, or else IMAP, logs in with. */
-  readonly oauth2: { readonly providers: Readonly<Record<string, OAuthProvider>>; readonly used?: string }
+  /** Who gives access tokens, by name; `used` is the one that what sends, or else IMAP, logs in with, and `user` the mailbox. */
+  readonly oauth2: {
+    readonly providers: Readonly<Record<string, OAuthProvider>>
+    readonly used?: string
+    readonly user?: string
+  }
   /** Another way to send than SMTP: `maildir:PATH`, `mbox:PATH`, `sendmail`, `ses`, or a module of the user's own. */
   readonly transport?: string | Readonly<Record<string, unknown>>
   readonly delivery: DeliverySettings

@@ -55,6 +55,8 @@ export interface Refusal {
   /** With its class, `5.1.1`; undefined or empty when there is none. */
   readonly enhanced?: string | undefined
   readonly text: string
+  /** Of a service that says its causes by values of its own: its words are then not read. */
+  readonly service?: { readonly cause?: ReplyCause | undefined } | undefined
 }
 
 /** For messages and reports. */
@@ -344,12 +346,14 @@ function family(code: string): readonly [ReplyCause, string | undefined] | undef
 export function causeOf({
   enhanced = '',
   text,
+  service,
 }: Refusal): { readonly cause: ReplyCause; readonly words: string } | undefined {
-  const sentence = causeOfSentence(withoutAddresses(text))
   const said = (cause: ReplyCause): { readonly cause: ReplyCause; readonly words: string } => ({
     cause,
     words: CAUSE_WORDS[cause],
   })
+  if (service !== undefined) return service.cause && said(service.cause)
+  const sentence = causeOfSentence(withoutAddresses(text))
   if (sentence !== undefined && OURS.has(sentence)) return said(sentence)
   const code = causeOfCode(enhanced)
   // A quota that a policy speaks of is the sender's, unless the code says that it is its pace.

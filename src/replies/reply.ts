@@ -3,7 +3,8 @@
  * whether it is about how much is sent at once. Owns that reading; decides nothing.
  */
 import { blankInvisible } from '../text/visible.ts'
-import { causeOf } from './cause.ts'
+import { causeOf, type ReplyCause } from './cause.ts'
+import { namedWait } from './named-wait.ts'
 
 /** Where in the dialogue a reply came (RFC 5321 sections 3.3 and 4.1). */
 export type Stage = 'connect' | 'tls' | 'auth' | 'mail' | 'rcpt' | 'data' | 'end-of-data'
@@ -13,6 +14,25 @@ export interface Reply {
   readonly code: number
   readonly enhanced?: string | undefined
   readonly text: string
+  /** Of a service that speaks no SMTP: `code` is then the class that its answer falls into, and shown to nobody. */
+  readonly service?: ServiceAnswer | undefined
+}
+
+/** What a service says by values of its own, and not in words. */
+export interface ServiceAnswer {
+  readonly cause?: ReplyCause | undefined
+  /** Milliseconds to wait, where it names them. */
+  readonly wait?: number | undefined
+}
+
+/** What was answered, for people: `550 no such user`. */
+export function answerWords({ code, text, service }: Reply): string {
+  return service === undefined ? `${code} ${text}` : text
+}
+
+/** Milliseconds that an answer asks to wait; undefined where it names no time. */
+export function askedWait({ text, service }: Reply): number | undefined {
+  return service === undefined ? namedWait(text) : service.wait
 }
 
 const MAX_TEXT = 500

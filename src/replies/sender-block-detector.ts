@@ -4,7 +4,7 @@
  */
 
 import { causeOf, type ReplyCause } from './cause.ts'
-import { isThrottling, type Reply, type Stage } from './reply.ts'
+import { answerWords, isThrottling, type Reply, type Stage } from './reply.ts'
 
 /** Refused senders in a row before the first message was accepted. */
 const SENDER_REFUSALS = 3
@@ -54,7 +54,7 @@ export class SenderBlockDetector {
     if (account !== undefined) return { blames: 'sender', stop: account }
     if (isThrottling(reply)) return { blames: 'pace' }
     const cause = causeOf(reply)?.cause
-    const said = `${reply.code} ${reply.text}`
+    const said = answerWords(reply)
     if (!this.#accepted) {
       if (cause === 'tls-needed') return { blames: 'sender', stop: { kind: 'tls', cause, said, sender, streak: 0 } }
       if (cause === 'login-needed' || reply.code === 530)
@@ -91,7 +91,7 @@ const HOST: ReadonlySet<ReplyCause> = new Set(['relay-denied', 'host-blocked', '
 export function accountStop(reply: Reply, sender = ''): SenderStop | undefined {
   const cause = reply.code < 400 ? undefined : causeOf(reply)?.cause
   if (cause !== 'account-limit' && cause !== 'account-blocked') return undefined
-  return { kind: 'account', cause, said: `${reply.code} ${reply.text}`, sender, streak: 0 }
+  return { kind: 'account', cause, said: answerWords(reply), sender, streak: 0 }
 }
 
 /** Some providers verify recipients as well while an account is on trial. */

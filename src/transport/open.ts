@@ -1,5 +1,6 @@
 /** The transport that the settings ask for. Owns the choice, and the words by which transports are named. */
 import { resolve } from 'node:path'
+import { MAIL_APIS, type MailApiSettings, mailApiSettings } from '../config/mail-api.ts'
 import type { Settings } from '../config/settings.ts'
 import { didYouMean, nearest } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
@@ -7,7 +8,7 @@ import { given } from '../given.ts'
 import { createSmtpTransport, type SmtpTransportOptions } from './smtp/smtp-transport.ts'
 import type { Transport } from './transport.ts'
 
-const WORDS = ['smtp', 'maildir', 'mbox', 'sendmail', 'ses', 'drafts'] as const
+const WORDS = ['smtp', 'maildir', 'mbox', 'sendmail', 'ses', 'drafts', ...MAIL_APIS] as const
 
 /** What may stand beside the word of a group; what SES takes is the SDK's to say. */
 const KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -48,6 +49,8 @@ export function draftSettings(settings: Settings): Settings {
 export async function openTransport(settings: Settings, options: SmtpTransportOptions = {}): Promise<Transport> {
   const { transport, root } = settings
   if (transport === undefined || transport === 'smtp') return createSmtpTransport(settings.smtp, options)
+  const api = mailApiSettings(settings)
+  if (api !== undefined) return openMailApi(api, settings)
   const { word, value, more } = typeof transport === 'string' ? fromText(transport) : fromGroup(transport)
   switch (word) {
     case 'maildir':
@@ -89,6 +92,20 @@ export async function openTransport(settings: Settings, options: SmtpTransportOp
   }
 }
 
+/** What such a service cannot carry is refused before anything is sent. */
+async function openMailApi(api: MailApiSettings, { bounces, smtp }: Settings): Promise<Transport> {
+  const { service } = api
+  const cannot = (what: string, hint: string): ConfigError =>
+    new ConfigError(`${service} cannot carry ${what}`, { hint })
+  if (bounces.returnPath !== undefined)
+    throw cannot('a return path of its own', 'Leave bounces.returnPath out: bounces come to the mailbox that sends.')
+  if (smtp.dsn !== undefined) throw cannot('a request for delivery reports', 'Leave smtp.dsn out, or send by SMTP.')
+  if (smtp.requireTls === true) throw cannot('smtp.requireTls', 'Leave it out, or send by SMTP.')
+  const { createApiTransport } = await import('./api/api-transport.ts')
+  if (service === 'gmail-api') return createApiTransport(api, (await import('./api/gmail.ts')).gmail)
+  return createApiTransport(api, (await import('./api/graph.ts')).graphFor(api))
+}
+
 interface Choice {
   readonly word: string
   /** Path, region, module. */
@@ -128,7 +145,7 @@ function unknown(text: string): ConfigError {
     hint: didYouMean(
       text.split(':')[0] ?? '',
       WORDS,
-      'There are maildir:PATH, mbox:PATH, sendmail, ses, and modules: ./transport.mjs. Leave transport out for SMTP.',
+      'There are maildir:PATH, mbox:PATH, sendmail, ses, gmail-api, graph, and modules: ./transport.mjs. Leave transport out for SMTP.',
     ),
   })
 }

@@ -229,3 +229,12 @@ test('accounts: each row comes from the desk that it names, and a shared load fr
     await desk.close()
   }
 })
+
+test('mail-service: a project for Microsoft Graph rehearses without an account, and says who must sign in', async () => {
+  const dir = join(copy, 'examples', 'mail-service')
+  const rehearsal = await startProgram(['run', '--sandbox'], dir).ended
+  expect(rehearsal.code, rehearsal.stderr).toBe(0)
+  expect(rehearsal.stdout).toContain('2')
+  const run = await startProgram(['run', '--yes'], dir, { XDG_STATE_HOME: join(copy, 'state') }).ended
+  expect([run.code, run.stderr]).toEqual([77, expect.stringContaining('mailmerge login graph --user ada@example.com')])
+})

@@ -8,8 +8,7 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import type { DueRow, ResultRow, SkipReason } from '../../ledger/records.ts'
 import type { MaybePromise } from '../../maybe-promise.ts'
 import type { Message } from '../../message/message.ts'
-import { namedWait } from '../../replies/named-wait.ts'
-import type { Reply } from '../../replies/reply.ts'
+import { answerWords, askedWait, type Reply } from '../../replies/reply.ts'
 import { type PauseReason, type StopReason, stopWords } from '../../report/reasons.ts'
 import type { Transport } from '../../transport/transport.ts'
 import { type Clock, steadyClock } from '../clock.ts'
@@ -278,10 +277,10 @@ export class AccountDelivery implements DeliveryControl {
   // ---- the server --------------------------------------------------------------------------------------------------
 
   /** The server complained about the rate: fewer lanes, all of them slower. */
-  #slowDown({ code, text }: Reply): void {
+  #slowDown(reply: Reply): void {
     this.#laneCount.recordThrottling(this.#lanes.size)
-    const pause = this.#throttle.recordThrottling(this.#clock.monotonic(), namedWait(text))
-    if (pause !== undefined) this.paused({ kind: 'slow-down', said: `${code} ${text}` }, this.#in(pause))
+    const pause = this.#throttle.recordThrottling(this.#clock.monotonic(), askedWait(reply))
+    if (pause !== undefined) this.paused({ kind: 'slow-down', said: answerWords(reply) }, this.#in(pause))
   }
 
   /** The server is away: wait with growing gaps, and give up resumably after a long while. */

@@ -5,7 +5,7 @@
 
 import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.ts'
 import { systemWords } from '../../fs/system-errors.ts'
-import { type Reply, speaksOfRate } from '../../replies/reply.ts'
+import { answerWords, type Reply, speaksOfRate } from '../../replies/reply.ts'
 import { accountStop } from '../../replies/sender-block-detector.ts'
 import type { Lane, LaneEnd, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
@@ -157,7 +157,7 @@ export class LanePool {
         jobs.shortenIdle(idleFor)
         return
       case 'throttled': {
-        const said = `${end.reply.code} ${end.reply.text}`
+        const said = answerWords(end.reply)
         outcomes.forgive(unsent)
         laneCount.recordThrottling(this.#lanes.size)
         const account = accountStop(end.reply)

@@ -175,7 +175,7 @@ export class Outcomes {
     const copies = state.copies?.map((copy) => ({ address: copy.address, ...copyUpdateOf(copy) }))
     const facts = {
       skip,
-      smtpCode: reply?.code,
+      smtpCode: reply?.service === undefined ? reply?.code : undefined,
       response: reply?.text,
       enhancedCode: reply?.enhanced,
       messageId,
@@ -221,7 +221,7 @@ function copyUpdateOf({ status, reason, skip, reply, dueAt }: RowState): CopyUpd
   return {
     status: COPY_STATUS[status],
     reason: skip === undefined ? reason : skipWords(skip),
-    smtpCode: reply?.code,
+    smtpCode: reply?.service === undefined ? reply?.code : undefined,
     response: reply?.text,
     enhancedCode: reply?.enhanced,
     dueAt,

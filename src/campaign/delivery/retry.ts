@@ -4,8 +4,7 @@
  */
 import type { DueRow, RowStatus, SkipReason } from '../../ledger/records.ts'
 import { causeOf } from '../../replies/cause.ts'
-import { namedWait } from '../../replies/named-wait.ts'
-import { isThrottling, type Reply, reasonOf, type Stage } from '../../replies/reply.ts'
+import { askedWait, isThrottling, type Reply, reasonOf, type Stage } from '../../replies/reply.ts'
 import { accountStop } from '../../replies/sender-block-detector.ts'
 import type { CopyOutcome, Outcome } from '../../transport/transport.ts'
 
@@ -57,9 +56,9 @@ export interface RetryPolicy {
  * Milliseconds to wait after the `attempts`-th attempt (from 1). A time that the server names is waited for, and a little longer;
  * one that is shorter than our own counts only the first time, so that a server which always names a second is not asked for hours.
  */
-function waitAfter(attempts: number, { text }: Reply, random: () => number): number {
+function waitAfter(attempts: number, reply: Reply, random: () => number): number {
   const own = retryGap(attempts, random)
-  const named = namedWait(text)
+  const named = askedWait(reply)
   if (named === undefined) return own
   const waited = Math.round(named * (1 + 0.1 * random())) + 1000
   return attempts === 1 ? waited : Math.max(waited, own)

@@ -5,6 +5,7 @@ import { MailmergeError, TurnedAwayError, UnreachableError } from '../../errors.
 import { systemWords, underlyingError } from '../../fs/system-errors.ts'
 import { createAttachmentStore } from '../../message/attachment/attachment.ts'
 import { createComposer } from '../../message/compose.ts'
+import { answerWords } from '../../replies/reply.ts'
 import { type NoticeFacts, noticeMail } from '../../report/notice.ts'
 import { ownText } from '../../template/marked-text.ts'
 import { makesDrafts, openTransport } from '../../transport/open.ts'
@@ -140,7 +141,7 @@ function tryOf(outcome: Outcome): Try {
     case 'deferred':
       return {
         kind: outcome.kind === 'rejected' ? 'refused' : 'again',
-        why: `${outcome.reply.code} ${outcome.reply.text}`,
+        why: answerWords(outcome.reply),
       }
   }
 }

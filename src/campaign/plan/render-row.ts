@@ -53,6 +53,8 @@ export interface RowRendererOptions {
   readonly rates: readonly RateLimit[]
   /** Return path with a `*` for the token of each message. */
   readonly returnPath: string | undefined
+  /** Name of the service where messages go from its mailbox alone, whatever their envelope says. */
+  readonly fixedSender: string | undefined
   readonly dkim: readonly DkimKey[]
   /** The project, further folders that files may come from, and files that no row may have; absolute. */
   readonly files: { readonly root: string; readonly roots: readonly string[]; readonly never: readonly string[] }
@@ -176,6 +178,16 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
       throw rowError('no-subject', 'there is no subject', undefined, {
         hint: 'Set subject: in the template, or fill the cells that it is made of.',
       })
+    }
+    if (options.fixedSender !== undefined && rendered.envelopeFrom !== undefined) {
+      throw rowError(
+        'envelope-sender',
+        `${options.fixedSender} cannot carry an envelope sender of its own`,
+        undefined,
+        {
+          hint: 'Leave envelopeFrom out of the template, or send by SMTP.',
+        },
+      )
     }
     if (group !== undefined) {
       refuseDifferences(group, own, recipients, {

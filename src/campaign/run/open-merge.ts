@@ -3,6 +3,7 @@
  * campaign, follow-up, unsubscribe links, renderer. Owns what is opened, in which order, and that all of it is closed.
  */
 import { join, resolve } from 'node:path'
+import { mailApiName } from '../../config/mail-api.ts'
 import type { Settings } from '../../config/settings.ts'
 import { LedgerMissingError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -113,7 +114,13 @@ export async function openMerge(settings: Settings, options: MergeOptions, hooks
   const rendering = (account: Account): RenderingAccount => {
     const { from, settings: own } = account
     const renderer = createRowRenderer({
-      ...{ ...common, from, returnPath: own.bounces.returnPath, dkim: content === undefined ? [] : own.dkim },
+      ...{
+        ...common,
+        from,
+        returnPath: own.bounces.returnPath,
+        fixedSender: mailApiName(own),
+        dkim: content === undefined ? [] : own.dkim,
+      },
       // A row that any of them may get must be one that each can send.
       rates: accounts.by === 'share' ? accounts.list.flatMap((one) => one.settings.delivery.rates) : own.delivery.rates,
     })

@@ -37,7 +37,7 @@ export const login: Action = {
     if (args.flag('status') && args.flag('remove'))
       throw new UsageError('--status and --remove cannot both be given', { hint: 'Give one of them.' })
     const settings = await settingsFor(args, context)
-    const user = args.text('user') ?? settings.smtp.user ?? settings.imap?.user
+    const user = args.text('user') ?? settings.oauth2.user
     if (args.flag('status') && (user === undefined || (args.text('name') ?? settings.oauth2.used) === undefined)) {
       throw new LoginError('nobody is signed in: no provider and mailbox are set', {
         hint: 'Name them: mailmerge login google --user you@example.com --status',
@@ -98,7 +98,7 @@ async function signIn(
         ),
       )
     }
-    if (settings.oauth2.used !== provider.name || (settings.smtp.user ?? settings.imap?.user) !== user)
+    if (settings.oauth2.used !== provider.name || settings.oauth2.user !== user)
       out.info(
         `to send with it, set smtp.user: ${escapeInvisible(user)} and smtp.oauth2: ${escapeInvisible(provider.name)}`,
       )

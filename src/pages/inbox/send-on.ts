@@ -6,6 +6,7 @@ import type { Settings } from '../../config/settings.ts'
 import { DataError, UnreachableError } from '../../errors.ts'
 import { parseRecipient } from '../../message/address/address.ts'
 import type { Message } from '../../message/message.ts'
+import { answerWords } from '../../replies/reply.ts'
 import { openTransport } from '../../transport/open.ts'
 import type { Outcome } from '../../transport/transport.ts'
 import type { ReadMessage } from '../message/read.ts'
@@ -23,8 +24,7 @@ export async function sendOn(settings: Settings, message: ReadMessage, from: str
     if (outcome?.kind === 'accepted')
       return { messages: 1, server: settings.smtp.host, address, seconds: (Date.now() - began) / 1000 }
     if (outcome?.kind === 'rejected' || outcome?.kind === 'deferred') {
-      const { code, text } = outcome.reply
-      throw new DataError(`the server did not accept the message: ${code} ${text}`)
+      throw new DataError(`the server did not accept the message: ${answerWords(outcome.reply)}`)
     }
     throw new UnreachableError(`the message may not have been sent: ${outcome?.reason ?? 'the server said nothing'}`)
   } finally {

@@ -20,6 +20,7 @@ export function rowRenderer(
     timeZone: undefined,
     rates: [],
     returnPath: undefined,
+    fixedSender: undefined,
     dkim: [],
     files: { root, roots: [], never: [] },
     ...more,
