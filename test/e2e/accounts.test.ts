@@ -273,6 +273,16 @@ describe('a run that goes on', () => {
     expect(code).toBe(65)
   })
 
+  test('through another server than its accounts have is refused', async () => {
+    open({ account: 'one' })
+    answers.one = () => '550 5.4.5 Daily user sending limit exceeded'
+    expect((await project.run(['run', '--yes'])).code).toBe(75)
+    const { code, stderr } = await project.run(['resume', '--smtp', `smtp://127.0.0.1:${two.port}`])
+    expect(stderr).toContain('sends from the accounts one, and there are none now')
+    expect(code).toBe(65)
+    expect(people(two)).toEqual([])
+  })
+
   test('what failed is tried again from its own account', async () => {
     open({ account: '{ column: dept }' }, list)
     answers.two = () => '550 5.1.1 no such user'

@@ -49,6 +49,17 @@ export function chosenAccounts(settings: Settings): Accounts {
   return accountsNamed(settings, choice, choice.by === 'name' ? [choice.name] : names)
 }
 
+/** @throws DataError for a run that was planned with accounts, where there are none now: its messages have no sender then. */
+export function requireAccounts({ accounts }: Settings, { id, options }: RunRecord): void {
+  if (options.accounts === undefined || accounts !== undefined) return
+  throw new DataError(
+    `the run ${id} sends from the accounts ${Object.keys(options.accounts.digests).join(', ')}, and there are none now`,
+    {
+      hint: 'Leave --smtp out, and have them under accounts: in mailmerge.yaml; or give the run command again, which plans what is not yet sent.',
+    },
+  )
+}
+
 /**
  * The accounts that a planned run goes on with: those of its plan that are still set, and no others: people confirmed those.
  * @throws DataError where one is gone that rows need, or gives its messages another sender now.

@@ -7,7 +7,7 @@ import { type RunRecord, totalOf } from '../../ledger/records.ts'
 import { messagesOf } from '../../report/head.ts'
 import { checkWritable } from '../../report/report.ts'
 import { draftSettings, makesDrafts } from '../../transport/open.ts'
-import { type Accounts, plannedAccounts } from '../accounts/accounts.ts'
+import { type Accounts, plannedAccounts, requireAccounts } from '../accounts/accounts.ts'
 import { checkResumeRequest } from '../check-request.ts'
 import type { SummaryEvent } from '../events.ts'
 import type { MergeHooks, ResumeRequest } from '../merge.ts'
@@ -116,6 +116,7 @@ async function openRun(
   if (run.state === 'cancelled') {
     throw new UsageError(`the run ${run.id} was cancelled`, { hint: 'Give the run command again to plan a new run.' })
   }
+  requireAccounts(settings, run)
   const { emailColumn, after, timeZone = settings.timeZone } = run.options
   // Dates are written in the time zone that the run was planned in, whoever resumes it.
   const { groupBy: _, ...ungrouped } = settings
