@@ -151,6 +151,14 @@ describe('a load that is shared', () => {
     expect((await results()).every(([, status]) => status === 'sent')).toBe(true)
   })
 
+  test('an account outside its sending hours leaves its rows to the other', async () => {
+    const at = (hours: number): string => new Date(Date.now() + hours * 3_600_000).toISOString().slice(11, 16)
+    open({ account: 'share', one: `window: { hours: "${at(6)}-${at(7)}", zone: UTC }` })
+    expect(await project.run(['run', '--yes'])).toMatchObject({ code: 0 })
+    expect(people(one)).toEqual([])
+    expect(people(two)).toEqual(everybody(12))
+  })
+
   test('all of them stopped: the run can be resumed, and one message says why each has stopped', async () => {
     open({ account: 'share', two: 'rate: 4/day' })
     answers.one = (_, number) => (number > 3 ? '550 5.4.5 Daily user sending limit exceeded' : undefined)

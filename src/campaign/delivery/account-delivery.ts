@@ -318,7 +318,8 @@ export class AccountDelivery implements DeliveryControl {
         if (this.#stopForQuota()) return
       }
       const wait = Math.max(this.#breaker.msUntilRetry(now), this.#jobs.msUntilAllowed(now))
-      const away = Math.max(this.#breaker.msUntilRetry(now), this.#throttle.closedFor(now))
+      const shut = opensAt === undefined ? 0 : opensAt.getTime() - this.#clock.now().getTime()
+      const away = Math.max(this.#breaker.msUntilRetry(now), this.#throttle.closedFor(now), shut)
       if (away > LEFT_TO_OTHERS_MS) this.#rest(now + away)
       this.#later(wait, () => this.#goOn())
     } else if (this.#jobs.drained) {
