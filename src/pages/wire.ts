@@ -248,7 +248,9 @@ export interface PaceView {
   /** ISO 8601. */
   readonly lastAt: string
   /** What holds it back: a number in that many seconds. */
-  readonly limit: { readonly count: number; readonly seconds: number; readonly of?: 'recipients' }
+  readonly limit: { readonly count: number; readonly seconds: number; readonly of?: 'recipients' } | undefined
+  /** Sending hours, pause and rising limit, as they are written. */
+  readonly plan: string | undefined
   /** What other runs have taken of it already. */
   readonly taken: number | undefined
   readonly days: readonly { readonly day: string; readonly messages: number }[]

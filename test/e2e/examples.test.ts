@@ -161,6 +161,18 @@ test('envelope: the sender and the copy of the envelope are in no header', async
   }
 })
 
+test('sending-hours: goes on at any hour when a person says so, under the limit of the first day', async () => {
+  const before = sink.messages.length
+  const args = ['run', '--smtp', `smtp://localhost:${sink.port}`, '--window', 'always', '--pause', '50-100ms']
+  const ended = await startProgram(args, join(copy, 'examples/sending-hours')).ended
+  expect(ended.code, ended.stderr).toBe(0)
+  expect(sink.messages.slice(before).map(({ to }) => to[0])).toEqual([
+    'ada@example.com',
+    'grace@example.com',
+    'taro@example.com',
+  ])
+})
+
 test('no-server: the run says that nobody answers, and can be resumed', async () => {
   const ended = await startProgram(['run', '--csv', 'list.csv'], join(copy, 'examples/no-server')).ended
   expect(ended.code, ended.stderr).toBe(69)
@@ -169,7 +181,7 @@ test('no-server: the run says that nobody answers, and can be resumed', async ()
   expect(ended.stdout).toContain('0 sent, 3 waiting of 3 rows')
 })
 
-test.each(['attachment', 'envelope', 'html', 'newsletter', 'no-server', 'plain-text', 'ticket'])(
+test.each(['attachment', 'envelope', 'html', 'newsletter', 'no-server', 'plain-text', 'sending-hours', 'ticket'])(
   '%s runs as it is: its config names list and template',
   async (name) => {
     const ended = await startProgram(['run', '--sandbox'], join(copy, 'examples', name)).ended

@@ -5,6 +5,7 @@
 import type { Settings } from '../../config/settings.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { messagesWithin, type Pace, paceOf, type TakenLimit, takenLimits } from '../plan/pace.ts'
+import { sendingPlanOf } from '../plan/sending-plan.ts'
 import type { Account, Accounts } from './accounts.ts'
 
 /** What one account does of a run. */
@@ -36,10 +37,15 @@ export async function forecastOf(accounts: Accounts, options: ForecastOptions): 
       takenLimits(ledger, settings.delivery.rates, quotaNameOf(settings, servers[at] ?? ''), options),
     ),
   )
+  const plans = await Promise.all(
+    accounts.list.map(({ settings }, at) =>
+      sendingPlanOf(ledger.quotas, settings.delivery, quotaNameOf(settings, servers[at] ?? ''), options),
+    ),
+  )
   const parts = accounts.by === 'share' ? divided(messages, limits) : await ownParts(accounts, options)
   return accounts.list.map(({ name = '' }, at) => {
     const own = parts[at] ?? 0
-    const pace = paceOf(own, limits[at] ?? [], start, timeZone)
+    const pace = paceOf(own, limits[at] ?? [], start, timeZone, plans[at])
     return { account: name, server: servers[at] ?? '', messages: own, pace }
   })
 }

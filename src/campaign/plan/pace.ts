@@ -6,6 +6,7 @@ import type { RateLimit } from '../../config/settings.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { QuotaTaken } from '../../ledger/records.ts'
 import { quotasOf } from '../delivery/throttle.ts'
+import { planWords, type SendingPlan, Stretches } from './sending-plan.ts'
 
 /** A limit, and what is taken of it in the window that ends now. */
 export interface TakenLimit extends RateLimit {
@@ -15,14 +16,26 @@ export interface TakenLimit extends RateLimit {
 export interface Pace {
   /** The earliest moment at which the last message is accepted. */
   readonly lastAt: Date
-  /** The limit that holds it back most. */
-  readonly limit: TakenLimit
+  /** The limit that holds it back most; undefined where none is set. */
+  readonly limit: TakenLimit | undefined
   /** Messages of each day that has some, by the clock of the zone: `2026-11-27`. */
   readonly days: readonly { readonly day: string; readonly messages: number }[]
+  /** Sending hours, pause and rising limit that were counted in, as they are written. */
+  readonly plan: string | undefined
 }
 
 /** Days that are counted one by one. */
 const MOST_DAYS = 370
+
+/** Stretches of time that are laid out one by one: beyond them, when the last message goes is only known not to be sooner. */
+const MOST_STRETCHES = 2_000
+
+/** Messages that go in one stretch, by the limits as they are taken when it begins. */
+interface Part {
+  readonly from: Date
+  readonly messages: number
+  readonly limits: readonly TakenLimit[]
+}
 
 /** Undefined without limits, or with nothing to send: nothing holds it back. */
 export function paceOf(
@@ -30,20 +43,74 @@ export function paceOf(
   limits: readonly TakenLimit[],
   start: Date,
   timeZone: string | undefined,
+  plan?: SendingPlan,
 ): Pace | undefined {
-  const longFirst = [...limits].sort((one, other) => other.seconds - one.seconds)
   const [limit] = [...limits].sort((one, other) => secondsTo(messages, [other]) - secondsTo(messages, [one]))
-  if (limit === undefined || messages === 0) return undefined
-  const at = (message: number): Date => new Date(start.getTime() + secondsTo(message, longFirst) * 1000)
+  if ((limit === undefined && plan === undefined) || messages === 0) return undefined
+  const parts = partsOf(messages, limits, start, plan)
   const day = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeZone })
   const days: { day: string; messages: number }[] = []
-  for (let sent = 0; sent < messages && days.length < MOST_DAYS; ) {
-    const name = day.format(at(sent + 1))
-    const last = lastWithin(sent + 1, messages, (message) => day.format(at(message)) === name)
-    days.push({ day: name, messages: last - sent })
-    sent = last
+  for (const part of parts) {
+    const name = (message: number): string => day.format(momentIn(part, message))
+    for (let sent = 0; sent < part.messages && days.length < MOST_DAYS; ) {
+      const own = name(sent + 1)
+      const last = lastWithin(sent + 1, part.messages, (message) => name(message) === own)
+      const same = days.at(-1)?.day === own ? days.pop() : undefined
+      days.push({ day: own, messages: (same?.messages ?? 0) + last - sent })
+      sent = last
+    }
   }
-  return { lastAt: at(messages), limit, days }
+  const last = parts.findLast((part) => part.messages > 0)
+  const lastAt = last === undefined ? start : momentIn(last, last.messages)
+  return { lastAt, limit, days, plan: plan && planWords(plan) }
+}
+
+function momentIn({ from, limits }: Part, message: number): Date {
+  return new Date(from.getTime() + secondsTo(message, limits) * 1000)
+}
+
+/** Without sending hours and a rising limit all go in one stretch. */
+function partsOf(
+  messages: number,
+  limits: readonly TakenLimit[],
+  start: Date,
+  plan: SendingPlan | undefined,
+): readonly Part[] {
+  const all = plan?.pause === undefined ? limits : [...limits, { count: 1, seconds: plan.pause / 1000 }]
+  const longFirst = [...all].sort((one, other) => other.seconds - one.seconds)
+  if (plan === undefined) return [{ from: start, messages, limits: longFirst }]
+  const stretches = new Stretches(plan, start)
+  const parts: Part[] = []
+  for (let left = messages; left > 0 && parts.length < MOST_STRETCHES; ) {
+    const stretch = stretches.next()
+    if (stretch === undefined) break
+    const { from, until, most } = stretch
+    const own = longFirst.map((limit) => takenAt(limit, from, start, parts))
+    const fits = Math.min(left, most)
+    const goes = (message: number): boolean =>
+      until === undefined || secondsTo(message, own) * 1000 < until.getTime() - from.getTime()
+    const sent = fits > 0 && goes(1) ? lastWithin(1, fits, goes) : 0
+    parts.push({ from, messages: sent, limits: own })
+    stretches.pass(stretch, sent)
+    left -= sent
+    // Nothing comes behind a stretch without an end.
+    if (until === undefined) break
+  }
+  return parts
+}
+
+/** The limit with what is taken of it at that moment: before the run, and by the stretches before. */
+function takenAt(limit: TakenLimit, at: Date, start: Date, parts: readonly Part[]): TakenLimit {
+  const { count, seconds, of, taken } = limit
+  const age = (since: Date): number => (at.getTime() - since.getTime()) / 1000
+  const before = taken === undefined ? undefined : { count: taken.count, age: taken.age + age(start) }
+  const all = [before, ...parts.map((part) => ({ count: part.messages, age: age(part.from) }))].filter(
+    (one) => one !== undefined && one.count > 0 && one.age < seconds,
+  )
+  const [oldest] = all
+  const plain = of === undefined ? { count, seconds } : { count, seconds, of }
+  if (oldest === undefined) return plain
+  return { ...plain, taken: { count: all.reduce((sum, one) => sum + (one?.count ?? 0), 0), age: oldest.age } }
 }
 
 /**

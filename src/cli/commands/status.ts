@@ -1,5 +1,6 @@
 /** `mailmerge status`: the runs of a project and how far they are. Reads the ledger, changes nothing. */
 import { findRun } from '../../campaign/run/find-run.ts'
+import type { Settings } from '../../config/settings.ts'
 import { given } from '../../given.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type RowStatus, type RunRecord, type StatusCounts, totalOf } from '../../ledger/records.ts'
@@ -11,6 +12,7 @@ import type { RunProgress } from '../../report/run-progress.ts'
 import { conditionWords, type RunCondition, runCondition } from '../../report/words.ts'
 import { escapeInvisible } from '../../text/visible.ts'
 import type { Action, Context } from '../command.ts'
+import { endWords } from '../merge/confirm.ts'
 import { LEDGER_OPTION, settingsFor } from '../settings-options.ts'
 import { count, dateTimeWords, duration, moment, plural, rate, shortPath } from '../terminal/format.ts'
 import { tableLines } from '../terminal/table.ts'
@@ -47,7 +49,8 @@ export const status: Action = {
         if (ledger !== undefined) {
           const shown = await runReader(ledger, await ledger.runs.list(), settings.timeZone)(run)
           const hasAccounts = run.options.accounts !== undefined
-          showOne(shown, hasAccounts ? await ledger.results.accountCounts(run.id) : undefined, context)
+          const accounts = hasAccounts ? await ledger.results.accountCounts(run.id) : undefined
+          showOne(shown, accounts, hasAccounts ? undefined : await endOf(ledger, settings, shown), context)
         }
       } else if (ledger === undefined)
         context.out.info(
@@ -105,7 +108,13 @@ function lines(listed: readonly ShownRun[], columns: number | undefined): readon
   return tableLines(head, rows, { right: new Set(head.keys().drop(4)), columns, cuttable: [2, 3, 1] })
 }
 
-function showOne(shown: ShownRun, accounts: ReadonlyMap<string, StatusCounts> | undefined, { out }: Context): void {
+/** `ends`: when the last message can be accepted. */
+function showOne(
+  shown: ShownRun,
+  accounts: ReadonlyMap<string, StatusCounts> | undefined,
+  ends: string | undefined,
+  { out }: Context,
+): void {
   const { run, counts, messages, copiesDeferred, waiting, condition, atWork, timeZone, progress } = shown
   if (out.json) {
     const of = accounts && Object.fromEntries(accounts)
@@ -123,6 +132,7 @@ function showOne(shown: ShownRun, accounts: ReadonlyMap<string, StatusCounts> | 
     ['begins', run.notBefore === undefined ? undefined : dateTimeWords(run.notBefore, timeZone)],
     ['next', waiting === undefined ? undefined : dateTimeWords(waiting.first, timeZone)],
     ['last', waiting === undefined ? undefined : dateTimeWords(waiting.last, timeZone)],
+    ['ends', ends],
     ['ended', run.endedAt === undefined ? undefined : dateTimeWords(run.endedAt, timeZone)],
     [
       'rows',
@@ -143,6 +153,26 @@ function showOne(shown: ShownRun, accounts: ReadonlyMap<string, StatusCounts> | 
 function accountWords(counts: StatusCounts): string {
   const some = STATUSES.filter((one) => one === 'sent' || counts[one] > 0)
   return some.map((one) => `${count(counts[one])} ${STATUS_WORDS[one].toLowerCase()}`).join(', ')
+}
+
+/** When the last message can be accepted, where something that is set holds it back. */
+async function endOf(
+  ledger: Ledger,
+  settings: Settings,
+  { run, counts, messages, waiting, timeZone }: ShownRun,
+): Promise<string | undefined> {
+  if (run.state !== 'ready' || counts.deferred === 0) return undefined
+  const { quotaNameOf } = await import('../../campaign/accounts/forecast.ts')
+  const { paceOf, takenLimits } = await import('../../campaign/plan/pace.ts')
+  const { sendingPlanOf } = await import('../../campaign/plan/sending-plan.ts')
+  const { delivery, transport } = settings
+  const now = new Date()
+  const start = waiting?.first ?? (run.begunAt === undefined ? run.notBefore : undefined) ?? now
+  const account = quotaNameOf(settings, typeof transport === 'string' ? transport : '')
+  const limits = await takenLimits(ledger, delivery.rates, account, { now, start })
+  const plan = await sendingPlanOf(ledger.quotas, delivery, account, { start, timeZone })
+  const pace = paceOf((messages ?? counts).deferred, limits, start, timeZone, plan)
+  return pace && endWords(pace, timeZone)
 }
 
 /** `1,200 in 300 messages` */

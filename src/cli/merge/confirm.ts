@@ -56,12 +56,15 @@ function toSendWords(rows: number, messages: StatusCounts | undefined): string {
 }
 
 /** A limit that lets all of them through at once holds nothing back. */
-function endWords({ lastAt, limit, days }: Pace, timeZone: string | undefined): string | undefined {
+export function endWords({ lastAt, limit, days, plan }: Pace, timeZone: string | undefined): string | undefined {
   const messages = days.reduce((sum, day) => sum + day.messages, 0)
-  if (messages + (limit.taken?.count ?? 0) <= limit.count) return undefined
+  const isHeld = limit !== undefined && messages + (limit.taken?.count ?? 0) > limit.count
+  if (!isHeld && plan === undefined) return undefined
   const taken =
-    limit.taken === undefined ? '' : `, of which ${count(Math.min(limit.taken.count, limit.count))} are used`
-  return `${dateTimeWords(lastAt, timeZone)} at the earliest, with ${limitWords(limit)}${taken}`
+    limit?.taken === undefined ? '' : `, of which ${count(Math.min(limit.taken.count, limit.count))} are used`
+  const over = plan === undefined || days.length < 2 ? '' : `, over ${days.length} days`
+  const why = [...(plan === undefined ? [] : [plan]), ...(isHeld ? [`${limitWords(limit)}${taken}`] : [])].join('; ')
+  return `${dateTimeWords(lastAt, timeZone)} at the earliest${over}, with ${why}`
 }
 
 /** `4.1 KB each`, `4.1 KB (row 2) to 43.1 KB (row 9), measured in 200 of them` */

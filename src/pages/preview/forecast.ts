@@ -5,11 +5,13 @@
 
 import { lastOf, quotaNameOf } from '../../campaign/accounts/forecast.ts'
 import { type Pace, paceOf, type TakenLimit, takenLimits } from '../../campaign/plan/pace.ts'
+import { type SendingPlan, sendingPlanOf } from '../../campaign/plan/sending-plan.ts'
 import { withSize } from '../../campaign/plan/sizes.ts'
 import { openLedger } from '../../campaign/run/open-ledger.ts'
 import { GMAIL_CLIP } from '../../check/lints/message-lints.ts'
 import type { Settings } from '../../config/settings.ts'
 import { MailmergeError } from '../../errors.ts'
+import { given } from '../../given.ts'
 import type { Message } from '../../message/message.ts'
 import { readMessage } from '../message/read.ts'
 import type { ForecastView, LeftOutWhy, PaceView, SizesView } from '../wire.ts'
@@ -30,23 +32,33 @@ const ORDER: readonly LeftOutWhy[] = [
 const MEASURED = 3_000
 const MEASURING_MS = 4_000
 
-export interface ForecastOptions {
+/** What holds the messages of a project back. */
+export interface LimitsNow {
+  readonly limits: readonly TakenLimit[]
+  readonly plan: SendingPlan | undefined
+}
+
+export interface ForecastOptions extends LimitsNow {
   readonly server: string
   readonly command: string
   readonly now: Date
   readonly sizes: SizesView | undefined
-  readonly limits: readonly TakenLimit[]
 }
 
 /** The limits of a project, and what other runs have taken of them by now. */
-export async function limitsNow(settings: Settings, now: Date): Promise<readonly TakenLimit[]> {
-  const { rates } = settings.delivery
-  const ledger = rates.length === 0 ? undefined : await openLedger(settings, { existing: true })
-  if (ledger === undefined) return rates
+export async function limitsNow(settings: Settings, now: Date): Promise<LimitsNow> {
+  const { delivery, timeZone } = settings
+  const { rates, rampUp } = delivery
+  const isCounted = rates.length > 0 || rampUp !== undefined
+  const ledger = isCounted ? await openLedger(settings, { existing: true }) : undefined
+  const account = quotaNameOf(settings, serverName(settings))
   try {
-    return await takenLimits(ledger, rates, quotaNameOf(settings, serverName(settings)), { now, start: now })
+    return {
+      limits: ledger === undefined ? rates : await takenLimits(ledger, rates, account, { now, start: now }),
+      plan: await sendingPlanOf(ledger?.quotas, delivery, account, { start: now, timeZone }),
+    }
   } finally {
-    await ledger.close()
+    await ledger?.close()
   }
 }
 
@@ -57,7 +69,7 @@ function serverName({ transport }: Settings): string {
 export function forecastOf(
   { settings }: Project,
   { counts, skipped, suppressed, accounts }: PlannedList,
-  { server, command, now, sizes, limits }: ForecastOptions,
+  { server, command, now, sizes, limits, plan }: ForecastOptions,
 ): ForecastView {
   const of = (kind: LeftOutWhy): number => skipped.get(kind) ?? 0
   const duplicates = settings.duplicates === 'error' ? of('duplicate') : 0
@@ -68,7 +80,9 @@ export function forecastOf(
   }))
   const messages = settings.groupBy === undefined ? undefined : counts.messages.deferred
   const pace =
-    accounts === undefined ? paceOf(messages ?? counts.deferred, limits, now, settings.timeZone) : lastOf(accounts)
+    accounts === undefined
+      ? paceOf(messages ?? counts.deferred, limits, now, settings.timeZone, plan)
+      : lastOf(accounts)
   return {
     rows: counts.rows,
     toSend: counts.deferred,
@@ -88,8 +102,9 @@ export function forecastOf(
   }
 }
 
-function paceView({ lastAt, days, limit: { taken, ...limit } }: Pace): PaceView {
-  return { lastAt: lastAt.toISOString(), limit, days, taken: taken?.count }
+function paceView({ lastAt, days, limit: most, plan }: Pace): PaceView {
+  const held = most === undefined ? undefined : { count: most.count, seconds: most.seconds, ...given({ of: most.of }) }
+  return { lastAt: lastAt.toISOString(), limit: held, days, taken: most?.taken?.count, plan }
 }
 
 const REASONS: Readonly<Record<string, string>> = {

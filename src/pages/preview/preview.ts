@@ -171,8 +171,8 @@ export class Preview {
     if (project === undefined || list === undefined) return undefined
     const { command } = this.#options
     const now = new Date()
-    const limits = await limitsNow(project.settings, now)
-    return forecastOf(project, list, { command, now, server: serverOf(this.#settings), sizes, limits })
+    const held = await limitsNow(project.settings, now)
+    return forecastOf(project, list, { command, now, server: serverOf(this.#settings), sizes, ...held })
   }
 
   /** Sends the messages of rows to another address, as `run --test-to` does. @throws MailmergeError */

@@ -57,3 +57,65 @@ describe('when the last message is accepted', () => {
     expect(paceOf(5001, [DAY], new Date('2026-11-27T23:30:00Z'), 'Europe/Paris')?.days[0]?.day).toBe('2026-11-28')
   })
 })
+
+describe('with sending hours, a pause and a limit that rises', () => {
+  const NONE = {
+    window: undefined,
+    windowZone: 'UTC',
+    pause: undefined,
+    rampUp: undefined,
+    use: { days: 0, used: 0 },
+    zone: 'UTC',
+  }
+  const week = [1, 2, 3, 4, 5].map((day) => ({ day, from: 9 * 60, to: 17 * 60 }))
+  const window = { text: 'Mon-Fri 09:00-17:00', hours: week, holidays: [] }
+  const rampUp = { text: 'the ramp', first: 50, growth: { percent: 50 }, top: 100 } as const
+
+  function planned(messages: number, limits: Parameters<typeof paceOf>[1], plan: Parameters<typeof paceOf>[4]) {
+    const found = paceOf(messages, limits, START, 'UTC', plan)
+    return found && { at: found.lastAt.toISOString(), days: found.days.map(({ day, messages: of }) => `${day} ${of}`) }
+  }
+
+  test('messages go on when the hours open again', () => {
+    // One a minute: three hours on Friday, the rest on Monday.
+    expect(planned(200, [{ count: 1, seconds: 60 }], { ...NONE, window })).toEqual({
+      at: '2026-11-30T09:19:00.000Z',
+      days: ['2026-11-27 180', '2026-11-30 20'],
+    })
+  })
+
+  test('a quota goes on over the night, and is free again at its time', () => {
+    expect(planned(250, [{ count: 100, seconds: 86_400 }], { ...NONE, window })?.days).toEqual([
+      '2026-11-27 100',
+      '2026-11-30 100',
+      '2026-12-01 50',
+    ])
+  })
+
+  test('a pause counts with its average', () => {
+    expect(planned(11, [], { ...NONE, pause: 8500 })?.at).toBe('2026-11-27T14:01:25.000Z')
+  })
+
+  test('the limit of a day rises with the days that have messages, from what was sent before', () => {
+    expect(planned(250, [], { ...NONE, rampUp })?.days).toEqual([
+      '2026-11-27 50',
+      '2026-11-28 75',
+      '2026-11-29 100',
+      '2026-11-30 25',
+    ])
+    expect(planned(100, [], { ...NONE, rampUp, use: { days: 1, used: 30 } })?.days).toEqual([
+      '2026-11-27 45',
+      '2026-11-28 55',
+    ])
+  })
+
+  test('all of them hold together', () => {
+    const found = paceOf(100, [], START, 'UTC', { ...NONE, window, rampUp, pause: 60_000 })
+    expect(found?.days).toEqual([
+      { day: '2026-11-27', messages: 50 },
+      { day: '2026-11-30', messages: 50 },
+    ])
+    expect(found?.lastAt.toISOString()).toBe('2026-11-30T09:49:00.000Z')
+    expect(found?.plan).toBe('Mon-Fri 09:00-17:00, a pause of 60 s, the ramp')
+  })
+})

@@ -91,10 +91,10 @@ test('the question knows how large the messages are, and what is used of a quota
   expect(before.sizes).toMatchObject({ measured: before.toSend, smallest: { row: expect.any(Number) } })
   expect(before.sizes?.smallest.bytes).toBeGreaterThan(100)
   expect(before.sizes?.largest.bytes).toBeGreaterThanOrEqual(before.sizes?.smallest.bytes ?? 0)
-  expect(before.pace?.limit.taken).toBeUndefined()
+  expect(before.pace?.limit?.taken).toBeUndefined()
   const sent = await merge({ mode: 'send', limit: 2 }, {}, { rate: ['3/day'] })
   expect(sent.counts.sent).toBe(2)
-  expect((await previewOf({}, { rate: ['3/day'] })).pace?.limit.taken?.count).toBe(2)
+  expect((await previewOf({}, { rate: ['3/day'] })).pace?.limit?.taken?.count).toBe(2)
 })
 
 test('a misspelt hook and a misspelt flag are refused: a question that is not asked would send', async () => {

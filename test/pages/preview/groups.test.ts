@@ -42,7 +42,7 @@ test('each row shows the message that it is in, and which row begins it', async 
     ])
   }
   expect(project.rowsOf(3)).toEqual([1, 3])
-  const about = { command: 'run', now: new Date(), server: 's', sizes: undefined, limits: [] }
+  const about = { command: 'run', now: new Date(), server: 's', sizes: undefined, limits: [], plan: undefined }
   expect(forecastOf(project, list, about)).toMatchObject({ rows: 3, toSend: 3, messages: 2, stopping: 0 })
 })
 

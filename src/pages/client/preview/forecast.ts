@@ -91,7 +91,7 @@ function whenWords(pace: PaceView | undefined, toSend: number, connections: numb
   if (pace === undefined) {
     return html`<p class="soft">No rate is set: as fast as the server takes them, over ${count(connections)} ${connections === 1 ? 'connection' : 'connections'}.</p>`
   }
-  const { days, lastAt, limit, taken } = pace
+  const { days, lastAt } = pace
   const most = Math.max(...days.map(({ messages }) => messages))
   const shown = days.length <= DAYS ? days : [...days.slice(0, DAYS - 1), ...days.slice(-1)]
   const last = new Date(lastAt)
@@ -106,12 +106,21 @@ function whenWords(pace: PaceView | undefined, toSend: number, connections: numb
     ({ day, messages }) =>
       html`<li><span>${dayWords(day)}</span><span><i class="m-accent" .style=${`width:${(100 * messages) / most}%`}></i></span><b class="num">${count(messages)}</b></li>`,
   )}</ul>
-  <p class="soft">The last one is accepted on ${when} at the earliest, held back by ${limitWords(limit)}${taken === undefined ? '' : `, of which ${count(Math.min(taken, limit.count))} are used already`}.</p>`
+  <p class="soft">The last one is accepted on ${when} at the earliest, held back by ${heldBackBy(pace)}.</p>`
 }
 
 const UNITS: Readonly<Record<number, string>> = { 1: 'a second', 60: 'a minute', 3600: 'an hour', 86400: 'a day' }
 
-function limitWords({ count: number, seconds, of }: PaceView['limit']): string {
+function heldBackBy({ limit, taken, plan }: PaceView): string {
+  const used =
+    limit === undefined || taken === undefined
+      ? ''
+      : `, of which ${count(Math.min(taken, limit.count))} are used already`
+  const words = limit === undefined ? undefined : `${limitWords(limit)}${used}`
+  return [plan, words].filter((part) => part !== undefined).join('; ')
+}
+
+function limitWords({ count: number, seconds, of }: NonNullable<PaceView['limit']>): string {
   const what = of === undefined ? '' : ` ${of}`
   return `${count(number)}${what} ${UNITS[seconds] ?? `in ${count(seconds)} seconds`}`
 }
