@@ -34,7 +34,9 @@ export function progressOf(
     const wanted = of === 'recipients' ? toCome * recipientsEach : toCome
     return (Math.max(0, wanted - free) / count) * seconds
   })
-  const secondsLeft = Math.max(byRate, ...byLimits)
+  // The rest goes on other days, and how many seconds that takes is not known here.
+  const isForOtherDays = quota?.isRampUp === true && toCome > quota.left
+  const secondsLeft = isForOtherDays ? 0 : Math.max(byRate, ...byLimits)
   return {
     counts,
     messages,

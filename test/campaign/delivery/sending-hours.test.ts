@@ -160,14 +160,22 @@ test('a limit that rises holds each calendar day, over runs, and goes on with a 
   const one = await openHarness(14)
   const [first, second] = [scriptedTransport(), scriptedTransport()]
   const days = new Map<string, number>()
+  const left: (number | undefined)[] = []
   const deliverDay = async (harness: typeof one, transport: typeof first, day: string) => {
     setClock(`${day}T10:00:00Z`)
     const before = transport.tries.length
-    const end = await harness.deliver(transport, { settings: { rampUp, concurrency: 3 } })
+    const end = await harness.deliver(transport, {
+      settings: { rampUp, concurrency: 3 },
+      onProgress: ({ quota, secondsLeft }) => {
+        if (quota !== undefined) left.push(secondsLeft)
+      },
+    })
     days.set(day, (days.get(day) ?? 0) + transport.tries.length - before)
     return end
   }
   const friday = await deliverDay(one, first, '2026-11-27')
+  // More than the day lets go: no number of seconds is right.
+  expect(left.filter((seconds) => seconds !== undefined)).toEqual([])
   expect(friday.stopped).toEqual({
     kind: 'quota',
     quota: { count: 4, seconds: 86_400, left: 0, isRampUp: true },
