@@ -2,8 +2,11 @@
  * Everything that can be wrong with a merge, found without sending: list and template in one report. Owns what is checked
  * when one of them is missing; asks the network nothing unless `dns` or `links` says so.
  */
+
+import { isRowTemplate } from '../campaign/plan/row-template.ts'
 import type { Split } from '../campaign/plan/variants.ts'
-import { openTemplate, openVariants } from '../campaign/run/content.ts'
+import { openRowTemplates, openTemplate, openVariants } from '../campaign/run/content.ts'
+import { templatesIn } from '../campaign/run/inputs.ts'
 import { openList } from '../campaign/run/list.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Problem, problemsOf, UsageError } from '../errors.ts'
@@ -39,11 +42,13 @@ export async function checkMerge(settings: Settings, options: CheckOptions = {})
     throw new UsageError('there is nothing to check', { hint: 'Give --csv FILE, --template NAME, or both.' })
   }
   checkClientNames(settings.check.clients ?? [])
-  const template = settings.template === undefined ? undefined : await templateOf(settings.template, settings, findings)
-  const head = settings.template === undefined ? {} : { template: template?.name ?? settings.template }
   const source = settings.source.from === undefined ? undefined : await openedList(settings, findings)
   for (const text of source?.notes ?? []) options.note?.(text)
-  const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
+  const { template, split } = await templatesOf(settings, source, findings)
+  const head =
+    settings.template === undefined
+      ? {}
+      : { template: isRowTemplate(settings.template) ? settings.template : (template?.name ?? settings.template) }
   if (source === undefined && template !== undefined) adviseOn(inAllLanguages(template), [], settings, findings)
   const facts =
     source === undefined ? NOTHING_READ : await checkList(settings, options, source, { template, split }, findings)
@@ -109,6 +114,36 @@ async function askedRules(
     hint: 'Give a list and a template, or set message.from in mailmerge.yaml.',
   })
   return rules
+}
+
+/** The template, and the variants or the templates of the rows. */
+async function templatesOf(
+  settings: Settings,
+  source: Source | undefined,
+  findings: Findings,
+): Promise<{ readonly template: Template | undefined; readonly split: Split | undefined }> {
+  const { template: name } = settings
+  if (name === undefined) return { template: undefined, split: undefined }
+  if (!isRowTemplate(name)) {
+    const template = await templateOf(name, settings, findings)
+    const split = template === undefined ? undefined : await splitOf(settings, source, template, findings)
+    return { template, split }
+  }
+  if (source === undefined) {
+    throw new UsageError(`the template '${name}' is named by the rows of a list`, {
+      hint: 'Give the list too: --csv FILE.',
+    })
+  }
+  const { columns } = source
+  try {
+    const names = await templatesIn(settings, name, columns)
+    const split = await openRowTemplates(settings, { templateName: name, names, columns })
+    return { template: split.variants[0]?.template, split }
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    for (const problem of problemsOf(error, 'bad-template')) findings.add(problem)
+    return { template: undefined, split: undefined }
+  }
 }
 
 /** A template that cannot be used is a finding; one that is not there is an error. */

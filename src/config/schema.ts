@@ -372,7 +372,7 @@ export const configSchema = z
       .union([path, source])
       .describe('The list: a file, a file and how to read it, a query, or a command')
       .optional(),
-    template: text.describe('Name under templates/, or a path').optional(),
+    template: text.describe('Name under templates/, or a path; with {{column}} in it, one for each row').optional(),
     message: z
       .record(z.string(), z.unknown())
       .describe('Fields for templates that do not set them: from, replyTo, headers ...; each a Handlebars text')

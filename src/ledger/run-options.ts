@@ -5,6 +5,8 @@ import { OutputError } from '../errors.ts'
 const schema = z.object({
   /** The template as it was asked for: a name or a path. */
   template: z.string().optional(),
+  /** Those that the rows named, where each row names its own. */
+  templates: z.array(z.string()).readonly().optional(),
   /** Who sends, where the template names one sender for all. */
   sender: z.string().optional(),
   /** Column that holds the address. */

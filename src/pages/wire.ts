@@ -152,6 +152,7 @@ export type LookReason =
   | { readonly kind: 'script'; readonly script: string }
   | { readonly kind: 'language'; readonly language: string }
   | { readonly kind: 'longest'; readonly column: string; readonly characters: number }
+  | { readonly kind: 'template'; readonly template: string }
   | { readonly kind: 'emptiest'; readonly empty: number; readonly columns: number }
   | { readonly kind: 'largest'; readonly bytes: number }
 

@@ -17,6 +17,8 @@ export type CaseReason =
   | { readonly kind: 'script'; readonly script: string }
   | { readonly kind: 'language'; readonly language: string }
   | { readonly kind: 'longest'; readonly column: string; readonly characters: number }
+  /** One of several templates. */
+  | { readonly kind: 'template'; readonly template: string }
   | { readonly kind: 'emptiest'; readonly empty: number; readonly columns: number }
   /** Bytes of its texts. */
   | { readonly kind: 'largest'; readonly bytes: number }
@@ -74,9 +76,10 @@ export class CaseFinder {
     this.#language = languageColumn(all)
   }
 
-  /** A row that was just rendered, by a template with the trace in it. */
-  see(row: number, cells: RowData, rendered: Pick<Rendered, 'text' | 'html'> | undefined): void {
+  /** A row that was just rendered, by a template with the trace in it; `variant` names it where there are several. */
+  see(row: number, cells: RowData, rendered: Pick<Rendered, 'text' | 'html'> | undefined, variant?: string): void {
     const features = this.#features(cells)
+    if (variant !== undefined) features.set(`template ${variant}`, { kind: 'template', template: variant })
     this.#compare(row, cells, rendered)
     const look = [...features.keys()].join('\n')
     if (this.#looks.has(look)) return

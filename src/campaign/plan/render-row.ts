@@ -31,7 +31,7 @@ import {
   rowError,
 } from './recipient.ts'
 import { restoreRow, type StoredRow, storeRow, type Thread, threaded } from './row-data.ts'
-import { type Split, variantOf } from './variants.ts'
+import type { Split } from './variants.ts'
 
 export interface RowRendererOptions {
   /** Without it the cells of a row are checked and nothing is rendered. */
@@ -162,7 +162,7 @@ export function createRowRenderer(options: RowRendererOptions): RowRenderer {
     thread: Thread | undefined,
     group: MessageGroup | undefined,
   ): MaybePromise<CheckedRow> {
-    const variant = split && variantOf(split, row.data, recipients)
+    const variant = split?.ofRow(row.data, recipients)
     const chosen = variant?.template ?? template
     if (chosen === undefined) return dataAlone(row, group)
     const address = options.unsubscribeLinks && (likelyAddress(row.data, recipients) ?? SAMPLE_ADDRESS)

@@ -20,37 +20,44 @@ export interface Variant {
 
 export interface Split {
   readonly variants: readonly Variant[]
+  /** Columns that the choice is made by. */
+  readonly columns: readonly string[]
+  /** The variant of a row. @throws DataError for a row whose cells choose none. */
+  ofRow(cells: RowData, rules: RecipientRules): Variant
+  /** The variant that a plan recorded by its name; undefined where the project has none of that name. */
+  named(name: string): Variant | undefined
+}
+
+/** A split by lot. */
+export interface DrawnSplit extends Split {
   /**
    * The variant of a recipient key. The same key has the same one on every machine and in every run of the campaign, and
    * a changed share or a new variant moves only as many recipients as it must.
    */
   of(key: string): Variant
-  /** The variant that a plan recorded by its name; undefined where the project has none of that name. */
-  named(name: string): Variant | undefined
-}
-
-/** The variant of a row: a row without an address column has no key before it is rendered, and its cells take the place of one. */
-export function variantOf(split: Split, cells: RowData, rules: RecipientRules): Variant {
-  return split.of(identify(cells, rules).key || storeRow(cells, []))
 }
 
 /** @param campaign name of the campaign: another campaign draws another lot. */
-export function createSplit(variants: readonly Variant[], campaign: string): Split {
+export function createSplit(variants: readonly Variant[], campaign: string): DrawnSplit {
   const byName = new Map(variants.map((variant) => [variant.name, variant]))
+  const of = (key: string): Variant => {
+    let best: Variant | undefined
+    let lowest = Number.POSITIVE_INFINITY
+    for (const variant of variants) {
+      const lot = lotOf(campaign, variant, key)
+      if (lot >= lowest) continue
+      lowest = lot
+      best = variant
+    }
+    if (best === undefined) throw new RangeError('a split needs variants')
+    return best
+  }
   return {
     variants,
-    of(key) {
-      let best: Variant | undefined
-      let lowest = Number.POSITIVE_INFINITY
-      for (const variant of variants) {
-        const lot = lotOf(campaign, variant, key)
-        if (lot >= lowest) continue
-        lowest = lot
-        best = variant
-      }
-      if (best === undefined) throw new RangeError('a split needs variants')
-      return best
-    },
+    columns: [],
+    of,
+    // A row without an address column has no key before it is rendered, and its cells take the place of one.
+    ofRow: (cells, rules) => of(identify(cells, rules).key || storeRow(cells, [])),
     named: (name) => byName.get(name),
   }
 }
@@ -76,7 +83,7 @@ export async function openSplit(
   campaign: string,
   only: string | undefined,
   open: OpenVariant,
-): Promise<Split | undefined> {
+): Promise<DrawnSplit | undefined> {
   const names = Object.keys(settings ?? {})
   if (only !== undefined && !names.includes(only)) throw unknownVariant(only, names)
   const variants: Variant[] = []

@@ -4,10 +4,11 @@
  */
 import { hash } from 'node:crypto'
 import type { Settings } from '../../config/settings.ts'
-import { DataError, type Problem } from '../../errors.ts'
+import { DataError, InputError, type Problem, UsageError } from '../../errors.ts'
 import type { BranchTrace } from '../../template/engine/branches.ts'
 import { type LoadOptions, loadTemplate } from '../../template/load.ts'
 import type { Template } from '../../template/template.ts'
+import { createRowTemplates, isRowTemplate, rowTemplateLabel, rowTemplateName } from '../plan/row-template.ts'
 import { openSplit, type Split } from '../plan/variants.ts'
 import { fetchDraft, isInMailbox } from './mailbox-template.ts'
 
@@ -15,6 +16,11 @@ import { fetchDraft, isInMailbox } from './mailbox-template.ts'
 export interface Content {
   /** Name or path, as it was asked for. */
   readonly templateName: string
+  /** What the campaign is named after. */
+  readonly name: string
+  /** Names of the templates that the rows name, where each names its own. */
+  readonly templates: readonly string[] | undefined
+  /** The first of them, where rows have several. */
   readonly template: Template
   readonly split: Split | undefined
   /** Of everything outside the rows that a message depends on: it is frozen when the run is planned. */
@@ -23,6 +29,8 @@ export interface Content {
 
 export interface ContentOptions {
   readonly templateName: string
+  /** Names of the templates that the rows name: `templateName` has a column in it. */
+  readonly templates?: readonly string[] | undefined
   /** Name of the campaign, by that of the template: another campaign draws another lot. */
   readonly campaign: (template: string) => string
   /** Everybody gets this variant. */
@@ -40,9 +48,8 @@ export interface ContentOptions {
 
 /** @throws InputError, DataError: no template, a wrong one, one of the package, or a name that no column has. */
 export async function openContent(settings: Settings, options: ContentOptions): Promise<Content> {
-  const { templateName, campaign, variant, columns, branches } = options
-  const template = await openTemplate(templateName, settings, { branches })
-  const split = await openVariants(templateName, settings, campaign(template.name), { only: variant, branches })
+  const { templateName, columns } = options
+  const { template, name, split } = await openTemplates(settings, options)
   const templates = templatesOf({ template, split })
   if (options.sends) for (const one of templates) refuseBuiltIn(one)
   for (const one of templates) {
@@ -50,7 +57,59 @@ export async function openContent(settings: Settings, options: ContentOptions): 
     if (lacking.length > 0) throw lackingError(one, lacking)
     one.bind(columns, options.isGrouped)
   }
-  return { templateName, template, split, hash: hashOf(template, split, settings) }
+  return { templateName, name, templates: options.templates, template, split, hash: hashOf(template, split, settings) }
+}
+
+async function openTemplates(
+  settings: Settings,
+  { templateName, templates: names, campaign, variant, columns, branches }: ContentOptions,
+): Promise<Pick<Content, 'template' | 'name' | 'split'>> {
+  if (isRowTemplate(templateName)) {
+    const split = await openRowTemplates(settings, { templateName, names: names ?? [], columns, variant, branches })
+    const [first] = split.variants
+    if (first === undefined) {
+      throw new InputError(`no row names a template of the project: ${templateName}`, {
+        hint: 'The templates of the project are under templates/.',
+      })
+    }
+    return { template: first.template, name: rowTemplateLabel(templateName), split }
+  }
+  const template = await openTemplate(templateName, settings, { branches })
+  const split = await openVariants(templateName, settings, campaign(template.name), { only: variant, branches })
+  return { template, name: template.name, split }
+}
+
+/**
+ * The templates that rows name. One that is not there is missing, and each row that names it is bad.
+ * @throws DataError for one that is not valid, UsageError together with variants.
+ */
+export async function openRowTemplates(
+  settings: Settings,
+  {
+    templateName,
+    names,
+    columns,
+    variant,
+    branches,
+  }: Pick<ContentOptions, 'templateName' | 'columns' | 'branches'> & {
+    readonly names: readonly string[]
+    readonly variant?: string | undefined
+  },
+): Promise<Split> {
+  if (settings.variants !== undefined || variant !== undefined) {
+    throw new UsageError('variants cannot be drawn where each row names its own template', {
+      hint: 'Leave variants out, or name one template for all.',
+    })
+  }
+  const templates = new Map<string, Template>()
+  for (const name of names) {
+    try {
+      templates.set(name, await openTemplate(name, settings, { branches }))
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+    }
+  }
+  return createRowTemplates(rowTemplateName(templateName, columns), templates)
 }
 
 /** The templates that rows are rendered with. */

@@ -11,7 +11,7 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import type { Campaign, DueRow, PriorMessage, RunRecord, SkipReason } from '../../ledger/records.ts'
 import type { Earlier } from '../merge.ts'
 import { restoreRow, type Thread } from '../plan/row-data.ts'
-import { openTemplate, openVariants } from './content.ts'
+import { openRowTemplates, openTemplate, openVariants } from './content.ts'
 
 /** What a row follows, or why nothing is to follow. */
 export type Followed =
@@ -131,10 +131,13 @@ async function earlierSubjects(
 ): Promise<(prior: PriorMessage) => string> {
   if (run === undefined) return () => ''
   const name = run.options.template ?? run.template
-  const opened = await Promise.all([
-    openTemplate(name, settings),
-    openVariants(name, settings, run.campaign.name),
-  ]).catch(() => undefined)
+  const { columns, options } = run
+  const opened = await (options.templates === undefined
+    ? Promise.all([openTemplate(name, settings), openVariants(name, settings, run.campaign.name)])
+    : openRowTemplates(settings, { templateName: name, names: options.templates, columns }).then(
+        (split) => [split.variants[0]?.template, split] as const,
+      )
+  ).catch(() => undefined)
   if (opened === undefined) return () => ''
   const [template, split] = opened
   return ({ row, data, variant, finishedAt }) => {
@@ -143,7 +146,7 @@ async function earlierSubjects(
       const { cells, others } = restoreRow(data)
       const rows = others && [cells, ...others.map(([, other]) => other)]
       const context = { row, campaign: run.campaign.name, now: finishedAt ?? run.startedAt, rows }
-      return planned.render(cells, context).subject
+      return planned?.render(cells, context).subject ?? ''
     } catch {
       // The template changed since then and does not fit the row any more.
       return ''

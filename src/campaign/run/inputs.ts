@@ -15,8 +15,8 @@ import type { MergeHooks, MergeRequest } from '../merge.ts'
 import { CaseFinder } from '../plan/cases.ts'
 import { type RecipientRules, recipientRules } from '../plan/recipient.ts'
 import { openRecipientTime } from '../plan/recipient-time.ts'
+import { isRowTemplate, namesIn, rowTemplateName } from '../plan/row-template.ts'
 import { type ChooseRows, type Excluded, openSelector, readingOf, type Selector } from '../plan/select.ts'
-import { variantOf } from '../plan/variants.ts'
 import { type Content, openContent, templatesOf, usedColumns } from './content.ts'
 import { type ListGrouping, openGrouping } from './grouping.ts'
 import { addressColumn, missing, openList, openListAgain } from './list.ts'
@@ -60,7 +60,8 @@ export async function openInputs(
   const { variant } = request
   const follows = request.after !== undefined
   const isGrouped = settings.groupBy !== undefined
-  const asked = { templateName, campaign: nameFor, variant, columns, sends, follows, isGrouped, branches }
+  const templates = isRowTemplate(templateName) ? await templatesIn(settings, templateName, columns) : undefined
+  const asked = { templateName, templates, campaign: nameFor, variant, columns, sends, follows, isGrouped, branches }
   const content = await openContent(settings, asked)
   if (content.template.builtIn) hooks.note?.(`the template '${content.template.name}' is built in, for rehearsals only`)
   for (const text of tagNotes(templatesOf(content), columns)) hooks.note?.(text)
@@ -68,7 +69,7 @@ export async function openInputs(
     for (const text of one.notes) hooks.note?.(text)
     if (one.versions.size > 0 && one.languageFrom === undefined) hooks.note?.(noLanguageWords(one))
   }
-  const name = nameFor(content.template.name)
+  const name = nameFor(content.name)
   const emailColumn = addressColumn(settings, source, templatesOf(content))
   const now = (hooks.clock ?? systemClock).now()
   const recipients = recipientRules(settings, emailColumn)
@@ -122,6 +123,16 @@ export async function openInputs(
   }
 }
 
+/** Names of the templates that the rows of the list name, by reading it once more. */
+export async function templatesIn(
+  settings: Settings,
+  pattern: string,
+  columns: readonly string[],
+): Promise<readonly string[]> {
+  const source = await openListAgain(settings, 'a template for each row')
+  return namesIn(source.rows(), rowTemplateName(pattern, columns))
+}
+
 interface CaseSearch {
   /** Of the list. */
   readonly columns: readonly string[]
@@ -148,12 +159,12 @@ async function casesOf(
       const message = messageOf?.(one)
       const { number: row, data, problems } = message?.[0] ?? one
       if (problems !== undefined) continue
-      const { split } = content
-      const { template } = split === undefined ? content : variantOf(split, data, recipients)
       try {
+        const variant = content.split?.ofRow(data, recipients)
+        const { template } = variant ?? content
         const context = { row, campaign: name, now, unsubscribeUrl: SOME_LINK }
         const rendered = template.render(data, { ...context, rows: message?.map((each) => each.data) })
-        finder.see(row, data, rendered)
+        finder.see(row, data, rendered, variant?.name)
       } catch (error) {
         // What is wrong with a row is said when it is planned.
         if (!(error instanceof DataError)) throw error
@@ -205,7 +216,7 @@ export async function createRun(
   { source, content, emailColumn, now }: RunInputs,
   { at, variant, atLocal, atColumn, occurrence, after, drafts }: MergeRequest,
 ): Promise<void> {
-  const { template, templateName, hash } = content
+  const { template, templateName, templates, hash } = content
   const { columns } = source
   await ledger.runs.create({
     id,
@@ -213,11 +224,12 @@ export async function createRun(
     startedAt: now,
     notBefore: mode === 'send' ? at : undefined,
     source: source.name,
-    template: template.name,
+    template: content.name,
     templateHash: hash,
     columns,
     options: {
       template: templateName,
+      templates,
       sender: senderOf(template, accounts),
       accounts: accountOptions(accounts),
       emailColumn,

@@ -22,9 +22,9 @@ export async function openList(settings: Settings, again = false): Promise<Sourc
 }
 
 /** The list from its beginning, for a sample. @throws UsageError for standard input, which is read once. */
-export async function openListAgain(settings: Settings): Promise<Source> {
+export async function openListAgain(settings: Settings, why = '--sample'): Promise<Source> {
   if (settings.source.from?.kind !== 'stdin') return openList(settings, true)
-  throw new UsageError('--sample must read the list twice, which standard input does not allow', {
+  throw new UsageError(`${why} must read the list twice, which standard input does not allow`, {
     hint: 'Write the list to a file first, or choose rows with --limit or --where.',
   })
 }

@@ -136,6 +136,7 @@ async function plannedContent(settings: Settings, run: RunRecord): Promise<Conte
   const { columns, options, templateHash } = run
   const content = await openContent(settings, {
     templateName: options.template ?? run.template,
+    templates: options.templates,
     campaign: () => run.campaign.name,
     variant: options.variant,
     columns,

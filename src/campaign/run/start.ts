@@ -136,7 +136,7 @@ async function plan(
     signal: hooks.signal,
     startTimes: startTime && startTimes(startTime, deliveredBy(merge, again)),
     waits: mode === 'send',
-    used: usedColumns(templatesOf(content), emailColumn, key, groupBy),
+    used: usedColumns(templatesOf(content), emailColumn, key, groupBy, ...(content.split?.columns ?? [])),
     leftOut: await leftOutBy(merge, again),
     // A rehearsal has a memory of its own, which is empty.
     grouping: grouping && { ...grouping, history: (keys) => ledger.results.deliveryHistory(campaign, keys) },

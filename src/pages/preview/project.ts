@@ -183,12 +183,18 @@ async function planInto(
     skipBad: true,
     startTimes: undefined,
     waits: false,
-    used: usedColumns(templatesOf(content), emailColumn, settings.key, settings.groupBy),
+    used: usedColumns(
+      templatesOf(content),
+      emailColumn,
+      settings.key,
+      settings.groupBy,
+      ...(content.split?.columns ?? []),
+    ),
     leftOut: await leftOutBy(merge, request.again ?? false),
     grouping: grouping && { ...grouping, history: undefined },
     observer: {
-      onChecked({ number, data }, { rendered, address }) {
-        finder.see(number, data, rendered)
+      onChecked({ number, data }, { rendered, address, variant }) {
+        finder.see(number, data, rendered, variant)
         if (hasRowAdvice(data, address)) mark(number, 'warning')
       },
       onProblem: ({ row, severity }: Problem) => {

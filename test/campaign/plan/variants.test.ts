@@ -1,18 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createSplit, openSplit, type Split, type Variant } from '../../../src/campaign/plan/variants.ts'
+import { createSplit, type DrawnSplit, openSplit, type Variant } from '../../../src/campaign/plan/variants.ts'
 import { UsageError } from '../../../src/errors.ts'
 import type { Template } from '../../../src/template/template.ts'
 
 const template = (name: string): Template => ({ name }) as Template
-const split = (shares: Readonly<Record<string, number>>, campaign = 'news'): Split =>
+const split = (shares: Readonly<Record<string, number>>, campaign = 'news'): DrawnSplit =>
   createSplit(
     Object.entries(shares).map(([name, share]): Variant => ({ name, share, template: template(name) })),
     campaign,
   )
 const people = Array.from({ length: 20_000 }, (_, index) => `p${index}@example.com`)
 
-function shareOf(drawn: Split, name: string): number {
+function shareOf(drawn: DrawnSplit, name: string): number {
   return people.filter((key) => drawn.of(key).name === name).length / people.length
 }
 

@@ -223,6 +223,7 @@ function wholeSecond(wall: WallTime): string {
 /** Checks now what is read at each occurrence: a wrong template is an error, but the list may not be there yet. */
 async function look(settings: Settings, args: Arguments, say: (text: string) => void): Promise<void> {
   const { openTemplate } = await import('../../../campaign/run/content.ts')
+  const { isRowTemplate } = await import('../../../campaign/plan/row-template.ts')
   const { missing, openList } = await import('../../../campaign/run/list.ts')
   if (settings.template === undefined) {
     throw missing('template', '--template NAME', settings)
@@ -234,7 +235,8 @@ async function look(settings: Settings, args: Arguments, say: (text: string) => 
     })
   }
   if (from === undefined) throw missing('list', '--csv FILE', settings)
-  await openTemplate(settings.template, settings)
+  // Which templates the rows name is known when the list is there.
+  if (!isRowTemplate(settings.template)) await openTemplate(settings.template, settings)
   const { openSelector, readingOf, samplerOf } = await import('../../../campaign/plan/select.ts')
   const { sample, seed, ...selection } = rowChoiceOf(args)
   samplerOf(given({ sample, seed }))

@@ -48,6 +48,8 @@ function wordsOf(reason: LookReason): { readonly title: string; readonly detail:
       return { title: reason.script, detail: RIGHT_TO_LEFT.has(reason.script) ? 'right to left' : 'other letters' }
     case 'language':
       return { title: `Language ${reason.language}`, detail: 'as its cell says' }
+    case 'template':
+      return { title: reason.template, detail: 'this template' }
     case 'longest':
       return { title: `Longest ${reason.column}`, detail: `${count(reason.characters)} letters` }
     case 'emptiest':
