@@ -139,6 +139,9 @@ test.skipIf(browser === undefined)(
       await page.setViewportSize({ width, height: 844 })
       expect(await axeFindings(page), `${colorScheme} ${width}`).toEqual([])
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+      const list =
+        '(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector("#suppressed"))'
+      expect(await page.evaluate(list), `${width}`).toBe(0)
     }
     await page.setViewportSize({ width: 1440, height: 900 })
     expect(await main(['suppress', 'remove', 'soren@blåbær.example'], fakeIo({ cwd: project.dir }))).toBe(0)

@@ -92,9 +92,9 @@ export class SuppressedList {
     const shown = this.#shown
     if (shown === undefined) return nothing
     if (shown.entries.length === 0) return this.#none(shown.counts.all)
-    return html`<div class="scroll-x" id="suppressed" tabindex="0" role="region" aria-label="Who is suppressed"><table>
-        <thead><tr><th>Address</th><th>Reason</th><th>Since</th><th>Campaign</th><th><span class="vh">Taking it off</span></th></tr></thead>
-        <tbody>${shown.entries.map((one) => this.#row(one))}</tbody></table></div>
+    return html`<div class="scroll-x" id="suppressed" tabindex="0" role="region" aria-label="Who is suppressed"><table role="table">
+        <thead role="rowgroup"><tr role="row">${['Address', 'Reason', 'Since', 'Campaign'].map((head) => html`<th role="columnheader">${head}</th>`)}<th role="columnheader"><span class="vh">Taking it off</span></th></tr></thead>
+        <tbody role="rowgroup">${shown.entries.map((one) => this.#row(one))}</tbody></table></div>
       ${
         this.#pages.length === 1 && shown.next === undefined
           ? nothing
@@ -129,10 +129,11 @@ export class SuppressedList {
       address === undefined
         ? html`<span class="none">forgotten</span> <span class="faint mono">${hash}</span>`
         : html`<bdi class="at">${address}</bdi>`
-    return html`<tr><td>${who}${note === undefined ? nothing : html`<br><span class="faint"><bdi>${note}</bdi></span>`}</td>
-        <td>${reason}</td><td class="num">${dayAndTime(since)}</td><td>${group === '' ? 'every campaign' : html`<bdi>${group}</bdi>`}</td>
-        <td class="r"><button type="button" class="btn quiet" aria-expanded=${String(isOpen)} aria-label="Take off ${address ?? hash}" @click=${toggle}>Take off</button></td></tr>
-      ${isOpen ? html`<tr class="how"><td colspan="5">${commandLine(command)}</td></tr>` : nothing}`
+    // Its parts are one below the other on a phone, where only roles make a table of them.
+    return html`<tr role="row"><td role="cell">${who}${note === undefined ? nothing : html`<br><span class="faint"><bdi>${note}</bdi></span>`}</td>
+        <td role="cell">${reason}</td><td role="cell" class="num">${dayAndTime(since)}</td><td role="cell">${group === '' ? 'every campaign' : html`<bdi>${group}</bdi>`}</td>
+        <td role="cell" class="r"><button type="button" class="btn quiet" aria-expanded=${String(isOpen)} aria-label="Take off ${address ?? hash}" @click=${toggle}>Take off</button></td></tr>
+      ${isOpen ? html`<tr role="row" class="how"><td role="cell" colspan="5">${commandLine(command)}</td></tr>` : nothing}`
   }
 
   async #first(): Promise<void> {
