@@ -107,6 +107,8 @@ class Delivery implements WholeDelivery {
         for (const account of this.#accounts) account.balance()
       })
       await this.journal.sync().catch((error: unknown) => this.broken(error))
+      // A run may be over before it was looked at once, and what is left of a quota changed all the same.
+      if (this.#accounts.some(({ throttle }) => throttle.quotaLeft !== undefined)) this.#report()
     } finally {
       clearInterval(watch)
       for (const account of this.#accounts) account.dispose()
@@ -207,6 +209,10 @@ class Delivery implements WholeDelivery {
   /** Four times a second: suppressions of other processes, quotas, progress. */
   #watch(): void {
     for (const account of this.#accounts) account.watch()
+    this.#report()
+  }
+
+  #report(): void {
     const { onProgress } = this.#options
     const lanes = this.#accounts.reduce((sum, account) => sum + account.lanes, 0)
     const [first, second] = this.#accounts
