@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -9,6 +10,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // The program is started thousands of times from its sources: compiled once, it takes half the time of the processor.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/mailmerge-tests') },
     // Most tests wait for servers and processes: a second file goes beside the first also where there are two cores.
     maxWorkers: Math.max(2, availableParallelism() - 1),
   },
