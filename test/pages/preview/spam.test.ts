@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { FindingsView, RowMessageView } from '../../../src/pages/wire.ts'
+import type { FindingsView, PreviewView, RowMessageView } from '../../../src/pages/wire.ts'
 import { axeFindings, startBrowser } from '../../support/browser.ts'
 import { type Previewing, startPreview } from '../../support/previewing.ts'
 import { makeProject, type Project } from '../../support/program.ts'
@@ -53,6 +53,10 @@ async function given(config: string): Promise<void> {
     'mailmerge.yaml': config,
   })
   preview = await startPreview(project, ['--csv', 'list.csv', '--template', 'news'])
+  // A row is there once it was read.
+  const isRead = async (): Promise<void> =>
+    expect((await preview.get<PreviewView>('/api/preview')).isComplete).toBe(true)
+  await vi.waitFor(isRead, { timeout: 60_000, interval: 50 })
 }
 
 const ofFilter = ({ findings }: FindingsView) => findings.filter(({ group }) => group === 'spam')
