@@ -79,6 +79,23 @@ describe('a server that is well', () => {
   })
 })
 
+test.each<[string, readonly string[], readonly string[]]>([
+  ['every account without --account', [], ['one', 'two']],
+  ['one by its name', ['--account', 'two'], ['two']],
+  ['every account that shares', ['--account', 'share'], ['one', 'two']],
+])('%s is looked at', async (_what, args, names) => {
+  server = await startScriptedServer({})
+  const { port } = server
+  project.write(
+    'mailmerge.yaml',
+    `accounts:\n  one: { smtp: { host: localhost, port: ${port}, security: none }, from: one@example.org }\n  two: { smtp: { host: localhost, port: ${port}, security: none }, from: two@example.org }\naccount: one\n`,
+  )
+  const { code, stdout, stderr } = await project.run(['verify', ...args])
+  expect(code, stderr).toBe(0)
+  expect([...stdout.matchAll(/^account {3}(.*)$/gm)].map(([, name]) => name)).toEqual(names)
+  expect(server.commands.filter((line) => line.startsWith('EHLO'))).toHaveLength(names.length)
+})
+
 describe('a server that is not', () => {
   test.each<[string, ScriptedServerOptions, string, number, RegExp]>([
     ['greets with 554', { greeting: () => '554 no service for you' }, 'security: none', 69, /turned us away: 554/],

@@ -24,8 +24,8 @@ export const verify: Action = {
       throw new UsageError('no notices are set', { hint: 'Set notify.mail or notify.webhook in mailmerge.yaml.' })
     }
     const { everyAccount } = await import('../../campaign/accounts/accounts.ts')
-    const only = args.text('account')
-    const accounts = everyAccount(settings).filter(({ name }) => only === undefined || name === only)
+    const only = args.text('account') === undefined ? undefined : settings.account
+    const accounts = everyAccount(settings).filter(({ name }) => only?.by !== 'name' || name === only.name)
     // One that cannot be used keeps none of the others from being looked at.
     const failures: unknown[] = []
     for (const account of accounts) {
@@ -51,9 +51,8 @@ export const verify: Action = {
 async function verifyAccount({ name, settings }: Account, context: Context): Promise<void> {
   const { out } = context
   const { openTransport } = await import('../../transport/open.ts')
-  const transport = await openTransport(settings, {
-    ...(out.verbose ? { dialogue: (line: string) => out.info(out.style('dim', escapeInvisible(line))) } : {}),
-  })
+  const dialogue = (line: string): void => out.info(out.style('dim', escapeInvisible(line)))
+  const transport = await openTransport(settings, given({ dialogue: out.verbose ? dialogue : undefined }))
   try {
     const report = await transport.verify()
     if (out.json) out.result(JSON.stringify({ ...given({ account: name }), ...fields(report) }))
