@@ -3,7 +3,6 @@
  * addresses and messages beside it. Owns what is looked at on the way; sends nothing and asks no name server.
  */
 
-import { forecastOf } from '../campaign/accounts/forecast.ts'
 import { planRows } from '../campaign/plan/plan.ts'
 import { recipientRules } from '../campaign/plan/recipient.ts'
 import type { CheckedRow, RowRenderer } from '../campaign/plan/render-row.ts'
@@ -18,10 +17,12 @@ import type { Settings } from '../config/settings.ts'
 import { type Problem, problemsOf } from '../errors.ts'
 import { given } from '../given.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { PlanCounts } from '../ledger/records.ts'
 import { newRunId } from '../ledger/run-id.ts'
 import { normalizeAddress } from '../message/address/address.ts'
 import type { Row, Source } from '../source/source.ts'
 import type { Template } from '../template/template.ts'
+import { accountForecast, type PlannedMessages } from './account-forecast.ts'
 import { AddressSurvey } from './address-survey.ts'
 import { ColumnSurvey } from './column-survey.ts'
 import type { Findings } from './findings.ts'
@@ -43,28 +44,6 @@ export interface ListCheckOptions extends Selection {
   /** Rows read so far. */
   readonly onRows?: (rows: number) => void
   readonly signal?: AbortSignal
-}
-
-/** What each of several accounts would send, and when the last of it can be accepted. */
-async function noteAccounts(
-  { accounts, ledger, project, settings }: OpenMerge,
-  runId: string,
-  now: Date,
-  findings: Findings,
-): Promise<void> {
-  if (accounts.list[0].name === undefined) return
-  const forecast = await forecastOf(accounts, {
-    ...{ runId, now, start: now, timeZone: settings.timeZone },
-    ledger: { deliveries: ledger.deliveries, quotas: (project ?? ledger).quotas },
-    messages: (await ledger.results.messageCounts(runId)).deferred,
-    servers: accounts.list.map(() => ''),
-  })
-  for (const { account, messages, pace } of forecast) {
-    const last =
-      pace === undefined || pace.lastAt <= now ? '' : `, the last at ${pace.lastAt.toISOString()} at the earliest`
-    const words = `${messages.toLocaleString('en-US')} ${messages === 1 ? 'message' : 'messages'}`
-    findings.add({ severity: 'info', code: 'account', message: `the account '${account}' would send ${words}${last}` })
-  }
 }
 
 /** One pass over the rows. @throws MailmergeError for what is not about the list or the template. */
@@ -123,8 +102,9 @@ export async function checkList(
   })
   // Nothing is reported twice: an error that sums up brings the problems that were reported.
   const reported = new WeakSet<Problem>()
+  let counts: PlanCounts | undefined
   try {
-    await planRows({
+    ;({ counts } = await planRows({
       ...{ ledger, runId, source, renderer, selector, excluded, now, key, skipBad: false },
       // Duplicates are looked for in any case; how heavy they are is decided later.
       duplicates: 'error',
@@ -147,13 +127,26 @@ export async function checkList(
           options.onRows?.(read)
         },
       },
-    })
+    }))
   } catch (error) {
     for (const problem of problemsOf(error, 'bad-list')) if (!reported.has(problem)) findings.add(problem)
   }
-  await noteAccounts(merge, runId, now, findings)
+  // Of a list that would stop a run there is nothing to foresee.
+  if (counts !== undefined) await noteAccounts(merge, { runId, messages: counts.messages.deferred, now }, findings)
   for (const one of templates.flatMap(inAllLanguages)) check.noteHabits(one)
   return check.finish(renderer, now)
+}
+
+/** What each of several accounts would send, and when the last of it can be accepted. */
+async function noteAccounts(merge: OpenMerge, planned: PlannedMessages, findings: Findings): Promise<void> {
+  for (const { account, messages, pace } of (await accountForecast(merge, planned)) ?? []) {
+    const last =
+      pace === undefined || pace.lastAt <= planned.now
+        ? ''
+        : `, the last at ${pace.lastAt.toISOString()} at the earliest`
+    const words = `${messages.toLocaleString('en-US')} ${messages === 1 ? 'message' : 'messages'}`
+    findings.add({ severity: 'info', code: 'account', message: `the account '${account}' would send ${words}${last}` })
+  }
 }
 
 /** A check is neither a follow-up, nor a test mail, nor a run of a ledger. */

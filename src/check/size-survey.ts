@@ -60,9 +60,10 @@ export class SizeSurvey {
   /** Composes the first messages whole, with all that is attached. @param messages that a run would send. */
   async estimate(renderer: RowRenderer, now: Date, messages: number): Promise<SizeEstimate | undefined> {
     const sizes: number[] = []
-    for (const { row, key, address, data, variant, rows } of this.#samples) {
+    for (const { row, key, address, data, variant, account, rows } of this.#samples) {
       try {
-        const due = { recipient: 0, row, key, occurrence: 1, address, data, variant, rows, attempts: 0 }
+        const planned = { recipient: 0, occurrence: 1, attempts: 0 }
+        const due = { ...planned, row, key, address, data, variant, account, rows }
         const { size, chunks } = await renderer.render(due, now)
         sizes.push(size)
         if (this.#keepsMessage) this.#message ??= Buffer.concat(chunks)

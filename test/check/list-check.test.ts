@@ -28,6 +28,27 @@ function found({ problems }: CheckReport, code: string): readonly string[] {
   return problems.filter((problem) => problem.code === code).map(({ row, column }) => `${row} ${column}`)
 }
 
+describe('several accounts', () => {
+  const config =
+    'csv: list.csv\ntemplate: letter\naccounts:\n  one: { smtp: { host: one.example }, rate: 1/day, window: always }\n  two: { smtp: { host: two.example }, from: Two <two@example.net> }\naccount: { column: day }\n'
+  const list = 'name,email,day\nAda,ada@post.eu,one\nBob,bob@post.eu,two\nCleo,cleo@post.eu,two\n'
+  const parts = ({ problems }: CheckReport): readonly string[] =>
+    problems.filter(({ code }) => code === 'account').map(({ message }) => message)
+
+  test('are said with what each would send', async () => {
+    expect(parts(await check(list, { 'mailmerge.yaml': config }))).toEqual([
+      "the account 'one' would send 1 message",
+      "the account 'two' would send 2 messages",
+    ])
+  })
+
+  test('keep no problem of a list that would not be sent from being reported', async () => {
+    const report = await check(`${list}Dan,dan@@post.eu,one\n`, { 'mailmerge.yaml': config })
+    expect(report.problems.filter(({ severity }) => severity === 'error')).toMatchObject([{ row: 4, column: 'email' }])
+    expect(parts(report)).toEqual([])
+  })
+})
+
 describe('problems of a list', () => {
   test('are all told at once, with row, column, value and what to do, the heaviest first', async () => {
     const report = await check(

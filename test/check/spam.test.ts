@@ -2,7 +2,9 @@
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { checkMerge } from '../../src/check/check.ts'
 import { askRspamd, askSpamd } from '../../src/check/spam.ts'
+import { makeCheckedProject } from './project.ts'
 
 const MESSAGE = Buffer.from('Subject: x\r\n\r\nhello\r\n')
 
@@ -69,4 +71,23 @@ test('one that is not there, or is something else, is said to be so', async () =
   expect(await askRspamd(`http://127.0.0.1:${port}`, MESSAGE)).toMatchObject({
     failed: expect.stringContaining('refused'),
   })
+})
+
+test('a filter gets the first message as the account that its row names would send it', async () => {
+  const { address, asked } = await rspamd(200, JSON.stringify({ score: 1, required_score: 15, symbols: {} }))
+  const project = makeCheckedProject({
+    'list.csv': 'email,dept\nada@example.com,two\n',
+    'templates/letter.txt': '---\nsubject: Hello\n---\nDear reader\n',
+    'mailmerge.yaml': `csv: list.csv
+template: letter
+accounts:
+  one: { smtp: { host: one.example }, from: one@example.org }
+  two: { smtp: { host: two.example }, from: two@example.org }
+account: { column: dept }
+check: { rspamd: '${address}' }
+`,
+  })
+  onTestFinished(() => project.remove())
+  await checkMerge(await project.settings())
+  expect(asked).toEqual([expect.stringContaining('From: two@example.org\r\n')])
 })

@@ -2,7 +2,7 @@
  * A project as it is saved now: its list and template opened as a run opens them, a row of it made into a message, and the
  * plan of its list. Owns one such version from its opening to its end; the steps are those of a run.
  */
-import { type AccountForecast, forecastOf } from '../../campaign/accounts/forecast.ts'
+import type { AccountForecast } from '../../campaign/accounts/forecast.ts'
 import type { MergeRequest } from '../../campaign/merge.ts'
 import { type Case, CaseFinder } from '../../campaign/plan/cases.ts'
 import type { MessageGroup } from '../../campaign/plan/one-message.ts'
@@ -13,6 +13,7 @@ import { templatesOf, usedColumns } from '../../campaign/run/content.ts'
 import { createRun, openInputs, type RunInputs } from '../../campaign/run/inputs.ts'
 import { leftOutBy } from '../../campaign/run/left-out.ts'
 import { type OpenMerge, openMerge } from '../../campaign/run/open-merge.ts'
+import { accountForecast } from '../../check/account-forecast.ts'
 import type { Settings } from '../../config/settings.ts'
 import { DataError, type Problem, problemsOf } from '../../errors.ts'
 import type { PlanCounts, SkipKind } from '../../ledger/records.ts'
@@ -81,20 +82,9 @@ export async function openProject(settings: Settings, request: PreviewRequest): 
       const checked = await checkedMessage(renderer, first, now, group)
       // The plan goes on with marks of its own rows alone.
       branches.take()
-      const { key, address, data, variant, rows } = checked
-      const { account } = checked
-      const due = {
-        recipient: 0,
-        row: first.number,
-        key,
-        occurrence: 1,
-        address,
-        data,
-        rows,
-        attempts: 0,
-        variant,
-        account,
-      }
+      const { key, address, data, variant, account, rows } = checked
+      const planned = { recipient: 0, row: first.number, occurrence: 1, attempts: 0 }
+      const due = { ...planned, key, address, data, rows, variant, account }
       return { checked, message: await renderer.render(due, now) }
     },
     plan: (onRows, signal) => planInto(rows, merge, inputs, asked, { branches, onRows, signal }),
@@ -237,22 +227,8 @@ async function planInto(
     signal.throwIfAborted()
   }
   const skippedRows = await ledger.results.skipCounts(runId)
-  const accounts = await accountParts(merge, runId, counts.messages.deferred)
+  const accounts = await accountForecast(merge, { runId, messages: counts.messages.deferred, now: clock.now() })
   return { counts, skipped: skippedRows, suppressed, accounts, cases: finder.found() }
-}
-
-/** What each account would send now; undefined where there is one alone, whose limits are asked for each time. */
-async function accountParts(
-  { accounts, ledger, project, clock, settings }: OpenMerge,
-  runId: string,
-  messages: number,
-): Promise<readonly AccountForecast[] | undefined> {
-  if (accounts.list[0].name === undefined) return undefined
-  const now = clock.now()
-  return forecastOf(accounts, {
-    ...{ runId, messages, now, start: now, timeZone: settings.timeZone, servers: accounts.list.map(() => '') },
-    ledger: { deliveries: ledger.deliveries, quotas: (project ?? ledger).quotas },
-  })
 }
 
 /** The only account, or those that share the rows. */
