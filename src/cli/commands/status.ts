@@ -162,17 +162,15 @@ async function endOf(
   { run, counts, messages, waiting, timeZone }: ShownRun,
 ): Promise<string | undefined> {
   if (run.state !== 'ready' || counts.deferred === 0) return undefined
-  const { quotaNameOf } = await import('../../campaign/accounts/forecast.ts')
-  const { paceOf, takenLimits } = await import('../../campaign/plan/pace.ts')
-  const { sendingPlanOf } = await import('../../campaign/plan/sending-plan.ts')
-  const { delivery, transport } = settings
+  const { forecastOf } = await import('../../campaign/accounts/forecast.ts')
   const now = new Date()
   const start = waiting?.first ?? (run.begunAt === undefined ? run.notBefore : undefined) ?? now
-  const account = quotaNameOf(settings, typeof transport === 'string' ? transport : '')
-  const limits = await takenLimits(ledger, delivery.rates, account, { now, start })
-  const plan = await sendingPlanOf(ledger.quotas, delivery, account, { start, timeZone })
-  const pace = paceOf((messages ?? counts).deferred, limits, start, timeZone, plan)
-  return pace && endWords(pace, timeZone)
+  const servers = [typeof settings.transport === 'string' ? settings.transport : '']
+  const [forecast] = await forecastOf(
+    { by: 'name', list: [{ name: undefined, settings, from: undefined }] },
+    { ...{ ledger, runId: run.id, servers, now, start, timeZone }, messages: (messages ?? counts).deferred },
+  )
+  return forecast?.pace && endWords(forecast.pace, timeZone)
 }
 
 /** `1,200 in 300 messages` */
