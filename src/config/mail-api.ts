@@ -5,8 +5,10 @@
 import { didYouMean } from '../did-you-mean.ts'
 import { ConfigError } from '../errors.ts'
 import { type Secret, secretFromCommand, together } from '../secret.ts'
+import { isSafeEndpoint } from './endpoint.ts'
 import { oauthProvider } from './oauth-provider.ts'
 import type { RateLimit, Settings, SignIn } from './settings.ts'
+import { providerOf } from './smtp/providers.ts'
 
 export const MAIL_APIS = ['gmail-api', 'graph'] as const
 export type MailApiName = (typeof MAIL_APIS)[number]
@@ -24,40 +26,39 @@ interface Known {
   readonly url: string
   /** Name of the sign-in, where the settings name no other. */
   readonly oauth2: string
+  /** Requests at once for one mailbox. */
   readonly connections: number
+  /** Limits of this interface, beside those of the mailbox. */
   readonly rates: readonly RateLimit[]
+  /** Whose mailbox it is: its limits hold for every way to send from it. */
+  readonly mailbox: string
 }
 
-const DAY = 86_400
 const KNOWN: Readonly<Record<MailApiName, Known>> = {
-  // One user's 250 quota units a second are two and a half messages (developers.google.com/workspace/gmail/api/reference/quota);
-  // the 500 recipients a day of any way to send are those of support.google.com/mail/answer/22839.
+  // One user's 250 quota units a second are two and a half messages: developers.google.com/workspace/gmail/api/reference/quota.
   'gmail-api': {
     url: 'https://gmail.googleapis.com',
     oauth2: 'google',
     connections: 2,
-    rates: [
-      { count: 2, seconds: 1 },
-      { count: 500, seconds: DAY, of: 'recipients' },
-    ],
+    rates: [{ count: 2, seconds: 1 }],
+    mailbox: 'gmail',
   },
-  // Four requests at once for a mailbox (learn.microsoft.com/graph/throttling-limits, Outlook service limits); 30 messages a minute and
-  // 10,000 recipients a day (learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits).
+  // Four requests at once for a mailbox: learn.microsoft.com/graph/throttling-limits, Outlook service limits.
   graph: {
     url: 'https://graph.microsoft.com/v1.0',
     oauth2: 'graph',
     connections: 4,
-    rates: [
-      { count: 30, seconds: 60 },
-      { count: 10_000, seconds: DAY, of: 'recipients' },
-    ],
+    rates: [],
+    mailbox: 'microsoft365',
   },
 }
 
 /** What is known of the limits of a transport; undefined for any other transport. */
 export function mailApiLimits(transport: Settings['transport']): Pick<Known, 'connections' | 'rates'> | undefined {
   const written = writtenApi(transport)
-  return written === undefined ? undefined : KNOWN[written.service]
+  if (written === undefined) return undefined
+  const { connections, rates, mailbox } = KNOWN[written.service]
+  return { connections, rates: [...rates, ...(providerOf(mailbox).rates ?? [])] }
 }
 
 /** Requests at once for one mailbox. */
@@ -142,11 +143,9 @@ function textOf(more: WrittenApi['more'], key: string, service: string): string 
   throw new ConfigError(`${key} of transport: ${service} is not a text`)
 }
 
-/** A token goes there: over TLS, but to this machine. */
+/** A token goes there. */
 function addressOf(text: string, service: string): string {
-  const url = URL.parse(text)
-  const isHere = url !== null && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
-  if (url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && isHere))) return withoutSlash(text)
+  if (isSafeEndpoint(text)) return withoutSlash(text)
   throw new ConfigError(`url of transport: ${service} is not an https address`, {
     hint: 'http is only for a server on this machine.',
   })

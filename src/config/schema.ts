@@ -1,9 +1,9 @@
 /** The shape of mailmerge.yaml. The JSON Schema that editors complete from is made of it; errors are worded in `explain-errors.ts`. */
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { knownLanguage } from '../language-tag.ts'
 import { isReturnPath } from '../return-path.ts'
 import { checkZone } from '../time-zone.ts'
+import { isLoopbackName, isSafeEndpoint } from './endpoint.ts'
 import {
   ALWAYS,
   HOLIDAY_HINT,
@@ -540,22 +540,10 @@ function isZone(name: string): boolean {
   }
 }
 
-/** https, or http on this very machine, where nobody is between. */
-function isSafeEndpoint(text: string): boolean {
-  const url = URL.parse(text)
-  if (url === null || url.username !== '' || url.hash !== '') return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackName(url.hostname))
-}
-
 /** An address of this machine for the browser to come back to. */
 function isLoopbackAddress(text: string): boolean {
   const url = URL.parse(text)
   return (
     url !== null && url.protocol === 'http:' && isLoopbackName(url.hostname) && url.search === '' && url.hash === ''
   )
-}
-
-function isLoopbackName(hostname: string): boolean {
-  if (hostname === 'localhost' || hostname === '[::1]') return true
-  return isIP(hostname) === 4 && hostname.startsWith('127.')
 }

@@ -2,7 +2,7 @@
 import { createServer } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import type { MailApiSettings } from '../../src/config/mail-api.ts'
-import { LoginError, UnfinishedError } from '../../src/errors.ts'
+import { ConfigError, LoginError, UnfinishedError } from '../../src/errors.ts'
 import type { Message } from '../../src/message/message.ts'
 import { causeOf } from '../../src/replies/cause.ts'
 import { Secret } from '../../src/secret.ts'
@@ -240,11 +240,35 @@ test.each<[string, 'gmail-api' | 'graph', Order, typeof LoginError | typeof Unfi
 
 test('a token that is renewed meanwhile is tried once', async () => {
   service = await startMailService({ tokens: new Set(['new']) })
-  const transport = transportOf('gmail-api', service.url, tokenOf('old', 'old', 'new'))
+  const transport = transportOf('gmail-api', service.url, tokenOf('old', 'new'))
   const { outcomes } = await deliver(transport, [letter(['ada@example.com'])])
   await transport.close()
   expect(outcomes.map(({ kind }) => kind)).toEqual(['accepted'])
   expect(service.taken).toHaveLength(1)
+})
+
+test('a command that prints the token is run once for all messages, and stops the run when it fails', async () => {
+  let runs = 0
+  const command = async (): Promise<Secret> => {
+    if (++runs > 1) throw new ConfigError('the tokenCommand ended with code 1')
+    return new Secret('good')
+  }
+  let isGood = true
+  service = await startMailService({ order: () => (isGood ? undefined : { status: 401 }) })
+  const transport = transportOf('gmail-api', service.url, command)
+  const letters = Array.from({ length: 3 }, () => letter(['ada@example.com']))
+  expect((await deliver(transport, letters)).outcomes.map(({ kind }) => kind)).toEqual([
+    'accepted',
+    'accepted',
+    'accepted',
+  ])
+  expect(runs).toBe(1)
+  runs = 0
+  isGood = false
+  const { outcomes } = await deliver(transport, letters)
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['unsent'])
+  await expect(transport.open()).rejects.toThrow('the tokenCommand ended with code 1')
+  await transport.close()
 })
 
 test.each(['untaken', 'taken'] as const)(

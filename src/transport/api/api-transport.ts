@@ -5,14 +5,16 @@
 import { Agent as PlainAgent } from 'node:http'
 import { Agent } from 'node:https'
 import { type MailApiSettings, mailApiLanes } from '../../config/mail-api.ts'
-import { LoginError, type MailmergeError, UnfinishedError, UnreachableError } from '../../errors.ts'
+import { LoginError, MailmergeError, UnfinishedError, UnreachableError } from '../../errors.ts'
 import type { Message } from '../../message/message.ts'
 import { signInToken } from '../../oauth/access-token.ts'
+import type { ReplyCause } from '../../replies/cause.ts'
 import { type Reply, readable } from '../../replies/reply.ts'
 import type { Secret } from '../../secret.ts'
 import { type Handed, oneByOne } from '../one-by-one.ts'
 import type { Lane, Outcome, Transport } from '../transport.ts'
 import { type PostEnd, post } from './post.ts'
+import { addressedBytes } from './recipients.ts'
 
 export type Answer = Extract<PostEnd, { readonly kind: 'answered' }>
 
@@ -47,7 +49,13 @@ export function createApiTransport({ service, user, url, token }: MailApiSetting
   const agent = url.startsWith('https:') ? new Agent({ keepAlive: true }) : new PlainAgent({ keepAlive: true })
   let broken: MailmergeError | undefined
 
-  const accessToken = (): Promise<Secret> => ('signIn' in token ? signInToken(token.signIn) : token.command())
+  /** A command is not run for every message: what it printed is used until the service refuses it. */
+  let printed: Promise<Secret> | undefined
+  const accessToken = (): Promise<Secret> => {
+    if ('signIn' in token) return signInToken(token.signIn)
+    printed ??= token.command()
+    return printed
+  }
 
   async function posted(body: Buffer, secret: Secret, signal: AbortSignal): Promise<PostEnd> {
     const headers = { authorization: `Bearer ${secret.reveal()}`, 'content-type': api.send.type }
@@ -59,12 +67,13 @@ export function createApiTransport({ service, user, url, token }: MailApiSetting
     return { outcome: { kind: 'unsent', reason: error.message }, lost: error.message }
   }
 
-  /** A token that is refused before its time is asked for once more: another program may have renewed it. */
+  /** A token that is refused is asked for once more: another program may have renewed it. */
   async function withToken(body: Buffer, signal: AbortSignal): Promise<Verdict | Exclude<PostEnd, Answer>> {
     const first = await accessToken()
     const end = await posted(body, first, signal)
     const verdict = end.kind === 'answered' ? api.verdict(end) : end
     if (verdict.kind !== 'token') return verdict
+    printed = undefined
     const second = await accessToken()
     if (second.reveal() === first.reveal()) return verdict
     const again = await posted(body, second, signal)
@@ -73,13 +82,12 @@ export function createApiTransport({ service, user, url, token }: MailApiSetting
 
   async function handOver(message: Message, _job: unknown, signal: AbortSignal): Promise<Handed> {
     if (message.size > api.largest) return { outcome: tooLarge(message.size, service, api.largest) }
-    const { addressedBytes } = await import('./recipients.ts')
     let end: Awaited<ReturnType<typeof withToken>>
     try {
       end = await withToken(api.body(addressedBytes(message)), signal)
     } catch (error) {
       // The token could not be had: the service has not heard of the message.
-      if (isOurs(error)) return refused(error)
+      if (error instanceof MailmergeError) return refused(error)
       throw error
     }
     switch (end.kind) {
@@ -89,7 +97,6 @@ export function createApiTransport({ service, user, url, token }: MailApiSetting
       case 'deferred':
         return { outcome: { kind: end.kind, stage: 'end-of-data', reply: end.reply } }
       case 'unsent':
-        return { outcome: end, lost: end.reason }
       case 'in_doubt':
         return { outcome: end, lost: end.reason }
       case 'token':
@@ -115,6 +122,7 @@ export function createApiTransport({ service, user, url, token }: MailApiSetting
       // What a person must do is not done by trying again.
       if (before !== undefined && !(before instanceof UnreachableError)) throw before
       broken = undefined
+      printed = undefined
       await accessToken()
       return oneByOne(handOver)
     },
@@ -125,7 +133,7 @@ export function createApiTransport({ service, user, url, token }: MailApiSetting
       if (end.kind !== 'answered')
         throw new UnreachableError(`${name} cannot be reached: ${end.reason}`, { hint: 'Check the network.' })
       // A sign-in that may only send is not told about the mailbox (403): the token is good all the same.
-      if (end.status === 401) throw loginError(api.verdict(end).kind === 'token' ? wordsOf(end) : `HTTP ${end.status}`)
+      if (end.status === 401) throw loginError(wordsOf(end))
       if (end.status >= 500)
         throw new UnreachableError(`${name} cannot be used now: ${wordsOf(end)}`, { hint: 'Try again later.' })
       return {
@@ -146,8 +154,21 @@ function tooLarge(size: number, service: string, largest: number): Outcome {
   return { kind: 'rejected', stage: 'data', reply: { code: 552, text, service: { cause: 'message-too-large' } } }
 }
 
-function isOurs(error: unknown): error is MailmergeError {
-  return error instanceof LoginError || error instanceof UnreachableError || error instanceof UnfinishedError
+/** What an answer means by its status alone, where the service's own values say no more. */
+export function verdictByStatus(answer: Answer, wait: number | undefined): Verdict {
+  const { status } = answer
+  const text = wordsOf(answer)
+  if (status === 401) return { kind: 'token', said: text }
+  if (status === 413) return rejected(text, 'message-too-large')
+  if (status === 400) return rejected(text, undefined)
+  if (status === 429) return { kind: 'deferred', reply: { code: 450, text, service: { cause: 'rate', wait } } }
+  if (status === 503) return { kind: 'deferred', reply: { code: 451, text, service: { wait } } }
+  if (status >= 500) return { kind: 'in_doubt', reason: `the service failed with ${text}` }
+  return { kind: 'stop', said: text, hint: 'mailmerge verify says more; mailmerge resume continues.' }
+}
+
+export function rejected(text: string, cause: ReplyCause | undefined): Verdict {
+  return { kind: 'rejected', reply: { code: 554, text, service: { cause } } }
 }
 
 /** What it says, in one line: the words of its error, or the status alone. */

@@ -3,7 +3,7 @@
  * mean, by their reasons (developers.google.com/workspace/gmail/api/guides/handle-errors).
  */
 import type { ReplyCause } from '../../replies/cause.ts'
-import { type Answer, errorOf, type MailApi, type Verdict, waitOf, wordsOf } from './api-transport.ts'
+import { type Answer, errorOf, type MailApi, type Verdict, verdictByStatus, waitOf, wordsOf } from './api-transport.ts'
 
 /** The largest upload that the reference page of the method names. */
 const LARGEST = 36_700_160
@@ -39,41 +39,29 @@ export const gmail: MailApi = {
     const words = wordsOf(answer)
     const reasons = reasonsOf(answer.body)
     const wait = waitOf(answer.retryAfter) ?? namedMoment(answer.body)
-    if (status === 401) return { kind: 'token', said: words }
+    if (status === 401) return verdictByStatus(answer, wait)
     const stop = reasons.map((reason) => STOPS[reason]).find((hint) => hint !== undefined)
     if (stop !== undefined && status < 500) return { kind: 'stop', said: words, hint: stop }
     const limit = reasons.map((reason) => LIMITS[reason]).find((cause) => cause !== undefined)
-    if (limit !== undefined || status === 429) {
-      const cause = wait !== undefined && wait > LONG_MS ? 'account-limit' : (limit ?? 'rate')
-      return { kind: 'deferred', reply: { code: 450, text: words, service: { cause, wait } } }
-    }
-    if (status === 413) return rejected(words, 'message-too-large')
-    if (status === 400) return rejected(words, undefined)
-    if (status === 503) return { kind: 'deferred', reply: { code: 451, text: words, service: { wait } } }
-    if (status >= 500) return { kind: 'in_doubt', reason: `the service failed with ${words}` }
-    return { kind: 'stop', said: words, hint: 'mailmerge verify says more; mailmerge resume continues.' }
+    if (limit === undefined && status !== 429) return verdictByStatus(answer, wait)
+    const cause = wait !== undefined && wait > LONG_MS ? 'account-limit' : (limit ?? 'rate')
+    return { kind: 'deferred', reply: { code: 450, text: words, service: { cause, wait } } }
   },
 }
 
 function accepted({ body }: Answer): Verdict {
-  const { id } = idOf(body)
-  return {
-    kind: 'accepted',
-    reply: { code: 250, text: id === undefined ? 'accepted' : `accepted, id ${id}`, service: {} },
-  }
+  const id = idOf(body)
+  const text = id === undefined ? 'accepted' : `accepted, id ${id}`
+  return { kind: 'accepted', reply: { code: 250, text, service: {} } }
 }
 
-function idOf(body: string): { readonly id?: string } {
+function idOf(body: string): string | undefined {
   try {
     const { id } = (JSON.parse(body) ?? {}) as { id?: unknown }
-    return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? { id } : {}
+    return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? id : undefined
   } catch {
-    return {}
+    return undefined
   }
-}
-
-function rejected(text: string, cause: ReplyCause | undefined): Verdict {
-  return { kind: 'rejected', reply: { code: 554, text, service: { cause } } }
 }
 
 /** Reasons of the error, in the form of each version of the answer. */

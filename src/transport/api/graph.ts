@@ -4,7 +4,7 @@
  */
 import type { MailApiSettings } from '../../config/mail-api.ts'
 import type { ReplyCause } from '../../replies/cause.ts'
-import { errorOf, type MailApi, type Verdict, waitOf, wordsOf } from './api-transport.ts'
+import { errorOf, type MailApi, rejected, type Verdict, verdictByStatus, waitOf, wordsOf } from './api-transport.ts'
 
 /** A request of 4 MB (learn.microsoft.com/graph/outlook-things-to-know-about-send-mail), of which base64 leaves three quarters. */
 const LARGEST = 3 * 1024 * 1024
@@ -54,23 +54,15 @@ const GRAPH: Omit<MailApi, 'send' | 'ask'> = {
     const words = wordsOf(answer)
     const wait = waitOf(answer.retryAfter)
     const code = codeOf(answer.body)
-    if (status === 401) return { kind: 'token', said: words }
+    if (status === 401) return verdictByStatus(answer, wait)
     const hint = STOPS[code]
     if (hint !== undefined) return { kind: 'stop', said: words, hint }
     const cause = OF_SENDER[code]
-    if (cause !== undefined || status === 429) {
-      const isPassing = cause !== 'sender-not-allowed'
-      const reply = { code: isPassing ? 450 : 550, text: words, service: { cause: cause ?? 'rate', wait } }
-      return { kind: isPassing ? 'deferred' : 'rejected', reply }
-    }
-    if (status === 413 || Object.hasOwn(OF_MESSAGE, code)) {
-      const of = status === 413 ? 'message-too-large' : OF_MESSAGE[code]
-      return { kind: 'rejected', reply: { code: 554, text: words, service: { cause: of } } }
-    }
-    if (status === 400) return { kind: 'rejected', reply: { code: 554, text: words, service: {} } }
-    if (status === 503) return { kind: 'deferred', reply: { code: 451, text: words, service: { wait } } }
-    if (status >= 500) return { kind: 'in_doubt', reason: `the service failed with ${words}` }
-    return { kind: 'stop', said: words, hint: 'mailmerge verify says more; mailmerge resume continues.' }
+    if (cause === 'sender-not-allowed')
+      return { kind: 'rejected', reply: { code: 550, text: words, service: { cause, wait } } }
+    if (cause !== undefined) return { kind: 'deferred', reply: { code: 450, text: words, service: { cause, wait } } }
+    if (Object.hasOwn(OF_MESSAGE, code) && status !== 413 && status !== 429) return rejected(words, OF_MESSAGE[code])
+    return verdictByStatus(answer, wait)
   },
 }
 
