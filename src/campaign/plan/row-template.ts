@@ -48,7 +48,7 @@ export function rowTemplateName(pattern: string, columns: readonly string[]): Ro
   return {
     columns: named,
     of(cells) {
-      return parts.map((part, at) => (at % 2 === 0 ? part : cellIn(cells, part.trim().normalize('NFC')))).join('')
+      return parts.map((part, at) => (at % 2 === 0 ? part : cellIn(cells, named[(at - 1) / 2] ?? ''))).join('')
     },
   }
 }

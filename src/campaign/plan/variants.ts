@@ -28,7 +28,7 @@ export interface Split {
   named(name: string): Variant | undefined
 }
 
-/** A split by lot. */
+/** A split that assigns each recipient at random, by a hash of the key. */
 export interface DrawnSplit extends Split {
   /**
    * The variant of a recipient key. The same key has the same one on every machine and in every run of the campaign, and
