@@ -325,11 +325,16 @@ export class Preview {
     // Who holds a key down wants the last row alone.
     await new Promise((done) => setImmediate(done))
     signal.throwIfAborted()
+    const { isComplete } = version
     try {
-      const found = (await rowOf(version, number)) ?? (await rowOf(this.#before, number))
+      const own = await rowOf(version, number)
+      const found = own ?? (await rowOf(this.#before, number))
       if (found === undefined) return undefined
-      const made = await makeRow(version, found.row, { ...found.view, version: version.name })
-      version.made.set(number, made)
+      // A message that is made again has another version: pages show what they have of a version.
+      const name = own === undefined ? `${version.name}-before` : version.name
+      const made = await makeRow(version, found.row, { ...found.view, version: name })
+      // What was made of the list before, or before all of the list was known, is not kept beyond that.
+      if (own !== undefined && version.isComplete === isComplete) version.made.set(number, made)
       return made
     } catch (error) {
       // It was saved again meanwhile, and the version is closed.
