@@ -222,7 +222,7 @@ export interface ForecastView {
   /** Of whole messages in bytes; of some rows, where there are a great many. */
   readonly sizes?: SizesView | undefined
   readonly pace?: PaceView | undefined
-  /** What each of several accounts sends, and when the last of it is accepted at the earliest (ISO 8601). */
+  /** What each of several accounts sends. */
   readonly accounts?: readonly AccountPart[] | undefined
   /** Connections at a time, where no limit is set. */
   readonly connections: number
@@ -234,7 +234,6 @@ export interface ForecastView {
 export interface AccountPart {
   readonly account: string
   readonly messages: number
-  readonly lastAt: string | undefined
 }
 
 export interface SizesView {

@@ -4,6 +4,7 @@ import { limitWords } from '../config/units.ts'
 import type { Bounce, QuotaLeft, ResultRow, SkipReason, UndeliveredCopy } from '../ledger/records.ts'
 import type { ReplyCause } from '../replies/cause.ts'
 import type { RowReason } from './digest.ts'
+import { SUPPRESSION_WORDS } from './suppression-words.ts'
 import { causeTitle, titled } from './words.ts'
 
 /** Why a run ended before its last row was sent. */
@@ -169,7 +170,7 @@ function skipTitle({ kind, detail }: SkipReason): string {
     case 'duplicate':
       return 'Duplicate'
     case 'suppressed':
-      return suppressionTitle(detail) ?? 'On the suppression list'
+      return SUPPRESSED[detail] ?? LISTED
     case 'sent-before':
       return 'Got it before'
     case 'has-message':
@@ -186,17 +187,9 @@ function skipTitle({ kind, detail }: SkipReason): string {
   }
 }
 
-const SUPPRESSED: Readonly<Record<string, string>> = {
-  unsubscribed: 'Unsubscribed',
-  complaint: 'Complained',
-  hard_bounce: 'Bounced before',
-  soft_bounces: 'Bounced several times',
-}
-
-/** Why somebody is not written to; undefined for an entry that a person made. @param reason as the ledger has it. */
-export function suppressionTitle(reason: string): string | undefined {
-  return SUPPRESSED[reason]
-}
+/** That a person made the entry says nothing of the recipient. */
+const LISTED = 'On the suppression list'
+const SUPPRESSED: Readonly<Record<string, string>> = { ...SUPPRESSION_WORDS, manual: LISTED, imported: LISTED }
 
 /** Why rows are not sent, as a short title over all that have the same reason. */
 export function reasonTitle(reason: RowReason): string {

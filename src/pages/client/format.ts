@@ -19,25 +19,28 @@ export function clockTime(date: Date): string {
 
 /** `14:32` today, `27 Nov` on another day. */
 export function shortTime(date: Date): string {
-  if (date.toDateString() === new Date().toDateString()) return clockTime(date).slice(0, 5)
+  if (isToday(date)) return clockTime(date).slice(0, 5)
   return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
-}
-
-/** `14:02` today, `27 Nov, 14:02` on another day. */
-export function timeOrDay(text: string): string {
-  return dayAndTime(text).replace(/^today, /, '')
 }
 
 /** `today, 14:02`, `27 Nov, 14:02` */
 export function dayAndTime(text: string): string {
+  return isToday(new Date(text)) ? `today, ${timeOrDay(text)}` : timeOrDay(text)
+}
+
+/** `14:02` today, `27 Nov, 14:02` on another day. */
+export function timeOrDay(text: string): string {
   const date = new Date(text)
   const time = clockTime(date).slice(0, 5)
-  const now = new Date()
-  if (date.toDateString() === now.toDateString()) return `today, ${time}`
+  if (isToday(date)) return time
   const options = { day: 'numeric', month: 'short' } as const
   const day = date.toLocaleDateString(
     'en-GB',
-    date.getFullYear() === now.getFullYear() ? options : { ...options, year: 'numeric' },
+    date.getFullYear() === new Date().getFullYear() ? options : { ...options, year: 'numeric' },
   )
   return `${day}, ${time}`
+}
+
+export function isToday(date: Date): boolean {
+  return date.toDateString() === new Date().toDateString()
 }

@@ -91,11 +91,7 @@ export function forecastOf(
     leftOut,
     sizes,
     pace: pace && paceView(pace),
-    accounts: accounts?.map(({ account, messages: own, pace: last }) => ({
-      account,
-      messages: own,
-      lastAt: last?.lastAt.toISOString(),
-    })),
+    accounts: accounts?.map(({ account, messages: own }) => ({ account, messages: own })),
     connections: settings.delivery.concurrency,
     server,
     command,

@@ -1,6 +1,7 @@
 /** What the project's own spam filters think of the message that is looked at: that they can be asked, and, when a person asks, their answers. */
 import { askSpamFilters, type FilterAnswer, spamFilters } from '../../check/spam.ts'
 import type { Settings } from '../../config/settings.ts'
+import { titled } from '../../report/words.ts'
 import type { FindingView } from '../wire.ts'
 
 /** What is said before anybody asks; nothing where the settings name no spam filter. */
@@ -29,7 +30,7 @@ export async function askedFilters(
 
 function filterFinding({ name, answer }: FilterAnswer): FindingView {
   if ('failed' in answer) {
-    const effect = `${answer.failed.charAt(0).toUpperCase()}${answer.failed.slice(1)}. Start it, or take its address out of check: in mailmerge.yaml.`
+    const effect = `${titled(answer.failed)}. Start it, or take its address out of check: in mailmerge.yaml.`
     return { group: 'spam', severity: 'warning', title: `${name} gives no verdict`, effect, asks: 'spam' }
   }
   const { score, limit, rules } = answer

@@ -3,7 +3,7 @@ import { UsageError } from '../../errors.ts'
 import type { Suppressions } from '../../ledger/ledger.ts'
 import type { Suppression } from '../../ledger/records.ts'
 import { shownText } from '../../report/page-text.ts'
-import { suppressionTitle } from '../../report/reasons.ts'
+import { SUPPRESSION_WORDS } from '../../report/suppression-words.ts'
 import { shellWord } from '../../text/shell-word.ts'
 import { SUPPRESSION_FILTERS, type SuppressionFilter, type SuppressionItem, type SuppressionsView } from '../wire.ts'
 
@@ -67,7 +67,7 @@ function itemOf({ address, hash, group, reason, note, addedAt }: Suppression): S
   return {
     address: address === undefined ? undefined : shownText(address),
     hash: hash.slice(0, 12),
-    reason: suppressionTitle(reason) ?? (reason === 'imported' ? 'Imported' : 'Added by hand'),
+    reason: SUPPRESSION_WORDS[reason],
     note: note === undefined ? undefined : shownText(note),
     since: addedAt.toISOString(),
     group: shownText(group),

@@ -1,7 +1,7 @@
 /** A message in the list of an inbox: its lines, the signs of what is said of it, and the filters by these. */
 import { html, nothing, type TemplateResult } from 'lit'
 import type { MailFilter, MailRow } from '../../wire.ts'
-import { clockTime, count, shortTime } from '../format.ts'
+import { clockTime, count, isToday, shortTime } from '../format.ts'
 import { icon } from '../icons.ts'
 
 export const FILTERS: readonly (readonly [MailFilter, string])[] = [
@@ -23,7 +23,7 @@ export function mailCells(
   isFresh: boolean,
 ): TemplateResult {
   const came = new Date(at)
-  const time = came.toDateString() === new Date().toDateString() ? clockTime(came) : shortTime(came)
+  const time = isToday(came) ? clockTime(came) : shortTime(came)
   return html`<div class="mi ${isFresh ? 'new' : ''}">
     ${who === '' ? html`<span class="cut who none">nobody</span>` : html`<bdi class="cut who">${who}</bdi>`}
     <time class="num" datetime=${at}>${time}</time>

@@ -1,6 +1,7 @@
 /** Who is not written to, page by page, with the command that takes somebody off. Owns what is asked for and shown of the list. */
 import { html, nothing, type TemplateResult } from 'lit'
-import type { SuppressionFilter, SuppressionItem, SuppressionsView } from '../../wire.ts'
+import { SUPPRESSION_WORDS } from '../../../report/suppression-words.ts'
+import { SUPPRESSION_FILTERS, type SuppressionFilter, type SuppressionItem, type SuppressionsView } from '../../wire.ts'
 import { choose } from '../address.ts'
 import { ApiError, get } from '../api.ts'
 import { commandLine } from '../copyable.ts'
@@ -8,15 +9,7 @@ import { count, dayAndTime } from '../format.ts'
 import { icon } from '../icons.ts'
 import { ListSearch } from '../list-search.ts'
 
-const FILTERS: readonly (readonly [SuppressionFilter, words: string])[] = [
-  ['all', 'All'],
-  ['unsubscribed', 'Unsubscribed'],
-  ['complaint', 'Complained'],
-  ['hard_bounce', 'Bounced before'],
-  ['soft_bounces', 'Bounced several times'],
-  ['manual', 'Added by hand'],
-  ['imported', 'Imported'],
-]
+const FILTERS = SUPPRESSION_FILTERS.map((filter) => [filter, { all: 'All', ...SUPPRESSION_WORDS }[filter]] as const)
 
 interface Place {
   readonly after: string | undefined
