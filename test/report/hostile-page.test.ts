@@ -1,12 +1,11 @@
 /** The HTML report in a real browser, made of cells, names and answers that try to be more than text. */
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { afterAll, expect, test, vi } from 'vitest'
 import { axeFindings, startBrowser } from '../support/browser.ts'
+import { startOutside } from '../support/hostile-mail.ts'
 import { makeProject } from '../support/program.ts'
 import { startScriptedServer } from '../support/scripted-server.ts'
 
@@ -21,13 +20,8 @@ afterAll(() => browser?.close())
 test.skipIf(browser === undefined)(
   'hostile cells, names and answers run nothing, ask nobody and lead nowhere in the report',
   async () => {
-    const asked: string[] = []
-    const outside = createServer((request, response) => {
-      asked.push(request.url ?? '')
-      response.end()
-    })
-    await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve))
-    const at = `http://127.0.0.1:${(outside.address() as AddressInfo).port}`
+    const outside = await startOutside()
+    const at = `http://${outside.host}`
     /** Breaks out of a text, an attribute, a style, a drawing and a comment, whichever it is put into. */
     const attack = (name: string): string =>
       `x--></style></title></svg>"'><script>document.title='ran'</script><img src=${at}/${name} onerror="document.title='ran'"><a id=${name} href=${at}/${name}>x</a>`
@@ -78,7 +72,12 @@ Dear {{name}},
       const links = await page.locator('a').evaluateAll((all) => all.map((one) => one.getAttribute('href')))
       for (const href of links) expect(href).toMatch(/^(?:#[\w-]+|results\.csv)$/)
       await page.waitForTimeout(300)
-      expect([asked, dialogs, context.pages().length, page.url()]).toEqual([[], [], 1, pathToFileURL(file).href])
+      expect([outside.asked, dialogs, context.pages().length, page.url()]).toEqual([
+        [],
+        [],
+        1,
+        pathToFileURL(file).href,
+      ])
       expect(await page.title()).not.toBe('ran')
       // What was tried is there to be read.
       expect(await page.getByText(`550 5.1.1 ${attack('answer').slice(0, 40)}`).count()).toBeGreaterThan(0)
@@ -86,7 +85,6 @@ Dear {{name}},
       await context.close()
     } finally {
       outside.close()
-      outside.closeAllConnections()
       await server.close()
       project.remove()
     }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { expect } from 'vitest'
 import { needProgram } from './debian-package.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
@@ -25,6 +26,29 @@ export async function axeFindings(page: Page): Promise<readonly string[]> {
     const { violations } = await axe.run({ exclude: ['iframe'] }, { iframes: false })
     return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
   })
+}
+
+/** Expects that axe-core finds nothing on the page, and that it does not move sideways. */
+export async function expectSound(page: Page, screen?: string): Promise<void> {
+  expect(await axeFindings(page), screen).toEqual([])
+  expect(await page.evaluate('document.documentElement.scrollWidth'), screen).toBe(page.viewportSize()?.width)
+}
+
+type Screen = readonly [colorScheme: 'light' | 'dark', width: number]
+
+/** Expects it on each of these screens. @param also Expected there besides. */
+export async function expectSoundOn(
+  screens: readonly Screen[],
+  page: Page,
+  also: (screen: string) => Promise<void> = async () => {},
+): Promise<void> {
+  for (const [colorScheme, width] of screens) {
+    await page.emulateMedia({ colorScheme })
+    await page.setViewportSize({ width, height: 844 })
+    const screen = `${colorScheme} ${width}`
+    await expectSound(page, screen)
+    await also(screen)
+  }
 }
 
 interface AxeResults {

@@ -1,4 +1,6 @@
-/** A mail that tries everything that a mail could try, for each place that shows one. */
+/** A mail that tries everything that a mail could try, for each place that shows one; and the server that it tries to reach. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 
 const HOSTILE = `<!doctype html><html lang="en"><head><base href="http://HOST/base/"><meta http-equiv="refresh" content="0;url=http://HOST/refresh">
 <noscript><meta http-equiv="refresh" content="0;url=http://HOST/noscript"></noscript>
@@ -19,4 +21,31 @@ export const HOSTILE_IDS = ['plain', 'top', 'mail', 'anchor', 'ping', 'send', 'v
 /** @param host A server that notes each request. @param picture Address of its pictures. */
 export function hostileMail(host: string, picture: string): string {
   return HOSTILE.replaceAll('HOST', host).replaceAll('PICTURE', picture)
+}
+
+/** A server outside, which answers everything with nothing and notes what was asked for. */
+export interface Outside {
+  readonly port: number
+  /** `127.0.0.1:34567` */
+  readonly host: string
+  /** Paths, in their order. */
+  readonly asked: string[]
+  close(): void
+}
+
+export async function startOutside(): Promise<Outside> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    response.end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    ...{ port, host: `127.0.0.1:${port}`, asked },
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
 }

@@ -1,12 +1,10 @@
 /** The page of `mailmerge inbox` in a real browser, as a person uses it, with mail that comes over real SMTP. */
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { createTransport, type SendMailOptions } from 'nodemailer'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { InboxView, MailRowsView } from '../../../src/pages/wire.ts'
-import { axeFindings, startBrowser } from '../../support/browser.ts'
-import { HOSTILE_IDS, hostileMail } from '../../support/hostile-mail.ts'
+import { axeFindings, expectSound, startBrowser } from '../../support/browser.ts'
+import { HOSTILE_IDS, hostileMail, type Outside, startOutside } from '../../support/hostile-mail.ts'
 import { type Previewing, startPage } from '../../support/previewing.ts'
 import { makeProject, type Project } from '../../support/program.ts'
 
@@ -26,14 +24,10 @@ describe.skipIf(browser === undefined)('an inbox', () => {
   let inbox: Previewing
   let smtp: string
   const pages: Page[] = []
-  const asked: string[] = []
-  const outside = createServer((request, response) => {
-    asked.push(request.url ?? '')
-    response.writeHead(404).end()
-  })
+  let outside: Outside
 
   beforeAll(async () => {
-    await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve))
+    outside = await startOutside()
     project = makeProject({})
     inbox = await startPage(project, ['inbox', '--smtp-port', '0'])
     smtp = `smtp://${(await inbox.get<InboxView>('/api/inbox')).server}?ignoreTLS=true`
@@ -75,7 +69,7 @@ describe.skipIf(browser === undefined)('an inbox', () => {
   })
 
   test('a hostile message runs nothing, asks nobody, and loads its pictures once a person says so', async () => {
-    const at = `http://127.0.0.1:${(outside.address() as AddressInfo).port}`
+    const at = `http://${outside.host}`
     const html = `<!doctype html><html><head><link rel="stylesheet" href="${at}/css"><script>top.document.title = 'run'</script>
       <meta http-equiv="refresh" content="0;url=${at}/refresh"></head>
       <body onload="top.document.title = 'run'"><h1>Hello</h1><img src="${at}/picture" onerror="top.document.title = 'run'"><iframe src="${at}/frame"></iframe>
@@ -85,10 +79,10 @@ describe.skipIf(browser === undefined)('an inbox', () => {
     await subject(page).filter({ hasText: 'Hostile' }).waitFor(PATIENT)
     await page.frameLocator('.mail iframe').getByRole('heading', { name: 'Hello' }).waitFor(PATIENT)
     await page.waitForTimeout(500)
-    expect(asked).toEqual([])
+    expect(outside.asked).toEqual([])
     await page.getByRole('button', { name: 'Show once' }).click()
-    await expect.poll(() => asked, PATIENT).toContain('/picture')
-    expect(asked.every((path) => path === '/picture')).toBe(true)
+    await expect.poll(() => outside.asked, PATIENT).toContain('/picture')
+    expect(outside.asked.every((path) => path === '/picture')).toBe(true)
     expect(await page.title()).toBe('Inbox')
     // The next message asks again.
     await page.keyboard.press('j')
@@ -98,7 +92,7 @@ describe.skipIf(browser === undefined)('an inbox', () => {
   })
 
   test('a mail that tries everything runs nothing, asks nobody and leads nowhere, also in a tab of its own', async () => {
-    const host = `127.0.0.1:${(outside.address() as AddressInfo).port}`
+    const { asked, host } = outside
     asked.length = 0
     await send({ to: 'eve@example.com', subject: 'Everything', html: hostileMail(host, `http://${host}/picture`) })
     const page = await open()
@@ -174,13 +168,11 @@ describe.skipIf(browser === undefined)('an inbox', () => {
     async (colorScheme, width, height) => {
       const page = await open({ viewport: { width, height }, colorScheme })
       await page.locator('.mi').first().waitFor(PATIENT)
-      expect(await axeFindings(page)).toEqual([])
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+      await expectSound(page)
       if (width > 700) return
       await page.locator('.mi').first().click()
       await page.getByRole('button', { name: 'Back to the list' }).waitFor(PATIENT)
-      expect(await axeFindings(page)).toEqual([])
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+      await expectSound(page)
     },
   )
 

@@ -1,13 +1,11 @@
 /** The page of `mailmerge preview` in a real browser, as a person uses it. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { ForecastView, PreviewView, RowMessageView, RowsView } from '../../../src/pages/wire.ts'
 import { axeFindings, startBrowser } from '../../support/browser.ts'
-import { HOSTILE_IDS, hostileMail } from '../../support/hostile-mail.ts'
+import { HOSTILE_IDS, hostileMail, startOutside } from '../../support/hostile-mail.ts'
 import { type Previewing, startPreview } from '../../support/previewing.ts'
 import { listOf, makeProject, type Project } from '../../support/program.ts'
 import { type RecordingSink, startRecordingSink } from '../../support/recording-sink.ts'
@@ -294,14 +292,8 @@ describe.skipIf(browser === undefined)('a preview', () => {
 test.skipIf(browser === undefined)(
   'a hostile mail runs nothing, asks nobody and leads nowhere, in the page and in a tab of its own',
   async () => {
-    const asked: string[] = []
-    const outside = createServer((request, response) => {
-      asked.push(request.url ?? '')
-      response.end()
-    })
-    await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve))
-    const { port } = outside.address() as AddressInfo
-    const host = `127.0.0.1:${port}`
+    const outside = await startOutside()
+    const { asked, host, port } = outside
     try {
       await given({
         'list.csv': `name,email,picture\nAda,ada@example.org,http://localhost:${port}/cell.png\n`,
@@ -333,7 +325,6 @@ test.skipIf(browser === undefined)(
       expect(await alone.title()).not.toBe('ran')
     } finally {
       outside.close()
-      outside.closeAllConnections()
       await preview.stop()
       project.remove()
     }

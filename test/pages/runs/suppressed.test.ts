@@ -7,7 +7,7 @@ import { loadSettings } from '../../../src/config/load.ts'
 import type { Suppression } from '../../../src/ledger/records.ts'
 import type { ErrorFields, RunsView, SuppressionsView } from '../../../src/pages/wire.ts'
 import { fakeIo } from '../../cli/fake-io.ts'
-import { axeFindings, startBrowser } from '../../support/browser.ts'
+import { axeFindings, expectSoundOn, startBrowser } from '../../support/browser.ts'
 import { makeProject, type Project } from '../../support/program.ts'
 import { type Serving, startServing } from '../../support/serving.ts'
 
@@ -129,20 +129,17 @@ test.skipIf(browser === undefined)(
     await button.press('Enter')
     const command = page.getByText('mailmerge suppress remove soren@xn--blbr-roah.example')
     await command.waitFor(PATIENT)
-    for (const [colorScheme, width] of [
+    const screens = [
       ['light', 1440],
       ['dark', 1024],
       ['light', 390],
       ['dark', 390],
-    ] as const) {
-      await page.emulateMedia({ colorScheme })
-      await page.setViewportSize({ width, height: 844 })
-      expect(await axeFindings(page), `${colorScheme} ${width}`).toEqual([])
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+    ] as const
+    await expectSoundOn(screens, page, async (screen) => {
       const list =
         '(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector("#suppressed"))'
-      expect(await page.evaluate(list), `${width}`).toBe(0)
-    }
+      expect(await page.evaluate(list), screen).toBe(0)
+    })
     await page.setViewportSize({ width: 1440, height: 900 })
     expect(await main(['suppress', 'remove', 'soren@blåbær.example'], fakeIo({ cwd: project.dir }))).toBe(0)
     await page.getByRole('heading', { name: 'Nobody here has “blåbær.example”' }).waitFor(PATIENT)

@@ -2,7 +2,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import type { RunsView, RunView } from '../../../src/pages/wire.ts'
-import { axeFindings, startBrowser } from '../../support/browser.ts'
+import { expectSoundOn, startBrowser } from '../../support/browser.ts'
 import { makeCertificate, type TestCertificate } from '../../support/certificates.ts'
 import { LETTER, makeProject, type Project, type Running } from '../../support/program.ts'
 import { type ScriptedServer, type ScriptedServerOptions, startScriptedServer } from '../../support/scripted-server.ts'
@@ -117,15 +117,13 @@ test.skipIf(browser === undefined)('in a browser both are tables that a person r
     .locator('.facts')
     .getByText(/^TLS 1\.[23], [A-Z0-9_-]{10,}$/)
     .waitFor(PATIENT)
-  for (const [colorScheme, width] of [
-    ['light', 1440],
-    ['dark', 390],
-  ] as const) {
-    await page.emulateMedia({ colorScheme })
-    await page.setViewportSize({ width, height: 844 })
-    expect(await axeFindings(page), `${colorScheme} ${width}`).toEqual([])
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
-  }
+  await expectSoundOn(
+    [
+      ['light', 1440],
+      ['dark', 390],
+    ],
+    page,
+  )
   await page.setViewportSize({ width: 1440, height: 900 })
   running.child.kill('SIGKILL')
   await row.getByRole('cell', { name: 'when it goes on' }).waitFor(PATIENT)
